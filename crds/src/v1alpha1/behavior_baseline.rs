@@ -1,0 +1,213 @@
+//! What was learned of a workload. The operator's alone.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use kube::{CustomResource, KubeSchema};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{FeedName, Loss, ProcessBehavior, WorkloadReference};
+
+/// What Anchorwatch learned of a workload, container by container and feed by feed. Written by the operator alone;
+/// what people decide goes into a BehaviorApproval.
+#[derive(CustomResource, KubeSchema, Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[kube(
+    group = "anchorwatch.dev",
+    version = "v1alpha1",
+    kind = "BehaviorBaseline",
+    plural = "behaviorbaselines",
+    namespaced,
+    status = "BehaviorBaselineStatus",
+    derive = "PartialEq",
+    shortname = "bb",
+    category = "drift",
+    printcolumn(name = "Kind", type_ = "string", json_path = ".spec.workload.kind"),
+    printcolumn(name = "Workload", type_ = "string", json_path = ".spec.workload.name"),
+    printcolumn(name = "State", type_ = "string", json_path = ".status.state"),
+    printcolumn(name = "Learned", type_ = "integer", json_path = ".status.learned"),
+    printcolumn(name = "Quarantined", type_ = "integer", json_path = ".status.quarantined"),
+    printcolumn(name = "Hours", type_ = "integer", json_path = ".status.hoursObserved"),
+    printcolumn(
+        name = "Ready",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type=='Ready')].status",
+        priority = 1
+    ),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
+)]
+#[serde(rename_all = "camelCase")]
+pub struct BehaviorBaselineSpec {
+    /// The workload, in the baseline's namespace.
+    pub workload: WorkloadReference,
+}
+
+/// What was learned, and how complete it is.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BehaviorBaselineStatus {
+    /// The least mature state of its containers and feeds.
+    #[serde(default)]
+    pub state: BaselineState,
+    /// Number of learned entries.
+    #[serde(default)]
+    pub learned: i32,
+    /// Number of quarantined entries: raised, and not learned.
+    #[serde(default)]
+    pub quarantined: i32,
+    /// Wall-clock hours in which at least one pod was observed.
+    #[serde(default)]
+    pub hours_observed: i64,
+    /// What was learned, container by container.
+    #[serde(default)]
+    #[schemars(length(max = 64))]
+    pub containers: Vec<ContainerBaseline>,
+    /// Batches merged into this object and not yet seen acknowledged in their SensorReport: merging one of them again
+    /// changes nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16384))]
+    pub merged_batches: Vec<MergedBatch>,
+    /// `Ready`: every feed judges. `Truncated`: a cap was reached. `LossObserved`: a sensor lost events.
+    #[serde(default)]
+    pub conditions: Vec<Condition>,
+}
+
+/// How complete a baseline is, the least complete first.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, JsonSchema, Ord, PartialEq, PartialOrd, Serialize)]
+pub enum BaselineState {
+    /// Raises only what needs no baseline.
+    #[default]
+    Learning,
+    /// Raises novelty one severity lower.
+    Provisional,
+    /// Raises all.
+    Enforcing,
+}
+
+/// A container of the workload.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ContainerBaseline {
+    /// Name of the container in the pod's specification.
+    #[schemars(length(min = 1, max = 63))]
+    pub name: String,
+    /// What was learned, feed by feed.
+    #[schemars(length(max = 3))]
+    pub feeds: Vec<FeedBaseline>,
+}
+
+/// A feed of a container.
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FeedBaseline {
+    /// The feed.
+    pub feed: FeedName,
+    /// How complete it is.
+    pub state: BaselineState,
+    /// When the first observation was merged.
+    pub started_at: Time,
+    /// Wall-clock hours in which at least one pod was observed.
+    #[serde(default)]
+    pub hours_observed: i64,
+    /// The last wall-clock hour that was counted, in hours since 1970-01-01T00:00Z.
+    #[serde(default)]
+    pub last_hour: i64,
+    /// What was lost, since the baseline began.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    pub losses: Vec<Loss>,
+    /// Number of behaviours that no longer found room.
+    #[serde(default)]
+    pub overflowed: i64,
+    /// What was seen.
+    #[serde(default)]
+    #[schemars(length(max = 2048))]
+    pub entries: Vec<BaselineEntry>,
+}
+
+/// What an entry is good for.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, JsonSchema, Ord, PartialEq, PartialOrd, Serialize)]
+pub enum EntryState {
+    /// Normal.
+    #[default]
+    Learned,
+    /// Raised; normal only after somebody, or a matched rollout, says so.
+    Quarantined,
+}
+
+/// One behaviour that was seen.
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BaselineEntry {
+    /// Identity of the behaviour, 32 hexadecimal digits: the id of its finding, too.
+    #[schemars(length(max = 32))]
+    pub id: String,
+    /// The behaviour.
+    pub process: ProcessBehavior,
+    /// What the entry is good for.
+    pub state: EntryState,
+    /// Rule that raised it, where it is quarantined.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 63))]
+    pub rule: Option<String>,
+    /// Executables that led to it, outermost first, its own last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 8))]
+    pub lineage: Vec<String>,
+    /// How often it was seen.
+    pub count: i64,
+    /// When it was first seen.
+    pub first_seen: Time,
+    /// When it was last seen.
+    pub last_seen: Time,
+    /// The day of the newest bit in `days`, in days since 1970-01-01.
+    pub last_day: i64,
+    /// One bit a day on which it was seen: bit 0 is `lastDay`, bit 1 the day before, and so on.
+    pub days: i64,
+    /// Number of different pods that showed it (a lower bound once `shownBy` is full).
+    pub pods: i32,
+    /// Pods that showed it, where it is quarantined; at most 32.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 32))]
+    pub shown_by: Vec<PodSighting>,
+    /// True where the API server did not know the pod any more: never learned.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unverified: bool,
+}
+
+/// A pod that showed a behaviour.
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PodSighting {
+    /// Name of the pod.
+    #[schemars(length(max = 253))]
+    pub pod: String,
+    /// UID of the pod.
+    #[schemars(length(max = 36))]
+    pub uid: String,
+    /// Node that reported it.
+    #[schemars(length(max = 253))]
+    pub node: String,
+    /// Digest that the container runs, from the pod's status; absent until the status tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 128))]
+    pub digest: Option<String>,
+    /// Template hash of the pod's revision, where it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 63))]
+    pub template_hash: Option<String>,
+    /// When the pod first showed it.
+    pub first_seen: Time,
+}
+
+/// A batch of a sensor that was merged.
+#[derive(Clone, Debug, Deserialize, Eq, Hash, JsonSchema, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MergedBatch {
+    /// The sensor's node.
+    #[schemars(length(max = 253))]
+    pub node: String,
+    /// The epoch of its outbox.
+    #[schemars(length(max = 32))]
+    pub epoch: String,
+    /// The number of the batch.
+    pub seq: i64,
+}

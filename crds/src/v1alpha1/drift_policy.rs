@@ -1,0 +1,308 @@
+//! What people ask for: which workloads are watched, what "normal" needs, and what a deviation leads to.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, LabelSelector};
+use kube::{CustomResource, KubeSchema};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Days, Duration};
+
+/// Asks for the workloads of its namespace that the selector matches to be watched, and says what a deviation from
+/// their baseline leads to. Where several policies match a workload, the one with the highest priority holds, then the
+/// older one, then the first by name; the others say so in a condition.
+#[derive(CustomResource, KubeSchema, Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[kube(
+    group = "anchorwatch.dev",
+    version = "v1alpha1",
+    kind = "DriftPolicy",
+    plural = "driftpolicies",
+    namespaced,
+    status = "DriftPolicyStatus",
+    derive = "PartialEq",
+    derive = "Default",
+    shortname = "dp",
+    category = "drift",
+    printcolumn(name = "Mode", type_ = "string", json_path = ".spec.mode"),
+    printcolumn(name = "Priority", type_ = "integer", json_path = ".spec.priority"),
+    printcolumn(name = "Workloads", type_ = "integer", json_path = ".status.workloads"),
+    printcolumn(
+        name = "Accepted",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type=='Accepted')].status"
+    ),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
+)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[x_kube(validation = Rule::new("(has(self.selector.matchLabels) && size(self.selector.matchLabels) > 0) || (has(self.selector.matchExpressions) && size(self.selector.matchExpressions) > 0)").message("spec.selector must not be empty: name at least one label under matchLabels or one expression under matchExpressions"))]
+pub struct DriftPolicySpec {
+    /// Which workloads, by the labels of their pods. Must not be empty.
+    pub selector: LabelSelector,
+    /// The policy with the highest priority holds where several match a workload. Default 0.
+    #[serde(default)]
+    pub priority: i32,
+    /// `Observe` records what it would have said; `Alert` opens alerts. Default `Observe`.
+    #[serde(default)]
+    pub mode: Mode,
+    /// How long behaviour is remembered, and when a baseline is complete enough to judge by.
+    #[serde(default)]
+    pub baseline: BaselinePolicy,
+    /// What is watched, feed by feed.
+    #[serde(default)]
+    pub feeds: FeedPolicies,
+    /// Which findings belong together.
+    #[serde(default)]
+    pub correlation: CorrelationPolicy,
+    /// What a rollout explains.
+    #[serde(default)]
+    pub rollout: RolloutPolicy,
+}
+
+/// As a DriftPolicy, for the workloads of every namespace. A DriftPolicy of the same priority goes before it.
+#[derive(CustomResource, KubeSchema, Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[kube(
+    group = "anchorwatch.dev",
+    version = "v1alpha1",
+    kind = "ClusterDriftPolicy",
+    plural = "clusterdriftpolicies",
+    status = "DriftPolicyStatus",
+    derive = "PartialEq",
+    derive = "Default",
+    shortname = "cdp",
+    category = "drift",
+    printcolumn(name = "Mode", type_ = "string", json_path = ".spec.mode"),
+    printcolumn(name = "Priority", type_ = "integer", json_path = ".spec.priority"),
+    printcolumn(name = "Workloads", type_ = "integer", json_path = ".status.workloads"),
+    printcolumn(
+        name = "Accepted",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type=='Accepted')].status"
+    ),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
+)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ClusterDriftPolicySpec {
+    /// Which workloads, by the labels of their pods. An empty selector matches every workload outside the namespace
+    /// `kube-system`.
+    pub selector: LabelSelector,
+    /// The policy with the highest priority holds where several match a workload. Default 0.
+    #[serde(default)]
+    pub priority: i32,
+    /// `Observe` records what it would have said; `Alert` opens alerts. Default `Observe`.
+    #[serde(default)]
+    pub mode: Mode,
+    /// How long behaviour is remembered, and when a baseline is complete enough to judge by.
+    #[serde(default)]
+    pub baseline: BaselinePolicy,
+    /// What is watched, feed by feed.
+    #[serde(default)]
+    pub feeds: FeedPolicies,
+    /// Which findings belong together.
+    #[serde(default)]
+    pub correlation: CorrelationPolicy,
+    /// What a rollout explains.
+    #[serde(default)]
+    pub rollout: RolloutPolicy,
+}
+
+/// Whether a deviation is only recorded or opens an alert.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+pub enum Mode {
+    /// Alerts are recorded as `Observed`.
+    #[default]
+    Observe,
+    /// Alerts are opened.
+    Alert,
+}
+
+/// How long behaviour is remembered, and when a baseline is complete enough to judge by.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct BaselinePolicy {
+    /// The sliding window, in whole days: what was not seen for so long is no longer known. Default `7d`.
+    #[serde(default = "default_window")]
+    pub window: Days,
+    /// When a baseline is complete enough to judge by.
+    #[serde(default)]
+    pub maturity: MaturityPolicy,
+}
+
+/// When a baseline is complete enough to judge by.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct MaturityPolicy {
+    /// `Elapsed`: after `minimum`. `Measured`: in this version after `maximum`, because what a baseline still lacks is
+    /// not measured yet. Default `Measured`.
+    #[serde(default)]
+    pub method: MaturityMethod,
+    /// Shortest time of observation. Default `72h`.
+    #[serde(default = "default_minimum")]
+    pub minimum: Duration,
+    /// Longest time of observation, after which deviations are raised whatever was measured. Default `14d`.
+    #[serde(default = "default_maximum")]
+    pub maximum: Duration,
+}
+
+/// How it is decided that a baseline is complete enough.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+pub enum MaturityMethod {
+    /// By what was measured of the workload's novelty.
+    #[default]
+    Measured,
+    /// By time alone.
+    Elapsed,
+}
+
+/// What is watched, feed by feed.
+#[derive(Clone, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct FeedPolicies {
+    /// Executed programs and their lineage.
+    #[serde(default)]
+    pub process: ProcessFeedPolicy,
+}
+
+/// What is watched of processes.
+#[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ProcessFeedPolicy {
+    /// Whether processes are learned and judged at all. Default true.
+    #[serde(default = "enabled")]
+    pub enabled: bool,
+    /// Executables, by their path inside the container, that are never normal: they are raised from the first moment
+    /// on and never learned.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64))]
+    pub deny: Vec<String>,
+}
+
+/// Which findings belong together.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct CorrelationPolicy {
+    /// Findings of one workload and container within this time of each other join one alert, which takes findings for
+    /// an hour at most. Default `10m`.
+    #[serde(default = "default_correlation_window")]
+    pub window: Duration,
+}
+
+/// What a rollout explains.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RolloutPolicy {
+    /// What happens to a finding that a rollout explains. Default `Suppress`.
+    #[serde(default)]
+    pub on_match: OnMatch,
+    /// What happens to a finding that none explains. Default: `Queue` below High, `Escalate` from High.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_unmatched: Option<OnUnmatched>,
+    /// How long after its start a rollout explains anything. Default `1h`.
+    #[serde(default = "default_rollout_window")]
+    pub window: Duration,
+}
+
+/// What happens to a finding that a rollout explains.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+pub enum OnMatch {
+    /// It is tagged with the record and suppressed, never deleted.
+    #[default]
+    Suppress,
+    /// It is tagged with the record and stays open.
+    Tag,
+}
+
+/// What happens to a finding that no rollout explains.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+pub enum OnUnmatched {
+    /// It waits for review.
+    Queue,
+    /// It escalates.
+    Escalate,
+}
+
+/// What the operator says of a policy.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DriftPolicyStatus {
+    /// The generation that this status speaks of.
+    #[serde(default)]
+    pub observed_generation: i64,
+    /// Number of workloads for which this policy holds.
+    #[serde(default)]
+    pub workloads: i32,
+    /// `Accepted`: the specification makes sense. `Overridden`: another policy goes before it for some workload.
+    #[serde(default)]
+    pub conditions: Vec<Condition>,
+}
+
+impl Default for BaselinePolicy {
+    fn default() -> Self {
+        Self {
+            window: default_window(),
+            maturity: MaturityPolicy::default(),
+        }
+    }
+}
+
+impl Default for MaturityPolicy {
+    fn default() -> Self {
+        Self {
+            method: MaturityMethod::default(),
+            minimum: default_minimum(),
+            maximum: default_maximum(),
+        }
+    }
+}
+
+impl Default for ProcessFeedPolicy {
+    fn default() -> Self {
+        Self {
+            enabled: enabled(),
+            deny: Vec::new(),
+        }
+    }
+}
+
+impl Default for CorrelationPolicy {
+    fn default() -> Self {
+        Self {
+            window: default_correlation_window(),
+        }
+    }
+}
+
+impl Default for RolloutPolicy {
+    fn default() -> Self {
+        Self {
+            on_match: OnMatch::default(),
+            on_unmatched: None,
+            window: default_rollout_window(),
+        }
+    }
+}
+
+const fn enabled() -> bool {
+    true
+}
+
+const fn default_window() -> Days {
+    match Days::new(7) {
+        Some(days) => days,
+        None => unreachable!(),
+    }
+}
+
+const fn default_minimum() -> Duration {
+    Duration::from_secs(72 * 3_600)
+}
+
+const fn default_maximum() -> Duration {
+    Duration::from_secs(14 * 86_400)
+}
+
+const fn default_correlation_window() -> Duration {
+    Duration::from_secs(600)
+}
+
+const fn default_rollout_window() -> Duration {
+    Duration::from_secs(3_600)
+}

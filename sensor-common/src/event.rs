@@ -1,0 +1,139 @@
+//! Records of the ring buffer: a fixed part, then a tail of bytes whose lengths the fixed part states.
+
+use core::mem::{offset_of, size_of};
+
+/// Record kind: a process replaced its program ([`ExecRecord`]).
+pub const KIND_EXEC: u32 = 1;
+/// Record kind: a cgroup of the unified hierarchy was created ([`CgroupRecord`], with its path).
+pub const KIND_CGROUP_CREATED: u32 = 2;
+/// Record kind: a cgroup of the unified hierarchy was removed ([`CgroupRecord`], without a path).
+pub const KIND_CGROUP_REMOVED: u32 = 3;
+
+/// How many exec ids of ancestors an [`ExecRecord`] holds.
+pub const RECORD_ANCESTORS: usize = 4;
+
+/// Most bytes of path components in a record; the walk stops once this is reached. A component (at most
+/// 255 bytes and its NUL) may begin just before the limit and end behind it.
+pub const PATH_LIMIT: usize = 4096;
+/// Most bytes that one path component takes, its NUL included (`NAME_MAX` + 1).
+pub const COMPONENT_LIMIT: usize = 256;
+/// Most bytes of `bprm->filename`, its NUL included.
+pub const FILENAME_LIMIT: usize = 512;
+/// Most bytes of the argument block that are read.
+pub const ARGV_LIMIT: usize = 4096;
+/// Most bytes of a cgroup's path, its NUL included (`TRACE_CGROUP_PATH_LEN` of the kernel).
+pub const CGROUP_PATH_LIMIT: usize = 1024;
+
+/// [`ExecRecord::flags`]: the argument block was longer than [`ARGV_LIMIT`] or could not be read whole.
+pub const FLAG_ARGV_TRUNCATED: u32 = 1;
+/// [`ExecRecord::flags`]: the container runtime's own stage inside the container's cgroup, still in the
+/// host's mount namespace.
+pub const FLAG_RUNTIME_STAGE: u32 = 1 << 1;
+/// [`ExecRecord::flags`]: the path walk ended before it reached the root; the components nearest to the
+/// root are missing.
+pub const FLAG_PATH_TRUNCATED: u32 = 1 << 2;
+/// [`ExecRecord::flags`]: `bprm->interp` is not `bprm->filename`: a `#!` script or a `binfmt_misc` file.
+pub const FLAG_SCRIPT: u32 = 1 << 3;
+
+/// [`ExecRecord::source`] and [`ExecRecord::script_source`]: not looked at.
+pub const SOURCE_NONE: u32 = 0;
+/// A file of the image (overlay, lower layer).
+pub const SOURCE_IMAGE: u32 = 1;
+/// A file of the image that was copied up to the writable layer.
+pub const SOURCE_IMAGE_COPIED_UP: u32 = 2;
+/// A file that is new in the writable layer.
+pub const SOURCE_UPPER_NEW: u32 = 3;
+/// A file in the writable layer; whether it has a lower origin cannot be read on this kernel.
+pub const SOURCE_UPPER_UNKNOWN: u32 = 4;
+/// A file on another filesystem than the container's root.
+pub const SOURCE_VOLUME: u32 = 5;
+/// A file that never had a name in a filesystem (memfd).
+pub const SOURCE_MEMORY: u32 = 6;
+/// A file whose last name is gone.
+pub const SOURCE_DELETED: u32 = 7;
+/// The root is no overlay filesystem: layers cannot be told apart.
+pub const SOURCE_UNSUPPORTED: u32 = 8;
+
+/// Begins every record.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Header {
+    /// One of the `KIND_` constants.
+    pub kind: u32,
+    /// Bytes of the whole record, this header included.
+    pub size: u32,
+    /// Nanoseconds of `CLOCK_BOOTTIME`.
+    pub time_ns: u64,
+}
+
+/// A process replaced its program. Tail: `path_len` bytes of NUL-ended path components from the leaf to the
+/// root, `filename_len` bytes of `bprm->filename` without a NUL, `argv_len` bytes of NUL-ended arguments.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ExecRecord {
+    /// With [`KIND_EXEC`].
+    pub header: Header,
+    /// Id of the process's cgroup in the unified hierarchy.
+    pub cgroup_id: u64,
+    /// Unique id of this execution, never 0.
+    pub exec_id: u64,
+    /// Exec ids that led here, nearest first, 0 where there is none.
+    pub ancestors: [u64; RECORD_ANCESTORS],
+    /// Process id (thread group) in the host's namespace.
+    pub pid: u32,
+    /// Real user id in the host's namespace.
+    pub uid: u32,
+    /// One of the `ORIGIN_` constants of [`crate::lineage`].
+    pub origin: u32,
+    /// One of the `SOURCE_` constants, for the executable.
+    pub source: u32,
+    /// One of the `SOURCE_` constants, for a file that was run through a descriptor (`/dev/fd/N`) by an
+    /// interpreter; [`SOURCE_NONE`] for every other execution.
+    pub script_source: u32,
+    /// `FLAG_` bits.
+    pub flags: u32,
+    /// Bytes of path components in the tail.
+    pub path_len: u32,
+    /// Bytes of `bprm->filename` in the tail.
+    pub filename_len: u32,
+    /// Bytes of arguments in the tail.
+    pub argv_len: u32,
+    /// Zero.
+    pub reserved: u32,
+}
+
+/// A cgroup of the unified hierarchy came or went. Tail: `path_len` bytes of its path in the hierarchy.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CgroupRecord {
+    /// With [`KIND_CGROUP_CREATED`] or [`KIND_CGROUP_REMOVED`].
+    pub header: Header,
+    /// Id of the cgroup, equal to its directory's inode number.
+    pub id: u64,
+    /// Bytes of the path in the tail, without a NUL.
+    pub path_len: u32,
+    /// Zero.
+    pub reserved: u32,
+}
+
+const _: () = {
+    assert!(size_of::<Header>() == 16);
+    assert!(offset_of!(Header, size) == 4);
+    assert!(offset_of!(Header, time_ns) == 8);
+    assert!(size_of::<ExecRecord>() == 104);
+    assert!(offset_of!(ExecRecord, cgroup_id) == 16);
+    assert!(offset_of!(ExecRecord, exec_id) == 24);
+    assert!(offset_of!(ExecRecord, ancestors) == 32);
+    assert!(offset_of!(ExecRecord, pid) == 64);
+    assert!(offset_of!(ExecRecord, uid) == 68);
+    assert!(offset_of!(ExecRecord, origin) == 72);
+    assert!(offset_of!(ExecRecord, source) == 76);
+    assert!(offset_of!(ExecRecord, script_source) == 80);
+    assert!(offset_of!(ExecRecord, flags) == 84);
+    assert!(offset_of!(ExecRecord, path_len) == 88);
+    assert!(offset_of!(ExecRecord, filename_len) == 92);
+    assert!(offset_of!(ExecRecord, argv_len) == 96);
+    assert!(size_of::<CgroupRecord>() == 32);
+    assert!(offset_of!(CgroupRecord, id) == 16);
+    assert!(offset_of!(CgroupRecord, path_len) == 24);
+};

@@ -1,0 +1,60 @@
+//! What the programs remember of processes and containers, in hash maps that user space seeds.
+
+use core::mem::{offset_of, size_of};
+
+/// How many exec ids of ancestors a process carries.
+pub const CARRIED_ANCESTORS: usize = 3;
+
+/// Origin mark: nothing is known, as of what ran before the sensor.
+pub const ORIGIN_UNKNOWN: u32 = 0;
+/// Origin mark: descends from the container's first process.
+pub const ORIGIN_ENTRYPOINT: u32 = 1;
+/// Origin mark: descends from a process that was put into the container later, from outside.
+pub const ORIGIN_OUTSIDE: u32 = 2;
+
+/// Nanoseconds in one tick of [`Process::start_ticks`]: `/proc/PID/stat` states a process's start in
+/// hundredths of a second (`USER_HZ`), and both sides have to compute the same number.
+pub const NANOSECONDS_PER_TICK: u64 = 10_000_000;
+
+/// Low bits of an exec id: the CPU that made it. The bits above are `CLOCK_BOOTTIME` divided by
+/// 2^[`EXEC_ID_TIME_SHIFT`] nanoseconds, which is less than an execution takes, so that ids are unique on a
+/// CPU and also over restarts of the sensor.
+pub const EXEC_ID_CPU_BITS: u32 = 12;
+/// See [`EXEC_ID_CPU_BITS`].
+pub const EXEC_ID_TIME_SHIFT: u32 = 4;
+/// The "CPU" of exec ids that user space makes for what ran before it.
+pub const EXEC_ID_SNAPSHOT_CPU: u64 = (1 << EXEC_ID_CPU_BITS) - 1;
+
+/// What a process (thread group) carries; value of the map `PROCESSES`, whose key is its id in the host's
+/// namespace.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Process {
+    /// When the process started, in ticks of [`NANOSECONDS_PER_TICK`] since boot: tells a re-used id apart.
+    pub start_ticks: u64,
+    /// Id of the execution whose program it runs, its own or inherited over fork.
+    pub exec_id: u64,
+    /// The exec ids before that, nearest first, 0 where there is none.
+    pub ancestors: [u64; CARRIED_ANCESTORS],
+    /// The cgroup in which that execution happened.
+    pub cgroup_id: u64,
+    /// One of the `ORIGIN_` constants.
+    pub origin: u32,
+    /// Zero.
+    pub reserved: u32,
+}
+
+/// An exec id from a moment and a CPU; never 0.
+#[must_use]
+pub const fn exec_id(boot_ns: u64, cpu: u64) -> u64 {
+    let id = (boot_ns >> EXEC_ID_TIME_SHIFT) << EXEC_ID_CPU_BITS | (cpu & EXEC_ID_SNAPSHOT_CPU);
+    if id == 0 { 1 } else { id }
+}
+
+const _: () = {
+    assert!(size_of::<Process>() == 56);
+    assert!(offset_of!(Process, exec_id) == 8);
+    assert!(offset_of!(Process, ancestors) == 16);
+    assert!(offset_of!(Process, cgroup_id) == 40);
+    assert!(offset_of!(Process, origin) == 48);
+};

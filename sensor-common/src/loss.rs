@@ -1,0 +1,70 @@
+//! Where and why something was lost in the kernel: indices of the per-CPU array `LOSSES`.
+
+/// A program that can lose something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum LossPlace {
+    /// The exec program.
+    Exec = 0,
+    /// The fork program.
+    Fork = 1,
+    /// The cgroup programs.
+    Cgroup = 2,
+}
+
+/// Why it was lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum LossReason {
+    /// The ring buffer had no room for the record.
+    RingFull = 0,
+    /// A hash map had no room for the entry.
+    MapFull = 1,
+    /// Memory that should be readable was not; the record went out without that part.
+    ReadFault = 2,
+    /// A field's offset is not known on this kernel.
+    NoOffset = 3,
+}
+
+impl LossPlace {
+    /// All of them, in the order of their indices.
+    pub const ALL: [Self; 3] = [Self::Exec, Self::Fork, Self::Cgroup];
+
+    /// The name used in metrics and logs.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Exec => "exec",
+            Self::Fork => "fork",
+            Self::Cgroup => "cgroup",
+        }
+    }
+}
+
+impl LossReason {
+    /// All of them, in the order of their indices.
+    pub const ALL: [Self; 4] = [Self::RingFull, Self::MapFull, Self::ReadFault, Self::NoOffset];
+
+    /// The name used in metrics and logs.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::RingFull => "ring_full",
+            Self::MapFull => "map_full",
+            Self::ReadFault => "read_fault",
+            Self::NoOffset => "no_offset",
+        }
+    }
+}
+
+const REASONS: u32 = 4;
+
+/// How many counters there are.
+pub const LOSS_COUNTERS: u32 = 12;
+
+/// The counter of one place and reason.
+#[must_use]
+pub const fn loss_index(place: LossPlace, reason: LossReason) -> u32 {
+    place as u32 * REASONS + reason as u32
+}
+
+const _: () = {
+    assert!(REASONS as usize == LossReason::ALL.len());
+    assert!(LOSS_COUNTERS as usize == LossPlace::ALL.len() * LossReason::ALL.len());
+};

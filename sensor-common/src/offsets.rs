@@ -1,0 +1,146 @@
+//! The fields of kernel structures that the programs read: one table from which user space resolves offsets
+//! in the running kernel's BTF, and which the programs index.
+
+/// A field of a kernel structure; its value indexes the global `OFFSETS`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)] // each is named after the path in FIELDS
+pub enum Field {
+    TaskFs = 0,
+    TaskNsproxy,
+    TaskMm,
+    TaskSignal,
+    TaskPid,
+    TaskTgid,
+    TaskStartBoottime,
+    TaskFiles,
+    SignalLive,
+    NsproxyMntNs,
+    MntNamespaceInum,
+    MmArgStart,
+    MmArgEnd,
+    FsRootMnt,
+    BinprmFile,
+    BinprmFilename,
+    BinprmInterp,
+    FilePathMnt,
+    FilePathDentry,
+    FileInode,
+    DentryParent,
+    DentryName,
+    DentryHashPprev,
+    MountMnt,
+    MountParent,
+    MountMountpoint,
+    VfsmountRoot,
+    VfsmountSb,
+    InodeNlink,
+    InodeSb,
+    SuperBlockMagic,
+    CgroupKn,
+    CgroupRoot,
+    CgroupRootHierarchyId,
+    KernfsNodeId,
+    FilesFdt,
+    FdtableMaxFds,
+    FdtableFd,
+    OvlVfsInode,
+    OvlUpperDentry,
+    OvlEntry,
+    OvlEntryNumlower,
+}
+
+/// Whether the programs can do without a field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Need {
+    /// Without it the process feed cannot be had.
+    Required,
+    /// Without it files of the writable layer of an overlay filesystem are not told apart.
+    OverlayLayers,
+    /// Without it a file in the writable layer reads as [`crate::event::SOURCE_UPPER_UNKNOWN`].
+    OverlayOrigin,
+    /// Without it a script that is run through a descriptor is not looked at.
+    ScriptDescriptor,
+}
+
+/// One line of the table.
+#[derive(Debug, Clone, Copy)]
+pub struct FieldSpec {
+    /// The field.
+    pub field: Field,
+    /// `structure.member.member…` in BTF names; anonymous members are transparent.
+    pub path: &'static str,
+    /// What is lost without it.
+    pub need: Need,
+}
+
+/// Stands in `OFFSETS` for a field that this kernel does not have.
+pub const ABSENT: u32 = u32::MAX;
+
+const fn required(field: Field, path: &'static str) -> FieldSpec {
+    FieldSpec {
+        field,
+        path,
+        need: Need::Required,
+    }
+}
+
+const fn optional(field: Field, path: &'static str, need: Need) -> FieldSpec {
+    FieldSpec { field, path, need }
+}
+
+/// How many fields there are.
+pub const FIELD_COUNT: usize = 42;
+
+/// Every field, in the order of [`Field`].
+pub const FIELDS: [FieldSpec; FIELD_COUNT] = [
+    required(Field::TaskFs, "task_struct.fs"),
+    required(Field::TaskNsproxy, "task_struct.nsproxy"),
+    required(Field::TaskMm, "task_struct.mm"),
+    required(Field::TaskSignal, "task_struct.signal"),
+    required(Field::TaskPid, "task_struct.pid"),
+    required(Field::TaskTgid, "task_struct.tgid"),
+    required(Field::TaskStartBoottime, "task_struct.start_boottime"),
+    optional(Field::TaskFiles, "task_struct.files", Need::ScriptDescriptor),
+    required(Field::SignalLive, "signal_struct.live"),
+    required(Field::NsproxyMntNs, "nsproxy.mnt_ns"),
+    required(Field::MntNamespaceInum, "mnt_namespace.ns.inum"),
+    required(Field::MmArgStart, "mm_struct.arg_start"),
+    required(Field::MmArgEnd, "mm_struct.arg_end"),
+    required(Field::FsRootMnt, "fs_struct.root.mnt"),
+    required(Field::BinprmFile, "linux_binprm.file"),
+    required(Field::BinprmFilename, "linux_binprm.filename"),
+    required(Field::BinprmInterp, "linux_binprm.interp"),
+    required(Field::FilePathMnt, "file.f_path.mnt"),
+    required(Field::FilePathDentry, "file.f_path.dentry"),
+    required(Field::FileInode, "file.f_inode"),
+    required(Field::DentryParent, "dentry.d_parent"),
+    required(Field::DentryName, "dentry.d_name.name"),
+    required(Field::DentryHashPprev, "dentry.d_hash.pprev"),
+    required(Field::MountMnt, "mount.mnt"),
+    required(Field::MountParent, "mount.mnt_parent"),
+    required(Field::MountMountpoint, "mount.mnt_mountpoint"),
+    required(Field::VfsmountRoot, "vfsmount.mnt_root"),
+    required(Field::VfsmountSb, "vfsmount.mnt_sb"),
+    required(Field::InodeNlink, "inode.i_nlink"),
+    required(Field::InodeSb, "inode.i_sb"),
+    required(Field::SuperBlockMagic, "super_block.s_magic"),
+    required(Field::CgroupKn, "cgroup.kn"),
+    required(Field::CgroupRoot, "cgroup.root"),
+    required(Field::CgroupRootHierarchyId, "cgroup_root.hierarchy_id"),
+    required(Field::KernfsNodeId, "kernfs_node.id"),
+    optional(Field::FilesFdt, "files_struct.fdt", Need::ScriptDescriptor),
+    optional(Field::FdtableMaxFds, "fdtable.max_fds", Need::ScriptDescriptor),
+    optional(Field::FdtableFd, "fdtable.fd", Need::ScriptDescriptor),
+    optional(Field::OvlVfsInode, "ovl_inode.vfs_inode", Need::OverlayLayers),
+    optional(Field::OvlUpperDentry, "ovl_inode.__upperdentry", Need::OverlayLayers),
+    optional(Field::OvlEntry, "ovl_inode.oe", Need::OverlayOrigin),
+    optional(Field::OvlEntryNumlower, "ovl_entry.__numlower", Need::OverlayOrigin),
+];
+
+const _: () = {
+    let mut index = 0;
+    while index < FIELD_COUNT {
+        assert!(FIELDS[index].field as usize == index);
+        index += 1;
+    }
+};

@@ -1,0 +1,312 @@
+//! Bytes of the ring buffer → [`RawEvent`]; a total function: any bytes give an event or an error.
+
+use anchorwatch_sensor_common::event::{
+    CgroupRecord, ExecRecord, FLAG_ARGV_TRUNCATED, FLAG_PATH_TRUNCATED, FLAG_RUNTIME_STAGE, FLAG_SCRIPT, Header,
+    KIND_CGROUP_CREATED, KIND_CGROUP_REMOVED, KIND_EXEC, RECORD_ANCESTORS, SOURCE_DELETED, SOURCE_IMAGE,
+    SOURCE_IMAGE_COPIED_UP, SOURCE_MEMORY, SOURCE_NONE, SOURCE_UNSUPPORTED, SOURCE_UPPER_NEW, SOURCE_UPPER_UNKNOWN,
+    SOURCE_VOLUME,
+};
+use anchorwatch_sensor_common::lineage::{ORIGIN_ENTRYPOINT, ORIGIN_OUTSIDE, ORIGIN_UNKNOWN};
+use std::mem::{offset_of, size_of};
+
+/// What a kernel program reported, before anything is known about containers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RawEvent {
+    Exec(Exec),
+    /// A cgroup of the unified hierarchy was created; `path` begins with `/` and is the hierarchy's own.
+    CgroupCreated {
+        time_ns: u64,
+        id: u64,
+        path: Vec<u8>,
+    },
+    CgroupRemoved {
+        time_ns: u64,
+        id: u64,
+    },
+}
+
+/// A process replaced its program.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent facts, one flag of the record each"
+)]
+pub struct Exec {
+    /// Nanoseconds of `CLOCK_BOOTTIME`.
+    pub time_ns: u64,
+    /// Process id in the host's namespace.
+    pub pid: u32,
+    /// Real user id in the host's namespace.
+    pub uid: u32,
+    pub cgroup_id: u64,
+    /// Unique over the life of the node's kernel, never 0.
+    pub exec_id: u64,
+    /// Exec ids, nearest first, at most four; empty at the container's boundary.
+    pub ancestors: Vec<u64>,
+    pub origin: OriginMark,
+    pub source: FileSource,
+    /// Where the script came from, for one that was run through a descriptor (`/dev/fd/N`).
+    pub script_source: Option<FileSource>,
+    /// The container runtime at work inside the container's cgroup, not the container itself.
+    pub runtime_stage: bool,
+    /// Absolute path in the process's mount namespace. A file in memory has none and shows its kernel name
+    /// (`memfd:NAME`). Where `path_truncated`, the tail of the path, without a leading `/`.
+    pub executable: Vec<u8>,
+    pub path_truncated: bool,
+    /// The name that was given to `execve`; for a `#!` script the script's.
+    pub filename: Vec<u8>,
+    /// `filename` is a script (or a `binfmt_misc` file) that `executable` interprets.
+    pub script: bool,
+    pub argv: Vec<Vec<u8>>,
+    /// Arguments are missing at the end, and the last one may be cut.
+    pub argv_truncated: bool,
+}
+
+/// From where the process descends; inherited over fork.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum OriginMark {
+    /// From the container's first process.
+    Entrypoint,
+    /// From a process that was put into the container later, from outside.
+    Outside,
+    /// Predates the sensor, or was lost.
+    Unknown,
+}
+
+/// Where an executed file comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum FileSource {
+    /// The image's own layers.
+    Image,
+    /// The image's, copied to the writable layer (by `chmod` or `chown`, or because it was changed).
+    ImageCopiedUp,
+    /// New in the writable layer.
+    UpperNew,
+    /// In the writable layer; the kernel does not show whether it was the image's.
+    UpperUnknown,
+    /// Another filesystem than the container's root.
+    Volume,
+    /// Never had a name in a filesystem (memfd).
+    Memory,
+    /// Its last name is gone.
+    Deleted,
+    /// The root is no overlay filesystem, so layers cannot be told apart.
+    Unsupported,
+}
+
+/// What is wrong with a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum DecodeError {
+    #[error("record of {have} bytes is shorter than the {need} that its kind needs")]
+    Short { have: usize, need: usize },
+    #[error("record kind {0} is not known")]
+    Kind(u32),
+    #[error("record states {stated} bytes but has {have}")]
+    Length { stated: u64, have: usize },
+    #[error("{field} has the unknown value {value}")]
+    Value { field: &'static str, value: u32 },
+}
+
+/// Decodes one record.
+pub fn decode(bytes: &[u8]) -> Result<RawEvent, DecodeError> {
+    let fixed = Fixed(bytes);
+    need(bytes, size_of::<Header>())?;
+    let stated = fixed.u32(offset_of!(Header, size));
+    let time_ns = fixed.u64(offset_of!(Header, time_ns));
+    match fixed.u32(offset_of!(Header, kind)) {
+        KIND_EXEC => {
+            need(bytes, size_of::<ExecRecord>())?;
+            let record = whole(bytes, stated)?;
+            exec(record, time_ns).map(RawEvent::Exec)
+        }
+        kind @ (KIND_CGROUP_CREATED | KIND_CGROUP_REMOVED) => {
+            need(bytes, size_of::<CgroupRecord>())?;
+            let record = whole(bytes, stated)?;
+            let (id, path) = cgroup(record)?;
+            Ok(if kind == KIND_CGROUP_CREATED {
+                RawEvent::CgroupCreated {
+                    time_ns,
+                    id,
+                    path: path.to_vec(),
+                }
+            } else {
+                RawEvent::CgroupRemoved { time_ns, id }
+            })
+        }
+        kind => Err(DecodeError::Kind(kind)),
+    }
+}
+
+/// The fixed part of a record, read by offset; its callers have checked the length.
+struct Fixed<'a>(&'a [u8]);
+
+impl Fixed<'_> {
+    fn u32(&self, offset: usize) -> u32 {
+        let field = self.0.get(offset..).and_then(<[u8]>::first_chunk);
+        field.map_or(0, |bytes| u32::from_ne_bytes(*bytes))
+    }
+
+    fn u64(&self, offset: usize) -> u64 {
+        let field = self.0.get(offset..).and_then(<[u8]>::first_chunk);
+        field.map_or(0, |bytes| u64::from_ne_bytes(*bytes))
+    }
+}
+
+fn need(bytes: &[u8], need: usize) -> Result<(), DecodeError> {
+    if bytes.len() < need {
+        Err(DecodeError::Short {
+            have: bytes.len(),
+            need,
+        })
+    } else {
+        Ok(())
+    }
+}
+
+/// The record without the padding that a reader may have left behind it.
+fn whole(bytes: &[u8], stated: u32) -> Result<&[u8], DecodeError> {
+    let length = DecodeError::Length {
+        stated: u64::from(stated),
+        have: bytes.len(),
+    };
+    usize::try_from(stated)
+        .ok()
+        .and_then(|stated| bytes.get(..stated))
+        .ok_or(length)
+}
+
+fn cgroup(record: &[u8]) -> Result<(u64, &[u8]), DecodeError> {
+    need(record, size_of::<CgroupRecord>())?;
+    let fixed = Fixed(record);
+    let [path] = tail(
+        record,
+        size_of::<CgroupRecord>(),
+        [fixed.u32(offset_of!(CgroupRecord, path_len))],
+    )?;
+    Ok((fixed.u64(offset_of!(CgroupRecord, id)), path))
+}
+
+fn exec(record: &[u8], time_ns: u64) -> Result<Exec, DecodeError> {
+    need(record, size_of::<ExecRecord>())?;
+    let fixed = Fixed(record);
+    let lengths = [
+        fixed.u32(offset_of!(ExecRecord, path_len)),
+        fixed.u32(offset_of!(ExecRecord, filename_len)),
+        fixed.u32(offset_of!(ExecRecord, argv_len)),
+    ];
+    let [path, filename, argv] = tail(record, size_of::<ExecRecord>(), lengths)?;
+    let flags = fixed.u32(offset_of!(ExecRecord, flags));
+    let flag = |bit: u32| flags & bit != 0;
+    let source = source("source", fixed.u32(offset_of!(ExecRecord, source)))?;
+    let source = source.ok_or(DecodeError::Value {
+        field: "source",
+        value: SOURCE_NONE,
+    })?;
+    let path_truncated = flag(FLAG_PATH_TRUNCATED);
+    let argv_truncated = flag(FLAG_ARGV_TRUNCATED);
+    Ok(Exec {
+        time_ns,
+        pid: fixed.u32(offset_of!(ExecRecord, pid)),
+        uid: fixed.u32(offset_of!(ExecRecord, uid)),
+        cgroup_id: fixed.u64(offset_of!(ExecRecord, cgroup_id)),
+        exec_id: fixed.u64(offset_of!(ExecRecord, exec_id)),
+        ancestors: ancestors(&fixed),
+        origin: origin(fixed.u32(offset_of!(ExecRecord, origin)))?,
+        source,
+        script_source: script_source(&fixed)?,
+        runtime_stage: flag(FLAG_RUNTIME_STAGE),
+        executable: executable(path, source == FileSource::Memory, path_truncated),
+        path_truncated,
+        filename: filename.to_vec(),
+        script: flag(FLAG_SCRIPT),
+        argv: arguments(argv),
+        argv_truncated,
+    })
+}
+
+/// Cuts the tail into its parts.
+fn tail<const N: usize>(record: &[u8], start: usize, lengths: [u32; N]) -> Result<[&[u8]; N], DecodeError> {
+    let stated = lengths
+        .iter()
+        .fold(start as u64, |sum, length| sum + u64::from(*length));
+    let error = DecodeError::Length {
+        stated,
+        have: record.len(),
+    };
+    let mut rest = record.get(start..).ok_or(error)?;
+    let mut parts = [&[][..]; N];
+    for (part, length) in parts.iter_mut().zip(lengths) {
+        let (head, behind) = usize::try_from(length)
+            .ok()
+            .and_then(|length| rest.split_at_checked(length))
+            .ok_or(error)?;
+        *part = head;
+        rest = behind;
+    }
+    Ok(parts)
+}
+
+/// Up to the first gap: behind the container's boundary there is none.
+fn ancestors(fixed: &Fixed<'_>) -> Vec<u64> {
+    (0..RECORD_ANCESTORS)
+        .map(|index| fixed.u64(offset_of!(ExecRecord, ancestors) + index * size_of::<u64>()))
+        .take_while(|id| *id != 0)
+        .collect()
+}
+
+fn origin(value: u32) -> Result<OriginMark, DecodeError> {
+    match value {
+        ORIGIN_ENTRYPOINT => Ok(OriginMark::Entrypoint),
+        ORIGIN_OUTSIDE => Ok(OriginMark::Outside),
+        ORIGIN_UNKNOWN => Ok(OriginMark::Unknown),
+        value => Err(DecodeError::Value { field: "origin", value }),
+    }
+}
+
+fn script_source(fixed: &Fixed<'_>) -> Result<Option<FileSource>, DecodeError> {
+    source("script_source", fixed.u32(offset_of!(ExecRecord, script_source)))
+}
+
+fn source(field: &'static str, value: u32) -> Result<Option<FileSource>, DecodeError> {
+    let source = match value {
+        SOURCE_NONE => return Ok(None),
+        SOURCE_IMAGE => FileSource::Image,
+        SOURCE_IMAGE_COPIED_UP => FileSource::ImageCopiedUp,
+        SOURCE_UPPER_NEW => FileSource::UpperNew,
+        SOURCE_UPPER_UNKNOWN => FileSource::UpperUnknown,
+        SOURCE_VOLUME => FileSource::Volume,
+        SOURCE_MEMORY => FileSource::Memory,
+        SOURCE_DELETED => FileSource::Deleted,
+        SOURCE_UNSUPPORTED => FileSource::Unsupported,
+        value => return Err(DecodeError::Value { field, value }),
+    };
+    Ok(Some(source))
+}
+
+/// Components come leaf first; a path reads root first.
+fn executable(components: &[u8], memory: bool, truncated: bool) -> Vec<u8> {
+    let parts: Vec<&[u8]> = components
+        .split(|byte| *byte == 0)
+        .filter(|part| !part.is_empty())
+        .collect();
+    let mut path = Vec::with_capacity(components.len() + 1);
+    for part in parts.iter().rev() {
+        if !(path.is_empty() && (memory || truncated)) {
+            path.push(b'/');
+        }
+        path.extend_from_slice(part);
+    }
+    path
+}
+
+/// The kernel ends each argument with a NUL; a cut block ends with an argument that has none.
+fn arguments(block: &[u8]) -> Vec<Vec<u8>> {
+    if block.is_empty() {
+        return Vec::new();
+    }
+    let block = block.strip_suffix(&[0]).unwrap_or(block);
+    block.split(|byte| *byte == 0).map(<[u8]>::to_vec).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -3,6 +3,9 @@
 //! Types only: no decision is taken here and nothing of `anchorwatch-core` is known. The doc comments become the
 //! descriptions that `kubectl explain` shows, so they speak to the person who writes a policy or reads an alert.
 
+// kube's `printcolumn(type_ = "string", …)` repeats by design, once a column.
+#![allow(clippy::duplicated_attributes)]
+
 mod manifest;
 pub mod v1alpha1;
 

@@ -8,7 +8,7 @@ use crate::v1alpha1::{
     BehaviorApproval, BehaviorBaseline, ClusterDriftPolicy, DriftAlert, DriftPolicy, RolloutRecord, SensorReport,
 };
 
-/// Longest string where a type does not say otherwise, in characters: the longest path that Linux opens (PATH_MAX).
+/// Longest string where a type does not say otherwise, in characters: the longest path that Linux opens (`PATH_MAX`).
 const DEFAULT_MAX_LENGTH: u64 = 4096;
 /// Most items of a list where a type does not say otherwise.
 const DEFAULT_MAX_ITEMS: u64 = 256;

@@ -1,1 +1,67 @@
-fn main() {}
+//! `kubectl drift`: alerts read by people.
+
+// A command-line tool speaks by printing.
+#![allow(clippy::print_stdout)]
+
+mod connect;
+mod list;
+mod show;
+mod table;
+mod text;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+/// See what drifted, and why Anchorwatch says so.
+#[derive(Debug, Parser)]
+#[command(
+    name = "kubectl-drift",
+    bin_name = "kubectl drift",
+    version,
+    after_help = "Examples:\n  kubectl drift list -A\n  kubectl drift list -n shop -o json\n  kubectl drift show deployment-agent-4f0c9d1e -n shop\n\nExit codes: 0 done, 1 failed, 2 misuse."
+)]
+struct Args {
+    #[command(flatten)]
+    connection: connect::Connection,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// List the alerts of a namespace, the gravest first.
+    List(list::Args),
+    /// Show an alert: lineage, pods, rollout evidence.
+    Show(show::Args),
+    /// Print a completion script for a shell.
+    Completion {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    match run(Args::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            #[allow(clippy::print_stderr)] // the one place where an error reaches the person
+            {
+                eprintln!("error: {error:#}");
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(args: Args) -> anyhow::Result<()> {
+    match args.command {
+        Command::List(list) => list::run(&args.connection, &list).await,
+        Command::Show(show) => show::run(&args.connection, &show).await,
+        Command::Completion { shell } => {
+            clap_complete::generate(shell, &mut Args::command(), "kubectl-drift", &mut std::io::stdout());
+            Ok(())
+        }
+    }
+}

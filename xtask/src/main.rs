@@ -1,1 +1,84 @@
-fn main() {}
+//! Everything that a developer of Anchorwatch runs: one file a command, `setup/` knows what a step needs and how it is got.
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command line tool talks to a person"
+)]
+
+mod cluster;
+mod generate;
+mod image;
+mod paths;
+mod progress;
+mod run;
+mod setup;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+use clap_complete::Shell;
+
+#[derive(Debug, Parser)]
+#[command(
+    name = "xtask",
+    bin_name = "cargo xtask",
+    about,
+    version,
+    after_help = "Examples:\n  cargo xtask cluster up\n  cargo xtask image\n  cargo xtask --context kind-dev image --push registry.example:5000"
+)]
+struct Arguments {
+    /// Use this context of your kubeconfig instead of the local cluster, which is then never started.
+    #[arg(long, global = true, value_name = "NAME")]
+    context: Option<String>,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// A real one-node Kubernetes on this machine.
+    Cluster(cluster::Arguments),
+    /// Write what is generated from the types.
+    Generate(generate::Arguments),
+    /// Build the images and push them to a registry.
+    Image(image::Arguments),
+    /// Get what the other commands need, ahead of time.
+    Setup(setup::Arguments),
+    /// Print a completion script, as in `source <(cargo xtask completions bash)`.
+    Completions { shell: Shell },
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match carry_out(arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn carry_out(arguments: Arguments) -> anyhow::Result<()> {
+    match arguments.command {
+        Command::Cluster(cluster) => cluster::run(&cluster, arguments.context.as_deref()),
+        Command::Generate(generate) => generate::run(&generate),
+        Command::Image(image) => image::run(&image),
+        Command::Setup(setup) => setup::run(&setup),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Arguments::command(), "xtask", &mut std::io::stdout());
+            Ok(())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+}

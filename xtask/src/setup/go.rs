@@ -1,0 +1,136 @@
+//! Tools that come as Go modules: the local cluster's binary and Helm.
+
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail, ensure};
+
+use super::{tool, versions};
+use crate::{paths, run};
+
+/// The names by which the local cluster's binary is called.
+pub const APPLETS: [&str; 7] = [
+    "etcd",
+    "kube-apiserver",
+    "kube-controller-manager",
+    "kube-scheduler",
+    "kubelet",
+    "kube-proxy",
+    "kubectl",
+];
+
+/// The Go release that `e2e/localcluster/go.mod` asks for.
+const OLDEST: (u32, u32) = (1, 25);
+
+/// The folder with Kubernetes' and etcd's programs, kubectl and the pause program.
+pub fn localcluster() -> Result<PathBuf> {
+    let source = paths::repository().join("e2e/localcluster");
+    let files = ["main.go", "go.mod", "go.sum", "pause/pause.go"].map(|file| source.join(file));
+    let go = go_version()?;
+    let hash = tool::fingerprint(&[versions::KUBERNETES, &go, &ldflags()], &files)?;
+    let name = format!("localcluster-{}-{hash}", versions::KUBERNETES);
+    tool::cached(
+        &name,
+        "building the local cluster's binary (about 7 minutes the first time)",
+        |folder| {
+            build(&source, folder, "localcluster", ".", &ldflags(), true)?;
+            build(&source, folder, "pause", "./pause", "-s -w", false)?;
+            for applet in APPLETS {
+                symlink("localcluster", folder.join(applet))?;
+            }
+            Ok(())
+        },
+    )
+}
+
+/// The Helm program.
+pub fn helm() -> Result<PathBuf> {
+    go_version()?;
+    let folder = tool::cached(
+        &format!("helm-{}", versions::HELM),
+        &format!("building helm {} (about 3 minutes the first time)", versions::HELM),
+        |folder| {
+            let module = format!("helm.sh/helm/v3/cmd/helm@v{}", versions::HELM);
+            let mut command = run::command("go");
+            command
+                .args(["install", "-ldflags", &helm_ldflags(), &module])
+                .env("GOBIN", folder);
+            run::logged(command.current_dir(folder), "helm")
+        },
+    )?;
+    Ok(folder.join("helm"))
+}
+
+fn build(source: &Path, folder: &Path, name: &str, package: &str, ldflags: &str, cgo: bool) -> Result<()> {
+    let mut command = run::command("go");
+    command
+        .args(["build", "-trimpath", "-ldflags", ldflags, "-o"])
+        .arg(folder.join(name))
+        .arg(package);
+    if !cgo {
+        command.env("CGO_ENABLED", "0");
+    }
+    run::logged(command.current_dir(source), name)
+}
+
+/// Kubernetes asks its own version of the linker; without it clients refuse to compare versions.
+fn ldflags() -> String {
+    let mut parts = versions::KUBERNETES.split('.');
+    let (major, minor) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+    let version = "k8s.io/component-base/version";
+    let tag = versions::KUBERNETES;
+    format!("-s -w -X {version}.gitVersion=v{tag} -X {version}.gitMajor={major} -X {version}.gitMinor={minor}")
+}
+
+fn helm_ldflags() -> String {
+    format!("-s -w -X helm.sh/helm/v3/internal/version.version=v{}", versions::HELM)
+}
+
+fn go_version() -> Result<String> {
+    if !run::has("go") {
+        bail!(
+            "Go is missing: install {}.{} or newer from https://go.dev/dl or your distribution",
+            OLDEST.0,
+            OLDEST.1
+        );
+    }
+    let version = run::output(run::command("go").args(["env", "GOVERSION"]).current_dir("/"))?;
+    let (major, minor) = parse(&version).with_context(|| format!("cannot read Go's version {version:?}"))?;
+    ensure!(
+        (major, minor) >= OLDEST,
+        "{version} is too old: {}.{} or newer is needed",
+        OLDEST.0,
+        OLDEST.1
+    );
+    Ok(version)
+}
+
+fn parse(version: &str) -> Option<(u32, u32)> {
+    let mut parts = version.strip_prefix("go")?.split('.');
+    let major = parts.next()?.parse().ok()?;
+    let minor = parts
+        .next()?
+        .split(|c: char| !c.is_ascii_digit())
+        .next()?
+        .parse()
+        .ok()?;
+    Some((major, minor))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn go_versions_are_read_with_and_without_a_patch_release() {
+        assert_eq!(parse("go1.26.8"), Some((1, 26)));
+        assert_eq!(parse("go1.25rc1"), Some((1, 25)));
+        assert_eq!(parse("devel"), None);
+    }
+
+    #[test]
+    fn the_pinned_kubernetes_is_the_one_that_the_module_requires() {
+        let module = std::fs::read_to_string(paths::repository().join("e2e/localcluster/go.mod")).unwrap();
+        assert!(module.contains(&format!("k8s.io/kubernetes v{}\n", versions::KUBERNETES)));
+    }
+}

@@ -1,0 +1,12 @@
+//! Every version that set-up pins, in one place.
+
+/// The Kubernetes that `e2e/localcluster/go.mod` requires, as `v` + this.
+pub const KUBERNETES: &str = "1.35.4";
+/// Helm, built from its Go module.
+pub const HELM: &str = "3.22.0";
+/// The linker of the eBPF programs; 0.10.4 is the newest that works with the LLVM of the nightly compiler below.
+pub const BPF_LINKER: &str = "0.10.4";
+/// The feature of bpf-linker that matches the LLVM inside the compiler.
+pub const BPF_LINKER_LLVM: &str = "rust-llvm-22";
+/// Licences, bans and sources of dependencies.
+pub const CARGO_DENY: &str = "0.20.2";

@@ -1,11 +1,14 @@
 //! `cargo xtask image`: images FROM scratch, made with buildah and pushed to a registry.
 
+mod traces;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result};
 
 use crate::run;
+use traces::Traces;
 
 /// Build the images of operator and sensor and push them.
 #[derive(Debug, clap::Args)]
@@ -41,6 +44,7 @@ impl Builder {
         environment: &[(&str, &str)],
         user: Option<&str>,
     ) -> Result<String> {
+        let _traces = Traces::remember();
         let container = run::output(&mut self.buildah(&["from", "scratch"]))?;
         let result = self.commit_and_push(&container, root, name, entrypoint, environment, user);
         run::succeeds(self.buildah(&["rm"]).arg(&container));

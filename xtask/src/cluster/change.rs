@@ -83,18 +83,10 @@ impl Change {
             Self::Address { address, device } => {
                 run::quiet(run::command("ip").args(["address", "add", address, "dev", device]))
             }
-            Self::Propagation { .. } => run::quiet(run::command("mount").args(["--make-rshared", "/"])),
+            Self::Propagation { .. } => mounts::share_everything(),
             Self::Mount {
                 kind, options, target, ..
-            } => {
-                fs::create_dir_all(target).with_context(|| format!("cannot make {}", target.display()))?;
-                let mut command = run::command("mount");
-                command.args(["-t", kind]);
-                if !options.is_empty() {
-                    command.args(["-o", options]);
-                }
-                run::quiet(command.arg(kind).arg(target))
-            }
+            } => mounts::make(kind, options, target),
             // These are made by the components that we start.
             Self::Folder { .. }
             | Self::Sysctl { .. }
@@ -117,10 +109,13 @@ impl Change {
             Self::Folder { path, existed } => leftovers::clean(path, *existed),
             Self::Sysctl { path, before } => undo_sysctl(path, before),
             Self::Address { address, device } => undo_address(address, device),
-            Self::Propagation { not_shared, whole_tree } => undo_propagation(not_shared, *whole_tree).map(Some),
+            Self::Propagation { not_shared, whole_tree } => mounts::unshare(not_shared, *whole_tree).map(Some),
             Self::Mount {
-                target, made_folder, ..
-            } => undo_mount(target, *made_folder),
+                kind,
+                options,
+                target,
+                made_folder,
+            } => mounts::undo(kind, options, target, *made_folder),
             Self::Controllers { path, before } => cgroups::restore_controllers(path, before),
             Self::Cgroups { name } => cgroups::remove(&mounts::cgroup_roots(&mounts::read()?), name),
             Self::NftTables { before } => undo_tables(before),
@@ -148,30 +143,6 @@ fn undo_address(address: &str, device: &str) -> Result<Option<String>> {
     }
     run::quiet(run::command("ip").args(["address", "del", address, "dev", device]))?;
     Ok(Some(format!("address {address} taken off {device}")))
-}
-
-fn undo_propagation(not_shared: &[PathBuf], whole_tree: bool) -> Result<String> {
-    if whole_tree {
-        run::quiet(run::command("mount").args(["--make-rprivate", "/"]))?;
-    } else {
-        for target in not_shared {
-            // What is no longer mounted needs nothing.
-            run::succeeds(run::command("mount").arg("--make-private").arg(target));
-        }
-    }
-    Ok("mounts are as private as they were".to_owned())
-}
-
-fn undo_mount(target: &Path, made_folder: bool) -> Result<Option<String>> {
-    let mut done = None;
-    if mounts::is_mounted(&mounts::read()?, target) {
-        run::quiet(run::command("umount").arg(target))?;
-        done = Some(format!("{} unmounted", target.display()));
-    }
-    if made_folder && target.exists() {
-        fs::remove_dir(target).with_context(|| format!("cannot remove {}", target.display()))?;
-    }
-    Ok(done)
 }
 
 fn undo_tables(before: &[String]) -> Result<Option<String>> {

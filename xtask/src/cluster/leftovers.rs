@@ -12,13 +12,16 @@ use super::state::State;
 pub const FOLDERS: [&str; 8] = [
     "/run/containerd",
     "/run/containerd/s",
-    "/run/containerd/io.containerd.runtime.v2.task",
+    "/run/mount",
     "/var/lib/cni",
     "/var/lib/cni/results",
+    "/var/lib/kubelet",
+    "/var/lib/kubelet/device-plugins",
     "/var/log/containers",
-    "/etc/cni",
-    "/opt/cni",
 ];
+
+/// What the kubelet keeps in its folder for device plugins, wherever its root folder is.
+const DEVICE_PLUGINS: [&str; 2] = ["kubelet.sock", "kubelet_internal_checkpoint"];
 
 /// Removes what is ours from the folder, and the folder itself if it is empty and was not there before.
 pub fn clean(folder: &Path, existed: bool) -> Result<Option<String>> {
@@ -28,7 +31,7 @@ pub fn clean(folder: &Path, existed: bool) -> Result<Option<String>> {
     let state = State::here();
     let sockets = shim_sockets(state.root());
     for path in entries.flatten().map(|entry| entry.path()) {
-        if is_ours(&path, state.root(), &sockets) {
+        if is_ours(&path, state.root(), &sockets) || !existed && is_device_plugins(&path) {
             fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))?;
         }
     }
@@ -42,6 +45,12 @@ fn is_ours(path: &Path, state: &Path, sockets: &[PathBuf]) -> bool {
     let result_of_our_network =
         name.starts_with(POD_NETWORK) || name.starts_with("cni-loopback-") && loopback_is_ours(path);
     link_to_us || result_of_our_network || sockets.iter().any(|socket| socket == path)
+}
+
+fn is_device_plugins(path: &Path) -> bool {
+    DEVICE_PLUGINS
+        .iter()
+        .any(|name| path.ends_with(format!("device-plugins/{name}")))
 }
 
 /// The result of the loopback plugin names the network namespace, which is below our state.

@@ -1,9 +1,15 @@
-//! The host's mounts, as `/proc/self/mountinfo` tells them (proc_pid_mountinfo(5)).
+//! The host's mounts: read from `/proc/self/mountinfo` (proc_pid_mountinfo(5)), made and undone by system calls, since
+//! mount(8) keeps notes of its own under /run.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use std::ffi::CString;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use rustix::mount::{MountFlags, MountPropagationFlags, UnmountFlags, mount, mount_change, unmount};
 
 /// One line of mountinfo, as far as we need it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,6 +86,84 @@ pub fn cgroup_roots(mounts: &[Mount]) -> Vec<PathBuf> {
         .filter(is_cgroup)
         .map(|mount| mount.target.clone())
         .collect()
+}
+
+/// Mounts a file system of the kernel's own.
+pub fn make(kind: &str, options: &str, target: &Path) -> Result<()> {
+    fs::create_dir_all(target).with_context(|| format!("cannot make {}", target.display()))?;
+    let data = CString::new(options)?;
+    mount(kind, target, kind, MountFlags::empty(), data.as_c_str())
+        .with_context(|| format!("cannot mount {}", target.display()))
+}
+
+/// Takes it off again, and its folder if that was made for it.
+pub fn undo(kind: &str, options: &str, target: &Path, made_folder: bool) -> Result<Option<String>> {
+    let mut done = None;
+    if is_mounted(&read()?, target) {
+        take_off(target)?;
+        if kind == "cgroup" {
+            return_controller(options, target)?;
+        }
+        done = Some(format!("{} unmounted", target.display()));
+    }
+    if made_folder && target.exists() {
+        fs::remove_dir(target).with_context(|| format!("cannot remove {}", target.display()))?;
+    }
+    Ok(done)
+}
+
+fn take_off(target: &Path) -> Result<()> {
+    unmount(target, UnmountFlags::empty()).with_context(|| format!("cannot unmount {}", target.display()))
+}
+
+/// A controller goes back to cgroup v2 when its hierarchy is unmounted while it has no child left
+/// (`cgroup_kill_sb`, kernel/cgroup/cgroup.c); removed cgroups linger a moment, and only an unmount tries again.
+fn return_controller(name: &str, target: &Path) -> Result<()> {
+    let mounts = read()?;
+    let Some(unified) = hybrid_unified(&mounts) else {
+        return Ok(());
+    };
+    let is_back = &|| {
+        let controllers = fs::read_to_string(unified.join("cgroup.controllers")).unwrap_or_default();
+        controllers.split_whitespace().any(|controller| controller == name)
+    };
+    let started = Instant::now();
+    while !comes_back(is_back) {
+        ensure!(
+            started.elapsed() < Duration::from_secs(30),
+            "the controller {name} did not go back to cgroup v2"
+        );
+        make("cgroup", name, target)?;
+        take_off(target)?;
+    }
+    Ok(())
+}
+
+/// The kernel takes its time, and mounting again would stop it.
+fn comes_back(is_back: impl Fn() -> bool) -> bool {
+    (0..10).any(|_| {
+        sleep(Duration::from_millis(100));
+        is_back()
+    })
+}
+
+/// Mounts made from now on below any mount are seen by those who share it, as pods with `HostToContainer` need.
+pub fn share_everything() -> Result<()> {
+    mount_change("/", MountPropagationFlags::SHARED | MountPropagationFlags::REC)
+        .context("cannot share the mounts below /")
+}
+
+/// Makes those private again that were so before.
+pub fn unshare(not_shared: &[PathBuf], whole_tree: bool) -> Result<String> {
+    if whole_tree {
+        let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
+        mount_change("/", private).context("cannot make the mounts below / private")?;
+    }
+    for target in not_shared {
+        // What is no longer mounted needs nothing.
+        mount_change(target, MountPropagationFlags::PRIVATE).ok();
+    }
+    Ok("mounts are as private as they were".to_owned())
 }
 
 #[cfg(test)]

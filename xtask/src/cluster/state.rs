@@ -8,7 +8,7 @@ use crate::setup::lock::{self, Lock};
 
 /// Short enough for the UNIX sockets below it (108 bytes at most, containerd's deepest is about 90).
 const ROOT: &str = "/var/lib/anchorwatch/cluster";
-const LOCK: &str = "/var/lib/anchorwatch/cluster.lock";
+const LOCK: &str = "/run/lock/anchorwatch-cluster.lock";
 
 /// The state folder and what is in it.
 #[derive(Debug, Clone)]
@@ -60,10 +60,13 @@ pub fn lock() -> Result<Lock> {
     lock::acquire(Path::new(LOCK), "the local cluster")
 }
 
-/// The folder above the state, removed with it when nothing else is in it.
+/// Removes the state, and the folder above it when nothing else is in it.
 pub fn forget(state: &State) -> std::io::Result<()> {
     if state.exists() {
         std::fs::remove_dir_all(state.root())?;
+    }
+    if let Some(above) = state.root().parent() {
+        std::fs::remove_dir(above).ok();
     }
     Ok(())
 }

@@ -48,11 +48,19 @@ fn manifest(crd: CustomResourceDefinition) -> Manifest {
     if let Some(versions) = object.pointer_mut("/spec/versions").and_then(Value::as_array_mut) {
         for version in versions {
             if let Some(schema) = version.pointer_mut("/schema/openAPIV3Schema") {
+                describe(schema);
                 bound(schema);
             }
         }
     }
     Manifest { name, object }
+}
+
+/// Gives the kind the description of its specification: it is what `kubectl explain` shows first.
+fn describe(schema: &mut Value) {
+    if let Some(text) = schema.pointer("/properties/spec/description").cloned() {
+        schema["description"] = text;
+    }
 }
 
 /// Bounds what the types leave open and states how lists merge.

@@ -120,7 +120,6 @@ pub struct DriftAlertStatus {
     #[serde(default)]
     pub state: AlertState,
     /// The workload.
-    #[serde(default)]
     pub workload: WorkloadReference,
     /// `<kind>/<name>` of the workload, for the column.
     #[serde(default)]

@@ -11,6 +11,7 @@ pub enum Field {
     TaskSignal,
     TaskPid,
     TaskTgid,
+    TaskGroupLeader,
     TaskStartBoottime,
     TaskFiles,
     SignalLive,
@@ -89,7 +90,7 @@ const fn optional(field: Field, path: &'static str, need: Need) -> FieldSpec {
 }
 
 /// How many fields there are.
-pub const FIELD_COUNT: usize = 42;
+pub const FIELD_COUNT: usize = 43;
 
 /// Every field, in the order of [`Field`].
 pub const FIELDS: [FieldSpec; FIELD_COUNT] = [
@@ -99,6 +100,7 @@ pub const FIELDS: [FieldSpec; FIELD_COUNT] = [
     required(Field::TaskSignal, "task_struct.signal"),
     required(Field::TaskPid, "task_struct.pid"),
     required(Field::TaskTgid, "task_struct.tgid"),
+    required(Field::TaskGroupLeader, "task_struct.group_leader"),
     required(Field::TaskStartBoottime, "task_struct.start_boottime"),
     optional(Field::TaskFiles, "task_struct.files", Need::ScriptDescriptor),
     required(Field::SignalLive, "signal_struct.live"),

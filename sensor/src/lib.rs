@@ -4,6 +4,10 @@
 //! the table of programs, [`loader`] attaches them, [`snapshot`] tells them what ran before, [`ring`] reads
 //! their records and [`decode`] turns those into [`decode::RawEvent`]s.
 
+pub mod btf;
+pub mod capability;
 pub mod decode;
 pub mod loader;
+pub mod probes;
+pub mod ring;
 pub mod snapshot;

@@ -1,6 +1,14 @@
 //! What ran before the sensor: read from `/proc` and the cgroup tree, turned into entries for the kernel's maps.
 
+mod plan;
+mod read;
+
 use crate::decode::OriginMark;
+use crate::loader::maps::Maps;
+use plan::Entry;
+use read::Found;
+use std::collections::HashSet;
+use std::path::PathBuf;
 
 /// What was found at the start.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -33,4 +41,106 @@ pub struct SeededProcess {
     /// Path in the process's mount namespace; empty for kernel threads.
     pub executable: Vec<u8>,
     pub argv: Vec<Vec<u8>>,
+}
+
+/// Where to look.
+#[derive(Debug, Clone)]
+pub struct SeedOptions {
+    /// Where the host's processes are seen.
+    pub proc: PathBuf,
+    /// The root of the unified hierarchy, as [`find_cgroup_root`] finds it.
+    pub cgroup_root: PathBuf,
+}
+
+/// Why the programs could not be told.
+#[derive(Debug, thiserror::Error)]
+pub enum SeedError {
+    #[error("no unified cgroup hierarchy at /sys/fs/cgroup or /sys/fs/cgroup/unified")]
+    NoHierarchy,
+    #[error("{path} cannot be read")]
+    Read { path: PathBuf, source: std::io::Error },
+    #[error("what ran before cannot be told to the programs")]
+    Map(#[from] aya::maps::MapError),
+    #[error("the clock cannot be read")]
+    Clock(#[source] std::io::Error),
+}
+
+/// How often `/proc` is read at most: a process that a not yet known one started meanwhile is unknown to the
+/// programs, and is found by reading again.
+const MAX_PASSES: usize = 4;
+
+/// The root of the unified hierarchy: alone, or beside those of version 1.
+pub fn find_cgroup_root() -> Result<PathBuf, SeedError> {
+    ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"]
+        .into_iter()
+        .map(PathBuf::from)
+        .find(|root| root.join("cgroup.controllers").exists())
+        .ok_or(SeedError::NoHierarchy)
+}
+
+/// Reads, decides and tells, until nothing new is found.
+pub(crate) fn seed(options: &SeedOptions, maps: &mut Maps) -> Result<Snapshot, SeedError> {
+    let mut snapshot = Snapshot::default();
+    let mut told = HashSet::new();
+    for _ in 0..MAX_PASSES {
+        let (cgroups, processes) = read::read(options)?;
+        snapshot.cgroups = cgroups;
+        let plan = plan::plan(&processes, boot_time()?);
+        for (cgroup, exec_id) in plan.roots {
+            maps.add_root(cgroup, exec_id)?;
+        }
+        let mut news = false;
+        for (entry, found) in plan.entries.iter().zip(&processes) {
+            if told.insert((found.pid, found.start_ticks)) && maps.add_process(found.pid, &entry.process)? {
+                news = true;
+                snapshot.processes.push(seeded(entry, found));
+            }
+        }
+        if !news {
+            break;
+        }
+    }
+    forget_the_dead(options, maps, &mut snapshot)?;
+    Ok(snapshot)
+}
+
+/// A process that ended between our reading and our telling would stay in the map for ever.
+fn forget_the_dead(options: &SeedOptions, maps: &mut Maps, snapshot: &mut Snapshot) -> Result<(), SeedError> {
+    let (alive, dead): (Vec<_>, Vec<_>) = std::mem::take(&mut snapshot.processes)
+        .into_iter()
+        .partition(|process| options.proc.join(process.pid.to_string()).exists());
+    snapshot.processes = alive;
+    for process in dead {
+        maps.remove_process(process.pid)?;
+    }
+    Ok(())
+}
+
+fn seeded(entry: &Entry, found: &Found) -> SeededProcess {
+    let ancestors = entry
+        .process
+        .ancestors
+        .iter()
+        .copied()
+        .take_while(|id| *id != 0)
+        .collect();
+    SeededProcess {
+        pid: found.pid,
+        uid: found.uid,
+        cgroup_id: found.cgroup_id,
+        exec_id: entry.process.exec_id,
+        ancestors,
+        origin: entry.origin,
+        executable: found.executable.clone(),
+        argv: found.argv.clone(),
+    }
+}
+
+/// Nanoseconds of `CLOCK_BOOTTIME`.
+fn boot_time() -> Result<u64, SeedError> {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    let nanoseconds = u64::try_from(now.tv_sec).ok().zip(u64::try_from(now.tv_nsec).ok());
+    nanoseconds
+        .map(|(seconds, rest)| seconds * 1_000_000_000 + rest)
+        .ok_or_else(|| SeedError::Clock(std::io::Error::other("negative time")))
 }

@@ -1,0 +1,255 @@
+//! A process replaced its program: who, what file, from where, with which arguments.
+
+use crate::emit::{MAX_RECORD, output};
+use crate::errors::count;
+use crate::file::source;
+use crate::lineage::{carried, is_ignored, remember, step};
+use crate::task::{Address, Task};
+use anchorwatch_sensor_common::event::{
+    ARGV_LIMIT, COMPONENT_LIMIT, ExecRecord, FILENAME_LIMIT, FLAG_ARGV_TRUNCATED, FLAG_PATH_TRUNCATED,
+    FLAG_RUNTIME_STAGE, FLAG_SCRIPT, Header, KIND_EXEC, PATH_LIMIT, SOURCE_NONE,
+};
+use anchorwatch_sensor_common::lineage::exec_id;
+use anchorwatch_sensor_common::loss::{LossPlace, LossReason};
+use anchorwatch_sensor_common::offsets::Field;
+use aya_ebpf::{
+    helpers::{
+        bpf_get_current_uid_gid, bpf_get_smp_processor_id,
+        generated::{bpf_get_current_cgroup_id, bpf_ktime_get_boot_ns, bpf_probe_read_kernel_str, bpf_probe_read_user},
+    },
+    macros::{btf_tracepoint, map},
+    maps::PerCpuArray,
+    programs::BtfTracePointContext,
+};
+use core::mem::size_of;
+use core::ptr::{read_volatile, write_volatile};
+
+const RECORD: usize = size_of::<ExecRecord>();
+const TAIL: usize = MAX_RECORD - RECORD;
+
+/// Most steps of the path walk: components and mounts crossed.
+const MAX_STEPS: u32 = 96;
+
+/// Bounds the position in the tail for the verifier; path and file name together are shorter.
+const POSITION_MASK: usize = 0x1fff;
+
+const _: () = {
+    assert!(PATH_LIMIT + COMPONENT_LIMIT + FILENAME_LIMIT <= POSITION_MASK);
+    assert!(POSITION_MASK + ARGV_LIMIT <= TAIL);
+};
+
+/// The record with room for its tail, and the walk's position: in registers it would multiply the verifier's
+/// states (1,000,001 instructions on 6.1), in memory it does not.
+#[repr(C)]
+struct Scratch {
+    record: ExecRecord,
+    tail: [u8; TAIL],
+    position: u32,
+    reserved: u32,
+}
+
+/// This program's alone: another one that interrupts it would corrupt a shared one.
+#[map]
+static EXEC_SCRATCH: PerCpuArray<Scratch> = PerCpuArray::with_max_entries(1, 0);
+
+#[btf_tracepoint(function = "sched_process_exec")]
+pub fn sched_process_exec(ctx: BtfTracePointContext) -> i32 {
+    if let Err(reason) = try_exec(Task::new(ctx.arg(0)), Address::new(ctx.arg(2))) {
+        count(LossPlace::Exec, reason);
+    }
+    0
+}
+
+#[inline(always)]
+fn try_exec(task: Task, bprm: Address) -> Result<(), LossReason> {
+    // SAFETY: helpers without arguments.
+    let (time_ns, cgroup_id, cpu) = unsafe {
+        (
+            bpf_ktime_get_boot_ns(),
+            bpf_get_current_cgroup_id(),
+            bpf_get_smp_processor_id(),
+        )
+    };
+    let (tgid, start_ticks) = (task.tgid(), task.start_ticks());
+    let exec_id = exec_id(time_ns, u64::from(cpu));
+    let step = step(
+        carried(tgid, start_ticks),
+        exec_id,
+        start_ticks,
+        cgroup_id,
+        task.in_host_mounts(),
+    );
+    remember(LossPlace::Exec, tgid, &step.process);
+    if is_ignored(cgroup_id) {
+        return Ok(());
+    }
+    let scratch = EXEC_SCRATCH.get_ptr_mut(0).ok_or(LossReason::MapFull)?;
+    let file = bprm.follow(Field::BinprmFile);
+    let record = ExecRecord {
+        header: Header {
+            kind: KIND_EXEC,
+            size: 0,
+            time_ns,
+        },
+        cgroup_id,
+        exec_id,
+        ancestors: step.ancestors,
+        pid: tgid,
+        uid: bpf_get_current_uid_gid() as u32,
+        origin: step.process.origin,
+        source: source(file, task),
+        script_source: SOURCE_NONE,
+        flags: if step.runtime_stage { FLAG_RUNTIME_STAGE } else { 0 },
+        path_len: 0,
+        filename_len: 0,
+        argv_len: 0,
+        reserved: 0,
+    };
+    // SAFETY: the pointer is to this CPU's value, used by this program alone.
+    unsafe {
+        (*scratch).record = record;
+        write_path(scratch, file);
+        write_filename(scratch, bprm);
+        write_arguments(scratch, task);
+        send(scratch);
+    }
+    Ok(())
+}
+
+#[inline(always)]
+unsafe fn position(scratch: *mut Scratch) -> u32 {
+    // SAFETY: as the caller says; volatile, so that it lives in memory (see `Scratch`).
+    unsafe { read_volatile(&raw const (*scratch).position) }
+}
+
+#[inline(always)]
+unsafe fn set_position(scratch: *mut Scratch, position: u32) {
+    // SAFETY: as the caller says; volatile, so that it lives in memory (see `Scratch`).
+    unsafe { write_volatile(&raw mut (*scratch).position, position) }
+}
+
+#[inline(always)]
+unsafe fn set_flag(scratch: *mut Scratch, flag: u32) {
+    // SAFETY: as the caller says.
+    unsafe { (*scratch).record.flags |= flag }
+}
+
+/// Where the tail goes on.
+#[inline(always)]
+unsafe fn end(scratch: *mut Scratch) -> *mut u8 {
+    // SAFETY: as the caller says; the mask keeps the position inside the tail.
+    unsafe {
+        (&raw mut (*scratch).tail)
+            .cast::<u8>()
+            .add(position(scratch) as usize & POSITION_MASK)
+    }
+}
+
+/// Writes the components of the file's path from the leaf to the root of its mount namespace.
+#[inline(always)]
+unsafe fn write_path(scratch: *mut Scratch, file: Address) {
+    let mut mount = file.follow(Field::FilePathMnt);
+    let mut dentry = file.follow(Field::FilePathDentry);
+    let mut whole = false;
+    // SAFETY: as the caller says; a component may begin before PATH_LIMIT and take COMPONENT_LIMIT bytes,
+    // which is less than the mask.
+    unsafe {
+        set_position(scratch, 0);
+        if dentry.follow(Field::DentryParent) == dentry {
+            write_component(scratch, dentry); // a file in memory has nothing but this name
+            whole = true;
+        } else {
+            for _ in 0..MAX_STEPS {
+                let parent = dentry.follow(Field::DentryParent);
+                if dentry == mount.follow(Field::VfsmountRoot) || dentry == parent {
+                    let around = mount.around(Field::MountMnt);
+                    let parent = around.follow(Field::MountParent);
+                    if parent == around {
+                        whole = true;
+                        break;
+                    }
+                    dentry = around.follow(Field::MountMountpoint);
+                    mount = parent.at(Field::MountMnt);
+                    continue;
+                }
+                if position(scratch) as usize >= PATH_LIMIT {
+                    break;
+                }
+                write_component(scratch, dentry);
+                dentry = parent;
+            }
+        }
+        if !whole {
+            set_flag(scratch, FLAG_PATH_TRUNCATED);
+        }
+        (*scratch).record.path_len = position(scratch);
+    }
+}
+
+#[inline(always)]
+unsafe fn write_component(scratch: *mut Scratch, dentry: Address) {
+    let name = dentry.follow(Field::DentryName);
+    // SAFETY: as the caller says; COMPONENT_LIMIT bytes behind the masked position are inside the tail.
+    unsafe {
+        let written = bpf_probe_read_kernel_str(end(scratch).cast(), COMPONENT_LIMIT as u32, name.pointer().cast());
+        // A fault is negative; the mask makes it a position that stays inside, the reader sees an odd path.
+        set_position(scratch, position(scratch).wrapping_add(written as u32 & 0x1ff));
+    }
+}
+
+/// Writes the name that was given to execve, without its NUL.
+#[inline(always)]
+unsafe fn write_filename(scratch: *mut Scratch, bprm: Address) {
+    let filename = bprm.follow(Field::BinprmFilename);
+    // SAFETY: as the caller says; FILENAME_LIMIT bytes behind the masked position are inside the tail.
+    unsafe {
+        if filename != bprm.follow(Field::BinprmInterp) {
+            set_flag(scratch, FLAG_SCRIPT);
+        }
+        let written = bpf_probe_read_kernel_str(end(scratch).cast(), FILENAME_LIMIT as u32, filename.pointer().cast());
+        if written <= 0 {
+            count(LossPlace::Exec, LossReason::ReadFault);
+            return;
+        }
+        let length = (written as u32).wrapping_sub(1);
+        (*scratch).record.filename_len = length;
+        set_position(scratch, position(scratch).wrapping_add(length));
+    }
+}
+
+/// Writes the head of the argument block.
+#[inline(always)]
+unsafe fn write_arguments(scratch: *mut Scratch, task: Task) {
+    let (first, behind) = task.arguments();
+    let length = behind.wrapping_sub(first);
+    // SAFETY: as the caller says; ARGV_LIMIT bytes behind the masked position are inside the tail.
+    unsafe {
+        let length = if length > ARGV_LIMIT as u64 {
+            set_flag(scratch, FLAG_ARGV_TRUNCATED);
+            ARGV_LIMIT as u32
+        } else {
+            length as u32
+        };
+        if bpf_probe_read_user(end(scratch).cast(), length, first as *const _) != 0 {
+            set_flag(scratch, FLAG_ARGV_TRUNCATED);
+            count(LossPlace::Exec, LossReason::ReadFault);
+            return;
+        }
+        (*scratch).record.argv_len = length;
+        set_position(scratch, position(scratch).wrapping_add(length));
+    }
+}
+
+#[inline(always)]
+unsafe fn send(scratch: *mut Scratch) {
+    // SAFETY: as the caller says; the mask keeps the length inside the value.
+    unsafe {
+        let size = position(scratch).wrapping_add(RECORD as u32);
+        (*scratch).record.header.size = size;
+        output(
+            LossPlace::Exec,
+            scratch.cast(),
+            u64::from(size) & (MAX_RECORD as u64 - 1),
+        );
+    }
+}

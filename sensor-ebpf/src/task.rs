@@ -1,0 +1,178 @@
+//! Kernel structures, read by offsets that user space resolved in the running kernel's BTF.
+
+use anchorwatch_sensor_common::lineage::NANOSECONDS_PER_TICK;
+use anchorwatch_sensor_common::offsets::{ABSENT, FIELD_COUNT, Field};
+use aya_ebpf::helpers::generated::bpf_probe_read_kernel;
+use core::mem::{MaybeUninit, size_of};
+
+/// Set by user space at load. The verifier sees constants, since the section is frozen.
+#[unsafe(no_mangle)]
+static OFFSETS: [u32; FIELD_COUNT] = [ABSENT; FIELD_COUNT];
+
+/// Inode number of the host's mount namespace, 0 if it could not be found out.
+#[unsafe(no_mangle)]
+static HOST_MOUNT_NAMESPACE: u32 = 0;
+
+/// A value that is valid whatever its bytes are.
+///
+/// # Safety
+/// Only for types without invalid bit patterns.
+pub unsafe trait Plain: Copy {}
+// SAFETY: any bytes are an integer.
+unsafe impl Plain for u32 {}
+// SAFETY: any bytes are an integer.
+unsafe impl Plain for u64 {}
+
+/// An address of kernel memory; never dereferenced, only read by helper.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(transparent)]
+pub struct Address(*const u8);
+
+// SAFETY: any bytes are an address, since it is never dereferenced.
+unsafe impl Plain for Address {}
+
+impl Address {
+    /// An argument of a tracepoint.
+    pub const fn new(pointer: *const u8) -> Self {
+        Self(pointer)
+    }
+
+    pub fn is_null(self) -> bool {
+        self.0.is_null()
+    }
+
+    pub const fn pointer(self) -> *const u8 {
+        self.0
+    }
+
+    /// What lies at a field of the structure here; zero where nothing can be read.
+    #[inline(always)]
+    pub fn read<T: Plain>(self, field: Field) -> T {
+        self.read_at(offset(field))
+    }
+
+    /// The same for an address that the field holds.
+    #[inline(always)]
+    pub fn follow(self, field: Field) -> Self {
+        self.read(field)
+    }
+
+    /// The field's own address.
+    #[inline(always)]
+    pub fn at(self, field: Field) -> Self {
+        Self(self.0.wrapping_add(offset(field)))
+    }
+
+    /// The structure around, of which this is the field.
+    #[inline(always)]
+    pub fn around(self, field: Field) -> Self {
+        Self(self.0.wrapping_sub(offset(field)))
+    }
+
+    /// The element of an array of addresses that begins here.
+    #[inline(always)]
+    pub fn element(self, index: u32) -> Self {
+        self.read_at(index as usize * size_of::<Self>())
+    }
+
+    #[inline(always)]
+    fn read_at<T: Plain>(self, offset: usize) -> T {
+        let mut value = MaybeUninit::<T>::uninit();
+        // SAFETY: the helper writes size_of::<T>() bytes to `value` in every case, zeros if the source cannot
+        // be read, and `Plain` makes all of them valid.
+        unsafe {
+            bpf_probe_read_kernel(
+                value.as_mut_ptr().cast(),
+                size_of::<T>() as u32,
+                self.0.wrapping_add(offset).cast(),
+            );
+            value.assume_init()
+        }
+    }
+}
+
+/// Where a field lies in its structure.
+#[inline(always)]
+fn offset(field: Field) -> usize {
+    offset_or_absent(field) as usize
+}
+
+/// Whether this kernel has an optional field.
+#[inline(always)]
+pub fn has(field: Field) -> bool {
+    offset_or_absent(field) != ABSENT
+}
+
+#[inline(always)]
+fn offset_or_absent(field: Field) -> u32 {
+    // SAFETY: the index is within the array; volatile, because user space sets the value at load.
+    unsafe { core::ptr::read_volatile(&raw const OFFSETS[field as usize]) }
+}
+
+/// A `task_struct`.
+#[derive(Clone, Copy)]
+pub struct Task(Address);
+
+impl Task {
+    pub const fn new(pointer: *const u8) -> Self {
+        Self(Address::new(pointer))
+    }
+
+    #[inline(always)]
+    pub fn pid(self) -> u32 {
+        self.0.read(Field::TaskPid)
+    }
+
+    #[inline(always)]
+    pub fn tgid(self) -> u32 {
+        self.0.read(Field::TaskTgid)
+    }
+
+    /// When the process (not the thread) started, as `/proc/PID/stat` states it.
+    #[inline(always)]
+    pub fn start_ticks(self) -> u64 {
+        let leader = self.0.follow(Field::TaskGroupLeader);
+        leader.read::<u64>(Field::TaskStartBoottime) / NANOSECONDS_PER_TICK
+    }
+
+    /// Whether the last thread is leaving: `do_exit` counts `live` down before it tells (kernel/exit.c, 6.1).
+    #[inline(always)]
+    pub fn group_is_dead(self) -> bool {
+        self.0.follow(Field::TaskSignal).read::<u32>(Field::SignalLive) == 0
+    }
+
+    /// Whether it is in the host's mount namespace.
+    #[inline(always)]
+    pub fn in_host_mounts(self) -> bool {
+        // SAFETY: a static; volatile, because user space sets the value at load.
+        let host = unsafe { core::ptr::read_volatile(&raw const HOST_MOUNT_NAMESPACE) };
+        let namespace = self.0.follow(Field::TaskNsproxy).follow(Field::NsproxyMntNs);
+        host != 0 && namespace.read::<u32>(Field::MntNamespaceInum) == host
+    }
+
+    /// The superblock of its root directory.
+    #[inline(always)]
+    pub fn root_superblock(self) -> Address {
+        self.0
+            .follow(Field::TaskFs)
+            .follow(Field::FsRootMnt)
+            .follow(Field::VfsmountSb)
+    }
+
+    /// First byte of the argument block in user memory, and the first behind it.
+    #[inline(always)]
+    pub fn arguments(self) -> (u64, u64) {
+        let mm = self.0.follow(Field::TaskMm);
+        (mm.read(Field::MmArgStart), mm.read(Field::MmArgEnd))
+    }
+
+    /// The open file of a descriptor, null if there is none.
+    #[inline(always)]
+    pub fn file(self, descriptor: u32) -> Address {
+        let table = self.0.follow(Field::TaskFiles).follow(Field::FilesFdt);
+        if descriptor >= table.read::<u32>(Field::FdtableMaxFds) {
+            return Address::new(core::ptr::null());
+        }
+        table.follow(Field::FdtableFd).element(descriptor)
+    }
+}

@@ -1,0 +1,137 @@
+//! What this kernel lets the programs see: field offsets from its BTF, and what has to be left out.
+
+use crate::btf::{Btf, BtfError};
+use anchorwatch_sensor_common::offsets::{ABSENT, FIELD_COUNT, FIELDS, Field, Need};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+/// What the programs can tell on this kernel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "independent abilities, each on or off")]
+pub struct Capabilities {
+    /// Whether a file lies in the image or in the writable layer.
+    pub overlay_layers: bool,
+    /// Whether a file in the writable layer was copied up from the image.
+    pub overlay_origin: bool,
+    /// Where a script comes from that is run through a descriptor.
+    pub script_descriptor: bool,
+    /// Whether a container runtime is still in the host's mount namespace.
+    pub runtime_stage: bool,
+}
+
+/// Offsets for the programs, and what they allow.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resolved {
+    pub offsets: [u32; FIELD_COUNT],
+    pub capabilities: Capabilities,
+}
+
+/// Why offsets cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum OffsetError {
+    #[error(
+        "no kernel type information at {path}: the kernel is built without CONFIG_DEBUG_INFO_BTF, or /sys is not mounted"
+    )]
+    NoBtf { path: PathBuf, source: std::io::Error },
+    #[error("kernel type information at {path} cannot be used")]
+    BadBtf { path: PathBuf, source: BtfError },
+    #[error("this kernel has no field {0}, which the process feed needs")]
+    NoField(&'static str),
+}
+
+/// Inode number of the host's mount namespace: the kernel's own threads are in it, and `init` mostly.
+pub fn host_mount_namespace(proc: &Path) -> Option<u32> {
+    // kthreadd first: a sensor with few rights may look at it and not at `init`.
+    ["2", "1"].iter().find_map(|pid| mount_namespace(&proc.join(pid)))
+}
+
+/// Inode number of the mount namespace of a process, by its directory.
+pub fn mount_namespace(process: &Path) -> Option<u32> {
+    let inode = std::fs::metadata(process.join("ns/mnt")).ok()?.ino();
+    u32::try_from(inode).ok()
+}
+
+/// Reads the kernel's BTF, and overlayfs' where that is a module.
+pub fn kernel_btf(directory: &Path) -> Result<Btf, OffsetError> {
+    let path = directory.join("vmlinux");
+    let bytes = std::fs::read(&path).map_err(|source| OffsetError::NoBtf {
+        path: path.clone(),
+        source,
+    })?;
+    let kernel = Btf::parse(&bytes).map_err(|source| OffsetError::BadBtf { path, source })?;
+    let module = directory.join("overlay");
+    match std::fs::read(&module) {
+        Ok(bytes) => kernel
+            .with_module(&bytes)
+            .map_err(|source| OffsetError::BadBtf { path: module, source }),
+        // Built in, not loaded, or without BTF: `resolve` finds out what is lost.
+        Err(_) => Ok(kernel),
+    }
+}
+
+/// Finds each field of the table; an optional one that is missing switches off what needs it.
+pub fn resolve(btf: &Btf) -> Result<Resolved, OffsetError> {
+    let mut offsets = [ABSENT; FIELD_COUNT];
+    for spec in FIELDS {
+        match btf.offset(spec.path) {
+            Some(offset) => offsets[spec.field as usize] = offset,
+            None if spec.need == Need::Required => return Err(OffsetError::NoField(spec.path)),
+            None => {}
+        }
+    }
+    if offsets[Field::OvlVfsInode as usize] == ABSENT
+        && let Some(size) = btf.size_of("inode")
+    {
+        // Where overlayfs is a module without readable BTF: its inode is a `struct inode` with the upper dentry
+        // right behind it (struct ovl_inode, fs/overlayfs/ovl_entry.h, 4.13 to 6.18; tried on 6.1).
+        offsets[Field::OvlVfsInode as usize] = 0;
+        offsets[Field::OvlUpperDentry as usize] = size;
+    }
+    let has = |need: Need| {
+        FIELDS
+            .iter()
+            .filter(|spec| spec.need == need)
+            .all(|spec| offsets[spec.field as usize] != ABSENT)
+    };
+    let overlay_layers = has(Need::OverlayLayers);
+    let capabilities = Capabilities {
+        overlay_layers,
+        overlay_origin: overlay_layers && has(Need::OverlayOrigin),
+        script_descriptor: has(Need::ScriptDescriptor),
+        runtime_stage: true,
+    };
+    Ok(Resolved { offsets, capabilities })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_running_kernel_has_every_required_field() {
+        let directory = Path::new("/sys/kernel/btf");
+        if !directory.join("vmlinux").exists() {
+            eprintln!(
+                "skipped: the_running_kernel_has_every_required_field: no {}",
+                directory.display()
+            );
+            return;
+        }
+        let resolved = resolve(&kernel_btf(directory).unwrap()).unwrap();
+        assert!(
+            FIELDS
+                .iter()
+                .all(|spec| spec.need != Need::Required || resolved.offsets[spec.field as usize] < 0x4000)
+        );
+    }
+
+    #[test]
+    fn a_missing_kernel_btf_is_named() {
+        let error = kernel_btf(Path::new("/nonexistent")).unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .starts_with("no kernel type information at /nonexistent/vmlinux")
+        );
+    }
+}

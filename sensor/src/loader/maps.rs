@@ -1,0 +1,91 @@
+//! The programs' maps, typed.
+
+use super::{LoadError, Loss};
+use anchorwatch_sensor_common::lineage::Process;
+use anchorwatch_sensor_common::loss::{LossPlace, LossReason, loss_index};
+use aya::maps::{HashMap, Map, MapData, MapError, PerCpuArray};
+use aya::{Ebpf, Pod};
+use std::io;
+
+/// `BPF_NOEXIST` (include/uapi/linux/bpf.h).
+const NOEXIST: u64 = 1;
+
+/// The programs' maps.
+pub(crate) struct Maps {
+    processes: HashMap<MapData, u32, ProcessValue>,
+    roots: HashMap<MapData, u64, u64>,
+    ignored: HashMap<MapData, u64, u8>,
+    losses: PerCpuArray<MapData, u64>,
+}
+
+/// A wrapper, since both the type and aya's trait are another crate's.
+#[derive(Debug, Clone, Copy)]
+#[repr(transparent)]
+struct ProcessValue(Process);
+
+// SAFETY: `Process` is made of integers without implicit padding (asserted beside it), and Copy.
+unsafe impl Pod for ProcessValue {}
+
+impl Maps {
+    pub(super) fn take(ebpf: &mut Ebpf) -> Result<Self, LoadError> {
+        Ok(Self {
+            processes: HashMap::try_from(map(ebpf, "PROCESSES")?)?,
+            roots: HashMap::try_from(map(ebpf, "ROOTS")?)?,
+            ignored: HashMap::try_from(map(ebpf, "IGNORED")?)?,
+            losses: PerCpuArray::try_from(map(ebpf, "LOSSES")?)?,
+        })
+    }
+
+    /// Sums every counter over the CPUs.
+    pub fn losses(&self) -> Result<Vec<Loss>, MapError> {
+        let mut losses = Vec::new();
+        for place in LossPlace::ALL {
+            for reason in LossReason::ALL {
+                let count = self.losses.get(&loss_index(place, reason), 0)?.iter().sum();
+                losses.push(Loss { place, reason, count });
+            }
+        }
+        Ok(losses)
+    }
+
+    pub fn ignore(&mut self, cgroup: u64) {
+        if let Err(error) = self.ignored.insert(cgroup, 1, 0) {
+            tracing::debug!(cgroup, %error, "cgroup not ignored");
+        }
+    }
+
+    pub fn heed(&mut self, cgroup: u64) {
+        if let Err(error) = self.ignored.remove(&cgroup) {
+            tracing::debug!(cgroup, %error, "cgroup was not ignored");
+        }
+    }
+
+    /// Adds what a process carries; false if the programs know better.
+    pub fn add_process(&mut self, pid: u32, process: &Process) -> Result<bool, MapError> {
+        added(self.processes.insert(pid, ProcessValue(*process), NOEXIST))
+    }
+
+    pub fn remove_process(&mut self, pid: u32) -> Result<(), MapError> {
+        match self.processes.remove(&pid) {
+            Err(MapError::SyscallError(error)) if error.io_error.kind() == io::ErrorKind::NotFound => Ok(()),
+            other => other,
+        }
+    }
+
+    /// Notes that a container had its first process; false if the programs know better.
+    pub fn add_root(&mut self, cgroup: u64, exec_id: u64) -> Result<bool, MapError> {
+        added(self.roots.insert(cgroup, exec_id, NOEXIST))
+    }
+}
+
+fn map(ebpf: &mut Ebpf, name: &'static str) -> Result<Map, LoadError> {
+    ebpf.take_map(name).ok_or(LoadError::Missing(name))
+}
+
+fn added(result: Result<(), MapError>) -> Result<bool, MapError> {
+    match result {
+        Ok(()) => Ok(true),
+        Err(MapError::SyscallError(error)) if error.io_error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,157 @@
+//! Decides what the programs are told of processes that ran before them.
+
+use super::read::Found;
+use crate::decode::OriginMark;
+use anchorwatch_sensor_common::lineage::{
+    CARRIED_ANCESTORS, EXEC_ID_SNAPSHOT_CPU, EXEC_ID_TIME_SHIFT, ORIGIN_ENTRYPOINT, ORIGIN_OUTSIDE, ORIGIN_UNKNOWN,
+    Process, exec_id,
+};
+use std::collections::HashMap;
+
+/// Entries in the order of the processes they are made from, and the first execution of each cgroup.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Plan {
+    pub entries: Vec<Entry>,
+    pub roots: Vec<(u64, u64)>,
+}
+
+/// What a process carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Entry {
+    pub process: Process,
+    pub origin: OriginMark,
+}
+
+/// `found` is sorted, older processes first; `now` is `CLOCK_BOOTTIME` and makes the exec ids unique.
+///
+/// The oldest process of a cgroup whose parent is in another one is its entrypoint, and what descends from it
+/// inherits that. Others stay unknown: a process whose parent died has been given another one.
+pub fn plan(found: &[Found], now: u64) -> Plan {
+    let mut plan = Plan::default();
+    let mut known: HashMap<u32, Entry> = HashMap::new();
+    let mut rooted = HashMap::new();
+    for (process, index) in found.iter().zip(0..) {
+        let exec_id = exec_id(now + (index << EXEC_ID_TIME_SHIFT), EXEC_ID_SNAPSHOT_CPU);
+        let entry = match known.get(&process.parent) {
+            Some(parent) if parent.process.cgroup_id == process.cgroup_id || process.in_host_mounts => {
+                inherit(parent, process, exec_id)
+            }
+            // Host processes without a known parent begin no container.
+            None if process.in_host_mounts => fresh(process, exec_id, OriginMark::Unknown),
+            _ if rooted.contains_key(&process.cgroup_id) => fresh(process, exec_id, OriginMark::Unknown),
+            _ => {
+                rooted.insert(process.cgroup_id, exec_id);
+                plan.roots.push((process.cgroup_id, exec_id));
+                fresh(process, exec_id, OriginMark::Entrypoint)
+            }
+        };
+        known.insert(process.pid, entry);
+        plan.entries.push(entry);
+    }
+    plan
+}
+
+/// Carries on what the parent carries. In the host's mounts the cgroup is no container's yet: it stays the
+/// parent's, as at a runtime stage's execution.
+fn inherit(parent: &Entry, process: &Found, exec_id: u64) -> Entry {
+    let [first, second, _] = parent.process.ancestors;
+    let ancestors = [parent.process.exec_id, first, second];
+    let process = Process {
+        exec_id,
+        ancestors,
+        cgroup_id: parent.process.cgroup_id,
+        ..fresh(process, exec_id, parent.origin).process
+    };
+    Entry {
+        process,
+        origin: parent.origin,
+    }
+}
+
+fn fresh(process: &Found, exec_id: u64, origin: OriginMark) -> Entry {
+    let process = Process {
+        start_ticks: process.start_ticks,
+        exec_id,
+        ancestors: [0; CARRIED_ANCESTORS],
+        cgroup_id: process.cgroup_id,
+        origin: match origin {
+            OriginMark::Entrypoint => ORIGIN_ENTRYPOINT,
+            OriginMark::Outside => ORIGIN_OUTSIDE,
+            OriginMark::Unknown => ORIGIN_UNKNOWN,
+        },
+        reserved: 0,
+    };
+    Entry { process, origin }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOST: u64 = 1;
+    const POD: u64 = 50;
+
+    fn found(pid: u32, parent: u32, cgroup_id: u64) -> Found {
+        Found {
+            pid,
+            parent,
+            uid: 0,
+            start_ticks: u64::from(pid),
+            cgroup_id,
+            in_host_mounts: cgroup_id == HOST,
+            executable: Vec::new(),
+            argv: Vec::new(),
+        }
+    }
+
+    fn origins(plan: &Plan) -> Vec<OriginMark> {
+        plan.entries.iter().map(|entry| entry.origin).collect()
+    }
+
+    #[test]
+    fn the_oldest_process_of_a_cgroup_is_its_entrypoint_and_its_children_inherit() {
+        use OriginMark::{Entrypoint, Unknown};
+        let plan = plan(
+            &[found(1, 0, HOST), found(2, 1, HOST), found(7, 2, POD), found(8, 7, POD)],
+            0,
+        );
+        let id = |index: usize| plan.entries[index].process.exec_id;
+        assert_eq!(origins(&plan), [Unknown, Unknown, Entrypoint, Entrypoint]);
+        assert_eq!(plan.roots, [(POD, id(2))]);
+        assert_eq!(plan.entries[1].process.ancestors, [id(0), 0, 0]);
+        assert_eq!(plan.entries[2].process.ancestors, [0; 3]);
+        assert_eq!(plan.entries[3].process.ancestors, [id(2), 0, 0]);
+    }
+
+    #[test]
+    fn a_later_process_from_outside_stays_unknown() {
+        let plan = plan(
+            &[found(1, 0, HOST), found(7, 1, POD), found(9, 1, POD), found(10, 9, POD)],
+            0,
+        );
+        assert_eq!(
+            origins(&plan)[1..],
+            [OriginMark::Entrypoint, OriginMark::Unknown, OriginMark::Unknown]
+        );
+    }
+
+    #[test]
+    fn a_runtime_that_is_still_in_the_hosts_mounts_leaves_the_entrypoint_free() {
+        let mut runtime = found(7, 1, POD);
+        runtime.in_host_mounts = true;
+        let plan = plan(&[found(1, 0, HOST), runtime], 0);
+        assert_eq!(plan.roots, []);
+        assert_eq!(plan.entries[1].process.cgroup_id, HOST);
+    }
+
+    #[test]
+    fn exec_ids_are_unique_and_never_zero() {
+        let many: Vec<Found> = (1..500).map(|pid| found(pid, 0, HOST)).collect();
+        let ids: std::collections::HashSet<u64> = plan(&many, 0)
+            .entries
+            .iter()
+            .map(|entry| entry.process.exec_id)
+            .collect();
+        assert_eq!((ids.len(), ids.contains(&0)), (499, false));
+    }
+}

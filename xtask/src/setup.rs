@@ -2,6 +2,7 @@
 
 pub mod apt;
 pub mod cargo_tool;
+pub mod debian;
 pub mod go;
 pub mod lock;
 pub mod tool;

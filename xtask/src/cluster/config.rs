@@ -18,6 +18,8 @@ const POD_SUBNET: &str = "10.244.0.0/24";
 pub const POD_NETWORK: &str = "anchorwatch-pods";
 pub const BRIDGE: &str = "cni0";
 pub const REGISTRY: &str = "127.0.0.1:5000";
+/// Name and tag of the image that holds a pod's namespaces.
+pub const PAUSE: (&str, &str) = ("pause", "1");
 pub const ETCD: &str = "http://127.0.0.1:2379";
 
 /// What must be free before we start: somebody else's server is not to be mistaken for ours.
@@ -83,7 +85,7 @@ state = "{run}"
 [plugins."io.containerd.internal.v1.opt"]
   path = "{opt}"
 [plugins."io.containerd.grpc.v1.cri"]
-  sandbox_image = "{REGISTRY}/pause:1"
+  sandbox_image = "{REGISTRY}/{pause}:{tag}"
   restrict_oom_score_adj = true
   disable_apparmor = true
   netns_mounts_under_state_dir = true
@@ -98,6 +100,8 @@ state = "{run}"
         BinaryName = "crun"
         Root = "{crun}"
 "#,
+        pause = PAUSE.0,
+        tag = PAUSE.1,
         root = state.text("containerd/root"),
         run = state.text("containerd/state"),
         socket = state.text("containerd.sock"),

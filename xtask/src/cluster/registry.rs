@@ -1,13 +1,13 @@
-//! The local image registry and the one image that the cluster itself needs.
+//! The one image that the cluster itself needs.
 
 use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use super::config::REGISTRY;
+use super::config::{PAUSE, REGISTRY};
 use super::state::State;
-use crate::image::Builder;
+use crate::image::{Builder, Image};
 use crate::run;
 
 /// Builds the pause image from the program in the cluster's tools and pushes it.
@@ -18,12 +18,14 @@ pub fn push_pause(state: &State, programs: &Path) -> Result<()> {
     run::wait_until("the image registry", Duration::from_secs(20), || {
         std::net::TcpStream::connect(REGISTRY).is_ok()
     })?;
-    Builder::in_folder(&state.path("buildah")).push_folder(
-        &root,
-        &format!("{REGISTRY}/pause:1"),
-        &["/pause"],
-        &[],
-        None,
-    )?;
+    let (name, tag) = PAUSE;
+    let image = Image {
+        name: name.to_owned(),
+        root,
+        entrypoint: vec!["/pause".into()],
+        environment: Vec::new(),
+        user: None,
+    };
+    Builder::in_folder(&state.path("buildah")).publish_as(REGISTRY, &image, tag.to_owned())?;
     Ok(())
 }

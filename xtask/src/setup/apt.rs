@@ -3,7 +3,7 @@
 //! what is missing and how to get it.
 
 mod policy;
-mod simulation;
+pub mod simulation;
 
 use std::path::Path;
 

@@ -110,6 +110,10 @@ pub struct FeedBaseline {
     /// The last wall-clock hour that was counted, in hours since 1970-01-01T00:00Z.
     #[serde(default)]
     pub last_hour: i64,
+    /// The newest hours that were counted, one bit an hour: bit 0 is `lastHour`, bit 1 the hour before, and so on. An
+    /// hour that two nodes report is counted once.
+    #[serde(default)]
+    pub recent_hours: i64,
     /// What was lost, since the baseline began.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]

@@ -1,1 +1,28 @@
+//! What Anchorwatch decides, and nothing that it does: the pipeline of design §3 as pure, synchronous functions.
+//!
+//! ```text
+//! Observation ─ behaviour ─▶ Behaviour (exact key) ─ baseline::merge (decide, rules) ─▶ learned or quarantined entry
+//!                                                                                          │ quarantined
+//! rollout::plan_record ─▶ Record ─ rollout::match_finding ─▶ alert::plan_alerts ◀──────────┘
+//!                                                                │ Finding, severity, state
+//!                                                                ▼
+//!                                                            AlertPlan
+//! ```
+//!
+//! Nothing here reads a clock, the environment, a file or a socket, and no async runtime, Kubernetes client or kernel
+//! interface may be imported: whoever calls passes `now` and what was fetched, and carries out what is returned.
+//! Maps are ordered, so that the same inputs give the same bytes.
 
+pub mod alert;
+pub mod baseline;
+pub mod behaviour;
+pub mod decide;
+pub mod id;
+pub mod observation;
+pub mod policy;
+pub mod rollout;
+pub mod rules;
+pub mod seen;
+pub mod severity;
+pub mod text;
+pub mod time;

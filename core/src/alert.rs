@@ -1,0 +1,57 @@
+//! Alerts: what is quarantined in a baseline, grouped, matched with rollouts, and given a state.
+
+mod finding;
+mod group;
+mod plan;
+mod state;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use crate::{
+    behaviour::Feed,
+    id::{ContainerName, FindingId, WorkloadKey},
+    severity::Severity,
+    time::Timestamp,
+};
+
+pub use finding::{Finding, MAX_SHOWN_BY};
+pub use group::{MAX_AGE, MAX_FINDINGS};
+pub use plan::{AlertInput, AlertPlan, plan_alerts};
+pub use state::AlertState;
+
+/// A DriftAlert as far as decisions need it: its status, and which of its findings people have decided about.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct Alert {
+    /// Name of the object.
+    pub name: String,
+    /// The workload.
+    pub workload: WorkloadKey,
+    /// The container.
+    pub container: ContainerName,
+    /// The policy that asked for it.
+    pub policy: String,
+    /// What deviated, oldest first.
+    pub findings: Vec<Finding>,
+    /// What the sensors lost meanwhile, by feed and reason.
+    pub evidence: BTreeMap<Feed, BTreeMap<String, u64>>,
+    /// Findings that people decided about (keys of `spec.dispositions`). An input: never planned.
+    pub decided: BTreeSet<FindingId>,
+    /// The gravest of its findings' severities.
+    pub severity: Severity,
+    /// The most urgent of its findings' states.
+    pub state: AlertState,
+    /// The gravest of its most urgent findings, in words.
+    pub summary: String,
+    /// Name of the RolloutRecord that its findings are tagged with.
+    pub rollout: Option<String>,
+    /// How often its findings were seen.
+    pub count: u64,
+    /// Number of different pods that show it, at least.
+    pub pods: u32,
+    /// When its first finding was first seen.
+    pub first_seen: Timestamp,
+    /// When its last finding was last seen.
+    pub last_seen: Timestamp,
+}

@@ -1,0 +1,54 @@
+//! One thing that deviated.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::AlertState;
+use crate::{
+    baseline::Sighting,
+    behaviour::Behaviour,
+    id::{FindingId, PodUid},
+    rollout::RolloutMatch,
+    rules::Rule,
+    severity::Severity,
+    time::Timestamp,
+};
+
+/// Most pods that a finding names: a sample, the entry of the baseline holds more.
+pub const MAX_SHOWN_BY: usize = 8;
+
+/// One thing that deviated: a quarantined entry of the baseline, its severity, and where it stands.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct Finding {
+    /// Its identity: that of the behaviour.
+    pub id: FindingId,
+    /// The rule that raised it.
+    pub rule: Rule,
+    /// The behaviour.
+    pub behaviour: Behaviour,
+    /// It in words.
+    pub summary: String,
+    /// How grave it is.
+    pub severity: Severity,
+    /// The terms that its severity adds up from.
+    pub severity_terms: Vec<String>,
+    /// Where it stands.
+    pub state: AlertState,
+    /// Executables that led to it, outermost first, its own last.
+    pub lineage: Vec<String>,
+    /// How often it was seen.
+    pub count: u64,
+    /// Number of different pods that showed it, at least.
+    pub pods: u32,
+    /// Pods that showed it, at most [`MAX_SHOWN_BY`], of every revision and digest one before a second of any.
+    pub shown_by: BTreeMap<PodUid, Sighting>,
+    /// When it was first seen.
+    pub first_seen: Timestamp,
+    /// When it was last seen.
+    pub last_seen: Timestamp,
+    /// What the deployment evidence says of it.
+    pub rollout: Option<RolloutMatch>,
+    /// True while the API server knew none of the pods that showed it.
+    pub unverified: bool,
+}

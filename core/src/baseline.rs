@@ -1,0 +1,142 @@
+//! What was learned of a workload: the entries of each container and feed, and the batches merged into them.
+
+mod batch;
+mod cap;
+mod entry;
+mod maturity;
+mod merge;
+mod sighting;
+mod window;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use crate::{
+    behaviour::Feed,
+    id::{BatchId, BehaviourId, ContainerName, NodeName},
+    time::Timestamp,
+};
+
+pub use batch::{Batch, BehaviourReport, ContainerReport, ReportingPod};
+pub use cap::MAX_ENTRIES;
+pub use entry::{Entry, EntryState, MAX_LINEAGE};
+pub use maturity::{AgeOutcome, Maturity, age};
+pub use merge::{MergeOutcome, Quarantine, merge};
+pub use sighting::{MAX_SIGHTINGS, Sighting, sample};
+pub use window::{Hours, Marks, prune};
+
+/// What was learned of a workload.
+#[derive(Clone, Debug, Default, Eq, PartialEq, Serialize)]
+pub struct Baseline {
+    /// Its containers.
+    pub containers: BTreeMap<ContainerName, ContainerBaseline>,
+    /// Batches that were merged and are not yet seen acknowledged: merging one of them again changes nothing.
+    pub merged: BTreeSet<BatchId>,
+}
+
+/// What was learned of a container.
+#[derive(Clone, Debug, Default, Eq, PartialEq, Serialize)]
+pub struct ContainerBaseline {
+    /// Its feeds.
+    pub feeds: BTreeMap<Feed, FeedBaseline>,
+}
+
+/// What was learned of a container through a feed.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct FeedBaseline {
+    /// How complete it is. It never falls back.
+    pub maturity: Maturity,
+    /// When its first observation was merged.
+    pub started_at: Timestamp,
+    /// Wall-clock hours in which at least one pod was observed.
+    pub hours: Hours,
+    /// What the sensors lost, by reason, since the baseline began.
+    pub losses: BTreeMap<String, u64>,
+    /// How often a behaviour was reported that no longer found room.
+    pub overflowed: u64,
+    /// What was seen.
+    pub entries: BTreeMap<BehaviourId, Entry>,
+}
+
+impl FeedBaseline {
+    /// An empty one that begins now.
+    pub const fn new(now: Timestamp) -> Self {
+        Self {
+            maturity: Maturity::Learning,
+            started_at: now,
+            hours: Hours::NONE,
+            losses: BTreeMap::new(),
+            overflowed: 0,
+            entries: BTreeMap::new(),
+        }
+    }
+
+    /// Takes an entry as it was read from an object, under the id that its behaviour really has. Where the object held
+    /// it twice, a quarantined one goes before a learned one, then the one that was seen more often.
+    pub fn insert(&mut self, entry: Entry) {
+        let id = entry.behaviour.id();
+        let rank = |entry: &Entry| (entry.is_quarantined(), entry.count);
+        match self.entries.get(&id) {
+            Some(held) if rank(held) >= rank(&entry) => {}
+            Some(_) | None => {
+                self.entries.insert(id, entry);
+            }
+        }
+    }
+}
+
+impl Baseline {
+    /// A feed of a container, made empty where it is not there yet.
+    pub fn feed_mut(&mut self, container: &ContainerName, feed: Feed, now: Timestamp) -> &mut FeedBaseline {
+        self.containers
+            .entry(container.clone())
+            .or_default()
+            .feeds
+            .entry(feed)
+            .or_insert_with(|| FeedBaseline::new(now))
+    }
+
+    /// Every feed of every container.
+    pub fn feeds(&self) -> impl Iterator<Item = (&ContainerName, Feed, &FeedBaseline)> {
+        self.containers
+            .iter()
+            .flat_map(|(name, container)| container.feeds.iter().map(move |(feed, held)| (name, *feed, held)))
+    }
+
+    /// Every entry, with its container and id.
+    pub fn entries(&self) -> impl Iterator<Item = (&ContainerName, BehaviourId, &Entry)> {
+        self.feeds()
+            .flat_map(|(name, _, feed)| feed.entries.iter().map(move |(id, entry)| (name, *id, entry)))
+    }
+
+    /// The least mature state of its feeds: Learning where there is none.
+    pub fn maturity(&self) -> Maturity {
+        self.feeds().map(|(_, _, feed)| feed.maturity).min().unwrap_or_default()
+    }
+
+    /// Number of learned entries.
+    pub fn learned(&self) -> usize {
+        self.entries().filter(|(_, _, entry)| !entry.is_quarantined()).count()
+    }
+
+    /// Number of quarantined entries.
+    pub fn quarantined(&self) -> usize {
+        self.entries().filter(|(_, _, entry)| entry.is_quarantined()).count()
+    }
+
+    /// The most hours in which any of its feeds was observed.
+    pub fn hours_observed(&self) -> u64 {
+        self.feeds().map(|(_, _, feed)| feed.hours.total).max().unwrap_or(0)
+    }
+
+    /// Forgets the merged batches of a node up to the one that its report shows as acknowledged: they can't come again.
+    /// Batches of another epoch stay: the report may be behind, and forgetting too early would count a batch twice. One
+    /// is left for each time that a node lost its disk. Returns whether any was forgotten.
+    pub fn acknowledged(&mut self, node: &NodeName, epoch: &str, seq: u64) -> bool {
+        let before = self.merged.len();
+        self.merged
+            .retain(|batch| batch.node != *node || batch.epoch != epoch || batch.seq > seq);
+        self.merged.len() != before
+    }
+}

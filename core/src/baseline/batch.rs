@@ -1,0 +1,63 @@
+//! What a sensor reports of one workload, joined with what the operator knows of the pods.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::{
+    behaviour::{Behaviour, Feed},
+    id::{BatchId, ContainerName, ImageDigest, PodUid, TemplateHash},
+    time::{Hour, Timestamp},
+};
+
+/// The part of a sensor's batch that is about one workload.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Batch {
+    /// Its identity.
+    pub id: BatchId,
+    /// What its containers did.
+    pub containers: Vec<ContainerReport>,
+    /// What the sensor lost, by feed and reason.
+    pub losses: BTreeMap<Feed, BTreeMap<String, u64>>,
+}
+
+/// What one container of one pod did.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ContainerReport {
+    /// The container.
+    pub container: ContainerName,
+    /// Its pod.
+    pub pod: ReportingPod,
+    /// Wall-clock hours in which it was observed.
+    pub hours: BTreeSet<Hour>,
+    /// What it did.
+    pub behaviours: Vec<BehaviourReport>,
+}
+
+/// A pod as the operator knows it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ReportingPod {
+    /// UID of the pod.
+    pub uid: PodUid,
+    /// Name of the pod.
+    pub name: String,
+    /// Digest that the container runs, from the pod's status.
+    pub digest: Option<ImageDigest>,
+    /// Hash of the pod's template, where it has one.
+    pub template_hash: Option<TemplateHash>,
+    /// False where the API server does not know the pod: it never teaches.
+    pub verified: bool,
+}
+
+/// A behaviour, and how often it was seen since it was last reported.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct BehaviourReport {
+    /// The behaviour.
+    pub behaviour: Behaviour,
+    /// Executables that led to it, outermost first, its own last.
+    pub lineage: Vec<String>,
+    /// How often it was seen.
+    pub count: u64,
+    /// When it was first seen in this batch.
+    pub first_seen: Timestamp,
+    /// When it was last seen in this batch.
+    pub last_seen: Timestamp,
+}

@@ -1,0 +1,78 @@
+//! One behaviour of a baseline: what it is good for, and when and where it was seen.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::{Marks, Sighting};
+use crate::{behaviour::Behaviour, id::PodUid, rules::Rule, text, time::Timestamp};
+
+/// Longest lineage that is kept.
+pub const MAX_LINEAGE: usize = 8;
+
+/// What an entry is good for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+pub enum EntryState {
+    /// Normal.
+    Learned,
+    /// Raised; not normal.
+    Quarantined {
+        /// The gravest rule that raised it.
+        rule: Rule,
+    },
+}
+
+/// One behaviour that was seen.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct Entry {
+    /// The behaviour. Of variants with one key, the one that says most.
+    pub behaviour: Behaviour,
+    /// What the entry is good for.
+    pub state: EntryState,
+    /// Executables that led to it, outermost first, its own last; at most [`MAX_LINEAGE`].
+    pub lineage: Vec<String>,
+    /// How often it was seen.
+    pub count: u64,
+    /// When it was first seen.
+    pub first_seen: Timestamp,
+    /// When it was last seen.
+    pub last_seen: Timestamp,
+    /// The days on which it was seen.
+    pub days: Marks,
+    /// How many different pods showed it, at least: the pods in `shown_by` or, where those are not kept, the most that
+    /// one batch named.
+    pub pods: u32,
+    /// Pods that showed it, where it is quarantined; at most [`super::MAX_SIGHTINGS`].
+    pub shown_by: BTreeMap<PodUid, Sighting>,
+    /// True while the API server knew none of the pods that showed it.
+    pub unverified: bool,
+}
+
+impl Entry {
+    /// Whether it is quarantined.
+    pub const fn is_quarantined(&self) -> bool {
+        match self.state {
+            EntryState::Learned => false,
+            EntryState::Quarantined { .. } => true,
+        }
+    }
+
+    /// The rule that raised it, where it is quarantined.
+    pub const fn rule(&self) -> Option<Rule> {
+        match self.state {
+            EntryState::Learned => None,
+            EntryState::Quarantined { rule } => Some(rule),
+        }
+    }
+}
+
+/// A lineage that is short enough to keep: its outermost executable and the innermost ones.
+pub(super) fn bounded_lineage(lineage: &[String]) -> Vec<String> {
+    let skipped = lineage.len().saturating_sub(MAX_LINEAGE);
+    lineage
+        .iter()
+        .enumerate()
+        .filter(|(index, _)| *index == 0 || *index > skipped)
+        .map(|(_, path)| text::bounded(path.clone(), text::MAX_NAME))
+        .collect()
+}

@@ -1,0 +1,272 @@
+//! Merging a batch into a baseline: exactly once, and in any order with the same result.
+//!
+//! For batches that carry the same verdicts (the same policy, maturity and knowledge of pods), and below the caps,
+//! merging is commutative and associative, and idempotent by the batch's id. Where a feed matures between two batches,
+//! a behaviour that both bring is learned if the earlier merged one came while learning lasted: then the order decides
+//! its state, and nothing else. The known behaviours, counts, days and pods are the same in any order.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{
+    Baseline, Batch, BehaviourReport, ContainerReport, Entry, EntryState, FeedBaseline, Marks, Sighting,
+    cap::{self, Used},
+    entry::bounded_lineage,
+    maturity::maturity,
+    sighting,
+};
+use crate::{
+    behaviour::Feed,
+    decide::{Verdict, decide},
+    id::{BehaviourId, ContainerName, PodUid},
+    policy::Policy,
+    rules::Rule,
+    time::Timestamp,
+};
+
+/// A behaviour that was quarantined.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Quarantine {
+    /// The container that showed it.
+    pub container: ContainerName,
+    /// The behaviour.
+    pub id: BehaviourId,
+    /// The rule that raised it.
+    pub rule: Rule,
+}
+
+/// What merging a batch did.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct MergeOutcome {
+    /// Whether anything differs: the baseline has to be written.
+    pub changed: bool,
+    /// Whether the batch had been merged before: nothing differs then.
+    pub already_merged: bool,
+    /// Behaviours that are learned and were not before.
+    pub new_learned: Vec<(ContainerName, BehaviourId)>,
+    /// Behaviours that are quarantined and were not before, or are so for a graver rule.
+    pub new_quarantined: Vec<Quarantine>,
+    /// Reports of behaviours that found no room.
+    pub overflowed: u64,
+}
+
+/// Merges a batch. Times after `now` are taken as `now`, so that a node whose clock is ahead can't make an entry last.
+pub fn merge(baseline: &mut Baseline, batch: &Batch, policy: &Policy, now: Timestamp) -> MergeOutcome {
+    if baseline.merged.contains(&batch.id) {
+        return MergeOutcome {
+            already_merged: true,
+            ..MergeOutcome::default()
+        };
+    }
+    let mut outcome = MergeOutcome::default();
+    if !policy.process.enabled {
+        return outcome;
+    }
+    let teachers = teachers(batch);
+    let mut used = Used::by(baseline);
+    for report in &batch.containers {
+        let begins = !has_feed(baseline, &report.container);
+        let feed = baseline.feed_mut(&report.container, Feed::Process, now);
+        outcome.changed |= begins;
+        let reached = maturity(feed, policy, now);
+        outcome.changed |= reached != feed.maturity;
+        feed.maturity = reached;
+        for hour in &report.hours {
+            outcome.changed |= feed.hours.observe((*hour).min(now.hour()));
+        }
+        for seen in &report.behaviours {
+            let context = Context {
+                batch,
+                report,
+                policy,
+                now,
+                teachers: &teachers,
+            };
+            context.merge_behaviour(feed, seen, &mut used, &mut outcome);
+        }
+    }
+    outcome.changed |= add_losses(baseline, batch);
+    if outcome.changed {
+        bound_sightings(baseline);
+        baseline.merged.insert(batch.id.clone());
+    }
+    outcome
+}
+
+fn has_feed(baseline: &Baseline, container: &ContainerName) -> bool {
+    let held = baseline.containers.get(container);
+    held.is_some_and(|container| container.feeds.contains_key(&Feed::Process))
+}
+
+/// The verified pods of the batch that show each behaviour.
+fn teachers(batch: &Batch) -> BTreeMap<(&ContainerName, BehaviourId), BTreeSet<&PodUid>> {
+    let mut teachers: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
+    for report in batch.containers.iter().filter(|report| report.pod.verified) {
+        for seen in &report.behaviours {
+            let key = (&report.container, seen.behaviour.id());
+            teachers.entry(key).or_default().insert(&report.pod.uid);
+        }
+    }
+    teachers
+}
+
+/// Adds what the sensor lost to every container that the batch names.
+fn add_losses(baseline: &mut Baseline, batch: &Batch) -> bool {
+    let named: BTreeSet<&ContainerName> = batch.containers.iter().map(|report| &report.container).collect();
+    let mut changed = false;
+    for name in named {
+        let Some(container) = baseline.containers.get_mut(name) else {
+            continue;
+        };
+        for (feed, losses) in &batch.losses {
+            let Some(feed) = container.feeds.get_mut(feed) else {
+                continue;
+            };
+            for (reason, count) in losses.iter().filter(|(_, count)| **count > 0) {
+                let held = feed.losses.entry(reason.clone()).or_default();
+                *held = held.saturating_add(*count);
+                changed = true;
+            }
+        }
+    }
+    changed
+}
+
+/// Keeps no more pods of each quarantined entry than all of them together leave room for.
+fn bound_sightings(baseline: &mut Baseline) {
+    let limit = sighting::limit(baseline.quarantined());
+    let feeds = baseline
+        .containers
+        .values_mut()
+        .flat_map(|container| container.feeds.values_mut());
+    for entry in feeds.flat_map(|feed| feed.entries.values_mut()) {
+        if entry.shown_by.len() > limit {
+            entry.shown_by = sighting::sample(&entry.shown_by, limit);
+        }
+    }
+}
+
+/// What a behaviour is merged with.
+struct Context<'a> {
+    batch: &'a Batch,
+    report: &'a ContainerReport,
+    policy: &'a Policy,
+    now: Timestamp,
+    teachers: &'a BTreeMap<(&'a ContainerName, BehaviourId), BTreeSet<&'a PodUid>>,
+}
+
+impl Context<'_> {
+    fn merge_behaviour(
+        &self,
+        feed: &mut FeedBaseline,
+        seen: &BehaviourReport,
+        used: &mut Used,
+        outcome: &mut MergeOutcome,
+    ) {
+        outcome.changed = true;
+        let id = seen.behaviour.id();
+        let held = feed.entries.remove(&id);
+        let verified = self.report.pod.verified;
+        let verdict = decide(held.as_ref(), feed.maturity, self.policy, &seen.behaviour, verified);
+        let before = held.as_ref().map(|entry| entry.state);
+        let mut entry = held.unwrap_or_else(|| self.begin(seen));
+        if before.is_none() {
+            if !cap::has_room(feed, used, verdict, cap::size(&entry)) {
+                feed.overflowed = feed.overflowed.saturating_add(1);
+                outcome.overflowed += 1;
+                return;
+            }
+            entry.state = match verdict {
+                Verdict::Known | Verdict::Learned => EntryState::Learned,
+                Verdict::Drift { rule } => EntryState::Quarantined { rule },
+            };
+            used.add(&entry);
+        }
+        match verdict {
+            Verdict::Known => {}
+            Verdict::Learned => {
+                begin_to_teach(&mut entry);
+                outcome.new_learned.push((self.report.container.clone(), id));
+            }
+            Verdict::Drift { rule } => {
+                entry.state = EntryState::Quarantined { rule };
+                if before != Some(entry.state) {
+                    let container = self.report.container.clone();
+                    outcome.new_quarantined.push(Quarantine { container, id, rule });
+                }
+            }
+        }
+        self.add(&mut entry, id, seen);
+        feed.entries.insert(id, entry);
+    }
+
+    /// An entry of which nothing is counted yet.
+    fn begin(&self, seen: &BehaviourReport) -> Entry {
+        let first_seen = seen.first_seen.min(self.now);
+        Entry {
+            behaviour: seen.behaviour.clone(),
+            state: EntryState::Learned,
+            lineage: bounded_lineage(&seen.lineage),
+            count: 0,
+            first_seen,
+            last_seen: first_seen,
+            days: Marks::NONE,
+            pods: 0,
+            shown_by: BTreeMap::new(),
+            unverified: true,
+        }
+    }
+
+    /// Adds a report to its entry.
+    fn add(&self, entry: &mut Entry, id: BehaviourId, seen: &BehaviourReport) {
+        let pod = &self.report.pod;
+        let first_seen = seen.first_seen.min(self.now);
+        let last_seen = seen.last_seen.max(first_seen).min(self.now);
+        // Of variants with one key, and of lineages, the choice must not depend on who came first.
+        if seen.behaviour < entry.behaviour {
+            entry.behaviour = seen.behaviour.clone();
+        }
+        let lineage = bounded_lineage(&seen.lineage);
+        if (first_seen, &lineage) < (entry.first_seen, &entry.lineage) {
+            entry.lineage = lineage;
+        }
+        entry.first_seen = entry.first_seen.min(first_seen);
+        entry.last_seen = entry.last_seen.max(last_seen);
+        entry.count = entry.count.saturating_add(seen.count.max(1));
+        entry.unverified &= !pod.verified;
+        let quarantined = entry.is_quarantined();
+        // A pod that nobody knows must not keep alive what others taught.
+        if pod.verified || quarantined {
+            entry.days.mark(first_seen.day().0);
+            entry.days.mark(last_seen.day().0);
+        }
+        if quarantined {
+            let sighting = Sighting {
+                pod: pod.name.clone(),
+                node: self.batch.id.node.clone(),
+                digest: pod.digest.clone().into(),
+                template_hash: pod.template_hash.clone().into(),
+                first_seen,
+            };
+            match entry.shown_by.get_mut(&pod.uid) {
+                Some(held) => held.join(sighting),
+                None => {
+                    entry.shown_by.insert(pod.uid.clone(), sighting);
+                }
+            }
+        }
+        let in_batch = self
+            .teachers
+            .get(&(&self.report.container, id))
+            .map_or(0, BTreeSet::len);
+        let pods = in_batch.max(entry.shown_by.len());
+        entry.pods = entry.pods.max(u32::try_from(pods).unwrap_or(u32::MAX));
+    }
+}
+
+/// Makes an entry a learned one. What unverified pods left in it, if any did, does not count for what is learned.
+fn begin_to_teach(entry: &mut Entry) {
+    entry.state = EntryState::Learned;
+    entry.days = Marks::NONE;
+    entry.pods = 0;
+    entry.shown_by = BTreeMap::new();
+}

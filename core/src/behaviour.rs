@@ -1,0 +1,116 @@
+//! What an observation amounts to: a behaviour with an exact key.
+
+mod process;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::{
+    id::BehaviourId,
+    observation::{Observation, Observed},
+};
+
+pub use process::{Origin, ProcessBehaviour, ProcessParts, SourceLayer};
+
+/// A feed of kernel events.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Feed {
+    /// Executed programs and their lineage.
+    Process,
+    /// Destinations and listeners.
+    Network,
+    /// Libraries mapped executable, and kernel modules.
+    Module,
+}
+
+impl Feed {
+    /// Its name in objects, recordings and metrics.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Process => "process",
+            Self::Network => "network",
+            Self::Module => "module",
+        }
+    }
+}
+
+/// One thing that a container does, normalised.
+#[derive(Clone, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Behaviour {
+    /// It runs a program.
+    Process(ProcessBehaviour),
+}
+
+impl Behaviour {
+    /// The feed that sees it.
+    pub const fn feed(&self) -> Feed {
+        match self {
+            Self::Process(_) => Feed::Process,
+        }
+    }
+
+    /// Its identity: the first 128 bits of a SHA-256 over the parts of its key, each with its length before it, behind a
+    /// tag with version and feed. It is a cryptographic hash because the parts are chosen by whoever runs in the
+    /// container: a behaviour made to collide with a learned one would be known.
+    pub fn id(&self) -> BehaviourId {
+        let mut key = KeyHash::new(self.feed());
+        match self {
+            Self::Process(process) => process.feed_key(&mut key),
+        }
+        key.finish()
+    }
+}
+
+impl From<&Observation> for Behaviour {
+    fn from(observation: &Observation) -> Self {
+        match &observation.what {
+            Observed::Process(seen) => Self::Process(ProcessBehaviour::from(ProcessParts {
+                origin: seen.origin,
+                parent: seen.parent.clone(),
+                executable: seen.executable.clone(),
+                source: seen.source,
+                script: seen.script.clone(),
+                applet: seen.applet.clone(),
+            })),
+        }
+    }
+}
+
+/// Hash over the parts of a key.
+struct KeyHash(Sha256);
+
+impl KeyHash {
+    /// Raised whenever the meaning of a key changes: ids of different versions never meet.
+    const VERSION: u8 = 1;
+
+    fn new(feed: Feed) -> Self {
+        let mut hash = Self(Sha256::new());
+        hash.part(b"anchorwatch behaviour");
+        hash.part(&[Self::VERSION]);
+        hash.part(feed.as_str().as_bytes());
+        hash
+    }
+
+    fn part(&mut self, bytes: &[u8]) {
+        self.0.update((bytes.len() as u64).to_le_bytes());
+        self.0.update(bytes);
+    }
+
+    fn optional(&mut self, text: Option<&str>) {
+        match text {
+            None => self.part(&[0]),
+            Some(text) => {
+                self.part(&[1]);
+                self.part(text.as_bytes());
+            }
+        }
+    }
+
+    fn finish(self) -> BehaviourId {
+        let mut id = [0; 16];
+        id.copy_from_slice(&self.0.finalize()[..16]);
+        BehaviourId::from_bytes(id)
+    }
+}

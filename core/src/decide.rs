@@ -1,0 +1,56 @@
+//! The verdict on one behaviour: what is known of it, how complete the baseline is and what the policy says.
+
+use crate::{
+    baseline::{Entry, EntryState, Maturity},
+    behaviour::Behaviour,
+    policy::Policy,
+    rules::{self, Rule},
+};
+
+/// What a behaviour is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Verdict {
+    /// Learned before.
+    Known,
+    /// New, and learned by being seen.
+    Learned,
+    /// Outside of what is normal, and not learned.
+    Drift {
+        /// The rule that says so: the gravest that fires.
+        rule: Rule,
+    },
+}
+
+/// Judges a behaviour that was seen now.
+///
+/// `entry` is what the baseline holds of it; `verified` is false where the API server did not know the pod that showed
+/// it: such a pod never teaches. A rule that needs no baseline fires whatever was learned. What is quarantined stays
+/// so, with one exception: what only unverified pods had shown is learned from a verified one, while learning lasts.
+pub fn decide(
+    entry: Option<&Entry>,
+    maturity: Maturity,
+    policy: &Policy,
+    behaviour: &Behaviour,
+    verified: bool,
+) -> Verdict {
+    let teaches = verified
+        && match maturity {
+            Maturity::Learning => true,
+            Maturity::Provisional | Maturity::Enforcing => false,
+        };
+    let always = rules::without_baseline(behaviour, policy);
+    let held = entry.map(|entry| (entry.state, entry.unverified));
+    match (always, held) {
+        (Some(fires), Some((EntryState::Quarantined { rule }, _))) => Verdict::Drift { rule: rule.max(fires) },
+        (Some(rule), Some((EntryState::Learned, _)) | None) => Verdict::Drift { rule },
+        (None, Some((EntryState::Learned, _))) => Verdict::Known,
+        (None, Some((EntryState::Quarantined { rule }, true))) if teaches && rule.needs_baseline() => Verdict::Learned,
+        (None, Some((EntryState::Quarantined { rule }, _))) => Verdict::Drift { rule },
+        (None, None) if teaches => Verdict::Learned,
+        (None, None) => Verdict::Drift {
+            rule: match behaviour {
+                Behaviour::Process(_) => Rule::ProcessOutsideBaseline,
+            },
+        },
+    }
+}

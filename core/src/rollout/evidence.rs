@@ -1,0 +1,73 @@
+//! What is known of a workload's rollouts and pods at a moment.
+
+use std::collections::BTreeMap;
+
+use super::Record;
+use crate::{
+    id::{ContainerName, ImageDigest, PodUid, TemplateHash, WorkloadUid},
+    time::Timestamp,
+};
+
+/// What is known of a workload's rollouts and pods at a moment.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Evidence {
+    /// The workload's RolloutRecords, in any order; those of an earlier workload of the same name may be among them.
+    pub records: Vec<Record>,
+    /// The revision that the workload is at, where it has revisions and that is known.
+    pub current: Option<CurrentRevision>,
+    /// The workload's pods, terminating ones included.
+    pub pods: BTreeMap<PodUid, Pod>,
+}
+
+/// The revision that a workload is at, whether or not a record exists yet.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct CurrentRevision {
+    /// UID of the workload.
+    pub workload_uid: WorkloadUid,
+    /// Its number.
+    pub revision: u64,
+    /// Hash of its pod template.
+    pub template_hash: TemplateHash,
+    /// When its ReplicaSet was made.
+    pub created: Timestamp,
+}
+
+/// A pod, as the API server knows it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Pod {
+    /// Its name.
+    pub name: String,
+    /// Hash of its template, where it has one.
+    pub template_hash: Option<TemplateHash>,
+    /// True while its phase is Running and it is not being deleted.
+    pub running: bool,
+    /// When it was made.
+    pub created: Timestamp,
+    /// The digest that each of its containers runs, init containers included. A container whose status does not tell
+    /// (an `imageID` that is empty or holds no digest) is left out.
+    pub digests: BTreeMap<ContainerName, ImageDigest>,
+}
+
+impl Evidence {
+    /// The records of the workload that exists now, oldest revision first: a workload that was deleted and made again
+    /// under its name begins anew, though its predecessor's records are kept. Where the workload's UID is not known, that
+    /// of the record made last counts.
+    pub(super) fn records(&self) -> Vec<&Record> {
+        let latest = self
+            .records
+            .iter()
+            .max_by_key(|record| (record.recorded_at, record.revision));
+        let uid = match (&self.current, latest) {
+            (Some(current), _) => &current.workload_uid,
+            (None, Some(record)) => &record.workload_uid,
+            (None, None) => return Vec::new(),
+        };
+        let mut records: Vec<&Record> = self
+            .records
+            .iter()
+            .filter(|record| record.workload_uid == *uid)
+            .collect();
+        records.sort_by_key(|record| record.revision);
+        records
+    }
+}

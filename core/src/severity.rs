@@ -1,0 +1,76 @@
+//! How grave a finding is: a base and terms that are added up, each of them printed.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{behaviour::Behaviour, behaviour::Origin, rules::Rule};
+
+/// How grave a finding is, the least first.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+pub enum Severity {
+    /// Worth a line in a report.
+    #[default]
+    Info,
+    /// Look when there is time.
+    Low,
+    /// Look today.
+    Medium,
+    /// Look now.
+    High,
+    /// Wake somebody.
+    Critical,
+}
+
+impl Severity {
+    const ALL: [Self; 5] = [Self::Info, Self::Low, Self::Medium, Self::High, Self::Critical];
+
+    /// Its name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Info => "Info",
+            Self::Low => "Low",
+            Self::Medium => "Medium",
+            Self::High => "High",
+            Self::Critical => "Critical",
+        }
+    }
+
+    /// So many steps graver (or less grave), within the scale.
+    #[must_use]
+    fn step(self, steps: i8) -> Self {
+        let index = i16::from(self as u8) + i16::from(steps);
+        let index = usize::try_from(index.max(0)).unwrap_or(0);
+        Self::ALL[index.min(Self::ALL.len() - 1)]
+    }
+}
+
+/// A severity and the terms that it adds up from, ready to print.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct Assessment {
+    /// The sum.
+    pub severity: Severity,
+    /// Its terms, such as `base Medium` and `+1 exec origin`.
+    pub terms: Vec<String>,
+}
+
+/// How grave it is that `behaviour` was raised by `rule`; `matched` where a rollout explains it.
+///
+/// The base is the rule's; a lineage that was started from outside adds one; what can never be suppressed is at least
+/// High; a rollout that explains it takes one off, though never below Low.
+pub fn assess(rule: Rule, behaviour: &Behaviour, matched: bool) -> Assessment {
+    let mut severity = rule.base_severity();
+    let mut terms = vec![format!("base {}", severity.as_str())];
+    let Behaviour::Process(process) = behaviour;
+    if process.origin() == Origin::Exec {
+        severity = severity.step(1);
+        terms.push("+1 exec origin".to_owned());
+    }
+    if rule.never_suppressed() && severity < Severity::High {
+        severity = Severity::High;
+        terms.push("at least High, never suppressed".to_owned());
+    }
+    if matched && severity > Severity::Low {
+        severity = severity.step(-1);
+        terms.push("-1 rollout match".to_owned());
+    }
+    Assessment { severity, terms }
+}

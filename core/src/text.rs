@@ -1,0 +1,94 @@
+//! Text from inside a container, made fit for keys and for people's terminals.
+
+use sha2::{Digest, Sha256};
+
+/// Longest path that is kept whole, in bytes. Linux allows 4096; a baseline holds many.
+pub const MAX_PATH: usize = 1_024;
+/// Longest name that is kept whole, in bytes: `NAME_MAX` of Linux.
+pub const MAX_NAME: usize = 255;
+/// Longest piece of foreign text in a sentence, in characters.
+const MAX_SHOWN: usize = 160;
+/// Bytes that the mark of a shortened text takes: `…#` and 32 hexadecimal digits.
+const MARK: usize = '…'.len_utf8() + 1 + 32;
+
+/// The text itself, where it has at most `limit` bytes; else its beginning, `…#` and 128 bits of the SHA-256 of the
+/// whole, so that texts that differ anywhere still differ. Shortening twice changes nothing more.
+pub fn bounded(text: String, limit: usize) -> String {
+    if text.len() <= limit {
+        return text;
+    }
+    let hash = hex::encode(&Sha256::digest(text.as_bytes())[..16]);
+    let mut end = limit.saturating_sub(MARK);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    format!("{}…#{hash}", &text[..end])
+}
+
+/// The text as a sentence may show it: control characters, line separators and characters that reorder or hide text
+/// are written as `\u{…}`, and a long text is cut in its middle. An empty one reads `(nothing)`.
+pub fn shown(text: &str) -> String {
+    if text.is_empty() {
+        return "(nothing)".to_owned();
+    }
+    let characters: Vec<char> = text.chars().collect();
+    if characters.len() <= MAX_SHOWN {
+        return characters.iter().map(|character| escape(*character)).collect();
+    }
+    let half = MAX_SHOWN / 2;
+    let head = characters[..half].iter().map(|character| escape(*character));
+    let tail = characters[characters.len() - half..]
+        .iter()
+        .map(|character| escape(*character));
+    head.chain(std::iter::once("…".to_owned())).chain(tail).collect()
+}
+
+fn escape(character: char) -> String {
+    let hides = matches!(character,
+        '\u{ad}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}'
+        | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}'
+        | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}');
+    if character.is_control() || hides {
+        character.escape_unicode().to_string()
+    } else {
+        character.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn control_and_reordering_characters_are_escaped() {
+        assert_eq!(shown("/tmp/\u{1b}[31m\n"), "/tmp/\\u{1b}[31m\\u{a}");
+        assert_eq!(shown("/tmp/\u{202e}hs.x"), "/tmp/\\u{202e}hs.x");
+        assert_eq!(shown("/usr/bin/größe"), "/usr/bin/größe");
+        assert_eq!(shown(""), "(nothing)");
+    }
+
+    #[test]
+    fn long_texts_that_differ_at_their_end_still_differ() {
+        let long = |end: &str| bounded(format!("/{}{end}", "ä".repeat(3_000)), MAX_PATH);
+        assert_ne!(long("a"), long("b"));
+        assert!(long("a").len() <= MAX_PATH);
+    }
+
+    proptest! {
+        #[test]
+        fn shortening_is_bounded_and_idempotent(text in ".{0,3000}", limit in 40_usize..2_000) {
+            let once = bounded(text, limit);
+            prop_assert!(once.len() <= limit);
+            prop_assert_eq!(bounded(once.clone(), limit), once);
+        }
+
+        #[test]
+        fn what_is_shown_is_short_and_harmless(text in any::<String>()) {
+            let text = shown(&text);
+            prop_assert!(!text.chars().any(char::is_control));
+            prop_assert!(text.chars().count() <= (MAX_SHOWN + 1) * "\\u{10ffff}".len());
+        }
+    }
+}

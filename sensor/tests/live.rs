@@ -1,0 +1,23 @@
+//! The programs on this machine's kernel: a trigger, and exactly the event that it makes.
+//!
+//! Needs root and eBPF; where those are missing each test skips by name. `cargo xtask vm` runs the same tests on
+//! an older kernel.
+#![expect(clippy::unwrap_used, reason = "a test that cannot set its scene up fails")]
+
+#[path = "live/cgroup.rs"]
+mod cgroup;
+#[path = "live/fixture.rs"]
+mod fixture;
+#[path = "live/payload.rs"]
+mod payload;
+#[path = "live/scene.rs"]
+mod scene;
+
+#[path = "live/files.rs"]
+mod files;
+#[path = "live/lineage.rs"]
+mod lineage;
+#[path = "live/loss.rs"]
+mod loss;
+#[path = "live/record.rs"]
+mod record;

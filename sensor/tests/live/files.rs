@@ -1,0 +1,143 @@
+//! Where an executed file comes from.
+
+use crate::fixture::{Live, live, skip};
+use crate::payload;
+use anchorwatch_sensor::decode::{Exec, FileSource};
+use rustix::fs::{MemfdFlags, OFlags};
+use rustix::mount::{MountFlags, MountPropagationFlags, UnmountFlags, mount, mount_change, unmount};
+use rustix::thread::{UnshareFlags, unshare_unsafe};
+use std::fs::{self, File, Permissions};
+use std::io::Write;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::Command;
+
+fn exec_of(live: &mut Live, pid: u32) -> Exec {
+    let [exec] = <[Exec; 1]>::try_from(live.execs(|exec| exec.pid == pid)).unwrap();
+    exec
+}
+
+fn run(path: &str) -> u32 {
+    let mut child = Command::new(path).spawn().unwrap();
+    assert!(child.wait().unwrap().success());
+    child.id()
+}
+
+#[test]
+fn a_file_in_memory_is_reported_as_such() {
+    let Some(mut live) = live("a_file_in_memory_is_reported_as_such") else {
+        return;
+    };
+    let mut file = File::from(rustix::fs::memfd_create("hidden", MemfdFlags::empty()).unwrap());
+    file.write_all(&payload::bytes()).unwrap();
+    let path = format!("/proc/self/fd/{}", file.as_raw_fd());
+    let pid = run(&path);
+    let exec = exec_of(&mut live, pid);
+    assert_eq!(
+        (exec.source, exec.executable),
+        (FileSource::Memory, b"memfd:hidden".to_vec())
+    );
+    assert_eq!((exec.filename, exec.path_truncated), (path.into_bytes(), false));
+}
+
+#[test]
+fn a_file_without_a_name_is_reported_as_deleted() {
+    let Some(mut live) = live("a_file_without_a_name_is_reported_as_deleted") else {
+        return;
+    };
+    let path = live.scene.path("gone");
+    payload::write(&path);
+    let file = rustix::fs::open(&path, OFlags::RDONLY, rustix::fs::Mode::empty()).unwrap();
+    fs::remove_file(&path).unwrap();
+    let pid = run(&format!("/proc/self/fd/{}", file.as_raw_fd()));
+    let exec = exec_of(&mut live, pid);
+    assert_eq!(
+        (exec.source, exec.executable),
+        (FileSource::Deleted, path.into_os_string().into_encoded_bytes())
+    );
+}
+
+#[test]
+fn layers_of_a_container_are_told_apart() {
+    let name = "layers_of_a_container_are_told_apart";
+    let Some(mut live) = live(name) else { return };
+    let base = live.scene.path("overlay");
+    fs::create_dir(&base).unwrap();
+    let here = base.clone();
+    // A thread's own mounts: nothing of them is seen outside.
+    let Some(pids) = std::thread::spawn(move || container_with_layers(&here)).join().unwrap() else {
+        return skip(name, "no overlay filesystem").unwrap_or_default();
+    };
+    let capabilities = live.loaded.capabilities();
+    let upper = |known| {
+        if capabilities.overlay_origin {
+            known
+        } else {
+            FileSource::UpperUnknown
+        }
+    };
+    let execs = live.execs(|exec| pids.contains(&exec.pid));
+    let seen: Vec<(&[u8], FileSource)> = execs
+        .iter()
+        .map(|exec| (exec.executable.as_slice(), exec.source))
+        .collect();
+    let expected = [
+        (b"/image".as_slice(), FileSource::Image),
+        (b"/changed", upper(FileSource::ImageCopiedUp)),
+        (b"/fresh", upper(FileSource::UpperNew)),
+        (b"/volume/payload", FileSource::Volume),
+    ];
+    assert_eq!(seen, expected);
+}
+
+/// Mounts an overlay and runs a program of each kind with it as root; None where there is no overlayfs.
+fn container_with_layers(base: &Path) -> Option<Vec<u32>> {
+    // SAFETY: this thread shares no file descriptors' table with the flag; nothing relies on its mounts.
+    unsafe { unshare_unsafe(UnshareFlags::NEWNS | UnshareFlags::FS) }.unwrap();
+    mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC).unwrap();
+    mount("none", base, "tmpfs", MountFlags::empty(), None).unwrap();
+    for directory in ["lower/volume", "upper", "work", "merged"] {
+        fs::create_dir_all(base.join(directory)).unwrap();
+    }
+    for program in ["lower/image", "lower/changed"] {
+        payload::write(&base.join(program));
+    }
+    let merged = base.join("merged");
+    let text = format!("lowerdir={0}/lower,upperdir={0}/upper,workdir={0}/work", base.display());
+    let options = std::ffi::CString::new(text).unwrap();
+    mount(
+        "overlay",
+        &merged,
+        "overlay",
+        MountFlags::empty(),
+        Some(options.as_c_str()),
+    )
+    .ok()?;
+    payload::write(&merged.join("fresh"));
+    fs::set_permissions(merged.join("changed"), Permissions::from_mode(0o711)).unwrap();
+    mount("none", merged.join("volume"), "tmpfs", MountFlags::empty(), None).unwrap();
+    payload::write(&merged.join("volume/payload"));
+    let programs = ["/image", "/changed", "/fresh", "/volume/payload"];
+    Some(programs.iter().map(|program| run_with_root(&merged, program)).collect())
+}
+
+fn run_with_root(root: &Path, program: &str) -> u32 {
+    let mut command = Command::new(program);
+    let root = root.to_path_buf();
+    // SAFETY: system calls between fork and exec; this process has one thread then and no locks are taken.
+    unsafe {
+        command.pre_exec(move || {
+            unshare_unsafe(UnshareFlags::NEWNS)?;
+            rustix::process::chdir(&root)?;
+            rustix::process::pivot_root(".", ".")?;
+            unmount(".", UnmountFlags::DETACH)?;
+            rustix::process::chdir("/")?;
+            Ok(())
+        });
+    }
+    let mut child = command.spawn().unwrap();
+    assert!(child.wait().unwrap().success());
+    child.id()
+}

@@ -1,0 +1,126 @@
+//! Loaded programs with their reader, and the way to collect exactly what a trigger made.
+
+use crate::scene::Scene;
+use anchorwatch_sensor::decode::{Exec, RawEvent};
+use anchorwatch_sensor::loader::{LoadError, LoadOptions, Loaded, load};
+use anchorwatch_sensor::ring::RingReader;
+use anchorwatch_sensor::snapshot::{SeedOptions, Snapshot, find_cgroup_root};
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::runtime::Runtime;
+
+/// How long an event may take until the test gives up; software emulation is slow.
+const CEILING: Duration = Duration::from_secs(30);
+
+/// One test at a time: each sees every execution of the machine.
+static ONE: Mutex<()> = Mutex::new(());
+
+/// Programs in the kernel, told what ran before.
+pub struct Live {
+    pub loaded: Loaded,
+    pub snapshot: Snapshot,
+    pub scene: Scene,
+    reader: RingReader,
+    runtime: Runtime,
+    fences: u32,
+    _one: MutexGuard<'static, ()>,
+}
+
+/// The fixture with its defaults, or None after noting why the test `name` is skipped.
+pub fn live(name: &str) -> Option<Live> {
+    live_with(name, &LoadOptions::default(), |_| {})
+}
+
+/// The same with options, and with something that happens before the programs are loaded.
+pub fn live_with(name: &str, options: &LoadOptions, before: impl FnOnce(&Scene)) -> Option<Live> {
+    let one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
+    if !rustix::process::geteuid().is_root() {
+        return skip(name, "needs root");
+    }
+    let Ok(cgroup_root) = find_cgroup_root() else {
+        return skip(name, "no unified cgroup hierarchy");
+    };
+    let scene = Scene::new(&cgroup_root);
+    before(&scene);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let inside = runtime.enter();
+    let mut loaded = match load(options) {
+        Ok(loaded) => loaded,
+        Err(error @ (LoadError::Refused { .. } | LoadError::Offsets(_))) => return skip(name, &error.to_string()),
+        Err(error) => panic!("{error:?}"),
+    };
+    let proc = PathBuf::from("/proc");
+    let snapshot = loaded.seed(&SeedOptions { proc, cgroup_root }).unwrap();
+    let reader = loaded.events().unwrap().unwrap();
+    drop(inside);
+    Some(Live {
+        loaded,
+        snapshot,
+        scene,
+        reader,
+        runtime,
+        fences: 0,
+        _one: one,
+    })
+}
+
+/// Notes that a test did not run, by its name, where the counting of tests can see it.
+#[expect(
+    clippy::print_stdout,
+    reason = "whoever watches the test should see why it did not run"
+)]
+pub fn skip<T>(name: &str, reason: &str) -> Option<T> {
+    println!("skipped: {name}: {reason}");
+    if let Some(path) = std::env::var_os("ANCHORWATCH_SKIP_FILE") {
+        let file = std::fs::OpenOptions::new().create(true).append(true).open(path);
+        writeln!(file.unwrap(), "{name}: {reason}").unwrap();
+    }
+    None
+}
+
+impl Live {
+    /// Everything that was reported until now. A last execution marks the end, since records keep their order.
+    pub fn events(&mut self) -> Vec<RawEvent> {
+        self.fences += 1;
+        let fence = format!("fence-{}-{}", std::process::id(), self.fences).into_bytes();
+        let status = Command::new(self.scene.payload())
+            .arg(String::from_utf8_lossy(&fence).as_ref())
+            .status();
+        assert!(status.unwrap().success());
+        let mut events = Vec::new();
+        let is_fence = |event: &RawEvent| matches!(event, RawEvent::Exec(exec) if exec.argv.last() == Some(&fence));
+        while !events.iter().any(is_fence) {
+            let next = self
+                .runtime
+                .block_on(async { tokio::time::timeout(CEILING, self.reader.next()).await });
+            let batch = next.expect("the fence is reported within the ceiling").unwrap();
+            assert_eq!(batch.malformed, 0);
+            events.extend(batch.events);
+        }
+        events.retain(|event| !is_fence(event));
+        events
+    }
+
+    /// The executions among them of this test's own files and processes.
+    pub fn execs(&mut self, mut ours: impl FnMut(&Exec) -> bool) -> Vec<Exec> {
+        let execs = self.events().into_iter().filter_map(|event| match event {
+            RawEvent::Exec(exec) if ours(&exec) => Some(exec),
+            _ => None,
+        });
+        execs.collect()
+    }
+
+    /// Reads what is there without marking its end: for a ring that is full.
+    pub fn gathered(&mut self) -> Vec<RawEvent> {
+        let next = self
+            .runtime
+            .block_on(async { tokio::time::timeout(CEILING, self.reader.next()).await });
+        next.expect("something was reported").unwrap().events
+    }
+}

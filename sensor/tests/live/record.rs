@@ -1,0 +1,185 @@
+//! What a record says of one execution, and of cgroups.
+
+use crate::fixture::live;
+use anchorwatch_sensor::decode::{Exec, FileSource, RawEvent};
+use anchorwatch_sensor::loader::HookStatus;
+use anchorwatch_sensor_common::event::ARGV_LIMIT;
+use std::fs::{self, Permissions};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+
+/// More would leave too little room to the verifiers of other kernels.
+const MAX_VERIFIED: u32 = 100_000;
+
+#[test]
+fn every_program_attaches_and_stays_below_the_verifiers_limit() {
+    let Some(live) = live("every_program_attaches_and_stays_below_the_verifiers_limit") else {
+        return;
+    };
+    for hook in live.loaded.hooks() {
+        println!("verified {} {:?}", hook.name, hook.verified_instructions);
+        assert_eq!(hook.status, HookStatus::Attached, "{}", hook.name);
+        assert!(
+            hook.verified_instructions.is_some_and(|count| count <= MAX_VERIFIED),
+            "{hook:?}"
+        );
+    }
+}
+
+#[test]
+fn an_execution_is_reported_with_path_arguments_user_and_times() {
+    let Some(mut live) = live("an_execution_is_reported_with_path_arguments_user_and_times") else {
+        return;
+    };
+    let payload = live.scene.payload();
+    let mut child = Command::new(&payload)
+        .args(["one", "", "two words"])
+        .uid(1234)
+        .spawn()
+        .unwrap();
+    let pid = child.id();
+    assert!(child.wait().unwrap().success());
+    let [exec] = <[Exec; 1]>::try_from(live.execs(|exec| exec.pid == pid)).unwrap();
+    let path = payload.as_os_str().as_bytes().to_vec();
+    let expected = Exec {
+        time_ns: exec.time_ns,
+        pid,
+        uid: 1234,
+        cgroup_id: exec.cgroup_id,
+        exec_id: exec.exec_id,
+        ancestors: exec.ancestors.clone(),
+        origin: exec.origin,
+        source: exec.source,
+        script_source: None,
+        runtime_stage: false,
+        executable: path.clone(),
+        path_truncated: false,
+        filename: path.clone(),
+        script: false,
+        argv: vec![path, b"one".to_vec(), b"".to_vec(), b"two words".to_vec()],
+        argv_truncated: false,
+    };
+    assert_eq!(exec, expected);
+    let us = live
+        .snapshot
+        .processes
+        .iter()
+        .find(|process| process.pid == std::process::id())
+        .unwrap();
+    assert_eq!((exec.cgroup_id, exec.origin), (us.cgroup_id, us.origin));
+    assert_eq!(exec.ancestors.first(), Some(&us.exec_id));
+}
+
+#[test]
+fn a_script_is_reported_by_its_interpreter_and_its_own_name() {
+    let Some(mut live) = live("a_script_is_reported_by_its_interpreter_and_its_own_name") else {
+        return;
+    };
+    let script = live.scene.path("script");
+    fs::write(&script, "#!/bin/sh -e\n:\n").unwrap();
+    fs::set_permissions(&script, Permissions::from_mode(0o755)).unwrap();
+    assert!(Command::new(&script).arg("argument").status().unwrap().success());
+    let name = script.as_os_str().as_bytes().to_vec();
+    let [exec] = <[Exec; 1]>::try_from(live.execs(|exec| exec.filename == name)).unwrap();
+    let shell = fs::canonicalize("/bin/sh")
+        .unwrap()
+        .into_os_string()
+        .into_encoded_bytes();
+    assert_eq!((exec.executable, exec.script, exec.script_source), (shell, true, None));
+    assert_eq!(
+        exec.argv,
+        [b"/bin/sh".to_vec(), b"-e".to_vec(), name, b"argument".to_vec()]
+    );
+}
+
+#[test]
+fn arguments_beyond_the_limit_are_cut_and_flagged() {
+    let Some(mut live) = live("arguments_beyond_the_limit_are_cut_and_flagged") else {
+        return;
+    };
+    let long = "x".repeat(2 * ARGV_LIMIT);
+    let mut child = Command::new(live.scene.payload())
+        .arg("head")
+        .arg(&long)
+        .arg("tail")
+        .spawn()
+        .unwrap();
+    let pid = child.id();
+    assert!(child.wait().unwrap().success());
+    let [exec] = <[Exec; 1]>::try_from(live.execs(|exec| exec.pid == pid)).unwrap();
+    let kept = ARGV_LIMIT - exec.filename.len() - 1 - "head".len() - 1;
+    assert!(exec.argv_truncated);
+    assert_eq!(exec.argv, [exec.filename, b"head".to_vec(), vec![b'x'; kept]]);
+}
+
+#[test]
+fn a_path_deeper_than_the_walk_is_cut_at_the_root_and_flagged() {
+    let Some(mut live) = live("a_path_deeper_than_the_walk_is_cut_at_the_root_and_flagged") else {
+        return;
+    };
+    let deep = live.scene.path(&"d/".repeat(120));
+    fs::create_dir_all(&deep).unwrap();
+    let program = deep.join("payload");
+    crate::payload::write(&program);
+    let mut child = Command::new(&program).spawn().unwrap();
+    let pid = child.id();
+    assert!(child.wait().unwrap().success());
+    let [exec] = <[Exec; 1]>::try_from(live.execs(|exec| exec.pid == pid)).unwrap();
+    let expected = format!("{}payload", "d/".repeat(95));
+    assert_eq!((exec.path_truncated, exec.executable), (true, expected.into_bytes()));
+}
+
+#[test]
+fn cgroups_are_reported_when_they_come_and_go() {
+    let Some(mut live) = live("cgroups_are_reported_when_they_come_and_go") else {
+        return;
+    };
+    let cgroup = live.scene.cgroup("comes");
+    cgroup.remove();
+    let ours: Vec<RawEvent> = live
+        .events()
+        .into_iter()
+        .filter_map(|event| match event {
+            RawEvent::CgroupCreated { id, path, .. } => Some(RawEvent::CgroupCreated { time_ns: 0, id, path }),
+            RawEvent::CgroupRemoved { id, .. } => Some(RawEvent::CgroupRemoved { time_ns: 0, id }),
+            RawEvent::Exec(_) => None,
+        })
+        .filter(|event| match event {
+            RawEvent::CgroupCreated { id, .. } | RawEvent::CgroupRemoved { id, .. } => *id == cgroup.id,
+            RawEvent::Exec(_) => false,
+        })
+        .collect();
+    let expected = [
+        RawEvent::CgroupCreated {
+            time_ns: 0,
+            id: cgroup.id,
+            path: cgroup.path.clone(),
+        },
+        RawEvent::CgroupRemoved {
+            time_ns: 0,
+            id: cgroup.id,
+        },
+    ];
+    assert_eq!(ours, expected);
+}
+
+#[test]
+fn a_file_outside_overlay_has_an_unsupported_source_or_is_a_volume() {
+    let Some(mut live) = live("a_file_outside_overlay_has_an_unsupported_source_or_is_a_volume") else {
+        return;
+    };
+    let mut child = Command::new(live.scene.payload()).spawn().unwrap();
+    let pid = child.id();
+    assert!(child.wait().unwrap().success());
+    let [exec] = <[Exec; 1]>::try_from(live.execs(|exec| exec.pid == pid)).unwrap();
+    let device = |path: &str| rustix::fs::stat(path).unwrap().st_dev;
+    let payload = live.scene.payload().to_string_lossy().into_owned();
+    let expected = if device(&payload) == device("/") {
+        FileSource::Unsupported
+    } else {
+        FileSource::Volume
+    };
+    assert_eq!(exec.source, expected);
+}

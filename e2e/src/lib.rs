@@ -1,1 +1,12 @@
+//! Black-box tests of Anchorwatch against a real cluster, and the journey that the demo shows.
+//!
+//! Nothing of `anchorwatch-core` is known here: what is expected is written down, never computed by the code under test.
 
+pub mod agent;
+pub mod audit;
+pub mod cluster;
+pub mod install;
+pub mod journey;
+pub mod wait;
+
+pub use cluster::{AgentImages, Cluster};

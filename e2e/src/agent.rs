@@ -1,0 +1,227 @@
+//! The python agent: its objects, and how it is asked to do something.
+
+use std::time::Duration;
+
+use anchorwatch_crds::v1alpha1::DriftPolicy;
+use anyhow::{Context, Result, ensure};
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::{Pod, Service};
+use kube::api::{Api, ListParams, Patch, PatchParams, PostParams};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use crate::Cluster;
+use crate::wait::until;
+
+/// Name of the agent's container, and of its Deployment, Service and policy where a test wants only one.
+pub const AGENT: &str = "agent";
+/// Where it listens.
+const PORT: u16 = 8080;
+/// An image is pulled and python starts meanwhile.
+const READY_CEILING: Duration = Duration::from_secs(90);
+
+/// A Deployment of the agent behind a Service.
+#[derive(Clone, Debug)]
+pub struct Agent {
+    cluster: Cluster,
+    namespace: String,
+    name: String,
+}
+
+/// What it answered.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Answer {
+    /// Name of the pod that answered.
+    pub pod: String,
+    /// What the program printed.
+    pub output: String,
+}
+
+/// How a policy judges the agent.
+#[derive(Clone, Copy, Debug)]
+pub struct Judgement {
+    /// `baseline.maturity.minimum`, with method `Elapsed`.
+    pub minimum: &'static str,
+    /// `correlation.window`.
+    pub correlation: &'static str,
+}
+
+impl Judgement {
+    /// `minimum` as a length of time.
+    pub fn minimum(&self) -> Result<Duration> {
+        Ok(self.minimum.parse::<anchorwatch_crds::v1alpha1::Duration>()?.get())
+    }
+}
+
+impl Agent {
+    /// An agent of this name, which may not run yet.
+    pub fn new(cluster: &Cluster, namespace: &str, name: &str) -> Self {
+        Self {
+            cluster: cluster.clone(),
+            namespace: namespace.to_owned(),
+            name: name.to_owned(),
+        }
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Makes its policy, its Service and its Deployment, and waits until all replicas answer.
+    pub async fn start(&self, image: &str, replicas: u32, judgement: Judgement) -> Result<()> {
+        self.create::<DriftPolicy>(self.policy(judgement)).await?;
+        let service = self.create::<Service>(self.service()).await?;
+        let address = service
+            .spec
+            .and_then(|spec| spec.cluster_ip)
+            .context("the Service has no address")?;
+        self.create::<Deployment>(self.deployment(image, replicas, &address))
+            .await?;
+        self.ready().await
+    }
+
+    /// Rolls out another image and waits until nothing else runs.
+    pub async fn roll_out(&self, image: &str) -> Result<()> {
+        let patch = json!({"spec": {"template": {"spec": {"containers": [{"name": AGENT, "image": image}]}}}});
+        self.deployments()
+            .patch(&self.name, &PatchParams::default(), &Patch::Strategic(patch))
+            .await?;
+        self.ready().await
+    }
+
+    /// Its running pods.
+    pub async fn pods(&self) -> Result<Vec<Pod>> {
+        let pods: Api<Pod> = Api::namespaced(self.cluster.client.clone(), &self.namespace);
+        let found = pods
+            .list(&ListParams::default().labels(&format!("app={}", self.name)))
+            .await?;
+        Ok(found
+            .items
+            .into_iter()
+            .filter(|pod| pod.metadata.deletion_timestamp.is_none())
+            .collect())
+    }
+
+    /// Asks whichever replica the Service picks to run a program.
+    pub async fn ask(&self, argv: &[&str]) -> Result<Answer> {
+        self.post(&format!("services/{}:http", self.name), argv).await
+    }
+
+    /// Asks this replica to run a program.
+    pub async fn ask_pod(&self, pod: &str, argv: &[&str]) -> Result<Answer> {
+        self.post(&format!("pods/{pod}:{PORT}"), argv).await
+    }
+
+    async fn post(&self, target: &str, argv: &[&str]) -> Result<Answer> {
+        let path = format!("/api/v1/namespaces/{}/{target}/proxy/run", self.namespace);
+        let body = serde_json::to_vec(&json!({ "argv": argv }))?;
+        let request = http::Request::post(path)
+            .header("Content-Type", "application/json")
+            .body(body)?;
+        let answer = self
+            .cluster
+            .client
+            .request_text(request)
+            .await
+            .with_context(|| format!("asking {target} for {argv:?}"))?;
+        serde_json::from_str(&answer).with_context(|| format!("{target} answered {answer}"))
+    }
+
+    async fn ready(&self) -> Result<()> {
+        until(&format!("the deployment {}", self.name), READY_CEILING, async || {
+            let deployment = self.deployments().get(&self.name).await?;
+            let wanted = deployment.spec.as_ref().and_then(|spec| spec.replicas);
+            let status = deployment.status.unwrap_or_default();
+            ensure!(
+                status.observed_generation >= deployment.metadata.generation,
+                "the change is not seen yet"
+            );
+            ensure!(
+                status.updated_replicas == wanted && status.ready_replicas == wanted && status.replicas == wanted,
+                "{} of {} replicas are ready, {} updated",
+                status.ready_replicas.unwrap_or_default(),
+                status.replicas.unwrap_or_default(),
+                status.updated_replicas.unwrap_or_default()
+            );
+            Ok(())
+        })
+        .await
+    }
+
+    async fn create<K>(&self, object: Value) -> Result<K>
+    where
+        K: kube::Resource<Scope = kube::core::NamespaceResourceScope, DynamicType = ()>
+            + Clone
+            + std::fmt::Debug
+            + serde::Serialize
+            + DeserializeOwned,
+    {
+        let api: Api<K> = Api::namespaced(self.cluster.client.clone(), &self.namespace);
+        Ok(api
+            .create(&PostParams::default(), &serde_json::from_value(object)?)
+            .await?)
+    }
+
+    fn deployments(&self) -> Api<Deployment> {
+        Api::namespaced(self.cluster.client.clone(), &self.namespace)
+    }
+
+    fn policy(&self, judgement: Judgement) -> Value {
+        json!({
+            "apiVersion": "anchorwatch.dev/v1alpha1",
+            "kind": "DriftPolicy",
+            "metadata": {"name": self.name},
+            "spec": {
+                "selector": {"matchLabels": {"app": self.name}},
+                "mode": "Alert",
+                "baseline": {
+                    "window": "7d",
+                    "maturity": {"method": "Elapsed", "minimum": judgement.minimum}
+                },
+                "correlation": {"window": judgement.correlation}
+            }
+        })
+    }
+
+    fn service(&self) -> Value {
+        json!({
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": {"name": self.name},
+            "spec": {
+                "selector": {"app": self.name},
+                "ports": [{"name": "http", "port": 80, "targetPort": PORT}]
+            }
+        })
+    }
+
+    fn deployment(&self, image: &str, replicas: u32, address: &str) -> Value {
+        json!({
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": {"name": self.name},
+            "spec": {
+                "replicas": replicas,
+                "selector": {"matchLabels": {"app": self.name}},
+                "template": {
+                    "metadata": {"labels": {"app": self.name}},
+                    "spec": {
+                        "terminationGracePeriodSeconds": 2,
+                        "enableServiceLinks": false,
+                        "automountServiceAccountToken": false,
+                        "containers": [{
+                            "name": AGENT,
+                            "image": image,
+                            "env": [{"name": "SERVICE_URL", "value": format!("http://{address}")}],
+                            "ports": [{"containerPort": PORT}],
+                            "readinessProbe": {"httpGet": {"path": "/", "port": PORT}, "periodSeconds": 1},
+                            "resources": {"requests": {"cpu": "10m", "memory": "32Mi"}}
+                        }]
+                    }
+                }
+            }
+        })
+    }
+}

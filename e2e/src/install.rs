@@ -1,0 +1,184 @@
+//! Anchorwatch as it is installed: its operator and its sensors, and switching a test switch of theirs.
+
+use std::env;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use k8s_openapi::api::apps::v1::{DaemonSet, Deployment};
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::{Api, ListParams, Patch, PatchParams};
+use serde_json::{Value, json};
+
+use crate::Cluster;
+use crate::wait::until;
+
+/// Namespace of the release, where it is not the usual one.
+const NAMESPACE: &str = "ANCHORWATCH_E2E_NAMESPACE";
+/// An old pod ends and a new one becomes ready meanwhile; a lease may have to run out.
+const RESTART_CEILING: Duration = Duration::from_mins(1);
+
+/// A part of Anchorwatch.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Component {
+    /// The Deployment.
+    Operator,
+    /// The DaemonSet.
+    Sensor,
+}
+
+impl Component {
+    /// Its name, which is also its container's.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Operator => "operator",
+            Self::Sensor => "sensor",
+        }
+    }
+}
+
+/// The release.
+#[derive(Clone, Debug)]
+pub struct Install {
+    cluster: Cluster,
+    /// Where it lives.
+    pub namespace: String,
+}
+
+impl Install {
+    /// The release in a cluster.
+    pub fn of(cluster: &Cluster) -> Self {
+        let namespace = env::var(NAMESPACE).unwrap_or_else(|_| "anchorwatch-system".into());
+        Self {
+            cluster: cluster.clone(),
+            namespace,
+        }
+    }
+
+    /// User name of a component's service account.
+    pub fn user(&self, component: Component) -> String {
+        format!("system:serviceaccount:{}:{}", self.namespace, self.object(component))
+    }
+
+    /// Name of a component's service account and of its Deployment or DaemonSet.
+    pub fn object(&self, component: Component) -> String {
+        format!("anchorwatch-{}", component.name())
+    }
+
+    /// Pods of a component that are not about to end.
+    pub async fn pods(&self, component: Component) -> Result<Vec<Pod>> {
+        let pods: Api<Pod> = Api::namespaced(self.cluster.client.clone(), &self.namespace);
+        let label = format!(
+            "app.kubernetes.io/name=anchorwatch,app.kubernetes.io/component={}",
+            component.name()
+        );
+        let found = pods.list(&ListParams::default().labels(&label)).await?;
+        Ok(found
+            .items
+            .into_iter()
+            .filter(|pod| pod.metadata.deletion_timestamp.is_none())
+            .collect())
+    }
+
+    /// How often the containers of a component's pods were started again.
+    pub async fn restarts(&self, component: Component) -> Result<i32> {
+        let pods = self.pods(component).await?;
+        let statuses = pods
+            .iter()
+            .filter_map(|pod| pod.status.as_ref()?.container_statuses.as_ref())
+            .flatten();
+        Ok(statuses.map(|status| status.restart_count).sum())
+    }
+
+    /// Gives a component environment variables, on top of its chart's, and waits until it runs with them. A file that
+    /// one of them names may lie in the folder `/scratch`, which outlives a container.
+    pub async fn set(&self, component: Component, variables: &[(&str, &str)]) -> Result<()> {
+        let environment: Vec<Value> = variables
+            .iter()
+            .map(|(name, value)| json!({"name": name, "value": value}))
+            .collect();
+        self.patch(component, &patch(component, &environment)).await
+    }
+
+    /// Takes environment variables away again, and waits until the component runs without.
+    pub async fn unset(&self, component: Component, variables: &[&str]) -> Result<()> {
+        let removal: Vec<Value> = variables
+            .iter()
+            .map(|name| json!({"name": name, "$patch": "delete"}))
+            .collect();
+        self.patch(component, &patch(component, &removal)).await
+    }
+
+    /// Waits until a component runs as its specification says.
+    pub async fn ready(&self, component: Component) -> Result<()> {
+        until(
+            &format!("the {}", component.name()),
+            RESTART_CEILING,
+            async || match component {
+                Component::Operator => self.operator_ready().await,
+                Component::Sensor => self.sensor_ready().await,
+            },
+        )
+        .await
+    }
+
+    async fn patch(&self, component: Component, patch: &Value) -> Result<()> {
+        let name = self.object(component);
+        let (parameters, patch) = (PatchParams::default(), Patch::Strategic(patch));
+        match component {
+            Component::Operator => drop(self.operator().patch(&name, &parameters, &patch).await?),
+            Component::Sensor => drop(self.sensor().patch(&name, &parameters, &patch).await?),
+        }
+        self.ready(component).await
+    }
+
+    async fn operator_ready(&self) -> Result<()> {
+        let object = self.operator().get(&self.object(Component::Operator)).await?;
+        let wanted = object.spec.context("it has no specification")?.replicas;
+        let status = object.status.unwrap_or_default();
+        ensure!(
+            status.observed_generation >= object.metadata.generation,
+            "the change is not seen yet"
+        );
+        ensure!(
+            status.updated_replicas == wanted && status.ready_replicas == wanted && status.replicas == wanted,
+            "not all replicas are updated and ready"
+        );
+        Ok(())
+    }
+
+    async fn sensor_ready(&self) -> Result<()> {
+        let object = self.sensor().get(&self.object(Component::Sensor)).await?;
+        let status = object.status.unwrap_or_default();
+        ensure!(
+            status.observed_generation >= object.metadata.generation,
+            "the change is not seen yet"
+        );
+        let wanted = status.desired_number_scheduled;
+        ensure!(wanted > 0, "it is on no node");
+        ensure!(
+            status.updated_number_scheduled == Some(wanted) && status.number_ready == wanted,
+            "{} of {wanted} sensors are ready",
+            status.number_ready
+        );
+        Ok(())
+    }
+
+    fn operator(&self) -> Api<Deployment> {
+        Api::namespaced(self.cluster.client.clone(), &self.namespace)
+    }
+
+    fn sensor(&self) -> Api<DaemonSet> {
+        Api::namespaced(self.cluster.client.clone(), &self.namespace)
+    }
+}
+
+fn patch(component: Component, environment: &[Value]) -> Value {
+    json!({"spec": {"template": {"spec": {
+        "volumes": [{"name": "scratch", "emptyDir": {}}],
+        "containers": [{
+            "name": component.name(),
+            "env": environment,
+            "volumeMounts": [{"name": "scratch", "mountPath": "/scratch"}]
+        }]
+    }}}})
+}

@@ -1,0 +1,93 @@
+//! Bad input of people is refused with the field's path and what was expected.
+
+use anchorwatch_e2e::Cluster;
+use serde_json::{Value, json};
+
+use super::support::{object, refusal, try_strictly};
+
+async fn refused(kind: &str, plural: &str, spec: Value) -> String {
+    let cluster = Cluster::offered().await.unwrap();
+    let path = format!("namespaces/default/{plural}");
+    refusal(try_strictly(&cluster.client, &path, &object(kind, "bad", spec)).await)
+}
+
+async fn policy_refused(spec: Value) -> String {
+    refused("DriftPolicy", "driftpolicies", spec).await
+}
+
+fn selector() -> Value {
+    json!({"matchLabels": {"app": "a"}})
+}
+
+#[tokio::test]
+#[ignore = "needs a cluster"]
+async fn an_unknown_field_of_a_policy_is_refused_with_its_path() {
+    let said = policy_refused(json!({"selector": selector(), "baseline": {"windw": "7d"}})).await;
+    assert!(said.contains("unknown field \"spec.baseline.windw\""), "{said}");
+}
+
+#[tokio::test]
+#[ignore = "needs a cluster"]
+async fn a_wrong_duration_is_refused_with_its_path_and_what_was_expected() {
+    let said = policy_refused(json!({"selector": selector(), "baseline": {"maturity": {"minimum": "1 minute"}}})).await;
+    assert!(
+        said.contains("spec.baseline.maturity.minimum") && said.contains("(s|m|h|d)"),
+        "{said}"
+    );
+}
+
+#[tokio::test]
+#[ignore = "needs a cluster"]
+async fn a_window_is_in_whole_days() {
+    let said = policy_refused(json!({"selector": selector(), "baseline": {"window": "36h"}})).await;
+    assert!(said.contains("spec.baseline.window"), "{said}");
+}
+
+#[tokio::test]
+#[ignore = "needs a cluster"]
+async fn an_unknown_mode_is_refused_with_the_known_ones() {
+    let said = policy_refused(json!({"selector": selector(), "mode": "Enforce"})).await;
+    assert!(
+        said.contains("spec.mode") && said.contains("\"Observe\", \"Alert\""),
+        "{said}"
+    );
+}
+
+#[tokio::test]
+#[ignore = "needs a cluster"]
+async fn an_empty_selector_is_refused_with_its_path_and_what_was_expected() {
+    for selector in [json!({}), json!({"matchLabels": {}}), json!({"matchExpressions": []})] {
+        let said = policy_refused(json!({"selector": selector})).await;
+        assert!(
+            said.contains("spec") && said.contains("spec.selector must not be empty"),
+            "{said}"
+        );
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs a cluster"]
+async fn a_policy_without_a_selector_is_refused() {
+    let said = policy_refused(json!({"mode": "Alert"})).await;
+    assert!(said.contains("spec.selector: Required value"), "{said}");
+}
+
+#[tokio::test]
+#[ignore = "needs a cluster"]
+async fn the_empty_selector_of_a_cluster_policy_matches_everything_and_is_taken() {
+    let cluster = Cluster::offered().await.unwrap();
+    let policy = object("ClusterDriftPolicy", "e2e-all", json!({"selector": {}}));
+    let made = try_strictly(&cluster.client, "clusterdriftpolicies", &policy).await;
+    assert_eq!(made.unwrap().data["spec"]["mode"], "Observe");
+}
+
+#[tokio::test]
+#[ignore = "needs a cluster"]
+async fn an_approval_that_says_nothing_is_refused() {
+    let spec = json!({"workload": {"kind": "Deployment", "name": "a"}});
+    let said = refused("BehaviorApproval", "behaviorapprovals", spec).await;
+    assert!(
+        said.contains("name at least one behaviour under spec.approve or spec.deny"),
+        "{said}"
+    );
+}

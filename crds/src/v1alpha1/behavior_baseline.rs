@@ -116,7 +116,7 @@ pub struct FeedBaseline {
     pub recent_hours: i64,
     /// What was lost, since the baseline began.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 16))]
+    #[schemars(length(max = 32))]
     pub losses: Vec<Loss>,
     /// Number of behaviours that no longer found room.
     #[serde(default)]

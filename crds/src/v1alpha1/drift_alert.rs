@@ -180,7 +180,7 @@ pub struct Finding {
     pub severity: Severity,
     /// The terms that its severity adds up from.
     #[serde(default)]
-    #[schemars(length(max = 16))]
+    #[schemars(length(max = 32))]
     pub severity_terms: Vec<String>,
     /// Where it stands.
     pub state: AlertState,

@@ -48,6 +48,7 @@ pub enum Field {
     OvlUpperDentry,
     OvlEntry,
     OvlEntryNumlower,
+    OvlLowerPathDentry,
 }
 
 /// Whether the programs can do without a field.
@@ -57,8 +58,11 @@ pub enum Need {
     Required,
     /// Without it files of the writable layer of an overlay filesystem are not told apart.
     OverlayLayers,
-    /// Without it a file in the writable layer reads as [`crate::event::SOURCE_UPPER_UNKNOWN`].
+    /// Without it, and without [`Need::OverlayLowerPath`], a file in the writable layer reads as
+    /// [`crate::event::SOURCE_UPPER_UNKNOWN`].
     OverlayOrigin,
+    /// The same, as kernels before 6.5 have it.
+    OverlayLowerPath,
     /// Without it a script that is run through a descriptor is not looked at.
     ScriptDescriptor,
 }
@@ -90,7 +94,7 @@ const fn optional(field: Field, path: &'static str, need: Need) -> FieldSpec {
 }
 
 /// How many fields there are.
-pub const FIELD_COUNT: usize = 43;
+pub const FIELD_COUNT: usize = 44;
 
 /// Every field, in the order of [`Field`].
 pub const FIELDS: [FieldSpec; FIELD_COUNT] = [
@@ -137,6 +141,7 @@ pub const FIELDS: [FieldSpec; FIELD_COUNT] = [
     optional(Field::OvlUpperDentry, "ovl_inode.__upperdentry", Need::OverlayLayers),
     optional(Field::OvlEntry, "ovl_inode.oe", Need::OverlayOrigin),
     optional(Field::OvlEntryNumlower, "ovl_entry.__numlower", Need::OverlayOrigin),
+    optional(Field::OvlLowerPathDentry, "ovl_inode.lowerpath.dentry", Need::OverlayLowerPath),
 ];
 
 const _: () = {

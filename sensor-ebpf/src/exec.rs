@@ -2,7 +2,7 @@
 
 use crate::emit::{MAX_RECORD, output};
 use crate::errors::count;
-use crate::file::source;
+use crate::file::{script_source, source};
 use crate::lineage::{carried, is_ignored, remember, step};
 use crate::task::{Address, Task};
 use anchorwatch_sensor_common::event::{
@@ -109,7 +109,7 @@ fn try_exec(task: Task, bprm: Address) -> Result<(), LossReason> {
     unsafe {
         (*scratch).record = record;
         write_path(scratch, file);
-        write_filename(scratch, bprm);
+        write_filename(scratch, bprm, task);
         write_arguments(scratch, task);
         send(scratch);
     }
@@ -199,12 +199,13 @@ unsafe fn write_component(scratch: *mut Scratch, dentry: Address) {
 
 /// Writes the name that was given to execve, without its NUL.
 #[inline(always)]
-unsafe fn write_filename(scratch: *mut Scratch, bprm: Address) {
+unsafe fn write_filename(scratch: *mut Scratch, bprm: Address, task: Task) {
     let filename = bprm.follow(Field::BinprmFilename);
     // SAFETY: as the caller says; FILENAME_LIMIT bytes behind the masked position are inside the tail.
     unsafe {
         if filename != bprm.follow(Field::BinprmInterp) {
             set_flag(scratch, FLAG_SCRIPT);
+            (*scratch).record.script_source = script_source(filename, task);
         }
         let written = bpf_probe_read_kernel_str(end(scratch).cast(), FILENAME_LIMIT as u32, filename.pointer().cast());
         if written <= 0 {

@@ -2,13 +2,19 @@
 
 use crate::task::{Address, Task, has};
 use anchorwatch_sensor_common::event::{
-    SOURCE_DELETED, SOURCE_IMAGE, SOURCE_IMAGE_COPIED_UP, SOURCE_MEMORY, SOURCE_UNSUPPORTED, SOURCE_UPPER_NEW,
-    SOURCE_UPPER_UNKNOWN, SOURCE_VOLUME,
+    SOURCE_DELETED, SOURCE_IMAGE, SOURCE_IMAGE_COPIED_UP, SOURCE_MEMORY, SOURCE_NONE, SOURCE_UNSUPPORTED,
+    SOURCE_UPPER_NEW, SOURCE_UPPER_UNKNOWN, SOURCE_VOLUME,
 };
 use anchorwatch_sensor_common::offsets::Field;
+use aya_ebpf::helpers::generated::bpf_probe_read_kernel_str;
 
 /// `OVERLAYFS_SUPER_MAGIC` (include/uapi/linux/magic.h).
 const OVERLAY_MAGIC: u64 = 0x794c_7630;
+
+/// Room for the longest of those names; a power of two, so that a mask bounds an index.
+const NAME: usize = 32;
+/// Digits of the largest descriptor (`NR_OPEN` allows 2^30) and the byte behind them.
+const MAX_DIGITS: usize = 11;
 
 /// One of the `SOURCE_` constants for a file that `task` executes.
 #[inline(always)]
@@ -38,16 +44,68 @@ fn layer(overlay_inode: Address) -> u32 {
     if overlay_inode.follow(Field::OvlUpperDentry).is_null() {
         return SOURCE_IMAGE;
     }
-    if !has(Field::OvlEntry) || !has(Field::OvlEntryNumlower) {
+    let is_new = if has(Field::OvlEntry) && has(Field::OvlEntryNumlower) {
+        overlay_inode
+            .follow(Field::OvlEntry)
+            .read::<u32>(Field::OvlEntryNumlower)
+            == 0
+    } else if has(Field::OvlLowerPathDentry) {
+        overlay_inode.follow(Field::OvlLowerPathDentry).is_null()
+    } else {
         return SOURCE_UPPER_UNKNOWN;
-    }
-    if overlay_inode
-        .follow(Field::OvlEntry)
-        .read::<u32>(Field::OvlEntryNumlower)
-        == 0
-    {
+    };
+    if is_new {
         SOURCE_UPPER_NEW
     } else {
         SOURCE_IMAGE_COPIED_UP
     }
+}
+
+/// One of the `SOURCE_` constants for a script that is run through a descriptor: its interpreter is what the
+/// kernel executes, and the script's own file is released by then, but the descriptor is still open (the kernel
+/// refuses scripts whose descriptor it would close).
+#[inline(always)]
+pub fn script_source(filename: Address, task: Task) -> u32 {
+    if !has(Field::TaskFiles) || !has(Field::FilesFdt) || !has(Field::FdtableMaxFds) || !has(Field::FdtableFd) {
+        return SOURCE_NONE;
+    }
+    let Some(descriptor) = descriptor(filename) else {
+        return SOURCE_NONE;
+    };
+    let file = task.file(descriptor);
+    if file.is_null() {
+        SOURCE_NONE
+    } else {
+        source(file, task)
+    }
+}
+
+/// The number in a name by which a process reaches its own descriptors. Another process's are not ours to look up.
+#[inline(always)]
+fn descriptor(filename: Address) -> Option<u32> {
+    let mut name = [0u8; NAME];
+    // SAFETY: the helper writes at most NAME bytes, which are there and initialised.
+    unsafe { bpf_probe_read_kernel_str(name.as_mut_ptr().cast(), NAME as u32, filename.pointer().cast()) };
+    let start = if name.starts_with(b"/dev/fd/") {
+        8
+    } else if name.starts_with(b"/proc/self/fd/") {
+        14
+    } else if name.starts_with(b"/proc/thread-self/fd/") {
+        21
+    } else {
+        return None;
+    };
+    let mut descriptor = 0u32;
+    for index in 0..MAX_DIGITS {
+        let byte = name[(start + index) & (NAME - 1)];
+        if byte == 0 {
+            return if index == 0 { None } else { Some(descriptor) };
+        }
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            return None;
+        }
+        descriptor = descriptor.wrapping_mul(10).wrapping_add(digit as u32);
+    }
+    None
 }

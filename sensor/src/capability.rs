@@ -96,7 +96,7 @@ pub fn resolve(btf: &Btf) -> Result<Resolved, OffsetError> {
     let overlay_layers = has(Need::OverlayLayers);
     let capabilities = Capabilities {
         overlay_layers,
-        overlay_origin: overlay_layers && has(Need::OverlayOrigin),
+        overlay_origin: overlay_layers && (has(Need::OverlayOrigin) || has(Need::OverlayLowerPath)),
         script_descriptor: has(Need::ScriptDescriptor),
         runtime_stage: true,
     };

@@ -43,6 +43,21 @@ fn a_file_in_memory_is_reported_as_such() {
 }
 
 #[test]
+fn a_script_in_memory_is_told_from_its_interpreter() {
+    let Some(mut live) = live("a_script_in_memory_is_told_from_its_interpreter") else {
+        return;
+    };
+    let mut file = File::from(rustix::fs::memfd_create("script", MemfdFlags::empty()).unwrap());
+    file.write_all(b"#!/bin/sh\n:\n").unwrap();
+    let path = format!("/proc/self/fd/{}", file.as_raw_fd());
+    let pid = run(&path);
+    let exec = exec_of(&mut live, pid);
+    let shell = fs::canonicalize("/bin/sh").unwrap().into_os_string().into_encoded_bytes();
+    assert_eq!((exec.script, exec.script_source), (true, Some(FileSource::Memory)));
+    assert_eq!((exec.executable, exec.filename), (shell, path.into_bytes()));
+}
+
+#[test]
 fn a_file_without_a_name_is_reported_as_deleted() {
     let Some(mut live) = live("a_file_without_a_name_is_reported_as_deleted") else {
         return;

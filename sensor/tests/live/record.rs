@@ -19,7 +19,7 @@ fn every_program_attaches_and_stays_below_the_verifiers_limit() {
         return;
     };
     for hook in live.loaded.hooks() {
-        println!("verified {} {:?}", hook.name, hook.verified_instructions);
+        println!("verified {} {}", hook.name, hook.verified_instructions.unwrap_or_default());
         assert_eq!(hook.status, HookStatus::Attached, "{}", hook.name);
         assert!(
             hook.verified_instructions.is_some_and(|count| count <= MAX_VERIFIED),

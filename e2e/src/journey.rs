@@ -10,6 +10,7 @@ use anyhow::{Context, Result, ensure};
 use kube::api::{Api, ListParams};
 
 use crate::agent::{AGENT, Agent, Judgement};
+use crate::narrator::Narrator;
 use crate::wait::until;
 use crate::{AgentImages, Cluster};
 
@@ -39,27 +40,6 @@ impl Default for Ceilings {
             suppress: Duration::from_secs(90),
         }
     }
-}
-
-/// Whoever tells a person what happens.
-pub trait Narrator: Sync {
-    /// What comes next, or has come about.
-    fn tell(&self, text: &str);
-    /// Shows what a person would see who calls kubectl with these arguments.
-    fn show(&self, arguments: &[&str]);
-}
-
-/// Tells the test's captured output, which is printed when the test fails.
-#[derive(Clone, Copy, Debug)]
-pub struct ToTheTest;
-
-impl Narrator for ToTheTest {
-    #[expect(clippy::print_stdout, reason = "the test harness keeps it until the test fails")]
-    fn tell(&self, text: &str) {
-        println!("{text}");
-    }
-
-    fn show(&self, _: &[&str]) {}
 }
 
 /// The journey in a namespace of its own.

@@ -7,6 +7,7 @@ pub mod audit;
 pub mod cluster;
 pub mod install;
 pub mod journey;
+pub mod narrator;
 pub mod wait;
 
 pub use cluster::{AgentImages, Cluster};

@@ -6,7 +6,8 @@ use std::io::Write;
 use std::process::{Command, ExitCode};
 
 use anchorwatch_e2e::agent::Judgement;
-use anchorwatch_e2e::journey::{Journey, Narrator};
+use anchorwatch_e2e::journey::Journey;
+use anchorwatch_e2e::narrator::Narrator;
 use anchorwatch_e2e::{AgentImages, Cluster};
 use anyhow::Result;
 

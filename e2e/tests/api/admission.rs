@@ -135,7 +135,7 @@ async fn apply(client: &Client, node: &str, node_uid: &str, dry_run: bool) -> Re
         ..PatchParams::apply("anchorwatch-sensor").force()
     };
     reports(client)
-        .patch(node, &parameters, &Patch::Apply(object("SensorReport", node, spec)))
+        .patch(node, &parameters, &Patch::Apply(object("SensorReport", node, &spec)))
         .await
 }
 
@@ -277,7 +277,7 @@ async fn whoever_decides_about_a_finding_signs_with_the_own_name() {
     let namespace = cluster.fresh_namespace("decided-by").await.unwrap();
     let alerts = objects(&cluster.client, "DriftAlert", "driftalerts", Some(&namespace));
     alerts
-        .create(&PostParams::default(), &object("DriftAlert", "an-alert", json!({})))
+        .create(&PostParams::default(), &object("DriftAlert", "an-alert", &json!({})))
         .await
         .unwrap();
     let alice = person(&cluster, &namespace, "alice").await;

@@ -51,7 +51,7 @@ impl Scene {
 
     async fn made(&self) {
         self.by_operator
-            .create(&PostParams::default(), &object(KIND, "deployment-agent-1", spec()))
+            .create(&PostParams::default(), &object(KIND, "deployment-agent-1", &spec()))
             .await
             .unwrap();
     }
@@ -61,7 +61,7 @@ impl Scene {
 #[ignore = "needs a cluster"]
 async fn nobody_but_the_operator_makes_or_deletes_a_record_and_it_goes_with_its_namespace() {
     let scene = Scene::new().await;
-    let forged = object(KIND, "deployment-agent-2", spec());
+    let forged = object(KIND, "deployment-agent-2", &spec());
     let said = refusal(scene.by_admin.create(&PostParams::default(), &forged).await);
     assert!(said.contains("only the operator makes and deletes it"), "{said}");
     scene.made().await;

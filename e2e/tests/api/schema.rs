@@ -8,7 +8,7 @@ use super::support::{object, refusal, try_strictly};
 async fn refused(kind: &str, plural: &str, spec: Value) -> String {
     let cluster = Cluster::offered().await.unwrap();
     let path = format!("namespaces/default/{plural}");
-    refusal(try_strictly(&cluster.client, &path, &object(kind, "bad", spec)).await)
+    refusal(try_strictly(&cluster.client, &path, &object(kind, "bad", &spec)).await)
 }
 
 async fn policy_refused(spec: Value) -> String {
@@ -76,7 +76,7 @@ async fn a_policy_without_a_selector_is_refused() {
 #[ignore = "needs a cluster"]
 async fn the_empty_selector_of_a_cluster_policy_matches_everything_and_is_taken() {
     let cluster = Cluster::offered().await.unwrap();
-    let policy = object("ClusterDriftPolicy", "e2e-all", json!({"selector": {}}));
+    let policy = object("ClusterDriftPolicy", "e2e-all", &json!({"selector": {}}));
     let made = try_strictly(&cluster.client, "clusterdriftpolicies", &policy).await;
     assert_eq!(made.unwrap().data["spec"]["mode"], "Observe");
 }

@@ -16,7 +16,7 @@ pub fn objects(client: &Client, kind: &str, plural: &str, namespace: Option<&str
 }
 
 /// An object of one of our kinds.
-pub fn object(kind: &str, name: &str, spec: Value) -> DynamicObject {
+pub fn object(kind: &str, name: &str, spec: &Value) -> DynamicObject {
     let value = json!({
         "apiVersion": "anchorwatch.dev/v1alpha1",
         "kind": kind,

@@ -1,0 +1,63 @@
+//! The journey must fail, and at the right step, when a part does nothing.
+
+use std::time::Duration;
+
+use anchorwatch_e2e::agent::Judgement;
+use anchorwatch_e2e::install::Component;
+use anchorwatch_e2e::journey::{Ceilings, Journey};
+use anchorwatch_e2e::narrator::ToTheTest;
+use anchorwatch_e2e::{AgentImages, Cluster};
+
+use super::turn::Turn;
+
+/// Twice and more what each step takes when everything works.
+const CEILINGS: Ceilings = Ceilings {
+    learn: Duration::from_secs(10),
+    alert: Duration::from_secs(8),
+    suppress: Duration::from_secs(20),
+};
+
+async fn fails_without(component: Component, part: &str, step: &str) {
+    let cluster = Cluster::offered().await.unwrap();
+    let images = AgentImages::offered().unwrap();
+    let turn = Turn::with(&cluster, component, &[("ANCHORWATCH_TEST_DISABLE", part)]).await;
+    let namespace = cluster.fresh_namespace("mutation").await.unwrap();
+    let judgement = Judgement {
+        minimum: "5s",
+        correlation: "10m",
+    };
+    let outcome = Journey::new(&cluster, &namespace, judgement, &ToTheTest)
+        .within(CEILINGS)
+        .run(&images)
+        .await;
+    turn.end().await;
+    cluster.delete_namespace(&namespace).await.unwrap();
+    let error = format!("{:#}", outcome.expect_err("the journey went well without it"));
+    assert!(
+        error.contains(&format!("waiting for {step}")),
+        "it failed elsewhere: {error}"
+    );
+}
+
+#[tokio::test]
+#[ignore = "needs a cluster"]
+async fn without_attached_programs_nothing_is_learned() {
+    fails_without(Component::Sensor, "attach", "the baseline to judge").await;
+}
+
+#[tokio::test]
+#[ignore = "needs a cluster"]
+async fn without_the_drift_decision_nothing_is_raised() {
+    fails_without(Component::Operator, "drift-decision", "an open alert about the shell").await;
+}
+
+#[tokio::test]
+#[ignore = "needs a cluster"]
+async fn without_the_rollout_match_nothing_is_suppressed() {
+    fails_without(
+        Component::Operator,
+        "rollout-match",
+        "the rollout's finding to be suppressed",
+    )
+    .await;
+}

@@ -3,6 +3,7 @@
 mod finding;
 mod group;
 mod plan;
+mod settle;
 mod state;
 
 use std::collections::{BTreeMap, BTreeSet};

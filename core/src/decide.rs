@@ -39,18 +39,21 @@ pub fn decide(
             Maturity::Provisional | Maturity::Enforcing => false,
         };
     let always = rules::without_baseline(behaviour, policy);
-    let held = entry.map(|entry| (entry.state, entry.unverified));
-    match (always, held) {
-        (Some(fires), Some((EntryState::Quarantined { rule }, _))) => Verdict::Drift { rule: rule.max(fires) },
-        (Some(rule), Some((EntryState::Learned, _)) | None) => Verdict::Drift { rule },
-        (None, Some((EntryState::Learned, _))) => Verdict::Known,
-        (None, Some((EntryState::Quarantined { rule }, true))) if teaches && rule.needs_baseline() => Verdict::Learned,
-        (None, Some((EntryState::Quarantined { rule }, _))) => Verdict::Drift { rule },
-        (None, None) if teaches => Verdict::Learned,
-        (None, None) => Verdict::Drift {
-            rule: match behaviour {
-                Behaviour::Process(_) => Rule::ProcessOutsideBaseline,
+    match entry.map(|entry| (entry.state, entry.unverified)) {
+        None => match always {
+            Some(rule) => Verdict::Drift { rule },
+            None if teaches => Verdict::Learned,
+            None => Verdict::Drift {
+                rule: match behaviour {
+                    Behaviour::Process(_) => Rule::ProcessOutsideBaseline,
+                },
             },
+        },
+        Some((EntryState::Learned, _)) => always.map_or(Verdict::Known, |rule| Verdict::Drift { rule }),
+        Some((EntryState::Quarantined { rule }, unverified)) => match always {
+            Some(fires) => Verdict::Drift { rule: rule.max(fires) },
+            None if unverified && teaches && rule.needs_baseline() => Verdict::Learned,
+            None => Verdict::Drift { rule },
         },
     }
 }

@@ -99,25 +99,24 @@ impl Default for Policy {
     /// A policy that leaves everything out, under no name: observes, 7 days, measured within 72 h and 14 days,
     /// correlation within 10 minutes, rollouts explain for an hour.
     fn default() -> Self {
-        const HOUR: u64 = 3_600;
         Self {
             name: String::new(),
             mode: Mode::default(),
             window_days: 7,
             maturity: MaturityPolicy {
                 method: MaturityMethod::default(),
-                minimum: Duration::from_secs(72 * HOUR),
-                maximum: Duration::from_secs(14 * 24 * HOUR),
+                minimum: Duration::from_hours(72),
+                maximum: Duration::from_hours(14 * 24),
             },
             process: ProcessPolicy {
                 enabled: true,
                 deny: BTreeSet::new(),
             },
-            correlation_window: Duration::from_secs(600),
+            correlation_window: Duration::from_mins(10),
             rollout: RolloutPolicy {
                 on_match: OnMatch::default(),
                 on_unmatched: None,
-                window: Duration::from_secs(HOUR),
+                window: Duration::from_hours(1),
             },
         }
     }

@@ -1,13 +1,20 @@
 //! The plan: which alerts to make and to change, out of what is quarantined.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
-use super::Alert;
+use super::{
+    Alert, AlertState, Finding,
+    group::{joins, open, sum_up},
+    settle::{Settled, settle},
+};
 use crate::{
-    baseline::Baseline,
-    id::WorkloadKey,
+    baseline::{Baseline, Entry},
+    id::{ContainerName, FindingId, WorkloadKey, alert_name},
     policy::Policy,
     rollout::Evidence,
+    rules::Rule,
     time::{Duration, Timestamp},
 };
 
@@ -43,7 +50,154 @@ pub struct AlertPlan {
     pub reasons: Vec<String>,
 }
 
-/// Plans the alerts of a workload.
+/// Plans the alerts of a workload: every quarantined entry of the baseline is a finding of exactly one alert.
+///
+/// The plan is a function of what is there, never of what changed, so that an event missed, a crash before writing or a
+/// second run do no harm: counts are copied from the baseline, and an alert's name follows from its first finding. An
+/// entry that an alert has already stays there; another joins an open alert near in time, or opens one. A finding whose
+/// entry was learned meanwhile is resolved, one whose entry is gone stays as it was: evidence is not taken back.
 pub fn plan_alerts(input: &AlertInput<'_>) -> AlertPlan {
-    todo!("{input:?}")
+    let mut plan = Planning {
+        input,
+        retry_after: None,
+        reasons: Vec::new(),
+    };
+    let mut alerts: Vec<Alert> = input.alerts.to_vec();
+    alerts.sort_by(|a, b| a.name.cmp(&b.name));
+    let mut held = BTreeSet::new();
+    for alert in &mut alerts {
+        plan.bring_up(alert, &mut held);
+    }
+    let existing = alerts.len();
+    plan.place(&mut alerts, &held);
+    for alert in &mut alerts {
+        let before = input.alerts.iter().find(|before| before.name == alert.name);
+        copy_losses(alert, input.baseline, before);
+    }
+    let create = alerts.split_off(existing);
+    let (unchanged, update): (Vec<Alert>, Vec<Alert>) =
+        alerts.into_iter().partition(|alert| input.alerts.contains(alert));
+    AlertPlan {
+        create,
+        update,
+        unchanged: unchanged.into_iter().map(|alert| alert.name).collect(),
+        requeue_after: plan.retry_after,
+        reasons: plan.reasons,
+    }
+}
+
+/// Findings, by container, that an alert has.
+type Held = BTreeSet<(ContainerName, FindingId)>;
+
+struct Planning<'a> {
+    input: &'a AlertInput<'a>,
+    retry_after: Option<Duration>,
+    reasons: Vec<String>,
+}
+
+impl Planning<'_> {
+    /// Brings an existing alert up to date.
+    fn bring_up(&mut self, alert: &mut Alert, held: &mut Held) {
+        let container = alert.container.clone();
+        for finding in &mut alert.findings {
+            if !held.insert((container.clone(), finding.id)) {
+                self.reasons.push(format!(
+                    "{}: {} is kept as it is: another alert has it",
+                    alert.name, finding.id
+                ));
+                continue;
+            }
+            let Some(entry) = entry_of(self.input.baseline, &container, finding.id) else {
+                self.reasons
+                    .push(format!("{}: {} is kept: the baseline lacks it", alert.name, finding.id));
+                continue;
+            };
+            match entry.rule() {
+                Some(rule) => *finding = self.settle(&alert.name, &container, finding.id, (entry, rule), Some(finding)),
+                None if finding.state.is_closed() => {}
+                None => {
+                    self.reasons
+                        .push(format!("{}: {} is resolved: it was learned", alert.name, finding.id));
+                    finding.state = AlertState::Resolved;
+                }
+            }
+        }
+        sum_up(alert);
+    }
+
+    /// Gives an alert to every quarantined entry that has none, the oldest first.
+    fn place(&mut self, alerts: &mut Vec<Alert>, held: &Held) {
+        let input = self.input;
+        let entries = input.baseline.entries();
+        let mut homeless: Vec<_> = entries
+            .filter_map(|(container, id, entry)| Some((container, id, entry, entry.rule()?)))
+            .filter(|(container, id, ..)| !held.contains(&((*container).clone(), *id)))
+            .collect();
+        homeless.sort_by_key(|(container, id, entry, _)| (entry.first_seen, *container, *id));
+        for (container, id, entry, rule) in homeless {
+            let name = free_name(input, alerts, container, id, entry.first_seen);
+            let finding = self.settle(&name, container, id, (entry, rule), None);
+            if let Some(alert) = joins(input, alerts, container, &finding) {
+                self.reasons.push(format!("{}: {id} joins it", alert.name));
+                alert.findings.push(finding);
+                sum_up(alert);
+            } else {
+                let mut alert = open(input, container, name);
+                alert.findings.push(finding);
+                sum_up(&mut alert);
+                alerts.push(alert);
+            }
+        }
+    }
+
+    fn settle(
+        &mut self,
+        name: &str,
+        container: &ContainerName,
+        id: FindingId,
+        entry: (&Entry, Rule),
+        before: Option<&Finding>,
+    ) -> Finding {
+        let Settled { finding, retry_after } = settle(self.input, container, id, entry, before);
+        self.retry_after = match (self.retry_after, retry_after) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        };
+        let why = finding.rollout.as_ref().map_or("", |rollout| &rollout.reason);
+        self.reasons.push(format!("{name}: {id} is {:?}: {why}", finding.state));
+        finding
+    }
+}
+
+fn entry_of<'a>(baseline: &'a Baseline, container: &ContainerName, id: FindingId) -> Option<&'a Entry> {
+    let feeds = &baseline.containers.get(container)?.feeds;
+    feeds.values().find_map(|feed| feed.entries.get(&id))
+}
+
+/// The name of the alert that a finding opens. Where another alert has it already, the next attempt's.
+fn free_name(
+    input: &AlertInput<'_>,
+    alerts: &[Alert],
+    container: &ContainerName,
+    id: FindingId,
+    first_seen: Timestamp,
+) -> String {
+    // As many attempts as there are alerts, and one more, can't all be taken.
+    (0..=u32::try_from(alerts.len()).unwrap_or(u32::MAX))
+        .map(|attempt| alert_name(input.workload, container, id, first_seen, attempt))
+        .find(|name| alerts.iter().all(|alert| alert.name != *name))
+        .unwrap_or_default()
+}
+
+/// Copies into an alert that changed what the sensors lost of its container. An alert that stays as it is keeps what it
+/// says: losses alone are no reason to write every alert of a workload again.
+fn copy_losses(alert: &mut Alert, baseline: &Baseline, before: Option<&Alert>) {
+    if before.is_some_and(|before| before == alert) {
+        return;
+    }
+    let Some(container) = baseline.containers.get(&alert.container) else {
+        return;
+    };
+    let lost = container.feeds.iter().filter(|(_, feed)| !feed.losses.is_empty());
+    alert.evidence = lost.map(|(feed, held)| (*feed, held.losses.clone())).collect();
 }

@@ -71,3 +71,20 @@ impl Evidence {
         records
     }
 }
+
+/// When the rollout of the revision that a workload is at started, where `newest` is the record of the one before.
+///
+/// That is when its ReplicaSet was made. A rollback re-uses an older ReplicaSet: then it is when the first pod was made
+/// for it; `None` until there is one.
+pub(super) fn rollout_start(evidence: &Evidence, newest: Option<&Record>) -> Option<Timestamp> {
+    let current = evidence.current.as_ref()?;
+    let Some(newest) = newest.filter(|newest| current.created < newest.started_at) else {
+        return Some(current.created);
+    };
+    evidence
+        .pods
+        .values()
+        .filter(|pod| pod.template_hash.as_ref() == Some(&current.template_hash) && pod.created >= newest.started_at)
+        .map(|pod| pod.created)
+        .min()
+}

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{Evidence, Pod};
+use super::{Evidence, Pod, evidence::rollout_start};
 use crate::{
     id::{ContainerName, ImageDigest, TemplateHash, WorkloadKey, WorkloadUid, object_name, short_hash},
     text::bounded,
@@ -126,11 +126,7 @@ pub fn plan_record(facts: &RevisionFacts, evidence: &Evidence, now: Timestamp) -
     else {
         return RecordPlan::Wait;
     };
-    let reused = last_start.is_some_and(|start| current.created < start);
-    let started_at = match pods.first() {
-        Some(first) if reused => first.created.min(now),
-        Some(_) | None => current.created.min(now),
-    };
+    let started_at = rollout_start(evidence, records.last().copied()).map_or(now, |start| start.min(now));
     RecordPlan::Create(Box::new(NewRecord {
         record: Record {
             name: record_name(&facts.workload, &current.workload_uid, current.revision, evidence),

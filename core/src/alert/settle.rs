@@ -1,0 +1,179 @@
+//! The state of one finding: what it was, what the evidence says now, and what the policy makes of that.
+
+use super::{AlertInput, AlertState, Finding, MAX_SHOWN_BY};
+use crate::{
+    baseline::{Entry, sample},
+    id::{ContainerName, FindingId},
+    policy::{Mode, OnMatch, OnUnmatched},
+    rollout::{Judgement, RolloutMatch, RolloutVerdict, StillExplained, judge, still_explained},
+    rules::Rule,
+    severity::{Severity, assess},
+    time::Duration,
+};
+
+/// A finding as it has to be, and when to look at it again.
+pub(super) struct Settled {
+    pub(super) finding: Finding,
+    pub(super) retry_after: Option<Duration>,
+}
+
+/// What was decided of a finding: its state and the evidence.
+struct Stance {
+    state: AlertState,
+    rollout: Option<RolloutMatch>,
+    retry_after: Option<Duration>,
+}
+
+/// Brings a finding up to what its quarantined entry and the evidence say. What is decided stays decided: people get to
+/// see one decision, not its daily opposite. It is taken anew only where
+/// - it still waits for evidence,
+/// - it is suppressed, and a pod shows it that the rollout does not cover,
+/// - it was only observed, the policy alerts now, and it was seen again,
+/// - a graver rule holds for it now.
+pub(super) fn settle(
+    input: &AlertInput<'_>,
+    container: &ContainerName,
+    id: FindingId,
+    (entry, rule): (&Entry, Rule),
+    before: Option<&Finding>,
+) -> Settled {
+    let anew = || fresh(input, container, entry, rule);
+    let stance = match before {
+        None => anew(),
+        Some(before) if before.state.is_closed() => keep(before),
+        Some(before) if before.rule != rule => anew(),
+        Some(before) => match before.state {
+            AlertState::Correlating => anew(),
+            AlertState::Observed if is_pending(before) || is_seen_again(input, entry, before) => anew(),
+            AlertState::Suppressed => suppressed(input, container, (entry, rule), before),
+            AlertState::Observed
+            | AlertState::Open
+            | AlertState::PendingReview
+            | AlertState::Escalated
+            | AlertState::Accepted
+            | AlertState::Dismissed
+            | AlertState::Denied
+            | AlertState::Resolved => keep(before),
+        },
+    };
+    let matched = matches!(&stance.rollout, Some(rollout) if rollout.verdict == RolloutVerdict::Matched);
+    let assessment = assess(rule, &entry.behaviour, matched);
+    Settled {
+        finding: Finding {
+            id,
+            rule,
+            summary: rule.sentence(&entry.behaviour),
+            behaviour: entry.behaviour.clone(),
+            severity: assessment.severity,
+            severity_terms: assessment.terms,
+            state: stance.state,
+            lineage: entry.lineage.clone(),
+            count: entry.count,
+            pods: entry.pods,
+            shown_by: sample(&entry.shown_by, MAX_SHOWN_BY),
+            first_seen: entry.first_seen,
+            last_seen: entry.last_seen,
+            rollout: stance.rollout,
+            unverified: entry.unverified,
+        },
+        retry_after: stance.retry_after,
+    }
+}
+
+fn keep(before: &Finding) -> Stance {
+    Stance {
+        state: before.state,
+        rollout: before.rollout.clone(),
+        retry_after: None,
+    }
+}
+
+fn is_pending(before: &Finding) -> bool {
+    matches!(&before.rollout, Some(rollout) if rollout.verdict == RolloutVerdict::Pending)
+}
+
+fn is_seen_again(input: &AlertInput<'_>, entry: &Entry, before: &Finding) -> bool {
+    match input.policy.mode {
+        Mode::Observe => false,
+        Mode::Alert => entry.count > before.count,
+    }
+}
+
+/// Decides by the evidence alone.
+fn fresh(input: &AlertInput<'_>, container: &ContainerName, entry: &Entry, rule: Rule) -> Stance {
+    let Judgement { rollout, retry_after } = judge(container, entry, input.evidence, input.policy, input.now);
+    let severity = assess(rule, &entry.behaviour, false).severity;
+    let state = match input.policy.mode {
+        Mode::Observe => AlertState::Observed,
+        Mode::Alert => by_verdict(input, rollout.verdict, severity),
+    };
+    Stance {
+        state,
+        rollout: Some(rollout),
+        retry_after,
+    }
+}
+
+/// What the policy makes of a verdict on a finding of this severity, the rollout's own term left out.
+fn by_verdict(input: &AlertInput<'_>, verdict: RolloutVerdict, severity: Severity) -> AlertState {
+    let grave = severity >= Severity::High;
+    match verdict {
+        RolloutVerdict::Pending => AlertState::Correlating,
+        RolloutVerdict::Matched if !grave => match input.policy.rollout.on_match {
+            OnMatch::Suppress => AlertState::Suppressed,
+            OnMatch::Tag => AlertState::Open,
+        },
+        RolloutVerdict::Matched | RolloutVerdict::Partial | RolloutVerdict::Unmatched | RolloutVerdict::Never => {
+            match input.policy.rollout.on_unmatched {
+                Some(OnUnmatched::Queue) => AlertState::PendingReview,
+                Some(OnUnmatched::Escalate) => AlertState::Escalated,
+                None if grave => AlertState::Escalated,
+                None => AlertState::Open,
+            }
+        }
+    }
+}
+
+/// A finding that a rollout explained: it stays suppressed while all pods that show it are covered by that record.
+fn suppressed(
+    input: &AlertInput<'_>,
+    container: &ContainerName,
+    (entry, rule): (&Entry, Rule),
+    before: &Finding,
+) -> Stance {
+    let record = before.rollout.as_ref().and_then(|rollout| rollout.record.clone());
+    let standing = match &record {
+        Some(name) => still_explained(name, container, entry, input.evidence, input.now),
+        None => None,
+    };
+    let reason = match standing {
+        Some(StillExplained::Yes) => return keep(before),
+        Some(StillExplained::SoFar(retry_after)) => {
+            return Stance {
+                retry_after: Some(retry_after),
+                ..keep(before)
+            };
+        }
+        Some(StillExplained::No { reason }) => reason,
+        // Nothing can be asked of the record any more; what it covered then is covered still.
+        None if is_shown_as_before(entry, before) => return keep(before),
+        None => "further pods show it, and the record that explained it is gone".to_owned(),
+    };
+    let severity = assess(rule, &entry.behaviour, false).severity;
+    Stance {
+        state: match input.policy.mode {
+            Mode::Observe => AlertState::Observed,
+            Mode::Alert => by_verdict(input, RolloutVerdict::Unmatched, severity),
+        },
+        rollout: Some(RolloutMatch {
+            record,
+            verdict: RolloutVerdict::Unmatched,
+            reason: format!("explained by a rollout before, and not any more: {reason}"),
+        }),
+        retry_after: None,
+    }
+}
+
+fn is_shown_as_before(entry: &Entry, before: &Finding) -> bool {
+    entry.pods == before.pods && sample(&entry.shown_by, MAX_SHOWN_BY) == before.shown_by
+}

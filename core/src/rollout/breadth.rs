@@ -1,0 +1,57 @@
+//! How widely a finding shows among the pods of a revision.
+
+use super::Evidence;
+use crate::{
+    baseline::{Entry, MAX_SIGHTINGS},
+    id::TemplateHash,
+    time::Timestamp,
+};
+
+/// How widely a finding shows among the running pods of a revision.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Breadth {
+    /// Running pods of the revision.
+    pub(super) running: usize,
+    /// Those of them that show it, as far as the entry names them.
+    pub(super) showing: usize,
+    /// How many of them have to.
+    needed: usize,
+    /// Whether pods of another revision run beside them.
+    others_run: bool,
+    /// When the youngest running pod of the revision that does not show it was made.
+    pub(super) youngest_silent: Option<Timestamp>,
+}
+
+impl Breadth {
+    /// Whether nothing more can come: the rollout is complete and every pod shows it.
+    pub(super) const fn is_settled(&self) -> bool {
+        self.running > 0 && self.showing == self.running && !self.others_run
+    }
+
+    /// Whether it shows widely enough.
+    pub(super) const fn is_enough(&self) -> bool {
+        self.running > 0 && self.showing >= self.needed
+    }
+}
+
+/// Counts. All of up to two pods have to show a finding, half of more. An entry that names as many pods as it may can't
+/// name half of a very large workload's: then all that it may name have to be running pods of the revision.
+pub(super) fn breadth(entry: &Entry, template_hash: &TemplateHash, evidence: &Evidence) -> Breadth {
+    let running = || evidence.pods.iter().filter(|(_, pod)| pod.running);
+    let of_revision = || running().filter(|(_, pod)| pod.template_hash.as_ref() == Some(template_hash));
+    let total = of_revision().count();
+    let showing = of_revision()
+        .filter(|(uid, _)| entry.shown_by.contains_key(uid))
+        .count();
+    let half = if total <= 2 { total } else { total.div_ceil(2) };
+    Breadth {
+        running: total,
+        showing,
+        needed: half.min(MAX_SIGHTINGS),
+        others_run: running().count() > total,
+        youngest_silent: of_revision()
+            .filter(|(uid, _)| !entry.shown_by.contains_key(uid))
+            .map(|(_, pod)| pod.created)
+            .max(),
+    }
+}

@@ -1,0 +1,56 @@
+//! Whether a pod that shows a finding is of a recorded revision.
+
+use super::{Evidence, Record};
+use crate::{
+    baseline::Sighting,
+    id::{ContainerName, PodUid},
+    seen::Seen,
+    text::shown,
+};
+
+/// Whether a pod is of a recorded revision and runs the digest recorded for a container.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) enum Fit {
+    /// It is and does.
+    Yes,
+    /// Not all of it is known yet.
+    Unknown(String),
+    /// It is not, or does not.
+    No(String),
+}
+
+/// Joins what was known when the pod showed the behaviour with what the API server says now, so that neither patching a
+/// pod before it is looked at nor patching it back afterwards makes it fit.
+pub(super) fn fits(
+    record: &Record,
+    container: &ContainerName,
+    uid: &PodUid,
+    sighting: &Sighting,
+    evidence: &Evidence,
+) -> Fit {
+    let live = evidence.pods.get(uid);
+    let pod = shown(&sighting.pod);
+    let hash = live.and_then(|pod| pod.template_hash.clone());
+    match sighting.template_hash.clone().join(hash.into()) {
+        Seen::One(hash) if hash == record.template_hash => {}
+        Seen::Unknown => return Fit::Unknown(format!("the revision of pod {pod} is not known")),
+        Seen::One(_) | Seen::Several => {
+            return Fit::No(format!(
+                "pod {pod} shows it and is not of the revision of {}",
+                record.name
+            ));
+        }
+    }
+    let digest = live.and_then(|pod| pod.digests.get(container).cloned());
+    let recorded = record.containers.get(container).map(|recorded| &recorded.digest);
+    match sighting.digest.clone().join(digest.into()) {
+        Seen::One(digest) if Some(&digest) == recorded => Fit::Yes,
+        Seen::Unknown => Fit::Unknown(format!("the digest that pod {pod} runs is not known")),
+        Seen::One(digest) => Fit::No(format!(
+            "pod {pod} shows it and runs {}, which {} does not record",
+            digest.short(),
+            record.name
+        )),
+        Seen::Several => Fit::No(format!("pod {pod} shows it and has run more than one digest")),
+    }
+}

@@ -5,6 +5,7 @@
     reason = "a command line tool talks to a person"
 )]
 
+mod bpf;
 mod cluster;
 mod generate;
 mod image;
@@ -12,6 +13,7 @@ mod paths;
 mod progress;
 mod run;
 mod setup;
+mod vm;
 
 use std::process::ExitCode;
 
@@ -41,10 +43,14 @@ enum Command {
     Cluster(cluster::Arguments),
     /// Write what is generated from the types.
     Generate(generate::Arguments),
+    /// Build the eBPF programs into the object that is committed, or check that it is current.
+    Bpf(bpf::Arguments),
     /// Build the images and push them to a registry.
     Image(image::Arguments),
     /// Get what the other commands need, ahead of time.
     Setup(setup::Arguments),
+    /// Run the live eBPF tests on another kernel, in a virtual machine.
+    Vm(vm::Arguments),
     /// Print a completion script, as in `source <(cargo xtask completions bash)`.
     Completions { shell: Shell },
 }
@@ -64,8 +70,10 @@ fn carry_out(arguments: Arguments) -> anyhow::Result<()> {
     match arguments.command {
         Command::Cluster(cluster) => cluster::run(&cluster, arguments.context.as_deref()),
         Command::Generate(generate) => generate::run(&generate),
+        Command::Bpf(bpf) => bpf::run(&bpf),
         Command::Image(image) => image::run(&image),
         Command::Setup(setup) => setup::run(&setup),
+        Command::Vm(vm) => vm::run(&vm),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Arguments::command(), "xtask", &mut std::io::stdout());
             Ok(())

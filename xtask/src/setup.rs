@@ -1,6 +1,7 @@
 //! What each step needs and how it is got: found if it is there, else installed or built into the cache.
 
 pub mod apt;
+pub mod bpf_toolchain;
 pub mod cargo_tool;
 pub mod debian;
 pub mod go;
@@ -25,6 +26,8 @@ enum Part {
     Cluster,
     /// What `cargo xtask check` runs.
     Check,
+    /// What builds the eBPF programs.
+    Bpf,
 }
 
 pub fn run(arguments: &Arguments) -> Result<()> {
@@ -36,6 +39,9 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     }
     if wanted(Part::Check) {
         println!("cargo-deny: {}", cargo_tool::cargo_deny()?.display());
+    }
+    if wanted(Part::Bpf) {
+        println!("eBPF toolchain: {}", bpf_toolchain::describe(&bpf_toolchain::get()?));
     }
     Ok(())
 }

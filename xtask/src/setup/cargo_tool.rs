@@ -12,19 +12,22 @@ pub fn cargo_deny() -> Result<PathBuf> {
     install("cargo-deny", versions::CARGO_DENY, &[])
 }
 
+const BPF_LINKER_OPTIONS: [&str; 3] = ["--no-default-features", "--features", versions::BPF_LINKER_LLVM];
+
 /// The linker of the eBPF programs.
 pub fn bpf_linker() -> Result<PathBuf> {
-    install(
-        "bpf-linker",
-        versions::BPF_LINKER,
-        &["--no-default-features", "--features", versions::BPF_LINKER_LLVM],
-    )
+    install("bpf-linker", versions::BPF_LINKER, &BPF_LINKER_OPTIONS)
+}
+
+/// The same, if it is there already.
+pub fn present_bpf_linker() -> Result<Option<PathBuf>> {
+    let folder = tool::present(&folder_name("bpf-linker", versions::BPF_LINKER, &BPF_LINKER_OPTIONS)?)?;
+    Ok(folder.map(|folder| folder.join("bin/bpf-linker")))
 }
 
 fn install(name: &str, version: &str, options: &[&str]) -> Result<PathBuf> {
-    let hash = tool::fingerprint(options, &[])?;
     let message = format!("building {name} {version} (minutes, the first time)");
-    let folder = tool::cached(&format!("{name}-{version}-{hash}"), &message, |folder| {
+    let folder = tool::cached(&folder_name(name, version, options)?, &message, |folder| {
         let mut command = run::command("cargo");
         command
             .args(["install", name, "--version", version, "--locked", "--root"])
@@ -34,4 +37,8 @@ fn install(name: &str, version: &str, options: &[&str]) -> Result<PathBuf> {
         run::logged(command.env_remove("RUSTFLAGS").current_dir(folder), name)
     })?;
     Ok(folder.join("bin").join(name))
+}
+
+fn folder_name(name: &str, version: &str, options: &[&str]) -> Result<String> {
+    Ok(format!("{name}-{version}-{}", tool::fingerprint(options, &[])?))
 }

@@ -32,6 +32,34 @@ pub fn unpacked(suite: &str, packages: &[&str]) -> Result<PathBuf> {
     )
 }
 
+/// The same folder if it is there already.
+pub fn present(suite: &str, packages: &[&str]) -> Result<Option<PathBuf>> {
+    tool::present(&folder_name(suite, packages)?)
+}
+
+/// The version that the suite has of a package.
+pub fn version_in(suite: &str, package: &str) -> Result<Option<String>> {
+    let apt = PrivateApt::of_suite(suite)?;
+    apt.refresh()?;
+    let shown = run::output(apt.command("apt-cache").args(["show", "--no-all-versions", package])).unwrap_or_default();
+    Ok(shown
+        .lines()
+        .find_map(|line| line.strip_prefix("Version: "))
+        .map(str::to_owned))
+}
+
+/// What a package of the suite depends on first: the real package behind one that only names the newest.
+pub fn first_dependency_in(suite: &str, package: &str) -> Result<String> {
+    let apt = PrivateApt::of_suite(suite)?;
+    apt.refresh()?;
+    let shown = run::output(apt.command("apt-cache").args(["show", "--no-all-versions", package]))?;
+    let depends = shown.lines().find_map(|line| line.strip_prefix("Depends: "));
+    let first = depends.and_then(|names| names.split([' ', ',']).next());
+    Ok(first
+        .with_context(|| format!("{package} of Debian {suite} depends on nothing"))?
+        .to_owned())
+}
+
 /// A root file system with the packages, of this machine's own release, and all that they depend on: programs run in
 /// it, as in a container image. Maintainer scripts are not run.
 pub fn rootfs(packages: &[&str]) -> Result<PathBuf> {

@@ -15,6 +15,12 @@ pub fn cached(name: &str, message: &str, build: impl FnOnce(&Path) -> Result<()>
     cached_in(&paths::cache_folder("tools")?, name, message, build)
 }
 
+/// The tool's folder if it is there.
+pub fn present(name: &str) -> Result<Option<PathBuf>> {
+    let folder = paths::cache()?.join("tools").join(name);
+    Ok(folder.is_dir().then_some(folder))
+}
+
 fn cached_in(tools: &Path, name: &str, message: &str, build: impl FnOnce(&Path) -> Result<()>) -> Result<PathBuf> {
     let folder = tools.join(name);
     if folder.is_dir() {

@@ -59,17 +59,7 @@ pub fn run(arguments: &Arguments, context: Option<&str>) -> Result<()> {
     }
     match arguments.action {
         Action::Up => up().map(drop),
-        Action::Down => {
-            ensure!(
-                rustix::process::geteuid().is_root(),
-                "ending the local cluster needs root"
-            );
-            let _lock = state::lock()?;
-            if !down::down(&State::here())? {
-                println!("there is no local cluster on this machine");
-            }
-            Ok(())
-        }
+        Action::Down => down(),
         Action::Status => status(),
         Action::Kubeconfig => {
             let state = State::here();
@@ -89,6 +79,19 @@ pub fn ensure(context: Option<&str>) -> Result<Kubectl> {
         Some(_) => Kubectl::of(context),
         None => up(),
     }
+}
+
+/// Ends the local cluster, if there is one.
+pub fn down() -> Result<()> {
+    ensure!(
+        rustix::process::geteuid().is_root(),
+        "ending the local cluster needs root"
+    );
+    let _lock = state::lock()?;
+    if !down::down(&State::here())? {
+        println!("there is no local cluster on this machine");
+    }
+    Ok(())
 }
 
 fn up() -> Result<Kubectl> {

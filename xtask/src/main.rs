@@ -7,8 +7,10 @@
 
 mod bpf;
 mod cluster;
+mod demo;
 mod generate;
 mod image;
+mod install;
 mod paths;
 mod progress;
 mod run;
@@ -39,6 +41,8 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Show the whole chain: learn an agent, raise a shell out of it, explain a rollout.
+    Demo(demo::Arguments),
     /// A real one-node Kubernetes on this machine.
     Cluster(cluster::Arguments),
     /// Write what is generated from the types.
@@ -68,6 +72,7 @@ fn main() -> ExitCode {
 
 fn carry_out(arguments: Arguments) -> anyhow::Result<()> {
     match arguments.command {
+        Command::Demo(demo) => demo::run(&demo, arguments.context.as_deref()),
         Command::Cluster(cluster) => cluster::run(&cluster, arguments.context.as_deref()),
         Command::Generate(generate) => generate::run(&generate),
         Command::Bpf(bpf) => bpf::run(&bpf),

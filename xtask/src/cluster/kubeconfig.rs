@@ -6,8 +6,8 @@ use std::process::Command;
 use anyhow::Result;
 
 use super::state::State;
-use crate::run;
 use crate::setup::go;
+use crate::{paths, run};
 
 /// kubectl with the cluster chosen.
 #[derive(Debug, Clone)]
@@ -48,5 +48,39 @@ impl Kubectl {
             Target::Context(name) => command.arg("--context").arg(name),
         };
         command
+    }
+
+    /// Helm for the same cluster, with files of its own in the cache.
+    pub fn helm(&self) -> Result<Command> {
+        let mut command = run::command(go::helm()?);
+        match &self.target {
+            Target::Kubeconfig(path) => command.arg("--kubeconfig").arg(path),
+            Target::Context(name) => command.arg("--kube-context").arg(name),
+        };
+        let folder = paths::cache_folder("helm")?;
+        for (variable, name) in [
+            ("HELM_CACHE_HOME", "cache"),
+            ("HELM_CONFIG_HOME", "config"),
+            ("HELM_DATA_HOME", "data"),
+        ] {
+            command.env(variable, folder.join(name));
+        }
+        Ok(command)
+    }
+
+    /// The kubeconfig of the local cluster; `None` where the person named a context.
+    pub fn kubeconfig(&self) -> Option<&Path> {
+        match &self.target {
+            Target::Kubeconfig(path) => Some(path),
+            Target::Context(_) => None,
+        }
+    }
+
+    /// The context that the person named.
+    pub fn context(&self) -> Option<&str> {
+        match &self.target {
+            Target::Kubeconfig(_) => None,
+            Target::Context(name) => Some(name),
+        }
     }
 }

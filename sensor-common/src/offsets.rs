@@ -141,7 +141,11 @@ pub const FIELDS: [FieldSpec; FIELD_COUNT] = [
     optional(Field::OvlUpperDentry, "ovl_inode.__upperdentry", Need::OverlayLayers),
     optional(Field::OvlEntry, "ovl_inode.oe", Need::OverlayOrigin),
     optional(Field::OvlEntryNumlower, "ovl_entry.__numlower", Need::OverlayOrigin),
-    optional(Field::OvlLowerPathDentry, "ovl_inode.lowerpath.dentry", Need::OverlayLowerPath),
+    optional(
+        Field::OvlLowerPathDentry,
+        "ovl_inode.lowerpath.dentry",
+        Need::OverlayLowerPath,
+    ),
 ];
 
 const _: () = {

@@ -45,7 +45,8 @@ struct Scratch {
     record: ExecRecord,
     tail: [u8; TAIL],
     position: u32,
-    reserved: u32,
+    /// Not 0 if a component of the path could not be read.
+    fault: u32,
 }
 
 /// This program's alone: another one that interrupts it would corrupt a shared one.
@@ -155,6 +156,7 @@ unsafe fn write_path(scratch: *mut Scratch, file: Address) {
     // which is less than the mask.
     unsafe {
         set_position(scratch, 0);
+        write_volatile(&raw mut (*scratch).fault, 0);
         if dentry.follow(Field::DentryParent) == dentry {
             write_component(scratch, dentry); // a file in memory has nothing but this name
             whole = true;
@@ -179,7 +181,11 @@ unsafe fn write_path(scratch: *mut Scratch, file: Address) {
                 dentry = parent;
             }
         }
-        if !whole {
+        let fault = read_volatile(&raw const (*scratch).fault) != 0;
+        if fault {
+            count(LossPlace::Exec, LossReason::ReadFault);
+        }
+        if fault || !whole {
             set_flag(scratch, FLAG_PATH_TRUNCATED);
         }
         (*scratch).record.path_len = position(scratch);
@@ -192,8 +198,14 @@ unsafe fn write_component(scratch: *mut Scratch, dentry: Address) {
     // SAFETY: as the caller says; COMPONENT_LIMIT bytes behind the masked position are inside the tail.
     unsafe {
         let written = bpf_probe_read_kernel_str(end(scratch).cast(), COMPONENT_LIMIT as u32, name.pointer().cast());
-        // A fault is negative; the mask makes it a position that stays inside, the reader sees an odd path.
-        set_position(scratch, position(scratch).wrapping_add(written as u32 & 0x1ff));
+        // Without a branch, which would multiply the verifier's states: all ones if it failed, else zero.
+        let failed = written >> 63;
+        let length = written & !failed;
+        set_position(scratch, position(scratch).wrapping_add(length as u32 & 0x1ff));
+        write_volatile(
+            &raw mut (*scratch).fault,
+            read_volatile(&raw const (*scratch).fault) | failed as u32,
+        );
     }
 }
 

@@ -1,10 +1,12 @@
 //! A `struct file`: where it comes from.
 
+use crate::errors::count;
 use crate::task::{Address, Task, has};
 use anchorwatch_sensor_common::event::{
     SOURCE_DELETED, SOURCE_IMAGE, SOURCE_IMAGE_COPIED_UP, SOURCE_MEMORY, SOURCE_NONE, SOURCE_UNSUPPORTED,
     SOURCE_UPPER_NEW, SOURCE_UPPER_UNKNOWN, SOURCE_VOLUME,
 };
+use anchorwatch_sensor_common::loss::{LossPlace, LossReason};
 use anchorwatch_sensor_common::offsets::Field;
 use aya_ebpf::helpers::generated::bpf_probe_read_kernel_str;
 
@@ -32,7 +34,11 @@ pub fn source(file: Address, task: Task) -> u32 {
     if superblock != task.root_superblock() {
         return SOURCE_VOLUME;
     }
-    if superblock.read::<u64>(Field::SuperBlockMagic) != OVERLAY_MAGIC || !has(Field::OvlUpperDentry) {
+    if superblock.read::<u64>(Field::SuperBlockMagic) != OVERLAY_MAGIC {
+        return SOURCE_UNSUPPORTED;
+    }
+    if !has(Field::OvlVfsInode) || !has(Field::OvlUpperDentry) {
+        count(LossPlace::Exec, LossReason::NoOffset);
         return SOURCE_UNSUPPORTED;
     }
     layer(inode.around(Field::OvlVfsInode))
@@ -52,6 +58,7 @@ fn layer(overlay_inode: Address) -> u32 {
     } else if has(Field::OvlLowerPathDentry) {
         overlay_inode.follow(Field::OvlLowerPathDentry).is_null()
     } else {
+        count(LossPlace::Exec, LossReason::NoOffset);
         return SOURCE_UPPER_UNKNOWN;
     };
     if is_new {
@@ -66,12 +73,13 @@ fn layer(overlay_inode: Address) -> u32 {
 /// refuses scripts whose descriptor it would close).
 #[inline(always)]
 pub fn script_source(filename: Address, task: Task) -> u32 {
-    if !has(Field::TaskFiles) || !has(Field::FilesFdt) || !has(Field::FdtableMaxFds) || !has(Field::FdtableFd) {
-        return SOURCE_NONE;
-    }
     let Some(descriptor) = descriptor(filename) else {
         return SOURCE_NONE;
     };
+    if !has(Field::TaskFiles) || !has(Field::FilesFdt) || !has(Field::FdtableMaxFds) || !has(Field::FdtableFd) {
+        count(LossPlace::Exec, LossReason::NoOffset);
+        return SOURCE_NONE;
+    }
     let file = task.file(descriptor);
     if file.is_null() {
         SOURCE_NONE

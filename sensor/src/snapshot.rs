@@ -4,7 +4,7 @@ mod plan;
 mod read;
 
 use crate::decode::OriginMark;
-use crate::loader::maps::Maps;
+use crate::loader::maps::{Added, Maps};
 use plan::Entry;
 use read::Found;
 use std::collections::HashSet;
@@ -17,6 +17,8 @@ pub struct Snapshot {
     pub cgroups: Vec<KnownCgroup>,
     /// Every process that the kernel's map took from us; those started meanwhile come as events.
     pub processes: Vec<SeededProcess>,
+    /// Processes and cgroups for which the kernel's maps had no room; their origin is unknown.
+    pub untold: u64,
 }
 
 /// A cgroup that existed before the sensor.
@@ -87,13 +89,20 @@ pub(crate) fn seed(options: &SeedOptions, maps: &mut Maps) -> Result<Snapshot, S
         snapshot.cgroups = cgroups;
         let plan = plan::plan(&processes, boot_time()?);
         for (cgroup, exec_id) in plan.roots {
-            maps.add_root(cgroup, exec_id)?;
+            snapshot.untold += u64::from(maps.add_root(cgroup, exec_id)? == Added::NoRoom);
         }
         let mut news = false;
         for (entry, found) in plan.entries.iter().zip(&processes) {
-            if told.insert((found.pid, found.start_ticks)) && maps.add_process(found.pid, &entry.process)? {
-                news = true;
-                snapshot.processes.push(seeded(entry, found));
+            if !told.insert((found.pid, found.start_ticks)) {
+                continue;
+            }
+            match maps.add_process(found.pid, &entry.process)? {
+                Added::New => {
+                    news = true;
+                    snapshot.processes.push(seeded(entry, found));
+                }
+                Added::Known => {}
+                Added::NoRoom => snapshot.untold += 1,
             }
         }
         if !news {

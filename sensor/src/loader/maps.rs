@@ -18,6 +18,14 @@ pub(crate) struct Maps {
     losses: PerCpuArray<MapData, u64>,
 }
 
+/// What became of an entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Added {
+    New,
+    Known,
+    NoRoom,
+}
+
 /// A wrapper, since both the type and aya's trait are another crate's.
 #[derive(Debug, Clone, Copy)]
 #[repr(transparent)]
@@ -60,8 +68,8 @@ impl Maps {
         }
     }
 
-    /// Adds what a process carries; false if the programs know better.
-    pub fn add_process(&mut self, pid: u32, process: &Process) -> Result<bool, MapError> {
+    /// Adds what a process carries, unless the programs know better.
+    pub fn add_process(&mut self, pid: u32, process: &Process) -> Result<Added, MapError> {
         added(self.processes.insert(pid, ProcessValue(*process), NOEXIST))
     }
 
@@ -72,8 +80,8 @@ impl Maps {
         }
     }
 
-    /// Notes that a container had its first process; false if the programs know better.
-    pub fn add_root(&mut self, cgroup: u64, exec_id: u64) -> Result<bool, MapError> {
+    /// Notes that a container had its first process, unless the programs know better.
+    pub fn add_root(&mut self, cgroup: u64, exec_id: u64) -> Result<Added, MapError> {
         added(self.roots.insert(cgroup, exec_id, NOEXIST))
     }
 }
@@ -82,10 +90,12 @@ fn map(ebpf: &mut Ebpf, name: &'static str) -> Result<Map, LoadError> {
     ebpf.take_map(name).ok_or(LoadError::Missing(name))
 }
 
-fn added(result: Result<(), MapError>) -> Result<bool, MapError> {
+fn added(result: Result<(), MapError>) -> Result<Added, MapError> {
+    let code = |error: &io::Error| error.raw_os_error();
     match result {
-        Ok(()) => Ok(true),
-        Err(MapError::SyscallError(error)) if error.io_error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        Ok(()) => Ok(Added::New),
+        Err(MapError::SyscallError(error)) if code(&error.io_error) == Some(libc::EEXIST) => Ok(Added::Known),
+        Err(MapError::SyscallError(error)) if code(&error.io_error) == Some(libc::E2BIG) => Ok(Added::NoRoom),
         Err(error) => Err(error),
     }
 }

@@ -52,7 +52,10 @@ fn a_script_in_memory_is_told_from_its_interpreter() {
     let path = format!("/proc/self/fd/{}", file.as_raw_fd());
     let pid = run(&path);
     let exec = exec_of(&mut live, pid);
-    let shell = fs::canonicalize("/bin/sh").unwrap().into_os_string().into_encoded_bytes();
+    let shell = fs::canonicalize("/bin/sh")
+        .unwrap()
+        .into_os_string()
+        .into_encoded_bytes();
     assert_eq!((exec.script, exec.script_source), (true, Some(FileSource::Memory)));
     assert_eq!((exec.executable, exec.filename), (shell, path.into_bytes()));
 }

@@ -4,6 +4,8 @@ use crate::fixture::{live, live_with, skip};
 use crate::scene::{in_container, joined};
 use anchorwatch_sensor::decode::{Exec, OriginMark};
 use anchorwatch_sensor::loader::LoadOptions;
+use std::ffi::CString;
+use std::os::unix::process::CommandExt;
 use std::process::Command;
 
 /// The execution whose last argument is this.
@@ -42,6 +44,39 @@ fn a_shell_out_of_python_has_python_as_parent_and_its_program_both() {
     assert_eq!(shell.ancestors[..2], [root.exec_id, root.ancestors[0]]);
     assert_eq!(leaf.ancestors[..3], [shell.exec_id, root.exec_id, root.ancestors[0]]);
     assert!(leaf.ancestors.len() <= 4);
+}
+
+#[test]
+fn an_execution_from_another_thread_keeps_the_lineage_of_its_process() {
+    let name = "an_execution_from_another_thread_keeps_the_lineage_of_its_process";
+    let Some(mut live) = live(name) else { return };
+    let payload = CString::new(live.scene.payload().into_os_string().into_encoded_bytes()).unwrap();
+    let mut command = Command::new("/nonexistent");
+    // SAFETY: the C library makes threads and allocation usable in the child of a fork.
+    unsafe {
+        command.pre_exec(move || {
+            let payload = payload.clone();
+            let thread = std::thread::spawn(move || {
+                let arguments = [payload.as_ptr(), std::ptr::null()];
+                libc::execv(payload.as_ptr(), arguments.as_ptr())
+            });
+            // The other thread takes over the process, and this one never comes back.
+            drop(thread.join());
+            Err(std::io::Error::last_os_error())
+        });
+    }
+    let mut child = command.spawn().unwrap();
+    let pid = child.id();
+    assert!(child.wait().unwrap().success());
+    let us = live
+        .snapshot
+        .processes
+        .iter()
+        .find(|process| process.pid == std::process::id())
+        .unwrap()
+        .exec_id;
+    let execs = live.execs(|exec| exec.pid == pid);
+    assert_eq!(execs.iter().map(|exec| exec.ancestors[0]).collect::<Vec<_>>(), [us]);
 }
 
 #[test]

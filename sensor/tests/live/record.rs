@@ -1,8 +1,8 @@
 //! What a record says of one execution, and of cgroups.
 
-use crate::fixture::live;
+use crate::fixture::{live, live_with};
 use anchorwatch_sensor::decode::{Exec, FileSource, RawEvent};
-use anchorwatch_sensor::loader::HookStatus;
+use anchorwatch_sensor::loader::{HookStatus, LoadOptions};
 use anchorwatch_sensor_common::event::ARGV_LIMIT;
 use std::fs::{self, Permissions};
 use std::os::unix::ffi::OsStrExt;
@@ -18,8 +18,13 @@ fn every_program_attaches_and_stays_below_the_verifiers_limit() {
     let Some(live) = live("every_program_attaches_and_stays_below_the_verifiers_limit") else {
         return;
     };
+    println!("capabilities {:?}", live.loaded.capabilities());
     for hook in live.loaded.hooks() {
-        println!("verified {} {}", hook.name, hook.verified_instructions.unwrap_or_default());
+        println!(
+            "verified {} {}",
+            hook.name,
+            hook.verified_instructions.unwrap_or_default()
+        );
         assert_eq!(hook.status, HookStatus::Attached, "{}", hook.name);
         assert!(
             hook.verified_instructions.is_some_and(|count| count <= MAX_VERIFIED),
@@ -70,6 +75,21 @@ fn an_execution_is_reported_with_path_arguments_user_and_times() {
         .unwrap();
     assert_eq!((exec.cgroup_id, exec.origin), (us.cgroup_id, us.origin));
     assert_eq!(exec.ancestors.first(), Some(&us.exec_id));
+}
+
+#[test]
+fn programs_that_are_loaded_and_not_attached_report_nothing() {
+    let options = LoadOptions {
+        attach: false,
+        ..LoadOptions::default()
+    };
+    let name = "programs_that_are_loaded_and_not_attached_report_nothing";
+    let Some(mut live) = live_with(name, &options, |_| {}) else {
+        return;
+    };
+    assert!(live.loaded.hooks().iter().all(|hook| hook.status == HookStatus::Loaded));
+    assert!(Command::new(live.scene.payload()).status().unwrap().success());
+    assert_eq!(live.waiting(), []);
 }
 
 #[test]

@@ -20,7 +20,8 @@ pub enum LossReason {
     MapFull = 1,
     /// Memory that should be readable was not; the record went out without that part.
     ReadFault = 2,
-    /// A field's offset is not known on this kernel.
+    /// Something that had to be looked at was not, because this kernel lacks a field. What is missing in every
+    /// record for that reason is a matter of capabilities and not counted.
     NoOffset = 3,
 }
 

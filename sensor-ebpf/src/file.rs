@@ -34,11 +34,8 @@ pub fn source(file: Address, task: Task) -> u32 {
     if superblock != task.root_superblock() {
         return SOURCE_VOLUME;
     }
-    if superblock.read::<u64>(Field::SuperBlockMagic) != OVERLAY_MAGIC {
-        return SOURCE_UNSUPPORTED;
-    }
-    if !has(Field::OvlVfsInode) || !has(Field::OvlUpperDentry) {
-        count(LossPlace::Exec, LossReason::NoOffset);
+    let is_overlay = superblock.read::<u64>(Field::SuperBlockMagic) == OVERLAY_MAGIC;
+    if !is_overlay || !has(Field::OvlVfsInode) || !has(Field::OvlUpperDentry) {
         return SOURCE_UNSUPPORTED;
     }
     layer(inode.around(Field::OvlVfsInode))
@@ -58,7 +55,6 @@ fn layer(overlay_inode: Address) -> u32 {
     } else if has(Field::OvlLowerPathDentry) {
         overlay_inode.follow(Field::OvlLowerPathDentry).is_null()
     } else {
-        count(LossPlace::Exec, LossReason::NoOffset);
         return SOURCE_UPPER_UNKNOWN;
     };
     if is_new {

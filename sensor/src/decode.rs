@@ -50,7 +50,8 @@ pub struct Exec {
     /// The container runtime at work inside the container's cgroup, not the container itself.
     pub runtime_stage: bool,
     /// Absolute path in the process's mount namespace. A file in memory has none and shows its kernel name
-    /// (`memfd:NAME`). Where `path_truncated`, the tail of the path, without a leading `/`.
+    /// (`memfd:NAME`); one that is mounted nowhere (a container runtime's detached copy of itself) has an empty
+    /// path. Where `path_truncated`, the tail of the path, without a leading `/`.
     pub executable: Vec<u8>,
     pub path_truncated: bool,
     /// The name that was given to `execve`; for a `#!` script the script's.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anchorwatch_crds::v1alpha1::DriftPolicy;
+use anchorwatch_crds::v1alpha1::{BaselineState, BehaviorBaseline, DriftPolicy, EntryState};
 use anyhow::{Context, Result, ensure};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Pod, Service};
@@ -112,6 +112,25 @@ impl Agent {
     /// Asks this replica to run a program.
     pub async fn ask_pod(&self, pod: &str, argv: &[&str]) -> Result<Answer> {
         self.post(&format!("pods/{pod}:{PORT}"), argv).await
+    }
+
+    /// Whether its baseline knows its helper and judges.
+    pub async fn is_judged(&self) -> Result<BehaviorBaseline> {
+        let baselines: Api<BehaviorBaseline> = Api::namespaced(self.cluster.client.clone(), &self.namespace);
+        let baseline = baselines.get(&format!("deployment-{}", self.name)).await?;
+        let status = baseline.status.as_ref().context("it has no status")?;
+        let container = status.containers.iter().find(|container| container.name == AGENT);
+        let feed = container
+            .and_then(|container| container.feeds.first())
+            .context("nothing is in it yet")?;
+        let helper = feed
+            .entries
+            .iter()
+            .find(|entry| is_python(&entry.process.parent) && entry.process.executable.ends_with("/date"));
+        let helper = helper.context("the helper is not in it yet")?;
+        ensure!(helper.state == EntryState::Learned, "the helper is {:?}", helper.state);
+        ensure!(feed.state == BaselineState::Enforcing, "it is {:?}", feed.state);
+        Ok(baseline)
     }
 
     async fn post(&self, target: &str, argv: &[&str]) -> Result<Answer> {
@@ -224,4 +243,9 @@ impl Agent {
             }
         })
     }
+}
+
+/// Whether a path is python's: distributions call the file behind `python3` by its full version.
+pub fn is_python(path: &str) -> bool {
+    path.rsplit('/').next().is_some_and(|name| name.starts_with("python3"))
 }

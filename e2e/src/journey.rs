@@ -3,13 +3,11 @@
 
 use std::time::Duration;
 
-use anchorwatch_crds::v1alpha1::{
-    AlertState, BaselineState, BehaviorBaseline, DriftAlert, EntryState, Finding, RolloutRecord, RolloutVerdict,
-};
+use anchorwatch_crds::v1alpha1::{AlertState, BehaviorBaseline, DriftAlert, Finding, RolloutRecord, RolloutVerdict};
 use anyhow::{Context, Result, ensure};
 use kube::api::{Api, ListParams};
 
-use crate::agent::{AGENT, Agent, Judgement};
+use crate::agent::{AGENT, Agent, Judgement, is_python};
 use crate::narrator::Narrator;
 use crate::wait::until;
 use crate::{AgentImages, Cluster};
@@ -117,7 +115,7 @@ impl<'a> Journey<'a> {
         self.narrator
             .tell("Waiting until its everyday work is learned and the baseline judges.");
         let ceiling = self.ceilings.learn + self.judgement.minimum()?;
-        let baseline = until("the baseline to judge", ceiling, async || self.mature_baseline().await).await?;
+        let baseline = until("the baseline to judge", ceiling, async || self.agent.is_judged().await).await?;
         let alerts = self.alerts().await?;
         ensure!(alerts.is_empty(), "everyday work raised {}", names(&alerts));
         self.narrator.show(&["get", "behaviorbaselines"]);
@@ -216,26 +214,6 @@ impl<'a> Journey<'a> {
         self.narrator.show(&["get", "driftalerts", "--output", FINDINGS]);
         self.narrator.show(&["get", "rolloutrecords"]);
         Ok(explained)
-    }
-
-    async fn mature_baseline(&self) -> Result<BehaviorBaseline> {
-        let baselines: Api<BehaviorBaseline> = self.objects();
-        let baseline = baselines.get(&baseline_name()).await?;
-        let status = baseline.status.as_ref().context("it has no status")?;
-        let container = status
-            .containers
-            .iter()
-            .find(|container| container.name == AGENT)
-            .context("no container yet")?;
-        let feed = container.feeds.first().context("no feed yet")?;
-        let helper = feed
-            .entries
-            .iter()
-            .find(|entry| is_python(&entry.process.parent) && entry.process.executable.ends_with("/date"));
-        let helper = helper.context("the helper is not in it yet")?;
-        ensure!(helper.state == EntryState::Learned, "the helper is {:?}", helper.state);
-        ensure!(feed.state == BaselineState::Enforcing, "it is {:?}", feed.state);
-        Ok(baseline)
     }
 
     /// The namespace's alert, if there is exactly one.
@@ -363,9 +341,4 @@ fn shell_finding(alert: &DriftAlert) -> Result<&Finding> {
         let lineages: Vec<String> = findings.iter().map(|finding| finding.lineage.join(" → ")).collect();
         format!("no finding has the lineage python3 → bash, but {lineages:?}")
     })
-}
-
-/// Distributions call the file behind `python3` by its full version.
-fn is_python(path: &str) -> bool {
-    path.rsplit('/').next().is_some_and(|name| name.starts_with("python3"))
 }

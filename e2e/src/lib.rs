@@ -5,8 +5,10 @@
 pub mod agent;
 pub mod audit;
 pub mod cluster;
+pub mod figure;
 pub mod install;
 pub mod journey;
+pub mod latency;
 pub mod narrator;
 pub mod wait;
 

@@ -20,3 +20,13 @@ impl Narrator for ToTheTest {
 
     fn show(&self, _: &[&str]) {}
 }
+
+/// Tells nobody.
+#[derive(Clone, Copy, Debug)]
+pub struct Silence;
+
+impl Narrator for Silence {
+    fn tell(&self, _: &str) {}
+
+    fn show(&self, _: &[&str]) {}
+}

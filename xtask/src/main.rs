@@ -5,6 +5,7 @@
     reason = "a command line tool talks to a person"
 )]
 
+mod bench;
 mod bpf;
 mod cluster;
 mod demo;
@@ -41,6 +42,8 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Measure what is promised in figures.
+    Bench(bench::Arguments),
     /// Show the whole chain: learn an agent, raise a shell out of it, explain a rollout.
     Demo(demo::Arguments),
     /// A real one-node Kubernetes on this machine.
@@ -72,6 +75,7 @@ fn main() -> ExitCode {
 
 fn carry_out(arguments: Arguments) -> anyhow::Result<()> {
     match arguments.command {
+        Command::Bench(bench) => bench::run(&bench, arguments.context.as_deref()),
         Command::Demo(demo) => demo::run(&demo, arguments.context.as_deref()),
         Command::Cluster(cluster) => cluster::run(&cluster, arguments.context.as_deref()),
         Command::Generate(generate) => generate::run(&generate),

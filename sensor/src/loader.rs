@@ -24,7 +24,7 @@ static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("CARGO_MANIFEST_
 /// What to load, and how large.
 #[derive(Debug, Clone)]
 pub struct LoadOptions {
-    /// Bytes of the ring buffer, a power of two and a multiple of the page size.
+    /// Bytes of the ring buffer, rounded up to a power of two of whole pages.
     pub ring_bytes: u32,
     /// How many processes are followed.
     pub max_processes: u32,

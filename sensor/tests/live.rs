@@ -21,3 +21,5 @@ mod lineage;
 mod loss;
 #[path = "live/record.rs"]
 mod record;
+#[path = "live/refusal.rs"]
+mod refusal;

@@ -36,7 +36,7 @@ pub fn refusal(error: &(dyn Error + 'static)) -> Option<Refusal> {
     if !is_permission_denied(error) {
         return None;
     }
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let status = std::fs::read_to_string("/proc/thread-self/status").unwrap_or_default();
     let lockdown = std::fs::read_to_string("/sys/kernel/security/lockdown").unwrap_or_default();
     Some(judge(&status, &lockdown))
 }

@@ -1,0 +1,44 @@
+//! A kernel or a process without what the programs need: the error says which.
+
+use crate::fixture::live;
+use anchorwatch_sensor::loader::{LoadError, LoadOptions, load};
+use rustix::thread::{CapabilitySet, capabilities, set_capabilities};
+use std::path::PathBuf;
+
+#[test]
+fn missing_type_information_is_named_by_its_path() {
+    let options = LoadOptions {
+        btf: PathBuf::from("/nonexistent"),
+        ..LoadOptions::default()
+    };
+    let error = load(&options).unwrap_err().to_string();
+    assert!(
+        error.starts_with("no kernel type information at /nonexistent/vmlinux"),
+        "{error}"
+    );
+}
+
+#[test]
+fn missing_capabilities_are_named() {
+    // Where the programs load at all, so that what is missing is what we took away.
+    let Some(_live) = live("missing_capabilities_are_named") else {
+        return;
+    };
+    let without = |gone: CapabilitySet| {
+        // Capabilities are a thread's own: the test's others keep theirs.
+        let thread = std::thread::spawn(move || {
+            let mut sets = capabilities(None).unwrap();
+            sets.effective -= gone;
+            set_capabilities(None, sets).unwrap();
+            load(&LoadOptions::default()).map(drop)
+        });
+        match thread.join().unwrap() {
+            Err(LoadError::Refused { refusal, .. }) => refusal.to_string(),
+            other => panic!("{other:?}"),
+        }
+    };
+    let administrator = CapabilitySet::SYS_ADMIN;
+    assert_eq!(without(administrator | CapabilitySet::PERFMON), "missing CAP_PERFMON");
+    let both = CapabilitySet::BPF | CapabilitySet::PERFMON;
+    assert_eq!(without(administrator | both), "missing CAP_BPF and CAP_PERFMON");
+}

@@ -109,7 +109,7 @@ fn descriptor(filename: Address) -> Option<u32> {
         if digit > 9 {
             return None;
         }
-        descriptor = descriptor.wrapping_mul(10).wrapping_add(digit as u32);
+        descriptor = descriptor.wrapping_mul(10).wrapping_add(u32::from(digit));
     }
     None
 }

@@ -3,11 +3,31 @@
 //! Kernel side, from the bottom up: [`btf`] and [`capability`] find out what this kernel offers, [`probes`] is
 //! the table of programs, [`loader`] attaches them, [`snapshot`] tells them what ran before, [`ring`] reads
 //! their records and [`decode`] turns those into [`decode::RawEvent`]s.
+//!
+//! From there on, in the order in which an event passes: [`attribute`] finds its container and what it descends from,
+//! [`seen`] tells news from what is known, [`outbox`] keeps both on the disk, [`report`] closes batches and sends them.
+//! [`pipeline`] drives all of them and owns their state; [`watch`] tells it of pods.
 
+pub mod admin;
+pub mod args;
+pub mod attribute;
 pub mod btf;
 pub mod capability;
+pub mod clock;
+pub mod convert;
 pub mod decode;
+pub mod error;
 pub mod loader;
+pub mod losses;
+pub mod metrics;
+pub mod node;
+pub mod outbox;
+pub mod pipeline;
+pub mod preflight;
 pub mod probes;
+pub mod report;
 pub mod ring;
+pub mod seen;
 pub mod snapshot;
+pub mod test_switch;
+pub mod watch;

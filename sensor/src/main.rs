@@ -1,1 +1,301 @@
-fn main() {}
+//! Parses, wires and waits.
+
+use anchorwatch_sensor::admin::{Admin, Health};
+use anchorwatch_sensor::args::{Args, Command, LogFormat, Options};
+use anchorwatch_sensor::attribute::process::ProcFolder;
+use anchorwatch_sensor::attribute::{AttributionLimits, Attributor};
+use anchorwatch_sensor::convert;
+use anchorwatch_sensor::error::Chain;
+use anchorwatch_sensor::loader::{HookStatus, LoadOptions, Loaded, load};
+use anchorwatch_sensor::losses::{LossReason, Losses};
+use anchorwatch_sensor::metrics::Metrics;
+use anchorwatch_sensor::node::{self, Node};
+use anchorwatch_sensor::outbox::{Change, History, Opened, Outbox};
+use anchorwatch_sensor::pipeline::{Channels, Pipeline, random_share};
+use anchorwatch_sensor::preflight::{self, CheckResult};
+use anchorwatch_sensor::report::Reporter;
+use anchorwatch_sensor::report::send::Sender;
+use anchorwatch_sensor::ring::RingReader;
+use anchorwatch_sensor::seen::{Seen, SeenLimits};
+use anchorwatch_sensor::snapshot::SeedOptions;
+use anchorwatch_sensor::test_switch::TestSwitches;
+use anchorwatch_sensor::watch;
+use anyhow::{Context, bail};
+use clap::Parser;
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Api, Client, Config};
+use std::io::Write;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Instant;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+use tracing_subscriber::EnvFilter;
+
+/// Changes of pods and deliveries that wait for the pipeline.
+const CHANNEL: usize = 64;
+
+fn main() -> ExitCode {
+    let Args { command, options } = Args::parse();
+    start_log(options.log_format);
+    let result = match command {
+        Some(Command::Preflight) => run_preflight(&options),
+        None => run(&options),
+    };
+    match result {
+        Ok(code) => code,
+        Err(error) => {
+            tracing::error!(error = %Chain(error.as_ref()), "the sensor ends");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn start_log(format: LogFormat) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
+    match format {
+        LogFormat::Text => subscriber.init(),
+        LogFormat::Json => subscriber.json().init(),
+    }
+}
+
+fn run_preflight(options: &Options) -> anyhow::Result<ExitCode> {
+    let checks = preflight::checks(options, &load_options(options, true));
+    let mut out = std::io::stdout().lock();
+    for check in &checks {
+        writeln!(out, "{check}")?;
+    }
+    if checks.iter().any(preflight::Check::is_missing) {
+        writeln!(out, "The sensor can't run here.")?;
+        Ok(ExitCode::FAILURE)
+    } else {
+        writeln!(out, "The sensor can run here.")?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// One thread is enough: the pipeline is one task, and the disk has threads of its own.
+#[tokio::main(flavor = "current_thread")]
+async fn run(options: &Options) -> anyhow::Result<ExitCode> {
+    if options.node_name.is_empty() {
+        tracing::error!("no node name: set NODE_NAME to the name of this node's Node object");
+        return Ok(ExitCode::from(2));
+    }
+    let switches = TestSwitches::read(|name| std::env::var(name).ok())?;
+    let metrics = Arc::new(Metrics::new());
+    if switches.is_active() {
+        tracing::warn!(?switches, "a switch for tests is set: never do that outside a test");
+        metrics.test_switch.set(1);
+    }
+    require_node(options)?;
+    let shutdown = shutdown()?;
+    let client = client(options.kubeconfig.as_deref()).await?;
+    let node = identify(options, &client).await?;
+    let opened = Outbox::open(options.state_dir, &node.uid).context("outbox")?;
+    report_history(&opened.history);
+    metrics.opened(&opened.history);
+    let loaded = load_programs(options, &switches, &metrics)?;
+    let health = Arc::new(Health::new(Instant::now()));
+    serve(options, &health, &metrics).await?;
+    let (pipeline, outbox, events) = assemble(options, opened, loaded, &health, &metrics)?;
+    let (changes, pods) = mpsc::channel(CHANNEL);
+    let (delivered, deliveries) = mpsc::channel(CHANNEL);
+    let (batches, to_send) = tokio::sync::watch::channel(None);
+    let sender = Sender {
+        api: Api::all(client.clone()),
+        name: node.name.clone(),
+        switches,
+        metrics: Arc::clone(&metrics),
+    };
+    tokio::spawn(sender.run(to_send, delivered));
+    tokio::spawn(watch::pods(Api::all(client), node.name.clone(), changes, metrics));
+    tracing::info!(node = node.name, "the sensor watches");
+    let channels = Channels {
+        events,
+        pods,
+        deliveries,
+        batches,
+    };
+    pipeline.run(outbox, channels, shutdown).await?;
+    tracing::info!("the sensor ends as asked");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// SIGTERM or SIGINT.
+fn shutdown() -> anyhow::Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}
+
+/// What can't be had is named before anything is begun.
+fn require_node(options: &Options) -> anyhow::Result<()> {
+    let missing: Vec<String> = preflight::node_checks(options, &load_options(options, true).btf)
+        .into_iter()
+        .filter_map(|check| match check.result {
+            CheckResult::Missing { what, remedy } => Some(format!("{}: {what} (remedy: {remedy})", check.name)),
+            CheckResult::Fine(_) | CheckResult::Less(_) => None,
+        })
+        .collect();
+    if !missing.is_empty() {
+        bail!("this node lacks: {}", missing.join("; "));
+    }
+    Ok(())
+}
+
+async fn client(kubeconfig: Option<&Path>) -> anyhow::Result<Client> {
+    let config = match kubeconfig {
+        Some(path) => {
+            let kubeconfig = Kubeconfig::read_from(path)?;
+            Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?
+        }
+        None => Config::infer().await?,
+    };
+    Ok(Client::try_from(config)?)
+}
+
+/// As the command line says, else by our own token, else (outside a pod) as the API server says.
+async fn identify(options: &Options, client: &Client) -> anyhow::Result<Node> {
+    let name = options.node_name.clone();
+    if let Some(uid) = options.node_uid.clone() {
+        return Ok(Node { name, uid });
+    }
+    let token = Path::new(node::TOKEN_PATH);
+    if token.exists() {
+        return Ok(node::from_token(token, &name)?);
+    }
+    let found = Api::<k8s_openapi::api::core::v1::Node>::all(client.clone())
+        .get(&name)
+        .await
+        .with_context(|| format!("node {name}"))?;
+    let uid = found.metadata.uid.context("the node has no UID")?;
+    Ok(Node { name, uid })
+}
+
+fn report_history(history: &History) {
+    match history {
+        History::Reopened => {}
+        History::Created => tracing::info!("a new outbox begins"),
+        History::Damaged(moved) => {
+            tracing::error!(moved = %moved.display(), "a new outbox begins, the old one was damaged");
+        }
+        History::OtherNode(moved) => {
+            tracing::warn!(moved = %moved.display(), "a new outbox begins, the old one was another node's");
+        }
+    }
+}
+
+fn load_options(options: &Options, attach: bool) -> LoadOptions {
+    LoadOptions {
+        ring_bytes: options.ring_mib << 20,
+        proc: options.proc_root.clone(),
+        attach,
+        ..LoadOptions::default()
+    }
+}
+
+fn load_programs(options: &Options, switches: &TestSwitches, metrics: &Metrics) -> anyhow::Result<Loaded> {
+    let loaded = load(&load_options(options, !switches.no_attach)).map_err(|error| {
+        anyhow::Error::msg(format!(
+            "{} (remedy: {})",
+            Chain(&error),
+            preflight::load_remedy(&error)
+        ))
+    })?;
+    for hook in loaded.hooks() {
+        metrics.hook(hook);
+        if let HookStatus::Unsupported(reason) | HookStatus::Failed(reason) = &hook.status {
+            tracing::warn!(hook = hook.name, reason, not_seen = hook.blind, "hook not attached");
+        }
+    }
+    Ok(loaded)
+}
+
+async fn serve(options: &Options, health: &Arc<Health>, metrics: &Arc<Metrics>) -> anyhow::Result<()> {
+    let listener = TcpListener::bind(options.listen)
+        .await
+        .with_context(|| format!("can't listen on {}", options.listen))?;
+    let admin = Admin {
+        health: Arc::clone(health),
+        metrics: Arc::clone(metrics),
+    };
+    tokio::spawn(async move { axum::serve(listener, admin.router()).await });
+    Ok(())
+}
+
+/// Puts what the outbox kept and what runs already into the parts of the pipeline.
+fn assemble(
+    options: &Options,
+    opened: Opened,
+    mut loaded: Loaded,
+    health: &Arc<Health>,
+    metrics: &Arc<Metrics>,
+) -> anyhow::Result<(Pipeline, Outbox, Option<RingReader>)> {
+    let Opened {
+        outbox,
+        history,
+        state,
+        batch,
+        rows,
+    } = opened;
+    let mut losses = Losses::restored(state.losses.clone());
+    match history {
+        History::Created | History::OtherNode(_) => {}
+        History::Reopened => losses.add(LossReason::SensorRestarted, 1),
+        History::Damaged(_) => losses.add(LossReason::OutboxDamaged, 1),
+    }
+    let mut seen = Seen::new(SeenLimits {
+        bytes: (options.outbox_mib as usize) << 20,
+        ..SeenLimits::default()
+    });
+    for (key, row) in rows {
+        seen.restore(key, row);
+    }
+    let attached = loaded.hooks().iter().any(|hook| hook.status == HookStatus::Attached);
+    let hooks = loaded.hooks().iter().map(convert::hook).collect();
+    let mut attributor = Attributor::new(AttributionLimits::default(), ProcFolder::new(options.proc_root.clone()));
+    let mut events = None;
+    if attached {
+        let cgroup_root = node::unified_hierarchy(&options.cgroup_root).context("no unified cgroup hierarchy")?;
+        let snapshot = loaded.seed(&SeedOptions {
+            proc: options.proc_root.clone(),
+            cgroup_root,
+        });
+        let snapshot = snapshot.map_err(|error| {
+            anyhow::Error::msg(format!(
+                "{} (remedy: {})",
+                Chain(&error),
+                preflight::seed_remedy(&error)
+            ))
+        })?;
+        losses.add(LossReason::SnapshotFull, snapshot.untold);
+        attributor.seed(&snapshot);
+        events = loaded.events()?;
+        health.hooks_attached();
+    }
+    let now = Instant::now();
+    let pipeline = Pipeline {
+        attributor,
+        seen,
+        losses,
+        reporter: Reporter::new(state, batch, hooks, now, random_share())?,
+        loaded,
+        health: Arc::clone(health),
+        metrics: Arc::clone(metrics),
+        pending: Change::default(),
+        pods_listed: false,
+        attached,
+        next_flush: now,
+    };
+    Ok((pipeline, outbox, events))
+}

@@ -1,0 +1,124 @@
+//! The command line.
+
+use clap::{Parser, Subcommand, ValueEnum};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+const EXAMPLES: &str = "\
+Examples:
+  # As the chart runs it, in a pod with the node's /proc and /sys/fs/cgroup
+  anchorwatch-sensor --cgroup-root /host/sys/fs/cgroup --state-dir /var/lib/anchorwatch
+
+  # On a node itself, as root, against the cluster of a kubeconfig
+  NODE_NAME=node1 KUBECONFIG=admin.kubeconfig anchorwatch-sensor --cgroup-root /sys/fs/cgroup --state-dir /tmp/state
+
+  # What this node offers, and what is missing
+  anchorwatch-sensor preflight";
+
+/// Watches what the containers of a node run, and reports to the Kubernetes API what it sees for the first time.
+#[derive(Debug, Parser)]
+#[command(version, after_help = EXAMPLES, max_term_width = 110)]
+pub struct Args {
+    #[command(subcommand)]
+    pub command: Option<Command>,
+
+    #[command(flatten)]
+    pub options: Options,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
+pub enum Command {
+    /// Say what this node offers and what is missing, and exit with 1 if the sensor could not run.
+    Preflight,
+}
+
+#[derive(Debug, Clone, clap::Args)]
+pub struct Options {
+    /// Name of the Node object of this node.
+    #[arg(long, env = "NODE_NAME", global = true, default_value = "")]
+    pub node_name: String,
+
+    /// Where /metrics, /healthz and /readyz are served.
+    #[arg(long, env = "ANCHORWATCH_LISTEN", global = true, default_value = "0.0.0.0:8081")]
+    pub listen: SocketAddr,
+
+    /// The node's cgroup folder; the unified hierarchy is this folder, or `unified` in it.
+    #[arg(
+        long,
+        env = "ANCHORWATCH_CGROUP_ROOT",
+        global = true,
+        default_value = "/host/sys/fs/cgroup"
+    )]
+    pub cgroup_root: PathBuf,
+
+    /// The node's /proc.
+    #[arg(long, env = "ANCHORWATCH_PROC_ROOT", global = true, default_value = "/proc")]
+    pub proc_root: PathBuf,
+
+    /// Folder of the outbox: what is not yet acknowledged outlives the sensor here.
+    #[arg(
+        long,
+        env = "ANCHORWATCH_STATE_DIR",
+        global = true,
+        default_value = "/var/lib/anchorwatch"
+    )]
+    pub state_dir: PathBuf,
+
+    /// Most mebibytes of remembered behaviour, in memory and on disk alike.
+    #[arg(long, env = "ANCHORWATCH_OUTBOX_MIB", global = true, default_value_t = 24, value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub outbox_mib: u32,
+
+    /// Mebibytes of the ring buffer between kernel and sensor, a power of two.
+    #[arg(long, env = "ANCHORWATCH_RING_MIB", global = true, default_value_t = 4, value_parser = power_of_two)]
+    pub ring_mib: u32,
+
+    /// Cluster to report to; without it $KUBECONFIG, else the cluster that the pod runs in.
+    #[arg(long, global = true)]
+    pub kubeconfig: Option<PathBuf>,
+
+    /// UID of the Node object; without it, it is read from the pod's own token, else from the API.
+    #[arg(long, env = "NODE_UID", global = true)]
+    pub node_uid: Option<String>,
+
+    /// How the log is written, to standard error. `RUST_LOG` says how much of it.
+    #[arg(long, env = "ANCHORWATCH_LOG_FORMAT", global = true, value_enum, default_value_t = LogFormat::Json)]
+    pub log_format: LogFormat,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+fn power_of_two(text: &str) -> Result<u32, String> {
+    match text.parse::<u32>() {
+        Ok(value) if value.is_power_of_two() && value <= 256 => Ok(value),
+        _ => Err("expected a power of two between 1 and 256".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn flags_may_follow_the_subcommand() {
+        let args = Args::try_parse_from(["sensor", "preflight", "--ring-mib", "8", "--log-format", "text"]).unwrap();
+        assert_eq!(args.command, Some(Command::Preflight));
+        assert_eq!((args.options.ring_mib, args.options.log_format), (8, LogFormat::Text));
+    }
+
+    #[test]
+    fn a_ring_whose_size_is_no_power_of_two_is_refused() {
+        for size in ["0", "3", "512", "x"] {
+            assert!(Args::try_parse_from(["sensor", "--ring-mib", size]).is_err(), "{size}");
+        }
+    }
+}

@@ -1,0 +1,321 @@
+//! [`RawEvent`]s → behaviours of containers: which container it was, what started it, and what it descends from.
+
+pub mod applet;
+pub mod cgroup;
+mod lineage;
+pub mod pod;
+pub mod probe;
+pub mod process;
+#[cfg(test)]
+pub mod testkit;
+pub mod text;
+pub mod waiting;
+
+use anchorwatch_core::behaviour::{Behaviour, Origin, ProcessParts, SourceLayer};
+use std::collections::HashMap;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::decode::{Exec, FileSource, OriginMark, RawEvent};
+use crate::losses::LossReason;
+use crate::snapshot::Snapshot;
+use cgroup::{Cgroups, ContainerId, Placement};
+use lineage::Lineage;
+use pod::{Container, PodChange, Pods};
+use process::ProcFolder;
+use waiting::{WaitLimits, WaitRefusal, Waiting};
+
+/// How much attribution remembers.
+#[derive(Debug, Clone, Copy)]
+pub struct AttributionLimits {
+    pub cgroups: usize,
+    /// Executions whose descendants are recognised, about 150 bytes each.
+    pub executions: NonZeroUsize,
+    pub waiting: WaitLimits,
+}
+
+impl Default for AttributionLimits {
+    fn default() -> Self {
+        Self {
+            cgroups: 65_536,
+            executions: NonZeroUsize::new(65_536).expect("not zero"),
+            waiting: WaitLimits::default(),
+        }
+    }
+}
+
+/// A behaviour that a container showed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attributed {
+    pub container: Arc<Container>,
+    pub behaviour: Behaviour,
+    /// Executables that led to it, outermost first, its own last.
+    pub lineage: Vec<Arc<str>>,
+    /// Nanoseconds of `CLOCK_BOOTTIME`.
+    pub time_ns: u64,
+}
+
+/// What became of an execution.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    Attributed(Box<Attributed>),
+    /// Its container is not known yet.
+    Waiting,
+    /// Not in a pod.
+    Host,
+    /// The container runtime at work.
+    RuntimeStage,
+    /// The process that holds a pod's namespaces.
+    Sandbox,
+    Lost(LossReason),
+}
+
+/// An execution whose container may not be known yet. What `/proc` and the lineage tell is read at once.
+#[derive(Debug)]
+struct Prepared {
+    exec: Exec,
+    lineage: Vec<Arc<str>>,
+    script: Option<String>,
+}
+
+/// Attributes executions to containers.
+#[derive(Debug)]
+pub struct Attributor {
+    cgroups: Cgroups,
+    pods: Pods,
+    lineage: Lineage,
+    waiting: Waiting<Prepared>,
+    proc: ProcFolder,
+    unresolved_ancestors: u64,
+}
+
+impl Attributor {
+    pub fn new(limits: AttributionLimits, proc: ProcFolder) -> Self {
+        Self {
+            cgroups: Cgroups::new(limits.cgroups),
+            pods: Pods::default(),
+            lineage: Lineage::new(limits.executions),
+            waiting: Waiting::new(limits.waiting),
+            proc,
+            unresolved_ancestors: 0,
+        }
+    }
+
+    /// Takes over what was there before the sensor: its executables are the lineage of what comes.
+    pub fn seed(&mut self, snapshot: &Snapshot) {
+        for cgroup in &snapshot.cgroups {
+            self.cgroups.insert(cgroup.id, &cgroup.path);
+        }
+        for process in &snapshot.processes {
+            if let Some(Placement::Container(_)) = self.cgroups.get(process.cgroup_id) {
+                self.lineage
+                    .insert(process.exec_id, text::path(&process.executable, false).into());
+            }
+        }
+    }
+
+    /// Handles an event; `None` where it is about a cgroup alone.
+    pub fn event(&mut self, event: RawEvent, now: Instant) -> Option<Outcome> {
+        match event {
+            RawEvent::Exec(exec) => Some(self.exec(exec, now)),
+            RawEvent::CgroupCreated { id, path, .. } => {
+                self.cgroups.insert(id, &path);
+                None
+            }
+            RawEvent::CgroupRemoved { id, .. } => {
+                self.cgroups.remove(id);
+                None
+            }
+        }
+    }
+
+    /// Takes over what became of a pod; what waited for its containers is attributed.
+    pub fn pod(&mut self, change: PodChange, now: Instant) -> Vec<Outcome> {
+        let mut outcomes = Vec::new();
+        for id in self.pods.change(change, now) {
+            let waited = self.waiting.release(&id);
+            let Some(container) = self.pods.get(&id).map(Arc::clone) else {
+                continue;
+            };
+            outcomes.extend(waited.into_iter().map(|prepared| self.attribute(prepared, &container)));
+        }
+        outcomes
+    }
+
+    /// Gives up what waited too long, and forgets pods that are gone.
+    pub fn expire(&mut self, now: Instant) -> Vec<Outcome> {
+        self.pods.expire(now);
+        let expired = self.waiting.expire(now);
+        expired.iter().map(|prepared| unattributed(&prepared.exec)).collect()
+    }
+
+    /// The containers that run, as far as the API server has told of them.
+    pub fn running(&self) -> Vec<Arc<Container>> {
+        let running: HashMap<&ContainerId, &Arc<Container>> = self
+            .cgroups
+            .containers()
+            .filter_map(|id| Some((id, self.pods.get(id)?)))
+            .collect();
+        running.into_values().cloned().collect()
+    }
+
+    /// Whether events of the pod may still come.
+    pub fn knows_pod(&self, uid: &str) -> bool {
+        self.pods.knows(uid)
+    }
+
+    pub fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
+    pub fn pods(&self) -> usize {
+        self.pods.len()
+    }
+
+    pub fn cgroups(&self) -> usize {
+        self.cgroups.len()
+    }
+
+    /// Ancestors of which nothing was known any more.
+    pub const fn unresolved_ancestors(&self) -> u64 {
+        self.unresolved_ancestors
+    }
+
+    fn exec(&mut self, exec: Exec, now: Instant) -> Outcome {
+        let id = match self.placement(&exec) {
+            None => return Outcome::Lost(LossReason::CgroupUnknown),
+            Some(Placement::Host) => return Outcome::Host,
+            Some(Placement::Unrecognised) => return Outcome::Lost(LossReason::CgroupUnrecognised),
+            Some(Placement::Container(_)) if exec.runtime_stage => return Outcome::RuntimeStage,
+            Some(Placement::Container(id)) => id,
+        };
+        let prepared = self.prepare(exec);
+        if let Some(container) = self.pods.get(&id).map(Arc::clone) {
+            return self.attribute(prepared, &container);
+        }
+        match self.waiting.push(&id, prepared, now) {
+            Ok(()) => Outcome::Waiting,
+            Err(WaitRefusal::Full) => Outcome::Lost(LossReason::WaitingFull),
+            Err(WaitRefusal::ContainerFull) => Outcome::Lost(LossReason::WaitingContainerFull),
+        }
+    }
+
+    /// By the cgroups that we were told of, else by `/proc`.
+    fn placement(&mut self, exec: &Exec) -> Option<Placement> {
+        if let Some(placement) = self.cgroups.get(exec.cgroup_id) {
+            return Some(placement.clone());
+        }
+        let path = self.proc.cgroup(exec.pid)?;
+        Some(self.cgroups.insert(exec.cgroup_id, &path))
+    }
+
+    fn prepare(&mut self, exec: Exec) -> Prepared {
+        let executable: Arc<str> = text::path(&exec.executable, exec.path_truncated).into();
+        let mut lineage = Vec::with_capacity(exec.ancestors.len() + 1);
+        for id in exec.ancestors.iter().rev() {
+            lineage.push(self.lineage.executable(*id).unwrap_or_else(|| {
+                self.unresolved_ancestors += 1;
+                text::UNKNOWN.into()
+            }));
+        }
+        lineage.push(Arc::clone(&executable));
+        self.lineage.insert(exec.exec_id, executable);
+        let script = exec
+            .script
+            .then(|| text::path(&self.proc.script(exec.pid, &exec.filename), false));
+        Prepared { exec, lineage, script }
+    }
+
+    fn attribute(&mut self, prepared: Prepared, container: &Arc<Container>) -> Outcome {
+        let Prepared { exec, lineage, script } = prepared;
+        let executable = lineage.last().map_or(text::UNKNOWN, |own| own);
+        let parent = lineage.len().checked_sub(2).map_or("", |index| &lineage[index]);
+        let parts = ProcessParts {
+            origin: self.origin(&exec, container),
+            parent: parent.to_owned(),
+            executable: executable.to_owned(),
+            source: source(exec.source, exec.script_source),
+            script,
+            applet: applet::applet(&exec.executable, &exec.argv),
+        };
+        Outcome::Attributed(Box::new(Attributed {
+            container: Arc::clone(container),
+            behaviour: Behaviour::Process(parts.into()),
+            lineage,
+            time_ns: exec.time_ns,
+        }))
+    }
+
+    /// What came from outside is a probe's if its first execution was exactly a probe's command. What descends from an
+    /// execution that is forgotten counts as somebody's `exec`.
+    fn origin(&mut self, exec: &Exec, container: &Container) -> Origin {
+        match exec.origin {
+            OriginMark::Entrypoint => Origin::Entrypoint,
+            OriginMark::Unknown => Origin::Unknown,
+            OriginMark::Outside => {
+                let origin = if !exec.ancestors.is_empty() {
+                    self.lineage.outside(&exec.ancestors).unwrap_or(Origin::Exec)
+                } else if probe::is_one_of(exec, &container.commands) {
+                    Origin::Probe
+                } else {
+                    Origin::Exec
+                };
+                self.lineage.mark_outside(exec.exec_id, origin);
+                origin
+            }
+        }
+    }
+}
+
+/// A pod's sandbox is a container that no status names. What it runs is told by its first process alone: whatever else
+/// runs in there is worth knowing.
+fn unattributed(exec: &Exec) -> Outcome {
+    let first = exec.origin != OriginMark::Outside && exec.ancestors.is_empty();
+    if first && text::base_name(&exec.executable) == b"pause" {
+        Outcome::Sandbox
+    } else {
+        Outcome::Lost(LossReason::Unattributed)
+    }
+}
+
+/// Where the code comes from: for a script the more telling of the interpreter's file and the script's own.
+fn source(executable: FileSource, script: Option<FileSource>) -> SourceLayer {
+    let executable = layer(executable);
+    let script = script.map_or(executable, layer);
+    if weight(script) > weight(executable) {
+        script
+    } else {
+        executable
+    }
+}
+
+const fn layer(source: FileSource) -> SourceLayer {
+    match source {
+        FileSource::Image => SourceLayer::Image,
+        FileSource::ImageCopiedUp => SourceLayer::ImageCopiedUp,
+        FileSource::UpperNew => SourceLayer::UpperNew,
+        FileSource::UpperUnknown => SourceLayer::UpperUnknown,
+        FileSource::Volume => SourceLayer::Volume,
+        FileSource::Memory => SourceLayer::Memory,
+        FileSource::Deleted => SourceLayer::Deleted,
+        FileSource::Unsupported => SourceLayer::Unsupported,
+    }
+}
+
+/// How far from the image.
+const fn weight(layer: SourceLayer) -> u8 {
+    match layer {
+        SourceLayer::Unsupported => 0,
+        SourceLayer::Image => 1,
+        SourceLayer::ImageCopiedUp => 2,
+        SourceLayer::Volume => 3,
+        SourceLayer::UpperUnknown => 4,
+        SourceLayer::Deleted => 5,
+        SourceLayer::UpperNew => 6,
+        SourceLayer::Memory => 7,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,338 @@
+//! Container ids → containers of pods, from the statuses of this node's pods.
+
+use k8s_openapi::api::core::v1::{Container as ContainerSpec, ContainerStatus, Pod, PodSpec};
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::cgroup::ContainerId;
+use super::probe::{self, Command};
+
+/// A pod, as much of it as a report names.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct PodIdentity {
+    pub namespace: String,
+    pub name: String,
+    pub uid: String,
+}
+
+/// A container of a pod over its restarts: `<pod uid>/<name>`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ContainerKey(Arc<str>);
+
+impl ContainerKey {
+    pub fn new(pod_uid: &str, container: &str) -> Self {
+        Self(format!("{pod_uid}/{container}").into())
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A container of a pod.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Container {
+    pub key: ContainerKey,
+    pub pod: Arc<PodIdentity>,
+    /// In the pod's specification.
+    pub name: String,
+    /// With the runtime's name, as in the pod's status: `containerd://…`.
+    pub id: String,
+    /// Commands of its probes and hooks.
+    pub commands: Vec<Command>,
+}
+
+impl Container {
+    pub fn new(pod: Arc<PodIdentity>, name: String, id: String, commands: Vec<Command>) -> Self {
+        Self {
+            key: ContainerKey::new(&pod.uid, &name),
+            pod,
+            name,
+            id,
+            commands,
+        }
+    }
+}
+
+/// What attribution needs to know of a pod.
+#[derive(Debug, Clone)]
+pub struct PodFacts {
+    pub pod: Arc<PodIdentity>,
+    pub containers: Vec<(ContainerId, Arc<Container>)>,
+}
+
+/// What became of this node's pods.
+#[derive(Debug)]
+pub enum PodChange {
+    Applied(PodFacts),
+    /// With what was last known of it.
+    Deleted(PodFacts),
+    /// These are all; whatever else was known is gone.
+    Listed(HashSet<String>),
+}
+
+impl PodFacts {
+    /// `None` for an object without identity, which no API server sends.
+    pub fn of(pod: &Pod) -> Option<Self> {
+        let identity = Arc::new(PodIdentity {
+            namespace: pod.metadata.namespace.clone()?,
+            name: pod.metadata.name.clone()?,
+            uid: pod.metadata.uid.clone()?,
+        });
+        let Some(status) = &pod.status else {
+            return Some(Self {
+                pod: identity,
+                containers: Vec::new(),
+            });
+        };
+        let statuses = [
+            &status.container_statuses,
+            &status.init_container_statuses,
+            &status.ephemeral_container_statuses,
+        ];
+        let containers = statuses
+            .into_iter()
+            .flatten()
+            .flatten()
+            .flat_map(|status| ids(status).map(move |id| (status, id)))
+            .filter_map(|(status, uri)| {
+                let id = ContainerId::parse(uri.split_once("://")?.1)?;
+                let commands = pod
+                    .spec
+                    .as_ref()
+                    .map_or_else(Vec::new, |spec| commands(spec, &status.name));
+                let container = Container::new(Arc::clone(&identity), status.name.clone(), uri.to_owned(), commands);
+                Some((id, Arc::new(container)))
+            })
+            .collect();
+        Some(Self {
+            pod: identity,
+            containers,
+        })
+    }
+}
+
+/// A container that has been restarted already shows under its last state.
+fn ids(status: &ContainerStatus) -> impl Iterator<Item = &str> {
+    let last = status
+        .last_state
+        .as_ref()
+        .and_then(|state| state.terminated.as_ref())
+        .and_then(|terminated| terminated.container_id.as_deref());
+    status.container_id.as_deref().into_iter().chain(last)
+}
+
+/// Ephemeral containers can have neither probes nor hooks.
+fn commands(spec: &PodSpec, name: &str) -> Vec<Command> {
+    let init = spec.init_containers.as_deref().unwrap_or_default();
+    let mut all = spec.containers.iter().chain(init);
+    let found: Option<&ContainerSpec> = all.find(|container| container.name == name);
+    found.map_or_else(Vec::new, probe::commands)
+}
+
+/// The containers of this node's pods, by id.
+#[derive(Debug, Default)]
+pub struct Pods {
+    containers: HashMap<ContainerId, Arc<Container>>,
+    by_pod: HashMap<String, Vec<ContainerId>>,
+    /// When deleted pods are forgotten.
+    leaving: Vec<(Instant, String)>,
+}
+
+/// How long a deleted pod's containers are still recognised, for events that are on their way.
+const GRACE: Duration = Duration::from_mins(1);
+
+impl Pods {
+    pub fn get(&self, id: &ContainerId) -> Option<&Arc<Container>> {
+        self.containers.get(id)
+    }
+
+    /// Whether the pod is known, be it that it was deleted a moment ago.
+    pub fn knows(&self, uid: &str) -> bool {
+        self.by_pod.contains_key(uid)
+    }
+
+    pub fn len(&self) -> usize {
+        self.by_pod.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.by_pod.is_empty()
+    }
+
+    /// Takes a change over; the containers that are known from now on.
+    pub fn change(&mut self, change: PodChange, now: Instant) -> Vec<ContainerId> {
+        match change {
+            PodChange::Applied(facts) => self.apply(facts),
+            PodChange::Deleted(facts) => {
+                let uid = facts.pod.uid.clone();
+                let known = self.apply(facts);
+                self.leave(uid, now);
+                known
+            }
+            PodChange::Listed(uids) => {
+                let gone: Vec<String> = self.by_pod.keys().filter(|uid| !uids.contains(*uid)).cloned().collect();
+                for uid in gone {
+                    self.leave(uid, now);
+                }
+                Vec::new()
+            }
+        }
+    }
+
+    /// Forgets pods that were deleted a while ago.
+    pub fn expire(&mut self, now: Instant) {
+        let (due, later): (Vec<_>, Vec<_>) = std::mem::take(&mut self.leaving)
+            .into_iter()
+            .partition(|(at, _)| *at <= now);
+        self.leaving = later;
+        for (_, uid) in due {
+            for id in self.by_pod.remove(&uid).unwrap_or_default() {
+                self.containers.remove(&id);
+            }
+        }
+    }
+
+    fn leave(&mut self, uid: String, now: Instant) {
+        if !self.leaving.iter().any(|(_, leaving)| *leaving == uid) {
+            self.leaving.push((now + GRACE, uid));
+        }
+    }
+
+    fn apply(&mut self, facts: PodFacts) -> Vec<ContainerId> {
+        let uid = &facts.pod.uid;
+        self.leaving.retain(|(_, leaving)| leaving != uid);
+        let before = self.by_pod.remove(uid).unwrap_or_default();
+        let mut known = Vec::new();
+        for (id, container) in &facts.containers {
+            match self.containers.get_mut(id) {
+                Some(present) if present == container => {}
+                Some(present) => *present = Arc::clone(container),
+                None => {
+                    self.containers.insert(id.clone(), Arc::clone(container));
+                    known.push(id.clone());
+                }
+            }
+        }
+        let ids: Vec<ContainerId> = facts.containers.into_iter().map(|(id, _)| id).collect();
+        for id in before {
+            if !ids.contains(&id) {
+                self.containers.remove(&id);
+            }
+        }
+        self.by_pod.insert(uid.clone(), ids);
+        known
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn id(digit: char) -> String {
+        std::iter::repeat_n(digit, 64).collect()
+    }
+
+    fn parsed(digit: char) -> ContainerId {
+        ContainerId::parse(&id(digit)).unwrap()
+    }
+
+    fn facts(uid: &str, status: &Value) -> PodFacts {
+        let pod = json!({
+            "metadata": {"namespace": "shop", "name": "agent", "uid": uid},
+            "spec": {
+                "containers": [{"name": "main", "livenessProbe": {"exec": {"command": ["true"]}}}],
+                "initContainers": [{"name": "prepare"}],
+            },
+            "status": status,
+        });
+        PodFacts::of(&serde_json::from_value(pod).unwrap()).unwrap()
+    }
+
+    fn status(name: &str, digit: char) -> Value {
+        json!({"name": name, "containerID": format!("containerd://{}", id(digit)),
+               "image": "", "imageID": "", "ready": true, "restartCount": 0})
+    }
+
+    #[test]
+    fn containers_of_every_kind_are_found_and_also_the_one_before_a_restart() {
+        let mut main = status("main", 'a');
+        main["lastState"] = json!({"terminated": {"exitCode": 1, "containerID": format!("containerd://{}", id('d'))}});
+        let facts = facts(
+            "1",
+            &json!({
+                "containerStatuses": [main],
+                "initContainerStatuses": [status("prepare", 'b')],
+                "ephemeralContainerStatuses": [status("debug", 'c')],
+            }),
+        );
+        let found: Vec<(ContainerId, &str, usize)> = facts
+            .containers
+            .iter()
+            .map(|(id, container)| (id.clone(), container.name.as_str(), container.commands.len()))
+            .collect();
+        let expected = vec![
+            (parsed('a'), "main", 1),
+            (parsed('d'), "main", 1),
+            (parsed('b'), "prepare", 0),
+            (parsed('c'), "debug", 0),
+        ];
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn a_container_that_is_not_created_yet_is_no_error() {
+        let waiting = json!({"containerStatuses": [{"name": "main", "image": "", "imageID": "", "ready": false, "restartCount": 0}]});
+        assert!(facts("1", &waiting).containers.is_empty());
+        assert!(facts("1", &Value::Null).containers.is_empty());
+    }
+
+    #[test]
+    fn a_container_becomes_known_once() {
+        let now = Instant::now();
+        let mut pods = Pods::default();
+        let change = || PodChange::Applied(facts("1", &json!({"containerStatuses": [status("main", 'a')]})));
+        assert_eq!(pods.change(change(), now), [parsed('a')]);
+        assert_eq!(pods.change(change(), now), []);
+        assert_eq!(pods.get(&parsed('a')).unwrap().name, "main");
+    }
+
+    #[test]
+    fn a_deleted_pod_is_known_for_a_while() {
+        let now = Instant::now();
+        let mut pods = Pods::default();
+        let last = facts("1", &json!({"containerStatuses": [status("main", 'a')]}));
+        assert_eq!(pods.change(PodChange::Deleted(last), now), [parsed('a')]);
+        pods.expire(now + GRACE / 2);
+        assert!(pods.get(&parsed('a')).is_some());
+        pods.expire(now + GRACE);
+        assert!(pods.get(&parsed('a')).is_none());
+        assert!(pods.is_empty());
+    }
+
+    #[test]
+    fn what_a_new_list_lacks_is_gone() {
+        let now = Instant::now();
+        let mut pods = Pods::default();
+        for (uid, digit) in [("1", 'a'), ("2", 'b')] {
+            let facts = facts(uid, &json!({"containerStatuses": [status("main", digit)]}));
+            pods.change(PodChange::Applied(facts), now);
+        }
+        pods.change(PodChange::Listed(HashSet::from(["2".to_owned()])), now);
+        pods.expire(now + GRACE);
+        assert!(!pods.knows("1") && pods.knows("2"));
+    }
+
+    #[test]
+    fn a_replaced_container_is_forgotten() {
+        let now = Instant::now();
+        let mut pods = Pods::default();
+        for digit in ['a', 'b'] {
+            let facts = facts("1", &json!({"containerStatuses": [status("main", digit)]}));
+            pods.change(PodChange::Applied(facts), now);
+        }
+        assert!(pods.get(&parsed('a')).is_none() && pods.get(&parsed('b')).is_some());
+    }
+}

@@ -1,0 +1,75 @@
+//! Builders for tests.
+
+use crate::decode::{Exec, FileSource, OriginMark};
+
+/// An execution in the making.
+#[must_use]
+#[derive(Debug, Clone)]
+pub struct ExecBuilder(Exec);
+
+/// The container's first process, running an executable of the image.
+pub fn exec(executable: &str) -> ExecBuilder {
+    ExecBuilder(Exec {
+        time_ns: 0,
+        pid: 1000,
+        uid: 0,
+        cgroup_id: 1,
+        exec_id: 1,
+        ancestors: Vec::new(),
+        origin: OriginMark::Entrypoint,
+        source: FileSource::Image,
+        script_source: None,
+        runtime_stage: false,
+        executable: executable.as_bytes().to_vec(),
+        path_truncated: false,
+        filename: executable.as_bytes().to_vec(),
+        script: false,
+        argv: vec![executable.as_bytes().to_vec()],
+        argv_truncated: false,
+    })
+}
+
+impl ExecBuilder {
+    pub fn argv(mut self, argv: &[&str]) -> Self {
+        self.0.argv = argv.iter().map(|argument| argument.as_bytes().to_vec()).collect();
+        self
+    }
+
+    pub fn script(mut self, filename: &str) -> Self {
+        self.0.script = true;
+        self.0.filename = filename.as_bytes().to_vec();
+        self
+    }
+
+    /// Its id, and those that it descends from, nearest first.
+    pub fn ids(mut self, exec_id: u64, ancestors: &[u64]) -> Self {
+        self.0.exec_id = exec_id;
+        self.0.ancestors = ancestors.to_vec();
+        self
+    }
+
+    pub fn cgroup(mut self, id: u64) -> Self {
+        self.0.cgroup_id = id;
+        self
+    }
+
+    pub fn origin(mut self, origin: OriginMark) -> Self {
+        self.0.origin = origin;
+        self
+    }
+
+    pub fn source(mut self, source: FileSource, script_source: Option<FileSource>) -> Self {
+        self.0.source = source;
+        self.0.script_source = script_source;
+        self
+    }
+
+    pub fn runtime_stage(mut self) -> Self {
+        self.0.runtime_stage = true;
+        self
+    }
+
+    pub fn build(self) -> Exec {
+        self.0
+    }
+}

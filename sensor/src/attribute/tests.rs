@@ -1,0 +1,212 @@
+use super::pod::{PodFacts, PodIdentity};
+use super::testkit::{ExecBuilder, exec};
+use super::*;
+use crate::snapshot::{KnownCgroup, SeededProcess};
+use std::path::PathBuf;
+use std::time::Duration;
+
+const A: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+
+fn attributor() -> Attributor {
+    let mut attributor = Attributor::new(
+        AttributionLimits::default(),
+        ProcFolder::new(PathBuf::from("/nonexistent")),
+    );
+    let created = |id: u64, path: &str| RawEvent::CgroupCreated {
+        time_ns: 0,
+        id,
+        path: path.into(),
+    };
+    let now = Instant::now();
+    attributor.event(created(1, &format!("/kubepods/burstable/pod1/{A}")), now);
+    attributor.event(created(2, "/system.slice/sshd.service"), now);
+    attributor.event(created(3, "/kubepods/burstable/pod1"), now);
+    attributor
+}
+
+fn facts() -> PodFacts {
+    let pod = Arc::new(PodIdentity {
+        namespace: "shop".into(),
+        name: "agent".into(),
+        uid: "1".into(),
+    });
+    let commands = vec![vec!["sh".to_owned(), "-c".to_owned(), "check".to_owned()]];
+    let container = Container::new(Arc::clone(&pod), "main".into(), format!("containerd://{A}"), commands);
+    PodFacts {
+        pod,
+        containers: vec![(ContainerId::parse(A).unwrap(), Arc::new(container))],
+    }
+}
+
+fn known() -> Attributor {
+    let mut attributor = attributor();
+    assert_eq!(attributor.pod(PodChange::Applied(facts()), Instant::now()), []);
+    attributor
+}
+
+fn run(attributor: &mut Attributor, exec: ExecBuilder) -> Outcome {
+    attributor.event(RawEvent::Exec(exec.build()), Instant::now()).unwrap()
+}
+
+fn attributed(outcome: Outcome) -> Attributed {
+    match outcome {
+        Outcome::Attributed(attributed) => *attributed,
+        other => panic!("not attributed: {other:?}"),
+    }
+}
+
+fn parts(outcome: Outcome) -> ProcessParts {
+    let Behaviour::Process(process) = attributed(outcome).behaviour;
+    process.into()
+}
+
+#[test]
+fn a_shell_out_of_python_is_attributed_with_parent_and_lineage() {
+    let mut attributor = known();
+    run(&mut attributor, exec("/usr/bin/tini").ids(10, &[]));
+    run(&mut attributor, exec("/usr/bin/python3").ids(11, &[10]));
+    let shell = attributed(run(&mut attributor, exec("/usr/bin/bash").ids(12, &[11, 10])));
+    let lineage: Vec<&str> = shell.lineage.iter().map(AsRef::as_ref).collect();
+    assert_eq!(lineage, ["/usr/bin/tini", "/usr/bin/python3", "/usr/bin/bash"]);
+    let expected = ProcessParts {
+        origin: Origin::Entrypoint,
+        parent: "/usr/bin/python3".into(),
+        executable: "/usr/bin/bash".into(),
+        source: SourceLayer::Image,
+        script: None,
+        applet: None,
+    };
+    assert_eq!(shell.behaviour, Behaviour::Process(expected.into()));
+    assert_eq!(shell.container.name, "main");
+}
+
+#[test]
+fn what_comes_before_its_pod_is_known_waits_and_keeps_its_order() {
+    let mut attributor = attributor();
+    assert_eq!(run(&mut attributor, exec("/a").ids(10, &[])), Outcome::Waiting);
+    assert_eq!(run(&mut attributor, exec("/b").ids(11, &[10])), Outcome::Waiting);
+    assert_eq!(attributor.waiting(), 2);
+    let released: Vec<ProcessParts> = attributor
+        .pod(PodChange::Applied(facts()), Instant::now())
+        .into_iter()
+        .map(parts)
+        .collect();
+    let names: Vec<(&str, &str)> = released
+        .iter()
+        .map(|parts| (parts.parent.as_str(), parts.executable.as_str()))
+        .collect();
+    assert_eq!(names, [("", "/a"), ("/a", "/b")]);
+    assert_eq!(attributor.waiting(), 0);
+}
+
+#[test]
+fn what_waits_too_long_is_lost_unless_it_is_a_pods_sandbox() {
+    let mut attributor = attributor();
+    run(&mut attributor, exec("/pause").ids(10, &[]));
+    run(&mut attributor, exec("/pause").ids(11, &[]).origin(OriginMark::Outside));
+    run(&mut attributor, exec("/bin/sh").ids(12, &[10]));
+    assert_eq!(attributor.expire(Instant::now()), []);
+    let lost = Outcome::Lost(LossReason::Unattributed);
+    let later = Instant::now() + Duration::from_secs(61);
+    assert_eq!(attributor.expire(later), [Outcome::Sandbox, lost.clone(), lost]);
+}
+
+#[test]
+fn the_host_and_the_runtime_have_no_behaviours() {
+    let mut attributor = known();
+    assert_eq!(run(&mut attributor, exec("/bin/sh").cgroup(2)), Outcome::Host);
+    assert_eq!(
+        run(&mut attributor, exec("/crun").runtime_stage()),
+        Outcome::RuntimeStage
+    );
+    let unrecognised = Outcome::Lost(LossReason::CgroupUnrecognised);
+    assert_eq!(run(&mut attributor, exec("/bin/sh").cgroup(3)), unrecognised);
+    let unknown = Outcome::Lost(LossReason::CgroupUnknown);
+    assert_eq!(run(&mut attributor, exec("/bin/sh").cgroup(99)), unknown);
+}
+
+#[test]
+fn a_probe_and_what_it_starts_are_told_from_an_exec_and_what_that_starts() {
+    let mut attributor = known();
+    let mut origin = |argv: &[&str], id: u64, ancestors: &[u64]| {
+        let exec = exec("/bin/sh")
+            .argv(argv)
+            .ids(id, ancestors)
+            .origin(OriginMark::Outside);
+        parts(run(&mut attributor, exec)).origin
+    };
+    assert_eq!(origin(&["sh", "-c", "check"], 10, &[]), Origin::Probe);
+    assert_eq!(origin(&["check"], 11, &[10]), Origin::Probe);
+    assert_eq!(origin(&["deeper"], 12, &[11, 10]), Origin::Probe);
+    assert_eq!(origin(&["sh"], 20, &[]), Origin::Exec);
+    assert_eq!(origin(&["sh", "-c", "check"], 21, &[20]), Origin::Exec);
+    assert_eq!(origin(&["sh", "-c", "check"], 30, &[29]), Origin::Exec);
+}
+
+#[test]
+fn an_ancestor_that_is_forgotten_shows_as_a_question_mark_and_is_counted() {
+    let mut attributor = known();
+    let child = parts(run(&mut attributor, exec("/bin/sh").ids(12, &[11])));
+    assert_eq!(child.parent, "?");
+    assert_eq!(attributor.unresolved_ancestors(), 1);
+}
+
+#[test]
+fn what_ran_before_the_sensor_is_the_parent_of_what_comes() {
+    let mut attributor = attributor();
+    let cgroups = vec![KnownCgroup {
+        id: 1,
+        path: format!("/kubepods/burstable/pod1/{A}").into_bytes(),
+    }];
+    let processes = vec![SeededProcess {
+        pid: 5,
+        uid: 0,
+        cgroup_id: 1,
+        exec_id: 10,
+        ancestors: Vec::new(),
+        origin: OriginMark::Entrypoint,
+        executable: b"/usr/bin/python3".to_vec(),
+        argv: Vec::new(),
+    }];
+    attributor.seed(&Snapshot {
+        cgroups,
+        processes,
+        untold: 0,
+    });
+    attributor.pod(PodChange::Applied(facts()), Instant::now());
+    let child = exec("/bin/sh").ids(11, &[10]).origin(OriginMark::Unknown);
+    let child = parts(run(&mut attributor, child));
+    assert_eq!(
+        (child.parent.as_str(), child.origin),
+        ("/usr/bin/python3", Origin::Unknown)
+    );
+    assert_eq!(attributor.running().len(), 1);
+}
+
+#[test]
+fn a_script_is_named_and_the_more_telling_file_counts() {
+    let mut attributor = known();
+    let script = exec("/bin/busybox")
+        .script("/app/run.sh")
+        .argv(&["/bin/sh", "/app/run.sh", "--token=hunter2"])
+        .source(FileSource::Image, Some(FileSource::Memory));
+    let parts = parts(run(&mut attributor, script));
+    let expected = ProcessParts {
+        origin: Origin::Entrypoint,
+        parent: String::new(),
+        executable: "/bin/busybox".into(),
+        source: SourceLayer::Memory,
+        script: Some("/app/run.sh".into()),
+        applet: Some("sh".into()),
+    };
+    assert_eq!(parts, expected);
+}
+
+#[test]
+fn a_new_file_in_the_upper_layer_is_not_hidden_by_a_script_of_the_image() {
+    assert_eq!(
+        source(FileSource::UpperNew, Some(FileSource::Image)),
+        SourceLayer::UpperNew
+    );
+    assert_eq!(source(FileSource::Image, None), SourceLayer::Image);
+}

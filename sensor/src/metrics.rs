@@ -1,0 +1,288 @@
+//! Every metric of the sensor.
+
+use prometheus::{
+    Encoder, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
+};
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
+use crate::attribute::Outcome;
+use crate::loader::{HookState, HookStatus};
+use crate::losses::Losses;
+use crate::outbox::History;
+use crate::seen::Sight;
+
+/// An attempt to send a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Attempt {
+    Acknowledged,
+    Pending,
+    Refused,
+    Failed,
+}
+
+/// Registered once, shared by all parts.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    events: IntCounterVec,
+    losses: IntCounterVec,
+    /// What was exported of the losses so far: the counters of a report start again, those of a metric never do.
+    exported_losses: Mutex<BTreeMap<String, u64>>,
+    behaviours: IntCounterVec,
+    attempts: IntCounterVec,
+    epochs: IntCounterVec,
+    hooks: IntGaugeVec,
+    instructions: IntGaugeVec,
+    pub batches: IntCounter,
+    pub batch_outstanding: IntGauge,
+    pub acknowledged_at: IntGauge,
+    pub commits: Histogram,
+    pub commit_errors: IntCounter,
+    pub remembered_behaviours: IntGauge,
+    pub remembered_bytes: IntGauge,
+    pub evicted: IntGauge,
+    pub unresolved_ancestors: IntGauge,
+    pub waiting: IntGauge,
+    pub pods: IntGauge,
+    pub cgroups: IntGauge,
+    pub watch_errors: IntCounter,
+    pub test_switch: IntGauge,
+    resident: IntGauge,
+}
+
+/// Adds to the registry; a name that is there twice is a mistake in this file, found by its test.
+struct Register<'a>(&'a Registry);
+
+impl Register<'_> {
+    fn add<T: prometheus::core::Collector + Clone + 'static>(&self, metric: Result<T, prometheus::Error>) -> T {
+        let metric = metric.expect("names and labels are valid");
+        self.0.register(Box::new(metric.clone())).expect("names are unique");
+        metric
+    }
+
+    fn counter(&self, name: &str, help: &str) -> IntCounter {
+        self.add(IntCounter::new(format!("anchorwatch_sensor_{name}"), help))
+    }
+
+    fn gauge(&self, name: &str, help: &str) -> IntGauge {
+        self.add(IntGauge::new(format!("anchorwatch_sensor_{name}"), help))
+    }
+
+    fn counters(&self, name: &str, help: &str, labels: &[&str]) -> IntCounterVec {
+        self.add(IntCounterVec::new(
+            Opts::new(format!("anchorwatch_sensor_{name}"), help),
+            labels,
+        ))
+    }
+
+    fn gauges(&self, name: &str, help: &str, labels: &[&str]) -> IntGaugeVec {
+        self.add(IntGaugeVec::new(
+            Opts::new(format!("anchorwatch_sensor_{name}"), help),
+            labels,
+        ))
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Metrics {
+    pub fn new() -> Self {
+        let registry = Registry::new();
+        let register = Register(&registry);
+        let commits = HistogramOpts::new(
+            "anchorwatch_sensor_outbox_commit_seconds",
+            "Time that a transaction of the outbox took to be on the disk.",
+        )
+        .buckets(vec![0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1.0, 5.0]);
+        let metrics = Self {
+            events: register.counters(
+                "events_total",
+                "Executions by what became of them; those that wait for their pod are counted again afterwards.",
+                &["outcome"],
+            ),
+            losses: register.counters("losses_total", "Events that were lost, by reason.", &["feed", "reason"]),
+            exported_losses: Mutex::default(),
+            behaviours: register.counters(
+                "behaviours_total",
+                "Attributed executions by what they were to the first-seen filter.",
+                &["sight"],
+            ),
+            attempts: register.counters(
+                "report_attempts_total",
+                "Writes of the SensorReport by their answer.",
+                &["answer"],
+            ),
+            epochs: register.counters(
+                "outbox_epochs_total",
+                "New epochs of the outbox by reason: created, damaged, other_node or refused.",
+                &["reason"],
+            ),
+            hooks: register.gauges("hook_attached", "Whether a hook in the kernel is attached.", &["hook"]),
+            instructions: register.gauges(
+                "hook_verified_instructions",
+                "Instructions that the kernel's verifier walked.",
+                &["hook"],
+            ),
+            batches: register.counter("batches_total", "Batches closed."),
+            batch_outstanding: register.gauge("batches_outstanding", "Batches that are not acknowledged yet."),
+            acknowledged_at: register.gauge(
+                "report_acknowledged_timestamp_seconds",
+                "When the last batch was acknowledged, in seconds since 1970.",
+            ),
+            commits: register.add(Histogram::with_opts(commits)),
+            commit_errors: register.counter("outbox_commit_errors_total", "Transactions of the outbox that failed."),
+            remembered_behaviours: register.gauge("remembered_behaviours", "Behaviours that are known."),
+            remembered_bytes: register.gauge("remembered_bytes", "Approximate size of what is known."),
+            evicted: register.gauge(
+                "evicted_behaviours",
+                "Known behaviours forgotten since the start for want of room: they are reported again as new.",
+            ),
+            unresolved_ancestors: register.gauge(
+                "unresolved_ancestors",
+                "Ancestors since the start whose executable was not known any more.",
+            ),
+            waiting: register.gauge("events_waiting", "Events that wait for their pod to be known."),
+            pods: register.gauge("pods", "Pods of this node that are known."),
+            cgroups: register.gauge("cgroups", "Cgroups of this node that are known."),
+            watch_errors: register.counter("pod_watch_errors_total", "Errors of the watch of this node's pods."),
+            test_switch: register.gauge("test_switch_active", "Whether a switch for tests is set."),
+            resident: register.gauge("resident_memory_bytes", "Resident memory of the sensor."),
+            registry,
+        };
+        metrics.touch();
+        metrics
+    }
+
+    /// Shows at zero what alerting rules compare.
+    fn touch(&self) {
+        for outcome in ["attributed", "waiting", "host", "runtime_stage", "sandbox", "lost"] {
+            self.events.with_label_values(&[outcome]);
+        }
+        for sight in ["known", "new", "refused"] {
+            self.behaviours.with_label_values(&[sight]);
+        }
+        for answer in ["acknowledged", "pending", "refused", "failed"] {
+            self.attempts.with_label_values(&[answer]);
+        }
+    }
+
+    pub fn event(&self, outcome: &Outcome) {
+        let outcome = match outcome {
+            Outcome::Attributed(_) => "attributed",
+            Outcome::Waiting => "waiting",
+            Outcome::Host => "host",
+            Outcome::RuntimeStage => "runtime_stage",
+            Outcome::Sandbox => "sandbox",
+            Outcome::Lost(_) => "lost",
+        };
+        self.events.with_label_values(&[outcome]).inc();
+    }
+
+    pub fn sight(&self, sight: Sight) {
+        let sight = match sight {
+            Sight::Known => "known",
+            Sight::New => "new",
+            Sight::Refused(_) => "refused",
+        };
+        self.behaviours.with_label_values(&[sight]).inc();
+    }
+
+    pub fn attempt(&self, attempt: Attempt) {
+        let answer = match attempt {
+            Attempt::Acknowledged => "acknowledged",
+            Attempt::Pending => "pending",
+            Attempt::Refused => "refused",
+            Attempt::Failed => "failed",
+        };
+        self.attempts.with_label_values(&[answer]).inc();
+    }
+
+    /// The outbox was opened.
+    pub fn opened(&self, history: &History) {
+        match history {
+            History::Reopened => {}
+            History::Created => self.epochs.with_label_values(&["created"]).inc(),
+            History::Damaged(_) => self.epochs.with_label_values(&["damaged"]).inc(),
+            History::OtherNode(_) => self.epochs.with_label_values(&["other_node"]).inc(),
+        }
+    }
+
+    /// A refused batch began a new epoch.
+    pub fn epoch_refused(&self) {
+        self.epochs.with_label_values(&["refused"]).inc();
+    }
+
+    pub fn hook(&self, hook: &HookState) {
+        let attached = i64::from(hook.status == HookStatus::Attached);
+        self.hooks.with_label_values(&[hook.name]).set(attached);
+        if let Some(instructions) = hook.verified_instructions {
+            self.instructions
+                .with_label_values(&[hook.name])
+                .set(instructions.into());
+        }
+    }
+
+    pub fn set_losses(&self, losses: &Losses) {
+        // A poisoned lock means that a thread panicked between two numbers: they are still numbers.
+        let mut exported = self
+            .exported_losses
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        for (reason, total) in losses.totals() {
+            let before = exported.insert(reason.to_owned(), total).unwrap_or(0);
+            let counter = self.losses.with_label_values(&["process", reason]);
+            counter.inc_by(total.saturating_sub(before));
+        }
+    }
+
+    /// As Prometheus reads it.
+    pub fn text(&self) -> Result<String, prometheus::Error> {
+        self.resident.set(resident_bytes());
+        let mut text = Vec::new();
+        TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
+        Ok(String::from_utf8_lossy(&text).into_owned())
+    }
+}
+
+/// Second number of `/proc/self/statm`, in pages; 0 where that can't be read.
+fn resident_bytes() -> i64 {
+    let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    let pages: Option<i64> = statm.split(' ').nth(1).and_then(|pages| pages.parse().ok());
+    let page_size = i64::try_from(rustix::param::page_size()).unwrap_or(4096);
+    pages.map_or(0, |pages| pages * page_size)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::losses::LossReason;
+
+    #[test]
+    fn every_metric_has_a_name_of_its_own_and_the_sensors_prefix() {
+        let text = Metrics::new().text().unwrap();
+        let names: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")).collect();
+        assert!(!names.is_empty());
+        assert!(
+            names.iter().all(|name| name.starts_with("anchorwatch_sensor_")),
+            "{names:?}"
+        );
+    }
+
+    #[test]
+    fn losses_are_exported_as_a_counter() {
+        let metrics = Metrics::new();
+        let mut losses = Losses::default();
+        losses.add(LossReason::Unattributed, 2);
+        metrics.set_losses(&losses);
+        losses.take();
+        losses.add(LossReason::Unattributed, 1);
+        metrics.set_losses(&losses);
+        let line = "anchorwatch_sensor_losses_total{feed=\"process\",reason=\"unattributed\"} 3";
+        assert!(metrics.text().unwrap().contains(line));
+    }
+}

@@ -1,0 +1,329 @@
+//! From the kernel's events to batches: one task that owns all state, and one writer to the disk at a time.
+//!
+//! While a transaction is on its way to the disk, what comes meanwhile gathers for the next one: that is the group
+//! commit. A batch is given to the sender when it is on the disk, and not before.
+
+mod writer;
+
+use anchorwatch_core::time::Timestamp;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::{mpsc, watch};
+use tokio::time::MissedTickBehavior;
+
+use crate::admin::Health;
+use crate::attribute::pod::PodChange;
+use crate::attribute::{Attributor, Outcome};
+use crate::clock::WallClock;
+use crate::loader::{LoadError, Loaded};
+use crate::losses::{LossReason, Losses};
+use crate::metrics::Metrics;
+use crate::outbox::{BatchChange, Change, Outbox, OutboxError};
+use crate::report::send::Delivery;
+use crate::report::{Outstanding, Refusal, Reporter};
+use crate::ring::{Batch, RingReader};
+use crate::seen::{Seen, Sight};
+use writer::Writer;
+
+/// How often time-outs are looked at.
+const TICK: Duration = Duration::from_secs(1);
+/// How long counts of known behaviours may be in memory alone; losses and hours are looked at as often.
+const FLUSH: Duration = Duration::from_secs(10);
+
+/// Why the sensor can't go on.
+#[derive(Debug, thiserror::Error)]
+pub enum PipelineError {
+    #[error("the ring buffer can't be read")]
+    Ring(#[source] std::io::Error),
+    #[error("the kernel's counters can't be read")]
+    Counters(#[source] Box<LoadError>),
+    #[error("the outbox can't be written")]
+    Outbox(#[from] OutboxError),
+    #[error("the writer of the outbox panicked")]
+    Writer(#[from] tokio::task::JoinError),
+}
+
+/// Where things come from and go to.
+#[derive(Debug)]
+pub struct Channels {
+    /// Absent where nothing is attached.
+    pub events: Option<RingReader>,
+    pub pods: mpsc::Receiver<PodChange>,
+    pub deliveries: mpsc::Receiver<Delivery>,
+    pub batches: watch::Sender<Option<Outstanding>>,
+}
+
+/// All state of the sensor.
+#[derive(Debug)]
+pub struct Pipeline {
+    pub attributor: Attributor,
+    pub seen: Seen,
+    pub losses: Losses,
+    pub reporter: Reporter,
+    pub loaded: Loaded,
+    pub health: Arc<Health>,
+    pub metrics: Arc<Metrics>,
+    /// Decided by a delivery, and not yet given to the writer.
+    pub pending: Change,
+    pub pods_listed: bool,
+    /// Whether containers are observed at all.
+    pub attached: bool,
+    pub next_flush: Instant,
+}
+
+impl Pipeline {
+    /// Runs until `shutdown`, then writes what is in memory alone.
+    pub async fn run(
+        mut self,
+        outbox: Outbox,
+        channels: Channels,
+        shutdown: impl Future<Output = ()>,
+    ) -> Result<(), PipelineError> {
+        let Channels {
+            mut events,
+            mut pods,
+            mut deliveries,
+            batches,
+        } = channels;
+        let mut writer = Writer::new(outbox);
+        let mut shutdown = std::pin::pin!(shutdown);
+        let mut tick = tokio::time::interval(TICK);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        // A batch that a former run left is on the disk already.
+        batches.send_replace(self.reporter.outstanding().cloned());
+        loop {
+            let wake = self.reporter.wake(&self.seen, Instant::now());
+            tokio::select! {
+                () = &mut shutdown => break,
+                batch = next_batch(&mut events) => self.events(batch.map_err(PipelineError::Ring)?),
+                Some(change) = pods.recv() => self.pod(change),
+                Some(delivery) = deliveries.recv() => self.delivery(delivery)?,
+                written = writer.done() => self.written(written?, &batches),
+                () = sleep_until(wake), if writer.is_free() => {}
+                _ = tick.tick() => self.tick()?,
+            }
+            self.write(&mut writer, Instant::now(), WallClock::now());
+        }
+        if writer.is_running() {
+            self.written(writer.done().await?, &batches);
+        }
+        self.flush()?;
+        let last = self.everything();
+        writer.finish(&last)?;
+        Ok(())
+    }
+
+    fn events(&mut self, batch: Batch) {
+        let now = Instant::now();
+        let clock = WallClock::read();
+        self.losses.add(LossReason::MalformedRecord, batch.malformed);
+        for event in batch.events {
+            if let Some(outcome) = self.attributor.event(event, now) {
+                self.outcome(outcome, clock);
+            }
+        }
+    }
+
+    fn pod(&mut self, change: PodChange) {
+        if matches!(change, PodChange::Listed(_)) {
+            self.pods_listed = true;
+            self.health.pods_listed();
+        }
+        let clock = WallClock::read();
+        for outcome in self.attributor.pod(change, Instant::now()) {
+            self.outcome(outcome, clock);
+        }
+    }
+
+    fn outcome(&mut self, outcome: Outcome, clock: WallClock) {
+        self.metrics.event(&outcome);
+        match outcome {
+            Outcome::Waiting | Outcome::Host | Outcome::RuntimeStage | Outcome::Sandbox => {}
+            Outcome::Lost(reason) => self.losses.add(reason, 1),
+            Outcome::Attributed(attributed) => {
+                let at = clock.at(attributed.time_ns);
+                let sight = self
+                    .seen
+                    .observe(&attributed.container, &attributed.behaviour, &attributed.lineage, at);
+                self.metrics.sight(sight);
+                if let Sight::Refused(reason) = sight {
+                    self.losses.add(reason, 1);
+                }
+            }
+        }
+    }
+
+    fn delivery(&mut self, delivery: Delivery) -> Result<(), PipelineError> {
+        match delivery {
+            Delivery::Acknowledged { epoch, seq } => {
+                if let Some(batch) = self.reporter.acknowledged(&epoch, seq) {
+                    self.pending.batch = batch;
+                    self.metrics.acknowledged_at.set(WallClock::now().as_secs());
+                }
+            }
+            Delivery::Refused { epoch, seq, message } => match self.reporter.refused(&epoch, seq)? {
+                None => {}
+                Some(Refusal::NewEpoch(state, batch)) => {
+                    tracing::error!(epoch, seq, message, "report refused, beginning a new epoch");
+                    self.metrics.epoch_refused();
+                    self.seen.report_again();
+                    self.pending = Change {
+                        rows: Vec::new(),
+                        state: Some(state),
+                        batch,
+                    };
+                }
+                Some(Refusal::LaidAside(state, batch, behaviours)) => {
+                    tracing::error!(
+                        epoch,
+                        seq,
+                        behaviours,
+                        message,
+                        "report refused for what it is, laid aside"
+                    );
+                    self.losses.add(LossReason::ReportRefused, behaviours as u64);
+                    self.pending = Change {
+                        rows: Vec::new(),
+                        state: Some(state),
+                        batch,
+                    };
+                }
+            },
+        }
+        Ok(())
+    }
+
+    fn tick(&mut self) -> Result<(), PipelineError> {
+        let now = Instant::now();
+        self.health.beat(now);
+        let clock = WallClock::read();
+        for outcome in self.attributor.expire(now) {
+            self.outcome(outcome, clock);
+        }
+        if now >= self.next_flush {
+            self.next_flush = now + FLUSH;
+            self.flush()?;
+        }
+        self.export();
+        Ok(())
+    }
+
+    /// Takes over the kernel's counters and the hour, and forgets pods that are gone.
+    fn flush(&mut self) -> Result<(), PipelineError> {
+        let kernel = self.loaded.losses();
+        self.losses
+            .add_kernel(&kernel.map_err(|error| PipelineError::Counters(Box::new(error)))?);
+        if self.attached {
+            let hour = WallClock::now().hour();
+            for container in self.attributor.running() {
+                self.seen.observe_hour(&container, hour);
+            }
+        }
+        if self.pods_listed && self.reporter.outstanding().is_none() {
+            let Self { seen, attributor, .. } = self;
+            seen.forget_gone(|uid| attributor.knows_pod(uid));
+        }
+        self.reporter.set_jitter(random_share());
+        Ok(())
+    }
+
+    fn export(&self) {
+        let metrics = &self.metrics;
+        metrics.set_losses(&self.losses);
+        let gauge = |value: usize| i64::try_from(value).unwrap_or(i64::MAX);
+        metrics.remembered_behaviours.set(gauge(self.seen.behaviours()));
+        metrics.remembered_bytes.set(gauge(self.seen.bytes()));
+        metrics.waiting.set(gauge(self.attributor.waiting()));
+        metrics.pods.set(gauge(self.attributor.pods()));
+        metrics.cgroups.set(gauge(self.attributor.cgroups()));
+        let count = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
+        metrics.evicted.set(count(self.seen.evicted()));
+        let unresolved = self.attributor.unresolved_ancestors();
+        metrics.unresolved_ancestors.set(count(unresolved));
+        let outstanding = i64::from(self.reporter.outstanding().is_some());
+        metrics.batch_outstanding.set(outstanding);
+    }
+
+    /// Gives the writer what is due, if it is free.
+    fn write(&mut self, writer: &mut Writer, now: Instant, wall: Timestamp) {
+        writer.retry(now);
+        if !writer.is_free() {
+            return;
+        }
+        if let Some(change) = self.due(now, wall) {
+            writer.start(change);
+        }
+    }
+
+    fn due(&mut self, now: Instant, wall: Timestamp) -> Option<Change> {
+        let mut change = std::mem::take(&mut self.pending);
+        // A refused batch and a new one would need the same place.
+        if matches!(change.batch, BatchChange::Keep | BatchChange::Clear)
+            && let Some((state, batch)) = self.reporter.close(&mut self.seen, &mut self.losses, now, wall)
+        {
+            self.metrics.batches.inc();
+            change.state = Some(state);
+            change.batch = batch;
+        }
+        let (dirty, urgent) = self.seen.dirty();
+        // The tick that flushes has just set the next one.
+        let flush = self.next_flush.saturating_duration_since(now) + TICK > FLUSH;
+        let reason = change.batch != BatchChange::Keep || urgent || (flush && dirty);
+        if reason || (flush && self.losses.take_changed()) {
+            change.state = Some(self.reporter.state_with(&self.losses));
+            change.rows = self.seen.take_rows();
+        }
+        (change != Change::default()).then_some(change)
+    }
+
+    /// All that is in memory alone.
+    fn everything(&mut self) -> Change {
+        let mut change = std::mem::take(&mut self.pending);
+        change.rows = self.seen.take_rows();
+        change.state = Some(self.reporter.state_with(&self.losses));
+        change
+    }
+
+    fn written(&mut self, outcome: writer::Outcome, batches: &watch::Sender<Option<Outstanding>>) {
+        match outcome {
+            writer::Outcome::Written(took) => {
+                self.metrics.commits.observe(took.as_secs_f64());
+                // What a delivery decided meanwhile is not on the disk yet.
+                if self.pending == Change::default() {
+                    let outstanding = self.reporter.outstanding();
+                    batches.send_if_modified(|current| {
+                        let news = current.as_ref() != outstanding;
+                        if news {
+                            *current = outstanding.cloned();
+                        }
+                        news
+                    });
+                }
+            }
+            writer::Outcome::Failed(error) => {
+                self.metrics.commit_errors.inc();
+                tracing::error!(error = %crate::error::Chain(&error), "outbox not written, trying again");
+            }
+        }
+    }
+}
+
+async fn next_batch(events: &mut Option<RingReader>) -> std::io::Result<Batch> {
+    match events {
+        Some(events) => events.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn sleep_until(wake: Option<Instant>) {
+    match wake {
+        Some(wake) => tokio::time::sleep_until(wake.into()).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// A random number between 0 and 1.
+pub fn random_share() -> f64 {
+    f64::from(getrandom::u32().unwrap_or(0)) / f64::from(u32::MAX)
+}

@@ -1,0 +1,212 @@
+//! Whether the sensor can run on this node, and what to do where it can't.
+
+use std::fmt;
+use std::path::Path;
+
+use crate::args::Options;
+use crate::error::Chain;
+use crate::loader::{HookStatus, LoadError, LoadOptions, load};
+use crate::snapshot::SeedError;
+
+/// Where tracepoints are listed.
+const TRACEFS: [&str; 2] = ["/sys/kernel/tracing", "/sys/kernel/debug/tracing"];
+
+/// One thing that was looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Check {
+    pub name: &'static str,
+    pub result: CheckResult,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CheckResult {
+    Fine(String),
+    /// The sensor runs, and sees less.
+    Less(String),
+    /// The sensor can't run: what is missing and the remedy.
+    Missing {
+        what: String,
+        remedy: String,
+    },
+}
+
+impl fmt::Display for Check {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.result {
+            CheckResult::Fine(what) => write!(formatter, "ok       {}: {what}", self.name),
+            CheckResult::Less(what) => write!(formatter, "less     {}: {what}", self.name),
+            CheckResult::Missing { what, remedy } => {
+                write!(formatter, "missing  {}: {what}\n         remedy: {remedy}", self.name)
+            }
+        }
+    }
+}
+
+impl Check {
+    fn new(name: &'static str, result: Result<String, (String, &'static str)>) -> Self {
+        let result = match result {
+            Ok(what) => CheckResult::Fine(what),
+            Err((what, remedy)) => CheckResult::Missing {
+                what,
+                remedy: remedy.to_owned(),
+            },
+        };
+        Self { name, result }
+    }
+
+    pub const fn is_missing(&self) -> bool {
+        matches!(self.result, CheckResult::Missing { .. })
+    }
+}
+
+/// Looks at everything. Programs are loaded and attached for a moment: nothing else tells whether the kernel allows it.
+pub fn checks(options: &Options, load_options: &LoadOptions) -> Vec<Check> {
+    let mut checks = node_checks(options, &load_options.btf);
+    checks.extend(programs(load_options));
+    checks
+}
+
+/// What can be told without loading anything; `btf` is the folder of the kernel's type information.
+pub fn node_checks(options: &Options, btf: &Path) -> Vec<Check> {
+    vec![
+        Check::new("kernel type information", kernel_types(btf)),
+        Check::new("tracefs", tracefs()),
+        Check::new("host's processes", host_processes(&options.proc_root)),
+        Check::new("cgroup v2", cgroups(&options.cgroup_root)),
+        Check::new("state folder", state_folder(&options.state_dir)),
+    ]
+}
+
+/// What to do about an error of loading.
+pub fn load_remedy(error: &LoadError) -> &'static str {
+    match error {
+        LoadError::Offsets(_) | LoadError::Btf(_) => {
+            "use a kernel built with CONFIG_DEBUG_INFO_BTF=y, 6.1 or newer, and mount /sys"
+        }
+        LoadError::Refused { .. } => {
+            "give the container the capabilities BPF and PERFMON and a seccomp profile that allows bpf(2)"
+        }
+        LoadError::Hook { .. } | LoadError::Object(_) | LoadError::Map(_) => {
+            "use a kernel of 6.1 or newer; if it is, please report it with `uname -r` and this text"
+        }
+        LoadError::Missing(_) => "rebuild the programs with `cargo xtask bpf`",
+    }
+}
+
+fn kernel_types(folder: &Path) -> Result<String, (String, &'static str)> {
+    let file = folder.join("vmlinux");
+    match std::fs::metadata(&file) {
+        Ok(found) => Ok(format!("{} ({} bytes)", file.display(), found.len())),
+        Err(error) => Err((
+            format!("{}: {error}", file.display()),
+            "use a kernel built with CONFIG_DEBUG_INFO_BTF=y, and mount /sys",
+        )),
+    }
+}
+
+fn tracefs() -> Result<String, (String, &'static str)> {
+    let found = TRACEFS.iter().find(|folder| Path::new(folder).join("events").is_dir());
+    found.map(|folder| (*folder).to_owned()).ok_or((
+        format!("no events below {}", TRACEFS.join(" or ")),
+        "mount -t tracefs tracefs /sys/kernel/tracing on the node, and mount that folder into the container",
+    ))
+}
+
+fn host_processes(proc: &Path) -> Result<String, (String, &'static str)> {
+    const REMEDY: &str = "run the pod with hostPID: true and the capability SYS_PTRACE, or set --proc-root";
+    let own = std::fs::read_link("/proc/self/ns/pid").map_err(|error| (format!("/proc/self: {error}"), REMEDY))?;
+    let namespace = proc.join("1/ns/pid");
+    let first =
+        std::fs::read_link(&namespace).map_err(|error| (format!("{}: {error}", namespace.display()), REMEDY))?;
+    if first == own {
+        Ok(format!("{} shows those of our own namespace", proc.display()))
+    } else {
+        Err((format!("{} shows another namespace's", proc.display()), REMEDY))
+    }
+}
+
+fn cgroups(root: &Path) -> Result<String, (String, &'static str)> {
+    crate::node::unified_hierarchy(root)
+        .map(|root| root.display().to_string())
+        .ok_or((
+            format!("no unified hierarchy at {0} or {0}/unified", root.display()),
+            "mount the node's /sys/fs/cgroup and set --cgroup-root to it; nodes with cgroup v1 alone are not supported",
+        ))
+}
+
+fn state_folder(folder: &Path) -> Result<String, (String, &'static str)> {
+    let probe = folder.join(".preflight");
+    let written = std::fs::create_dir_all(folder)
+        .and_then(|()| std::fs::write(&probe, b""))
+        .and_then(|()| std::fs::remove_file(&probe));
+    match written {
+        Ok(()) => Ok(format!("{} can be written", folder.display())),
+        Err(error) => Err((
+            format!("{}: {error}", folder.display()),
+            "set --state-dir to a folder on the node's disk that can be written",
+        )),
+    }
+}
+
+fn programs(options: &LoadOptions) -> Vec<Check> {
+    match load(options) {
+        Err(error) => {
+            let remedy = load_remedy(&error);
+            vec![Check::new("programs", Err((Chain(&error).to_string(), remedy)))]
+        }
+        Ok(loaded) => loaded
+            .hooks()
+            .iter()
+            .map(|hook| Check {
+                name: hook.name,
+                result: match &hook.status {
+                    HookStatus::Attached => CheckResult::Fine("attached".to_owned()),
+                    HookStatus::Loaded => CheckResult::Less("loaded, and not attached as a test asked".to_owned()),
+                    HookStatus::Unsupported(why) | HookStatus::Failed(why) => {
+                        CheckResult::Less(format!("{why}; not seen without it: {}", hook.blind))
+                    }
+                },
+            })
+            .collect(),
+    }
+}
+
+/// What to do where the hierarchy or the processes can't be read.
+pub const fn seed_remedy(error: &SeedError) -> &'static str {
+    match error {
+        SeedError::NoHierarchy => "mount the node's /sys/fs/cgroup and set --cgroup-root to it",
+        SeedError::Read { .. } => "mount the node's /sys/fs/cgroup and run with hostPID: true",
+        SeedError::Map(_) | SeedError::Clock(_) => "please report it with `uname -r` and this text",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_missing_is_named_with_its_remedy() {
+        let check = Check::new("cgroup v2", cgroups(Path::new("/nonexistent")));
+        assert!(check.is_missing());
+        let shown = check.to_string();
+        assert!(
+            shown.contains("/nonexistent/unified") && shown.contains("remedy: mount"),
+            "{shown}"
+        );
+    }
+
+    #[test]
+    fn a_state_folder_that_can_be_written_is_fine_and_stays_empty() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(state_folder(folder.path()).is_ok());
+        assert_eq!(folder.path().read_dir().unwrap().count(), 0);
+        let file = folder.path().join("file");
+        std::fs::write(&file, "").unwrap();
+        assert!(state_folder(&file).is_err());
+    }
+
+    #[test]
+    fn our_own_processes_are_the_hosts_only_in_its_namespace() {
+        assert!(host_processes(Path::new("/nonexistent")).is_err());
+    }
+}

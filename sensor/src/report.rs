@@ -1,0 +1,226 @@
+//! When a batch is closed and what is in it. Pure: the pipeline writes it down, the sender sends it.
+
+pub mod bucket;
+pub mod send;
+
+use anchorwatch_core::time::Timestamp;
+use anchorwatch_crds::v1alpha1::{HookReport, SensorReportSpec};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::convert;
+use crate::losses::Losses;
+use crate::outbox::{BatchChange, HookTold, OutboxError, State, new_epoch};
+use crate::seen::Seen;
+use bucket::TokenBucket;
+
+/// Most bytes of a batch as JSON. etcd takes 1.5 MB, and an apply holds the object three times.
+pub const MAX_BATCH_BYTES: usize = 128 << 10;
+
+/// What the envelope of an apply adds to the batch.
+const ENVELOPE_BYTES: usize = 1024;
+
+/// Hours and counts of what is known are told this often at most.
+const MARKS: Duration = Duration::from_mins(10);
+/// Up to so much later, so that the nodes of a cluster do not write all at once.
+const MARKS_JITTER: Duration = Duration::from_mins(2);
+
+/// A batch that is to be sent until it is acknowledged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outstanding {
+    pub epoch: String,
+    pub seq: i64,
+    /// The report's `spec`, fixed.
+    pub spec: Arc<[u8]>,
+}
+
+/// Decides about batches.
+#[derive(Debug)]
+pub struct Reporter {
+    state: State,
+    outstanding: Option<Outstanding>,
+    hooks: Vec<HookReport>,
+    bucket: TokenBucket,
+    next_marks: Instant,
+    /// A number of the node's own between 0 and 1, renewed at each mark.
+    jitter: f64,
+}
+
+/// Why a batch that the outbox kept can't be sent.
+#[derive(Debug, thiserror::Error)]
+#[error("the batch in the outbox can't be read")]
+pub struct BatchError(#[from] serde_json::Error);
+
+impl Reporter {
+    /// Goes on where the outbox's state and batch left off.
+    pub fn new(
+        state: State,
+        batch: Option<Vec<u8>>,
+        hooks: Vec<HookReport>,
+        now: Instant,
+        jitter: f64,
+    ) -> Result<Self, BatchError> {
+        let outstanding = batch.map(outstanding).transpose()?;
+        Ok(Self {
+            state,
+            outstanding,
+            hooks,
+            bucket: TokenBucket::new(now),
+            next_marks: now + MARKS.mul_f64(jitter),
+            jitter,
+        })
+    }
+
+    pub const fn outstanding(&self) -> Option<&Outstanding> {
+        self.outstanding.as_ref()
+    }
+
+    pub const fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// When to ask again, if something waits for that moment.
+    pub fn wake(&self, seen: &Seen, now: Instant) -> Option<Instant> {
+        if self.outstanding.is_some() {
+            return None;
+        }
+        let next = if seen.has_due() || self.hooks_are_news() {
+            self.bucket.ready_at(now)
+        } else {
+            self.next_marks
+        };
+        Some(next)
+    }
+
+    /// Closes a batch if there is reason to: its bytes and the state to be written with the rows that it emptied.
+    pub fn close(
+        &mut self,
+        seen: &mut Seen,
+        losses: &mut Losses,
+        now: Instant,
+        wall: Timestamp,
+    ) -> Option<(State, BatchChange)> {
+        if self.outstanding.is_some() {
+            return None;
+        }
+        let marks = now >= self.next_marks;
+        if marks {
+            self.next_marks = now + MARKS + MARKS_JITTER.mul_f64(self.jitter);
+            seen.queue_marks(wall);
+        }
+        let reason = seen.has_due() || self.hooks_are_news() || (marks && !losses.is_empty());
+        if !reason || !self.bucket.take(now) {
+            return None;
+        }
+        let mut spec = SensorReportSpec {
+            node_uid: self.state.node_uid.clone(),
+            epoch: self.state.epoch.clone(),
+            seq: self.state.next_seq,
+            sent_at: Some(convert::time(wall)),
+            containers: Vec::new(),
+            losses: losses.take(),
+            hooks: self.hooks.clone(),
+        };
+        let space = MAX_BATCH_BYTES.saturating_sub(json(&spec).len() + ENVELOPE_BYTES);
+        spec.containers = seen.take_due(space);
+        self.state.losses.clear();
+        self.state.hooks = self.hooks.iter().map(HookTold::from).collect();
+        Some(self.put(&spec))
+    }
+
+    /// The batch was merged; nothing where it was another one.
+    pub fn acknowledged(&mut self, epoch: &str, seq: i64) -> Option<BatchChange> {
+        let outstanding = self.outstanding.as_ref()?;
+        if outstanding.epoch != epoch || outstanding.seq != seq {
+            return None;
+        }
+        self.outstanding = None;
+        Some(BatchChange::Clear)
+    }
+
+    /// The API server refuses the batch, and would for ever.
+    ///
+    /// First it is put into a new epoch: the server was restored from a backup, or the outbox was. If it is refused
+    /// even as the first batch of its epoch, it is the batch itself, and it is laid aside for a person to look at.
+    pub fn refused(&mut self, epoch: &str, seq: i64) -> Result<Option<Refusal>, OutboxError> {
+        let Some(outstanding) = self
+            .outstanding
+            .take_if(|batch| batch.epoch == epoch && batch.seq == seq)
+        else {
+            return Ok(None);
+        };
+        let spec: Option<SensorReportSpec> = serde_json::from_slice(&outstanding.spec).ok();
+        match spec {
+            Some(mut spec) if seq > 1 => {
+                self.state.epoch = new_epoch()?;
+                self.state.next_seq = 1;
+                spec.epoch.clone_from(&self.state.epoch);
+                spec.seq = 1;
+                let (state, change) = self.put(&spec);
+                Ok(Some(Refusal::NewEpoch(state, change)))
+            }
+            spec => {
+                let behaviours = spec.map_or(1, |spec| {
+                    spec.containers.iter().map(|container| container.behaviors.len()).sum()
+                });
+                self.state.next_seq = seq;
+                let change = BatchChange::Refuse(outstanding.spec.to_vec());
+                Ok(Some(Refusal::LaidAside(self.state.clone(), change, behaviours)))
+            }
+        }
+    }
+
+    /// With the losses that no batch has taken yet.
+    pub fn state_with(&mut self, losses: &Losses) -> State {
+        self.state.losses.clone_from(losses.unreported());
+        self.state.clone()
+    }
+
+    /// A number between 0 and 1 for the next mark.
+    pub const fn set_jitter(&mut self, jitter: f64) {
+        self.jitter = jitter;
+    }
+
+    fn put(&mut self, spec: &SensorReportSpec) -> (State, BatchChange) {
+        let bytes = json(spec);
+        self.outstanding = Some(Outstanding {
+            epoch: spec.epoch.clone(),
+            seq: spec.seq,
+            spec: bytes.as_slice().into(),
+        });
+        self.state.next_seq = spec.seq + 1;
+        (self.state.clone(), BatchChange::Close(bytes))
+    }
+
+    fn hooks_are_news(&self) -> bool {
+        !self
+            .hooks
+            .iter()
+            .map(HookTold::from)
+            .eq(self.state.hooks.iter().cloned())
+    }
+}
+
+/// What is done about a refused batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refusal {
+    NewEpoch(State, BatchChange),
+    /// With how many behaviours.
+    LaidAside(State, BatchChange, usize),
+}
+
+fn outstanding(batch: Vec<u8>) -> Result<Outstanding, BatchError> {
+    let spec: SensorReportSpec = serde_json::from_slice(&batch)?;
+    Ok(Outstanding {
+        epoch: spec.epoch,
+        seq: spec.seq,
+        spec: batch.into(),
+    })
+}
+
+fn json(spec: &SensorReportSpec) -> Vec<u8> {
+    serde_json::to_vec(spec).expect("a report is plain data with text keys")
+}
+
+#[cfg(test)]
+mod tests;

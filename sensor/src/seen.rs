@@ -1,0 +1,413 @@
+//! What the node's containers have shown already: the first-seen filter.
+//!
+//! Held in memory, so that something known costs next to nothing; the outbox keeps a row for each container and each
+//! behaviour, so that a restart reports nothing again. A behaviour is *unreported* until a batch has taken its counts.
+
+mod due;
+mod row;
+
+use anchorwatch_core::behaviour::Behaviour;
+use anchorwatch_core::id::BehaviourId;
+use anchorwatch_core::time::{Hour, Timestamp};
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use crate::attribute::pod::{Container, ContainerKey};
+use crate::losses::LossReason;
+pub use row::{BehaviourRow, ContainerRow, Row, RowChange, Unreported};
+
+/// How much is remembered.
+#[derive(Debug, Clone, Copy)]
+pub struct SeenLimits {
+    /// Approximate bytes, in memory and on disk alike.
+    pub bytes: usize,
+    /// Behaviours of one container: a container that floods must not take the others' room.
+    pub behaviours_per_container: usize,
+    pub containers: usize,
+}
+
+impl Default for SeenLimits {
+    fn default() -> Self {
+        Self {
+            bytes: 24 << 20,
+            behaviours_per_container: 1024,
+            containers: 4096,
+        }
+    }
+}
+
+/// What a sighting was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sight {
+    Known,
+    /// It is to be written to disk before it counts as handled.
+    New,
+    /// It can't be remembered.
+    Refused(LossReason),
+}
+
+/// Everything seen and not forgotten.
+#[derive(Debug)]
+pub struct Seen {
+    containers: HashMap<ContainerKey, SeenContainer>,
+    limits: SeenLimits,
+    bytes: usize,
+    evicted: u64,
+    /// The last attempt to make room found nothing to forget; no use in trying again before a batch is closed.
+    full: bool,
+    queues: Queues,
+    dirty: Dirty,
+}
+
+/// What the next batches take along, in this order.
+#[derive(Debug, Default)]
+struct Queues {
+    fresh: VecDeque<(ContainerKey, BehaviourId)>,
+    marks: VecDeque<(ContainerKey, BehaviourId)>,
+    hours: VecDeque<ContainerKey>,
+}
+
+/// What the disk does not know yet.
+#[derive(Debug, Default)]
+struct Dirty {
+    containers: Vec<ContainerKey>,
+    behaviours: Vec<(ContainerKey, BehaviourId)>,
+    removed: Vec<RowChange>,
+    /// Something is among them that is to be written at once.
+    urgent: bool,
+}
+
+#[derive(Debug)]
+struct SeenContainer {
+    row: ContainerRow,
+    dirty: bool,
+    /// Its pod is gone.
+    gone: bool,
+    /// Spares the hash of each event; several variants can have one identity.
+    ids: HashMap<Behaviour, BehaviourId>,
+    entries: HashMap<BehaviourId, Entry>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    row: BehaviourRow,
+    dirty: bool,
+    /// In the queue of marks.
+    queued: bool,
+}
+
+/// What an entry or a container takes beside its texts: maps, hashes and the tables' own needs.
+const OVERHEAD: usize = 400;
+
+/// The share of the room that is freed at once: the search for what is oldest looks at everything.
+const EVICTED_SHARE: usize = 16;
+
+impl Seen {
+    pub fn new(limits: SeenLimits) -> Self {
+        Self {
+            containers: HashMap::new(),
+            limits,
+            bytes: 0,
+            evicted: 0,
+            full: false,
+            queues: Queues::default(),
+            dirty: Dirty::default(),
+        }
+    }
+
+    /// Takes over a row that the outbox kept.
+    pub fn restore(&mut self, key: ContainerKey, row: Row) {
+        match row {
+            Row::Container(row) => {
+                self.bytes += container_size(&row);
+                self.containers.insert(key, SeenContainer::new(row));
+            }
+            Row::Behaviour(row) => {
+                let Some(container) = self.containers.get_mut(&key) else {
+                    return;
+                };
+                let id = row.behaviour.id();
+                self.bytes += behaviour_size(&row);
+                if row.reported_hour.is_none() {
+                    self.queues.fresh.push_back((key, id));
+                }
+                container.ids.insert(row.behaviour.clone(), id);
+                container.entries.insert(id, Entry::new(row));
+            }
+        }
+    }
+
+    pub const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Known behaviours that had to be forgotten: their next occurrence is reported as new.
+    pub const fn evicted(&self) -> u64 {
+        self.evicted
+    }
+
+    pub fn behaviours(&self) -> usize {
+        self.containers.values().map(|container| container.entries.len()).sum()
+    }
+
+    /// A container showed a behaviour.
+    pub fn observe(
+        &mut self,
+        container: &Container,
+        behaviour: &Behaviour,
+        lineage: &[Arc<str>],
+        at: Timestamp,
+    ) -> Sight {
+        if let Err(reason) = self.ensure_container(container, at.hour()) {
+            return Sight::Refused(reason);
+        }
+        let seen = self.containers.get_mut(&container.key).expect("ensured above");
+        let id = if let Some(id) = seen.ids.get(behaviour) {
+            *id
+        } else {
+            let id = behaviour.id();
+            if seen.ids.len() < 2 * self.limits.behaviours_per_container {
+                seen.ids.insert(behaviour.clone(), id);
+            }
+            id
+        };
+        if let Some(entry) = seen.entries.get_mut(&id) {
+            entry.count(behaviour, at);
+            if !std::mem::replace(&mut entry.dirty, true) {
+                self.dirty.behaviours.push((container.key.clone(), id));
+            }
+            return Sight::Known;
+        }
+        match self.remember(&container.key, id, BehaviourRow::new(behaviour, lineage, at)) {
+            Ok(()) => Sight::New,
+            Err(reason) => Sight::Refused(reason),
+        }
+    }
+
+    /// A container was observed in an hour, whatever it did.
+    pub fn observe_hour(&mut self, container: &Container, hour: Hour) {
+        // One that can't be remembered shows when it does something.
+        if self.ensure_container(container, hour).is_err() {
+            return;
+        }
+        let Some(seen) = self.containers.get_mut(&container.key) else {
+            return;
+        };
+        if seen.row.observe_hour(hour) {
+            seen.mark_dirty(&container.key, &mut self.dirty);
+        }
+    }
+
+    /// Forgets the containers of pods that are gone, once everything about them was taken by a batch.
+    /// To be called while no batch is outstanding.
+    pub fn forget_gone(&mut self, pod_is_known: impl Fn(&str) -> bool) {
+        let mut settled = Vec::new();
+        for (key, container) in &mut self.containers {
+            container.gone = !pod_is_known(&container.row.pod_uid);
+            if container.gone && container.is_settled() {
+                settled.push(key.clone());
+            }
+        }
+        for key in settled {
+            let Some(container) = self.containers.remove(&key) else {
+                continue;
+            };
+            self.bytes -= container_size(&container.row);
+            for (id, entry) in container.entries {
+                self.bytes -= behaviour_size(&entry.row);
+                self.dirty.removed.push(RowChange::remove_behaviour(key.clone(), id));
+            }
+            self.dirty.removed.push(RowChange::remove_container(key));
+        }
+    }
+
+    /// The API server lost what was reported: everything that is seen again is reported again.
+    pub fn report_again(&mut self) {
+        for (key, container) in &mut self.containers {
+            for (id, entry) in &mut container.entries {
+                if entry.row.reported_hour.take().is_some() {
+                    entry.row.reported_hour = Some(Hour(0));
+                    if !std::mem::replace(&mut entry.dirty, true) {
+                        self.dirty.behaviours.push((key.clone(), *id));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Whether rows wait to be written, and whether they have to be at once.
+    pub fn dirty(&self) -> (bool, bool) {
+        let Dirty {
+            containers,
+            behaviours,
+            removed,
+            urgent,
+        } = &self.dirty;
+        (
+            !(containers.is_empty() && behaviours.is_empty() && removed.is_empty()),
+            *urgent,
+        )
+    }
+
+    /// The rows to be written.
+    pub fn take_rows(&mut self) -> Vec<RowChange> {
+        let Dirty {
+            containers,
+            behaviours,
+            mut removed,
+            urgent: _,
+        } = std::mem::take(&mut self.dirty);
+        for key in containers {
+            if let Some(container) = self.containers.get_mut(&key) {
+                container.dirty = false;
+                removed.push(RowChange::put_container(key, &container.row));
+            }
+        }
+        for (key, id) in behaviours {
+            let container = self.containers.get_mut(&key);
+            if let Some(entry) = container.and_then(|container| container.entries.get_mut(&id)) {
+                entry.dirty = false;
+                removed.push(RowChange::put_behaviour(key, id, &entry.row));
+            }
+        }
+        removed
+    }
+
+    fn ensure_container(&mut self, container: &Container, hour: Hour) -> Result<(), LossReason> {
+        if let Some(seen) = self.containers.get_mut(&container.key) {
+            if seen.row.container_id != container.id {
+                seen.row.container_id.clone_from(&container.id);
+                seen.mark_dirty(&container.key, &mut self.dirty);
+            }
+            return Ok(());
+        }
+        if self.containers.len() >= self.limits.containers {
+            return Err(LossReason::OutboxFull);
+        }
+        let row = ContainerRow::new(container, hour);
+        self.make_room(container_size(&row))?;
+        self.bytes += container_size(&row);
+        let mut seen = SeenContainer::new(row);
+        seen.mark_dirty(&container.key, &mut self.dirty);
+        self.containers.insert(container.key.clone(), seen);
+        Ok(())
+    }
+
+    fn remember(&mut self, key: &ContainerKey, id: BehaviourId, row: BehaviourRow) -> Result<(), LossReason> {
+        let size = behaviour_size(&row);
+        let count = self.containers.get(key).map_or(0, |container| container.entries.len());
+        if count >= self.limits.behaviours_per_container {
+            return Err(LossReason::ContainerQuota);
+        }
+        self.make_room(size)?;
+        let Some(container) = self.containers.get_mut(key) else {
+            return Err(LossReason::OutboxFull);
+        };
+        self.bytes += size;
+        let mut entry = Entry::new(row);
+        entry.dirty = true;
+        container.entries.insert(id, entry);
+        self.dirty.behaviours.push((key.clone(), id));
+        self.dirty.urgent = true;
+        self.queues.fresh.push_back((key.clone(), id));
+        Ok(())
+    }
+
+    /// Forgets the oldest of what is reported already.
+    fn make_room(&mut self, size: usize) -> Result<(), LossReason> {
+        if self.bytes + size <= self.limits.bytes {
+            return Ok(());
+        }
+        if self.full {
+            return Err(LossReason::OutboxFull);
+        }
+        let mut known: Vec<(Timestamp, ContainerKey, BehaviourId)> = Vec::new();
+        for (key, container) in &self.containers {
+            let reported = container
+                .entries
+                .iter()
+                .filter(|(_, entry)| entry.row.unreported.is_none());
+            known.extend(reported.map(|(id, entry)| (entry.row.last_seen, key.clone(), *id)));
+        }
+        known.sort_unstable();
+        let target = (self.limits.bytes - self.limits.bytes / EVICTED_SHARE).saturating_sub(size);
+        for (_, key, id) in known {
+            if self.bytes <= target {
+                break;
+            }
+            self.evict(key, id);
+        }
+        self.full = self.bytes + size > self.limits.bytes;
+        if self.full { Err(LossReason::OutboxFull) } else { Ok(()) }
+    }
+
+    fn evict(&mut self, key: ContainerKey, id: BehaviourId) {
+        let Some(container) = self.containers.get_mut(&key) else {
+            return;
+        };
+        if let Some(entry) = container.entries.remove(&id) {
+            self.bytes -= behaviour_size(&entry.row);
+            self.evicted += 1;
+            container.ids.retain(|_, other| *other != id);
+            self.dirty.removed.push(RowChange::remove_behaviour(key, id));
+        }
+    }
+}
+
+impl SeenContainer {
+    fn new(row: ContainerRow) -> Self {
+        Self {
+            row,
+            dirty: false,
+            gone: false,
+            ids: HashMap::new(),
+            entries: HashMap::new(),
+        }
+    }
+
+    fn mark_dirty(&mut self, key: &ContainerKey, dirty: &mut Dirty) {
+        if !std::mem::replace(&mut self.dirty, true) {
+            dirty.containers.push(key.clone());
+        }
+    }
+
+    fn is_settled(&self) -> bool {
+        self.row.hours.is_empty() && self.entries.values().all(|entry| entry.row.unreported.is_none())
+    }
+}
+
+impl Entry {
+    const fn new(row: BehaviourRow) -> Self {
+        Self {
+            row,
+            dirty: false,
+            queued: false,
+        }
+    }
+
+    fn count(&mut self, behaviour: &Behaviour, at: Timestamp) {
+        // Of several variants of one identity, the one that says more stands for it.
+        if *behaviour < self.row.behaviour {
+            self.row.behaviour.clone_from(behaviour);
+        }
+        self.row.count(at);
+    }
+}
+
+fn container_size(row: &ContainerRow) -> usize {
+    OVERHEAD + row.namespace.len() + row.pod.len() + row.pod_uid.len() + row.container.len()
+}
+
+/// The variants of one identity have texts of the same lengths.
+fn behaviour_size(row: &BehaviourRow) -> usize {
+    let Behaviour::Process(process) = &row.behaviour;
+    let texts = process.parent().len()
+        + process.executable().len()
+        + process.script().map_or(0, str::len)
+        + process.applet().map_or(0, str::len);
+    let lineage: usize = row.lineage.iter().map(|path| path.len()).sum();
+    OVERHEAD + 2 * texts + lineage
+}
+
+#[cfg(test)]
+mod tests;

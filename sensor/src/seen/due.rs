@@ -1,0 +1,204 @@
+//! What the next batch tells.
+
+use anchorwatch_core::id::BehaviourId;
+use anchorwatch_core::time::{Duration, Timestamp};
+use anchorwatch_crds::v1alpha1::{PodReference, ReportedBehavior, ReportedContainer};
+use serde::Serialize;
+use std::collections::HashMap;
+
+use super::{ContainerKey, Entry, Seen, SeenContainer};
+use crate::convert;
+
+/// Counts of a young behaviour are told at every mark: somebody may be looking at its alert.
+const YOUNG: Duration = Duration::from_hours(1);
+
+/// As the resource's schema has it.
+const MAX_CONTAINERS: usize = 256;
+/// As the resource's schema has it.
+const MAX_BEHAVIOURS: usize = 256;
+
+impl Seen {
+    /// Whether something is to be told that was never told before.
+    pub fn has_fresh(&self) -> bool {
+        !self.queues.fresh.is_empty()
+    }
+
+    /// Whether anything is to be told.
+    pub fn has_due(&self) -> bool {
+        self.has_fresh() || !self.queues.marks.is_empty() || !self.queues.hours.is_empty()
+    }
+
+    /// Queues what is due at a mark: behaviours seen in an hour that was not told of yet, the counts of young ones,
+    /// whatever is left of pods that are gone, and the hours in which containers were observed.
+    pub fn queue_marks(&mut self, now: Timestamp) {
+        for (key, container) in &mut self.containers {
+            let gone = container.gone;
+            for (id, entry) in &mut container.entries {
+                if !entry.queued && entry.is_due(gone, now) {
+                    entry.queued = true;
+                    self.queues.marks.push_back((key.clone(), *id));
+                }
+            }
+            if !container.row.hours.is_empty() && !self.queues.hours.contains(key) {
+                self.queues.hours.push_back(key.clone());
+            }
+        }
+    }
+
+    /// Takes as much of what is queued as fits into so many bytes of JSON; what was taken counts as reported.
+    pub fn take_due(&mut self, space: usize) -> Vec<ReportedContainer> {
+        let mut batch = Batch {
+            containers: Vec::new(),
+            index: HashMap::new(),
+            space,
+        };
+        self.full = false;
+        while self.take_behaviour(&mut batch, true) {}
+        while self.take_behaviour(&mut batch, false) {}
+        while let Some(key) = self.queues.hours.front() {
+            if let Some(container) = self.containers.get_mut(key)
+                && !container.row.hours.is_empty()
+                && batch.slot(key, container).is_none()
+            {
+                break;
+            }
+            self.queues.hours.pop_front();
+        }
+        let told: Vec<ContainerKey> = batch.index.into_keys().collect();
+        for key in told {
+            if let Some(container) = self.containers.get_mut(&key) {
+                container.mark_dirty(&key, &mut self.dirty);
+            }
+        }
+        batch.containers
+    }
+
+    /// Whether there is more to take.
+    fn take_behaviour(&mut self, batch: &mut Batch, fresh: bool) -> bool {
+        let queue = if fresh {
+            &mut self.queues.fresh
+        } else {
+            &mut self.queues.marks
+        };
+        let Some((key, id)) = queue.front() else { return false };
+        let container = self.containers.get_mut(key);
+        let taken = container.is_none_or(|container| batch.take(key, container, *id));
+        if taken && let Some((key, id)) = queue.pop_front() {
+            let container = self.containers.get_mut(&key);
+            if let Some(entry) = container.and_then(|container| container.entries.get_mut(&id)) {
+                entry.queued = false;
+                if !std::mem::replace(&mut entry.dirty, true) {
+                    self.dirty.behaviours.push((key, id));
+                }
+            }
+        }
+        taken
+    }
+}
+
+impl Entry {
+    fn is_due(&self, gone: bool, now: Timestamp) -> bool {
+        match (self.row.unreported, self.row.reported_hour) {
+            // Never told: it is in the other queue.
+            (_, None) | (None, Some(_)) => false,
+            (Some(unreported), Some(reported)) => {
+                gone || unreported.last.hour() > reported || now.since(self.row.first_seen) < YOUNG
+            }
+        }
+    }
+
+    /// As a report has it; nothing if there is nothing to tell.
+    fn reported(&self) -> Option<ReportedBehavior> {
+        let unreported = self.row.unreported?;
+        Some(ReportedBehavior {
+            process: convert::process(&self.row.behaviour),
+            lineage: self.row.lineage.iter().map(|path| path.as_ref().to_owned()).collect(),
+            count: i64::try_from(unreported.count).unwrap_or(i64::MAX),
+            first_seen: convert::micro_time(unreported.first),
+            last_seen: convert::micro_time(unreported.last),
+        })
+    }
+
+    fn settle(&mut self) {
+        if let Some(unreported) = self.row.unreported.take() {
+            // A clock that was set back must not make an hour due for ever.
+            self.row.reported_hour = Some(unreported.last.hour()).max(self.row.reported_hour);
+        }
+    }
+}
+
+/// A batch in the making.
+struct Batch {
+    containers: Vec<ReportedContainer>,
+    index: HashMap<ContainerKey, usize>,
+    space: usize,
+}
+
+impl Batch {
+    /// Whether the behaviour is in, or has nothing to tell.
+    fn take(&mut self, key: &ContainerKey, container: &mut SeenContainer, id: BehaviourId) -> bool {
+        let Some(behaviour) = container.entries.get(&id).and_then(Entry::reported) else {
+            return true;
+        };
+        let size = json_size(&behaviour);
+        let head = if self.index.contains_key(key) {
+            0
+        } else {
+            json_size(&head(container))
+        };
+        if head + size > self.space {
+            return false;
+        }
+        let Some(slot) = self.slot(key, container) else {
+            return false;
+        };
+        let told = &mut self.containers[slot].behaviors;
+        if told.len() >= MAX_BEHAVIOURS {
+            return false;
+        }
+        told.push(behaviour);
+        self.space -= size;
+        if let Some(entry) = container.entries.get_mut(&id) {
+            entry.settle();
+        }
+        true
+    }
+
+    /// Where the container stands; it takes its hours along.
+    fn slot(&mut self, key: &ContainerKey, container: &mut SeenContainer) -> Option<usize> {
+        if let Some(slot) = self.index.get(key) {
+            return Some(*slot);
+        }
+        let head = head(container);
+        let size = json_size(&head);
+        if self.containers.len() >= MAX_CONTAINERS || size > self.space {
+            return None;
+        }
+        self.space -= size;
+        container.row.hours.clear();
+        let slot = self.containers.len();
+        self.containers.push(head);
+        self.index.insert(key.clone(), slot);
+        Some(slot)
+    }
+}
+
+fn head(container: &SeenContainer) -> ReportedContainer {
+    let row = &container.row;
+    ReportedContainer {
+        pod: PodReference {
+            namespace: row.namespace.clone(),
+            name: row.pod.clone(),
+            uid: row.pod_uid.clone(),
+        },
+        container: row.container.clone(),
+        container_id: row.container_id.clone(),
+        hours: row.hours.iter().map(|hour| hour.0).collect(),
+        behaviors: Vec::new(),
+    }
+}
+
+/// With the comma that follows.
+fn json_size(value: &impl Serialize) -> usize {
+    serde_json::to_vec(value).map_or(0, |json| json.len()) + 1
+}

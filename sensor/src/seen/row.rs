@@ -1,0 +1,141 @@
+//! What the outbox keeps of a container and of a behaviour.
+
+use anchorwatch_core::behaviour::Behaviour;
+use anchorwatch_core::id::BehaviourId;
+use anchorwatch_core::time::{Hour, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::attribute::pod::{Container, ContainerKey};
+
+/// Hours that a report of a container can hold. Older ones are dropped: they are the least of what a node that was cut
+/// off for days has to tell.
+pub const MAX_HOURS: usize = 64;
+
+/// A container, and in which hours it was observed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContainerRow {
+    pub namespace: String,
+    pub pod: String,
+    pub pod_uid: String,
+    pub container: String,
+    /// The latest one, with the runtime's name.
+    pub container_id: String,
+    /// Not yet reported.
+    pub hours: BTreeSet<Hour>,
+    pub last_hour: Option<Hour>,
+}
+
+/// A behaviour of a container, and how often it was seen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BehaviourRow {
+    pub behaviour: Behaviour,
+    /// Of the first sighting.
+    pub lineage: Vec<Arc<str>>,
+    pub first_seen: Timestamp,
+    pub last_seen: Timestamp,
+    pub unreported: Option<Unreported>,
+    /// The latest hour that a batch has told of; none if no batch has told of the behaviour.
+    pub reported_hour: Option<Hour>,
+}
+
+/// Sightings that no batch has taken yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unreported {
+    pub count: u64,
+    pub first: Timestamp,
+    pub last: Timestamp,
+}
+
+/// A row of either table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Row {
+    Container(ContainerRow),
+    Behaviour(BehaviourRow),
+}
+
+/// What is to happen to a row; its value as it is stored, or nothing to remove it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RowChange {
+    Container(ContainerKey, Option<Vec<u8>>),
+    Behaviour(ContainerKey, BehaviourId, Option<Vec<u8>>),
+}
+
+impl ContainerRow {
+    pub fn new(container: &Container, hour: Hour) -> Self {
+        Self {
+            namespace: container.pod.namespace.clone(),
+            pod: container.pod.name.clone(),
+            pod_uid: container.pod.uid.clone(),
+            container: container.name.clone(),
+            container_id: container.id.clone(),
+            hours: BTreeSet::from([hour]),
+            last_hour: Some(hour),
+        }
+    }
+
+    /// Whether the hour is news.
+    pub fn observe_hour(&mut self, hour: Hour) -> bool {
+        if self.last_hour >= Some(hour) {
+            return false;
+        }
+        self.last_hour = Some(hour);
+        self.hours.insert(hour);
+        if self.hours.len() > MAX_HOURS {
+            self.hours.pop_first();
+        }
+        true
+    }
+}
+
+impl BehaviourRow {
+    /// Seen once.
+    pub fn new(behaviour: &Behaviour, lineage: &[Arc<str>], at: Timestamp) -> Self {
+        let mut row = Self {
+            behaviour: behaviour.clone(),
+            lineage: lineage.to_vec(),
+            first_seen: at,
+            last_seen: at,
+            unreported: None,
+            reported_hour: None,
+        };
+        row.count(at);
+        row
+    }
+
+    /// Seen once more.
+    pub fn count(&mut self, at: Timestamp) {
+        self.last_seen = self.last_seen.max(at);
+        let unreported = self.unreported.get_or_insert(Unreported {
+            count: 0,
+            first: at,
+            last: at,
+        });
+        unreported.count += 1;
+        unreported.first = unreported.first.min(at);
+        unreported.last = unreported.last.max(at);
+    }
+}
+
+impl RowChange {
+    pub fn put_container(key: ContainerKey, row: &ContainerRow) -> Self {
+        Self::Container(key, Some(stored(row)))
+    }
+
+    pub fn put_behaviour(key: ContainerKey, id: BehaviourId, row: &BehaviourRow) -> Self {
+        Self::Behaviour(key, id, Some(stored(row)))
+    }
+
+    pub const fn remove_container(key: ContainerKey) -> Self {
+        Self::Container(key, None)
+    }
+
+    pub const fn remove_behaviour(key: ContainerKey, id: BehaviourId) -> Self {
+        Self::Behaviour(key, id, None)
+    }
+}
+
+fn stored(row: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(row).expect("rows are plain data with text keys")
+}

@@ -96,7 +96,7 @@ async fn run(options: &Options) -> anyhow::Result<ExitCode> {
     let shutdown = shutdown()?;
     let client = client(options.kubeconfig.as_deref()).await?;
     let node = identify(options, &client).await?;
-    let opened = Outbox::open(options.state_dir, &node.uid).context("outbox")?;
+    let opened = Outbox::open(&options.state_dir, &node.uid).context("outbox")?;
     report_history(&opened.history);
     metrics.opened(&opened.history);
     let loaded = load_programs(options, &switches, &metrics)?;

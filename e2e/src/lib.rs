@@ -10,6 +10,7 @@ pub mod install;
 pub mod journey;
 pub mod latency;
 pub mod narrator;
+pub mod sensor_tokens;
 pub mod wait;
 
 pub use cluster::{AgentImages, Cluster};

@@ -24,6 +24,10 @@ pub struct Report {
     /// The kernel's release.
     pub kernel: String,
     pub tests: Vec<Test>,
+    pub passed: usize,
+    pub failed: usize,
+    /// Bare names and reasons.
+    pub skipped: Vec<(String, String)>,
     /// Programs with the number of instructions that the verifier walked.
     pub verified: Vec<String>,
     /// The end of the console, if anything failed.
@@ -40,20 +44,29 @@ impl fmt::Display for Test {
     }
 }
 
+impl Test {
+    /// Without its module, as a test names itself where it notes that it skips.
+    fn bare_name(&self) -> &str {
+        self.name.rsplit("::").next().unwrap_or(&self.name)
+    }
+
+    fn skipped(&self) -> Option<(String, String)> {
+        match &self.outcome {
+            Outcome::Skipped(reason) => Some((self.bare_name().to_owned(), reason.clone())),
+            Outcome::Passed | Outcome::Failed => None,
+        }
+    }
+}
+
 impl Report {
     /// As in `3 passed, 0 failed, 1 skipped`.
     pub fn summary(&self) -> String {
-        let count = |wanted: fn(&Outcome) -> bool| self.tests.iter().filter(|test| wanted(&test.outcome)).count();
         format!(
             "{} passed, {} failed, {} skipped",
-            count(|outcome| *outcome == Outcome::Passed),
-            count(|outcome| *outcome == Outcome::Failed),
-            count(|outcome| matches!(outcome, Outcome::Skipped(_)))
+            self.passed,
+            self.failed,
+            self.skipped.len()
         )
-    }
-
-    pub fn succeeded(&self) -> bool {
-        self.tests.iter().all(|test| test.outcome != Outcome::Failed)
     }
 }
 
@@ -74,35 +87,43 @@ pub fn parse(console: &str) -> Result<Report> {
     let tests: Vec<Test> = said("test ").filter_map(|line| test(line, &skipped)).collect();
     ensure!(!tests.is_empty(), "no test ran");
     let verified = said("verified ").map(str::to_owned).collect();
-    let failed = tests.iter().any(|test| test.outcome == Outcome::Failed);
+    let count = |outcome| tests.iter().filter(|test| test.outcome == outcome).count();
+    let (passed, failed) = (count(Outcome::Passed), count(Outcome::Failed));
     ensure!(
-        failed || status == "0",
+        failed > 0 || status == "0",
         "the tests ended with {status}, though none failed"
     );
-    let failures = lines.iter().position(|line| *line == "failures:").filter(|_| failed);
-    let failures = failures.map(|start| lines[start..].join("\n")).unwrap_or_default();
+    let failures = lines
+        .iter()
+        .position(|line| *line == "failures:")
+        .filter(|_| failed > 0);
     Ok(Report {
         kernel,
+        passed,
+        failed,
+        skipped: tests.iter().filter_map(Test::skipped).collect(),
         tests,
         verified,
-        failures,
+        failures: failures.map(|start| lines[start..].join("\n")).unwrap_or_default(),
     })
 }
 
-/// A line of libtest's, as in `module::name ... ok`. Tests skip by their bare name.
+/// A line of libtest's, as in `module::name ... ok`. Tests note by their bare name that they skip.
 fn test(line: &str, skipped: &[(&str, &str)]) -> Option<Test> {
     let (name, result) = line.rsplit_once(" ... ")?;
-    let bare = name.rsplit("::").next().unwrap_or(name);
-    let reason = skipped.iter().find(|(skipped, _)| *skipped == bare);
-    let outcome = match (result, reason) {
-        ("ok", Some((_, reason))) => Outcome::Skipped((*reason).to_owned()),
-        ("ok", None) => Outcome::Passed,
-        _ => Outcome::Failed,
-    };
-    Some(Test {
+    let mut test = Test {
         name: name.to_owned(),
-        outcome,
-    })
+        outcome: if result == "ok" {
+            Outcome::Passed
+        } else {
+            Outcome::Failed
+        },
+    };
+    let reason = skipped.iter().find(|(name, _)| *name == test.bare_name());
+    if let (Outcome::Passed, Some((_, reason))) = (&test.outcome, reason) {
+        test.outcome = Outcome::Skipped((*reason).to_owned());
+    }
+    Some(test)
 }
 
 #[cfg(test)]
@@ -139,9 +160,9 @@ mod tests {
         assert_eq!(report.tests, expected);
         assert_eq!(report.kernel, "6.1.0-1-cloud-amd64");
         assert_eq!(report.verified, ["tp_btf/a 33"]);
+        assert_eq!(report.skipped, [("two".to_owned(), "no overlay: none".to_owned())]);
         assert_eq!(report.summary(), "1 passed, 1 failed, 1 skipped");
         assert!(report.failures.starts_with("failures:\nit broke"));
-        assert!(!report.succeeded());
     }
 
     #[test]

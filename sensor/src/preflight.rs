@@ -1,6 +1,7 @@
 //! Whether the sensor can run on this node, and what to do where it can't.
 
 use std::fmt;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use crate::args::Options;
@@ -71,7 +72,10 @@ pub fn node_checks(options: &Options, btf: &Path) -> Vec<Check> {
     vec![
         Check::new("kernel type information", kernel_types(btf)),
         Check::new("tracefs", tracefs()),
-        Check::new("host's processes", host_processes(&options.proc_root)),
+        Check {
+            name: "host's processes",
+            result: host_processes(&options.proc_root),
+        },
         Check::new("cgroup v2", cgroups(&options.cgroup_root)),
         Check::new("state folder", state_folder(&options.state_dir)),
     ]
@@ -112,16 +116,30 @@ fn tracefs() -> Result<String, (String, &'static str)> {
     ))
 }
 
-fn host_processes(proc: &Path) -> Result<String, (String, &'static str)> {
-    const REMEDY: &str = "run the pod with hostPID: true and the capability SYS_PTRACE, or set --proc-root";
-    let own = std::fs::read_link("/proc/self/ns/pid").map_err(|error| (format!("/proc/self: {error}"), REMEDY))?;
-    let namespace = proc.join("1/ns/pid");
-    let first =
-        std::fs::read_link(&namespace).map_err(|error| (format!("{}: {error}", namespace.display()), REMEDY))?;
-    if first == own {
-        Ok(format!("{} shows those of our own namespace", proc.display()))
-    } else {
-        Err((format!("{} shows another namespace's", proc.display()), REMEDY))
+/// The pid namespace that a kernel starts with (`PROC_PID_INIT_INO`, include/linux/proc_ns.h).
+const INITIAL_NAMESPACE: &str = "pid:[4026531836]";
+
+fn host_processes(proc: &Path) -> CheckResult {
+    let missing = |what: String| CheckResult::Missing {
+        what,
+        remedy: "run the pod with hostPID: true and the capability SYS_PTRACE, or set --proc-root".to_owned(),
+    };
+    let own = match std::fs::read_link("/proc/self/ns/pid") {
+        Ok(own) => own,
+        Err(error) => return missing(format!("/proc/self/ns/pid: {error}")),
+    };
+    let first = proc.join("1/ns/pid");
+    match std::fs::read_link(&first) {
+        Ok(first) if first == own => CheckResult::Fine(format!("{} shows them", proc.display())),
+        Ok(_) => missing(format!("{} shows another namespace's", proc.display())),
+        // The first process may be out of reach for everybody.
+        Err(error) if error.kind() == ErrorKind::PermissionDenied && own == Path::new(INITIAL_NAMESPACE) => {
+            CheckResult::Fine(format!("{} shows them", proc.display()))
+        }
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+            CheckResult::Less(format!("{}: {error}: can't tell whether they are the node's", first.display()))
+        }
+        Err(error) => missing(format!("{}: {error}", first.display())),
     }
 }
 
@@ -206,7 +224,8 @@ mod tests {
     }
 
     #[test]
-    fn our_own_processes_are_the_hosts_only_in_its_namespace() {
-        assert!(host_processes(Path::new("/nonexistent")).is_err());
+    fn a_folder_without_processes_is_not_the_hosts() {
+        let result = host_processes(Path::new("/nonexistent"));
+        assert!(matches!(result, CheckResult::Missing { .. }), "{result:?}");
     }
 }

@@ -5,6 +5,8 @@ mod group;
 mod plan;
 mod settle;
 mod state;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 

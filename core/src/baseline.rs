@@ -6,6 +6,8 @@ mod entry;
 mod maturity;
 mod merge;
 mod sighting;
+#[cfg(test)]
+mod tests;
 mod window;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -64,7 +66,7 @@ impl FeedBaseline {
     pub const fn new(now: Timestamp) -> Self {
         Self {
             maturity: Maturity::Learning,
-            started_at: now,
+            started_at: now.whole_second(),
             hours: Hours::NONE,
             losses: BTreeMap::new(),
             overflowed: 0,

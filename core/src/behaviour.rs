@@ -1,6 +1,8 @@
 //! What an observation amounts to: a behaviour with an exact key.
 
 mod process;
+#[cfg(test)]
+mod tests;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};

@@ -26,3 +26,8 @@ pub mod seen;
 pub mod severity;
 pub mod text;
 pub mod time;
+
+#[cfg(test)]
+mod invariants;
+#[cfg(test)]
+mod testkit;

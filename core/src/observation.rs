@@ -145,3 +145,76 @@ impl From<Observation> for Line {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::behaviour::Behaviour;
+
+    const LINE: &str = r#"{"time":"2026-01-01T00:00:00Z","workload":"shop/Deployment/cart","container":"app","feed":"process","process":{"executable":"/usr/bin/bash","parent":"/usr/bin/python3","argv":["bash","-c","id"]}}"#;
+
+    #[test]
+    fn a_line_needs_only_what_it_is_about() {
+        let observation: Observation = serde_json::from_str(LINE).expect("the documented line");
+        assert_eq!(
+            observation,
+            Observation {
+                time: Timestamp::from_secs(1_767_225_600),
+                workload: WorkloadKey::new("shop", "Deployment", "cart"),
+                container: ContainerName::new("app"),
+                pod: None,
+                what: Observed::Process(ProcessObservation {
+                    executable: "/usr/bin/bash".to_owned(),
+                    parent: "/usr/bin/python3".to_owned(),
+                    argv: ["bash", "-c", "id"].map(str::to_owned).to_vec(),
+                    ..ProcessObservation::default()
+                }),
+            }
+        );
+    }
+
+    #[test]
+    fn a_line_reads_back_as_it_was_written() {
+        let mut observation: Observation = serde_json::from_str(LINE).expect("the documented line");
+        let Observed::Process(process) = &mut observation.what;
+        process.origin = Origin::Exec;
+        process.source = SourceLayer::ImageCopiedUp;
+        process.script = Some("/app/\u{202e}x".to_owned());
+        process.lineage = vec!["/a".to_owned()];
+        process.uid = Some(0);
+        let written = serde_json::to_string(&observation).expect("JSON");
+        assert_eq!(
+            serde_json::from_str::<Observation>(&written).expect("a line"),
+            observation
+        );
+        let Behaviour::Process(behaviour) = Behaviour::from(&observation);
+        assert_eq!(
+            (behaviour.origin(), behaviour.script()),
+            (Origin::Exec, Some("/app/\u{202e}x"))
+        );
+    }
+
+    #[test]
+    fn a_field_from_a_newer_version_is_passed_over() {
+        let newer = LINE.replace("\"feed\"", "\"cluster\":\"east\",\"feed\"");
+        assert!(serde_json::from_str::<Observation>(&newer).is_ok());
+    }
+
+    #[test]
+    fn a_line_that_says_too_little_is_refused_with_the_reason() {
+        for (from, to, expected) in [
+            ("\"/usr/bin/bash\"", "\"\"", "process.executable is missing or empty"),
+            ("\"process\":{", "\"other\":{", "the field \"process\" is missing"),
+            (
+                "\"feed\":\"process\"",
+                "\"feed\":\"network\"",
+                "\"network\" is not supported",
+            ),
+            ("shop/Deployment/cart", "cart", "expected namespace/Kind/name"),
+            ("2026-01-01T00:00:00Z", "yesterday", "RFC 3339"),
+        ] {
+            let error = serde_json::from_str::<Observation>(&LINE.replace(from, to)).expect_err(to);
+            assert!(error.to_string().contains(expected), "{error}");
+        }
+    }
+}

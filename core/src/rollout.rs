@@ -6,6 +6,8 @@ mod fit;
 mod matching;
 mod record;
 mod standing;
+#[cfg(test)]
+mod tests;
 
 pub use evidence::{CurrentRevision, Evidence, Pod};
 pub use matching::{BREADTH_WAIT, EVIDENCE_WAIT, Judgement, RolloutMatch, RolloutVerdict, judge};

@@ -5,6 +5,8 @@ mod exec_from_outside;
 mod executable_not_from_image;
 mod fileless_execution;
 mod process_outside_baseline;
+#[cfg(test)]
+mod tests;
 
 use std::{fmt, str::FromStr};
 

@@ -85,11 +85,19 @@ pub fn merge(baseline: &mut Baseline, batch: &Batch, policy: &Policy, now: Times
         }
     }
     outcome.changed |= add_losses(baseline, batch);
-    if outcome.changed {
-        bound_sightings(baseline);
+    // Only what is counted could be counted twice: marking hours again changes nothing.
+    if counts(batch) {
+        outcome.changed = true;
         baseline.merged.insert(batch.id.clone());
     }
+    bound_sightings(baseline);
     outcome
+}
+
+fn counts(batch: &Batch) -> bool {
+    let behaves = |report: &ContainerReport| !report.behaviours.is_empty();
+    let losses = || batch.losses.values().flat_map(BTreeMap::values);
+    batch.containers.iter().any(behaves) || (!batch.containers.is_empty() && losses().any(|count| *count > 0))
 }
 
 fn has_feed(baseline: &Baseline, container: &ContainerName) -> bool {
@@ -199,9 +207,16 @@ impl Context<'_> {
         feed.entries.insert(id, entry);
     }
 
+    /// When a reported behaviour was first and last seen: not after now, and in whole seconds, which is what the object
+    /// keeps, so that deciding before and after it was written is the same.
+    fn times(&self, seen: &BehaviourReport) -> (Timestamp, Timestamp) {
+        let first_seen = seen.first_seen.min(self.now).whole_second();
+        (first_seen, seen.last_seen.min(self.now).whole_second().max(first_seen))
+    }
+
     /// An entry of which nothing is counted yet.
     fn begin(&self, seen: &BehaviourReport) -> Entry {
-        let first_seen = seen.first_seen.min(self.now);
+        let (first_seen, _) = self.times(seen);
         Entry {
             behaviour: seen.behaviour.clone(),
             state: EntryState::Learned,
@@ -219,8 +234,7 @@ impl Context<'_> {
     /// Adds a report to its entry.
     fn add(&self, entry: &mut Entry, id: BehaviourId, seen: &BehaviourReport) {
         let pod = &self.report.pod;
-        let first_seen = seen.first_seen.min(self.now);
-        let last_seen = seen.last_seen.max(first_seen).min(self.now);
+        let (first_seen, last_seen) = self.times(seen);
         // Of variants with one key, and of lineages, the choice must not depend on who came first.
         if seen.behaviour < entry.behaviour {
             entry.behaviour = seen.behaviour.clone();

@@ -10,8 +10,9 @@ use super::{
 };
 use crate::{
     baseline::Entry,
-    id::{ContainerName, ImageDigest},
+    id::{ContainerName, ImageDigest, TemplateHash},
     policy::Policy,
+    seen::Seen,
     time::{Duration, Timestamp},
 };
 
@@ -116,19 +117,16 @@ pub fn judge(
         window: policy.rollout.window,
         now,
     };
+    if let Some(pending) = case.of_unknown_revision(&records) {
+        return pending;
+    }
     let recorded = records.last().map_or(0, |newest| newest.revision);
     match (&evidence.current, records.as_slice()) {
         (Some(current), [.., newest]) if current.revision > recorded => {
             case.not_recorded(newest, &current.template_hash)
         }
         (_, []) => Judgement::unmatched(None, "no rollout of the workload is recorded before it".to_owned()),
-        (_, [only]) => match case.in_time(only.started_at, only) {
-            Err(late) => late,
-            Ok(_) => {
-                let reason = format!("{} is the first record of the workload: it explains nothing", only.name);
-                Judgement::unmatched(Some(only), reason)
-            }
-        },
+        (_, [only]) => case.first_record(only).unwrap_or_else(|judgement| judgement),
         (_, [.., previous, newest]) => case.recorded(previous, newest).unwrap_or_else(|judgement| judgement),
     }
 }
@@ -167,8 +165,35 @@ impl Case<'_> {
         Ok(after)
     }
 
+    /// Where a pod that shows it is of a revision that neither a record nor the workload names, the picture of the
+    /// workload is behind: a rollout has just begun, and its revision will be known in a moment.
+    fn of_unknown_revision(&self, records: &[&Record]) -> Option<Judgement> {
+        if records.is_empty() {
+            return None;
+        }
+        let current = self.evidence.current.as_ref().map(|current| &current.template_hash);
+        let known =
+            |hash: &TemplateHash| current == Some(hash) || records.iter().any(|record| record.template_hash == *hash);
+        let hashes = self
+            .entry
+            .shown_by
+            .values()
+            .filter_map(|sighting| sighting.template_hash.one());
+        let unknown = hashes.into_iter().find(|hash| !known(hash))?;
+        let left = self.deadline().since(self.now);
+        let reason = || format!("the revision of template hash {unknown} is not known yet");
+        (!left.is_zero()).then(|| Judgement::pending(None, reason(), left))
+    }
+
+    /// The newest revision is the first that is recorded.
+    fn first_record(&self, only: &Record) -> Result<Judgement, Judgement> {
+        self.in_time(only.started_at, only)?;
+        let reason = format!("{} is the first record of the workload: it explains nothing", only.name);
+        Ok(Judgement::unmatched(Some(only), reason))
+    }
+
     /// A revision is being rolled out that has no record yet.
-    fn not_recorded(&self, newest: &Record, template_hash: &crate::id::TemplateHash) -> Judgement {
+    fn not_recorded(&self, newest: &Record, template_hash: &TemplateHash) -> Judgement {
         let started_at = rollout_start(self.evidence, Some(newest)).unwrap_or(self.now);
         if let Err(late) = self.in_time(started_at, newest) {
             return late;
@@ -176,7 +201,7 @@ impl Case<'_> {
         for sighting in self.entry.shown_by.values() {
             let other = match sighting.template_hash.one() {
                 Some(hash) => hash != template_hash,
-                None => sighting.template_hash == crate::seen::Seen::Several,
+                None => sighting.template_hash == Seen::Several,
             };
             if other {
                 let reason = format!("pod {} is not of the revision that is being rolled out", sighting.pod);

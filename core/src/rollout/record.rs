@@ -126,7 +126,9 @@ pub fn plan_record(facts: &RevisionFacts, evidence: &Evidence, now: Timestamp) -
     else {
         return RecordPlan::Wait;
     };
-    let started_at = rollout_start(evidence, records.last().copied()).map_or(now, |start| start.min(now));
+    let started_at = rollout_start(evidence, records.last().copied())
+        .map_or(now, |start| start.min(now))
+        .whole_second();
     RecordPlan::Create(Box::new(NewRecord {
         record: Record {
             name: record_name(&facts.workload, &current.workload_uid, current.revision, evidence),
@@ -135,7 +137,7 @@ pub fn plan_record(facts: &RevisionFacts, evidence: &Evidence, now: Timestamp) -
             template_hash: current.template_hash.clone(),
             containers,
             started_at,
-            recorded_at: now,
+            recorded_at: now.whole_second(),
         },
         workload: facts.workload.clone(),
         witness,

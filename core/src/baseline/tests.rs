@@ -1,0 +1,246 @@
+//! Merging: exactly once, in any order, and never more than there is room for.
+
+mod attacks;
+mod properties;
+
+use super::*;
+use crate::{
+    behaviour::{Origin, ProcessParts, SourceLayer},
+    rules::Rule,
+    seen::Seen,
+    testkit::{World, at, batch, behaviour, container, digest, parts, pod, policy, process, seen, shell},
+    time::Duration,
+};
+
+fn entry<'a>(baseline: &'a Baseline, behaviour: &crate::behaviour::Behaviour) -> &'a Entry {
+    let feed = &baseline.containers[&container()].feeds[&Feed::Process];
+    &feed.entries[&behaviour.id()]
+}
+
+#[test]
+fn what_is_new_is_learned_while_learning_and_quarantined_afterwards() {
+    let mut world = World::mature();
+    assert_eq!(world.baseline.maturity(), Maturity::Learning);
+    let outcome = world.shows_at("p1", "h1", '1', &shell(), at(60));
+    assert_eq!(world.baseline.maturity(), Maturity::Enforcing);
+    assert_eq!(outcome.new_learned, []);
+    assert_eq!(
+        outcome.new_quarantined,
+        [Quarantine {
+            container: container(),
+            id: shell().id(),
+            rule: Rule::ProcessOutsideBaseline,
+        }]
+    );
+    assert_eq!((world.baseline.learned(), world.baseline.quarantined()), (2, 1));
+}
+
+#[test]
+fn a_second_sighting_of_a_known_behaviour_is_known() {
+    let mut world = World::mature();
+    let known = process("/usr/bin/python3", "/usr/bin/date");
+    let outcome = world.shows_at("p2", "h1", '1', &known, at(3_600));
+    assert!(outcome.changed);
+    assert_eq!((outcome.new_learned.len(), outcome.new_quarantined.len()), (0, 0));
+    assert_eq!(entry(&world.baseline, &known).count, 2);
+    assert_eq!(entry(&world.baseline, &known).rule(), None);
+}
+
+#[test]
+fn a_quarantined_behaviour_gathers_counts_and_pods_and_stays_quarantined() {
+    let mut world = World::mature();
+    world.shows_at("p1", "h1", '1', &shell(), at(100));
+    let outcome = world.shows_at("p2", "h1", '1', &shell(), at(130));
+    assert!(outcome.changed);
+    assert_eq!(outcome.new_quarantined, []);
+    let held = entry(&world.baseline, &shell());
+    assert_eq!((held.count, held.pods, held.shown_by.len()), (2, 2, 2));
+    assert_eq!((held.first_seen, held.last_seen), (at(100), at(130)));
+    assert_eq!(
+        held.state,
+        EntryState::Quarantined {
+            rule: Rule::ProcessOutsideBaseline
+        }
+    );
+}
+
+#[test]
+fn a_batch_that_comes_again_changes_nothing() {
+    let mut baseline = Baseline::default();
+    let batch = batch(7, pod("p1", "h1", digest('1')), vec![seen(&shell(), at(0))]);
+    assert!(merge(&mut baseline, &batch, &policy(60), at(0)).changed);
+    let before = baseline.clone();
+    let outcome = merge(&mut baseline, &batch, &policy(60), at(900));
+    assert!(outcome.already_merged && !outcome.changed);
+    assert_eq!(baseline, before);
+}
+
+#[test]
+fn an_acknowledged_batch_is_forgotten_and_others_are_not() {
+    let mut baseline = Baseline::default();
+    let id = |node: &str, epoch: &str, seq| BatchId {
+        node: node.into(),
+        epoch: epoch.to_owned(),
+        seq,
+    };
+    let all = [
+        id("a", "x", 1),
+        id("a", "x", 2),
+        id("a", "x", 3),
+        id("a", "y", 1),
+        id("b", "x", 1),
+    ];
+    baseline.merged.extend(all);
+    assert!(baseline.acknowledged(&"a".into(), "x", 2));
+    assert!(!baseline.acknowledged(&"a".into(), "x", 2));
+    let left: Vec<_> = baseline.merged.into_iter().collect();
+    assert_eq!(left, [id("a", "x", 3), id("a", "y", 1), id("b", "x", 1)]);
+}
+
+#[test]
+fn rules_that_need_no_baseline_fire_while_learning_and_teach_nothing() {
+    let policy = policy(3_600);
+    for (origin, source, rule) in [
+        (Origin::Exec, SourceLayer::Image, Rule::ExecFromOutside),
+        (Origin::Entrypoint, SourceLayer::UpperNew, Rule::ExecutableNotFromImage),
+        (Origin::Entrypoint, SourceLayer::Memory, Rule::FilelessExecution),
+    ] {
+        let mut baseline = Baseline::default();
+        let strange = behaviour(ProcessParts {
+            origin,
+            source,
+            ..parts("/a", "/b")
+        });
+        let batch = batch(1, pod("p1", "h1", digest('1')), vec![seen(&strange, at(0))]);
+        let outcome = merge(&mut baseline, &batch, &policy, at(0));
+        assert_eq!(outcome.new_quarantined.len(), 1, "{rule}");
+        assert_eq!(entry(&baseline, &strange).rule(), Some(rule));
+    }
+}
+
+#[test]
+fn a_behaviour_that_is_denied_later_is_quarantined_although_it_was_learned() {
+    let mut world = World::mature();
+    world.policy.process.deny.insert("/usr/bin/date".to_owned());
+    let date = process("/usr/bin/python3", "/usr/bin/date");
+    let outcome = world.shows_at("p1", "h1", '1', &date, at(70));
+    assert_eq!(outcome.new_quarantined.len(), 1);
+    assert_eq!(entry(&world.baseline, &date).rule(), Some(Rule::DeniedBehaviour));
+    // And stays so where the denial is taken back: only a person may say that it is normal.
+    world.policy.process.deny.clear();
+    world.shows_at("p1", "h1", '1', &date, at(80));
+    assert_eq!(entry(&world.baseline, &date).rule(), Some(Rule::DeniedBehaviour));
+}
+
+#[test]
+fn a_feed_that_is_switched_off_learns_and_judges_nothing() {
+    let mut world = World::mature();
+    let before = world.baseline.clone();
+    world.policy.process.enabled = false;
+    let outcome = world.shows_at("p1", "h1", '1', &shell(), at(100));
+    assert_eq!((outcome, world.baseline), (MergeOutcome::default(), before));
+}
+
+#[test]
+fn measured_maturity_waits_for_the_maximum() {
+    let mut world = World::mature();
+    world.policy.maturity.method = crate::policy::MaturityMethod::Measured;
+    world.policy.maturity.maximum = Duration::from_secs(500);
+    assert_eq!(
+        age(&mut world.baseline, &world.policy, at(499)),
+        AgeOutcome {
+            requeue_after: Some(Duration::from_secs(1)),
+            ..AgeOutcome::default()
+        }
+    );
+    let outcome = age(&mut world.baseline, &world.policy, at(500));
+    assert_eq!((outcome.changed, outcome.matured), (true, 1));
+    assert!(!age(&mut world.baseline, &world.policy, at(500)).changed);
+}
+
+#[test]
+fn maturity_never_falls_back() {
+    let mut world = World::mature();
+    age(&mut world.baseline, &world.policy, at(60));
+    world.policy.maturity.minimum = Duration::from_hours(72);
+    age(&mut world.baseline, &world.policy, at(-1_000));
+    assert_eq!(world.baseline.maturity(), Maturity::Enforcing);
+}
+
+#[test]
+fn what_is_not_seen_for_the_window_is_no_longer_known() {
+    const DAY: i64 = 86_400;
+    let mut world = World::mature();
+    let (entrypoint, date) = (
+        process("", "/usr/bin/python3"),
+        process("/usr/bin/python3", "/usr/bin/date"),
+    );
+    world.shows_at("p1", "h1", '1', &date, at(7 * DAY));
+    assert_eq!(age(&mut world.baseline, &world.policy, at(7 * DAY)).expired, 0);
+    world.shows_at("p1", "h1", '1', &date, at(8 * DAY));
+    let outcome = age(&mut world.baseline, &world.policy, at(8 * DAY));
+    assert_eq!((outcome.changed, outcome.expired), (true, 1));
+    assert_eq!(world.baseline.entries().count(), 1);
+    let outcome = world.shows_at("p1", "h1", '1', &entrypoint, at(8 * DAY));
+    assert_eq!(outcome.new_quarantined.len(), 1);
+}
+
+#[test]
+fn a_workload_that_rests_forgets_nothing() {
+    let mut world = World::mature();
+    let before = world.baseline.clone();
+    assert_eq!(prune(&mut world.baseline, 1, at(90 * 86_400)), 0);
+    assert_eq!(world.baseline, before);
+}
+
+#[test]
+fn hours_are_counted_once_whichever_replica_was_observed() {
+    let mut world = World::mature();
+    let date = process("/usr/bin/python3", "/usr/bin/date");
+    for (pod, hour) in [("p1", 1), ("p2", 1), ("p1", 3), ("p2", 2), ("p2", 3)] {
+        world.shows_at(pod, "h1", '1', &date, at(hour * 3_600));
+    }
+    assert_eq!(world.baseline.hours_observed(), 4);
+}
+
+#[test]
+fn losses_are_added_to_the_containers_of_the_batch() {
+    let mut baseline = Baseline::default();
+    let mut lossy = batch(1, pod("p1", "h1", digest('1')), vec![]);
+    lossy.losses = BTreeMap::from([(Feed::Process, BTreeMap::from([("ring full".to_owned(), 3)]))]);
+    merge(&mut baseline, &lossy, &policy(60), at(0));
+    lossy.id.seq = 2;
+    merge(&mut baseline, &lossy, &policy(60), at(0));
+    let feed = &baseline.containers[&container()].feeds[&Feed::Process];
+    assert_eq!(feed.losses, BTreeMap::from([("ring full".to_owned(), 6)]));
+}
+
+#[test]
+fn an_entry_edited_by_hand_is_filed_under_the_id_that_it_really_has() {
+    let mut world = World::mature();
+    world.shows_at("p1", "h1", '1', &shell(), at(100));
+    let quarantined = entry(&world.baseline, &shell()).clone();
+    let learned = Entry {
+        state: EntryState::Learned,
+        count: 1_000,
+        ..quarantined.clone()
+    };
+    for order in [[&learned, &quarantined], [&quarantined, &learned]] {
+        let mut feed = FeedBaseline::new(at(0));
+        for entry in order {
+            feed.insert(entry.clone());
+        }
+        assert_eq!(feed.entries, BTreeMap::from([(shell().id(), quarantined.clone())]));
+    }
+}
+
+#[test]
+fn a_pod_that_ran_two_digests_is_remembered_to_have() {
+    let mut world = World::mature();
+    world.shows_at("p1", "h1", '1', &shell(), at(100));
+    world.shows_at("p1", "h1", '2', &shell(), at(110));
+    world.shows_at("p1", "h1", '1', &shell(), at(120));
+    let held = entry(&world.baseline, &shell());
+    assert_eq!(held.shown_by[&"p1".into()].digest, Seen::Several);
+    assert_eq!(held.pods, 1);
+}

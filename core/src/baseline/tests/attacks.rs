@@ -1,0 +1,175 @@
+//! What somebody would try who can write to a container, own a node, or set a clock.
+
+use super::*;
+use crate::{baseline::cap, invariants, testkit::World};
+
+/// A burst of so many behaviours that nobody saw before.
+fn flood(prefix: &str, many: usize, time: crate::time::Timestamp) -> Vec<BehaviourReport> {
+    (0..many)
+        .map(|index| seen(&process("/usr/bin/python3", &format!("/{prefix}/{index}")), time))
+        .collect()
+}
+
+#[test]
+fn a_flood_of_novelty_pushes_out_neither_what_was_learned_nor_what_was_raised() {
+    let mut world = World::mature();
+    world.shows_at("p1", "h1", '1', &shell(), at(100));
+    let before: Vec<_> = world.baseline.entries().map(|(_, id, _)| id).collect();
+    let burst = batch(1_000, pod("p1", "h1", digest('1')), flood("tmp", 5_000, at(200)));
+    let outcome = merge(&mut world.baseline, &burst, &world.policy, at(200));
+    assert!(outcome.overflowed > 4_000);
+    for id in before {
+        assert!(world.baseline.entries().any(|(_, held, _)| held == id));
+    }
+    invariants::baseline(&world.baseline, &world.policy).expect("the invariants of a baseline");
+}
+
+#[test]
+fn a_flood_does_not_hide_what_can_never_be_suppressed() {
+    let mut world = World::mature();
+    let burst = batch(1_000, pod("p1", "h1", digest('1')), flood("tmp", 5_000, at(200)));
+    merge(&mut world.baseline, &burst, &world.policy, at(200));
+    let fileless = behaviour(ProcessParts {
+        source: SourceLayer::Memory,
+        ..parts("/usr/bin/python3", "memfd:x")
+    });
+    let outcome = world.shows_at("p1", "h1", '1', &fileless, at(201));
+    assert_eq!(outcome.new_quarantined.len(), 1);
+}
+
+#[test]
+fn a_flood_while_learning_leaves_room_for_what_is_raised_later() {
+    let mut world = World::mature();
+    let burst = batch(1_000, pod("p1", "h1", digest('1')), flood("tmp", 5_000, at(2)));
+    merge(&mut world.baseline, &burst, &world.policy, at(2));
+    let outcome = world.shows_at("p1", "h1", '1', &shell(), at(100));
+    assert_eq!(outcome.new_quarantined.len(), 1);
+}
+
+/// Bytes of a baseline as an object: core's own form says the same in about as many.
+fn bytes(world: &World) -> usize {
+    serde_json::to_string(&world.baseline).expect("JSON").len()
+}
+
+#[test]
+fn the_longest_names_fit_into_one_object() {
+    let mut world = World::mature();
+    let long = |index: usize| {
+        let path = format!("/{index}{}", "\u{1}".repeat(1_100));
+        BehaviourReport {
+            lineage: vec![path.clone(); 9],
+            ..seen(&process(&path, &path), at(3))
+        }
+    };
+    for (seq, time) in [(500, at(3)), (600, at(100))] {
+        for pod_number in 0..33 {
+            let uid = format!("p{pod_number}");
+            let reports = (0..30)
+                .map(|index| long(index + usize::from(seq == 600) * 100))
+                .collect();
+            let burst = batch(seq + pod_number, pod(&uid, "h1", digest('1')), reports);
+            merge(&mut world.baseline, &burst, &world.policy, time);
+        }
+    }
+    let room: usize = world.baseline.entries().map(|(_, _, entry)| cap::size(entry)).sum();
+    assert!((250 * 1_024..560 * 1_024).contains(&room), "{room} bytes");
+    assert!(bytes(&world) < 1_000 * 1_024, "{} bytes", bytes(&world));
+}
+
+#[test]
+fn the_most_behaviours_of_the_most_pods_fit_into_one_object() {
+    let mut world = World::mature();
+    for pod_number in 0..40 {
+        let uid = format!("00000000-0000-0000-0000-0000000000{pod_number:02}");
+        let reporting = pod(&uid, "5c6d7f8b9d", digest('1'));
+        let burst = batch(500 + pod_number, reporting, flood("usr/local/bin", 500, at(100)));
+        merge(&mut world.baseline, &burst, &world.policy, at(100));
+    }
+    assert!(world.baseline.quarantined() > 200);
+    assert!(bytes(&world) < 1_000 * 1_024, "{} bytes", bytes(&world));
+}
+
+#[test]
+fn a_pod_that_the_api_server_does_not_know_never_teaches() {
+    let mut world = World::mature();
+    let ghost = || ReportingPod {
+        verified: false,
+        ..pod("ghost", "h1", digest('1'))
+    };
+    let new = process("/usr/bin/python3", "/usr/bin/env");
+    let outcome = world.reports(ghost(), &new, at(2));
+    assert_eq!(outcome.new_quarantined.len(), 1);
+    assert!(entry(&world.baseline, &new).unverified);
+    // Nor does it keep alive what others taught.
+    let date = process("/usr/bin/python3", "/usr/bin/date");
+    let days = entry(&world.baseline, &date).days;
+    world.reports(ghost(), &date, at(86_400));
+    assert_eq!(entry(&world.baseline, &date).days, days);
+    assert_eq!(entry(&world.baseline, &date).rule(), None);
+}
+
+#[test]
+fn a_pod_that_is_known_teaches_while_learning_what_a_ghost_showed_before() {
+    let mut world = World::mature();
+    let ghost = ReportingPod {
+        verified: false,
+        ..pod("ghost", "h1", digest('1'))
+    };
+    let new = process("/usr/bin/python3", "/usr/bin/env");
+    world.reports(ghost.clone(), &new, at(2));
+    let outcome = world.shows_at("p1", "h1", '1', &new, at(3));
+    assert_eq!(outcome.new_learned.len(), 1);
+    // Not once learning is over.
+    world.reports(ghost, &shell(), at(100));
+    world.shows_at("p1", "h1", '1', &shell(), at(101));
+    assert_eq!(
+        entry(&world.baseline, &shell()).rule(),
+        Some(Rule::ProcessOutsideBaseline)
+    );
+    assert!(!entry(&world.baseline, &shell()).unverified);
+}
+
+#[test]
+fn repeating_an_action_for_weeks_does_not_make_it_normal() {
+    let mut world = World::mature();
+    for day in 1..40 {
+        world.shows_at("p1", "h1", '1', &shell(), at(day * 86_400));
+        age(&mut world.baseline, &world.policy, at(day * 86_400));
+    }
+    assert_eq!(
+        entry(&world.baseline, &shell()).rule(),
+        Some(Rule::ProcessOutsideBaseline)
+    );
+    assert_eq!(entry(&world.baseline, &shell()).count, 39);
+}
+
+#[test]
+fn a_node_whose_clock_is_ahead_makes_nothing_last() {
+    let mut world = World::mature();
+    let date = process("/usr/bin/python3", "/usr/bin/date");
+    let far = batch(50, pod("p1", "h1", digest('1')), vec![seen(&date, at(4_000 * 86_400))]);
+    merge(&mut world.baseline, &far, &world.policy, at(70));
+    let held = entry(&world.baseline, &date);
+    assert_eq!((held.last_seen, held.days.newest), (at(70), at(70).day().0));
+    assert_eq!(world.baseline.hours_observed(), 1);
+}
+
+#[test]
+fn a_node_whose_clock_is_behind_is_not_taken_to_have_learned_in_time() {
+    let mut world = World::mature();
+    let old = batch(50, pod("p1", "h1", digest('1')), vec![seen(&shell(), at(5))]);
+    let outcome = merge(&mut world.baseline, &old, &world.policy, at(100));
+    assert_eq!(outcome.new_quarantined.len(), 1);
+}
+
+#[test]
+fn a_crowd_of_pods_of_one_revision_does_not_hide_the_pod_of_another() {
+    let mut world = World::mature();
+    for number in 0..100 {
+        world.shows_at(&format!("new-{number:03}"), "h2", '2', &shell(), at(100 + number));
+    }
+    world.shows_at("old", "h1", '1', &shell(), at(900));
+    let held = entry(&world.baseline, &shell());
+    assert_eq!(held.shown_by.len(), MAX_SIGHTINGS);
+    assert!(held.shown_by.contains_key(&"old".into()));
+}

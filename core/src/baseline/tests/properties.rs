@@ -1,0 +1,214 @@
+//! Merging is commutative, associative and idempotent; ageing is monotone; what is learned never drifts.
+
+use proptest::{collection::vec, prelude::*};
+
+use super::*;
+use crate::{
+    decide::{Verdict, decide},
+    invariants,
+    time::Timestamp,
+};
+
+/// One of a few behaviours, strange ones and variants of one key among them.
+fn any_behaviour() -> impl Strategy<Value = crate::behaviour::Behaviour> {
+    let origin = prop_oneof![
+        4 => Just(Origin::Entrypoint),
+        1 => Just(Origin::Unknown),
+        1 => Just(Origin::Exec)
+    ];
+    let source = prop_oneof![
+        4 => Just(SourceLayer::Image),
+        1 => Just(SourceLayer::ImageCopiedUp),
+        1 => Just(SourceLayer::UpperNew)
+    ];
+    (origin, source, 0..4_usize).prop_map(|(origin, source, name)| {
+        behaviour(ProcessParts {
+            origin,
+            source,
+            ..parts("/usr/bin/python3", ["/a", "/b", "/c", "/d"][name])
+        })
+    })
+}
+
+/// A batch without a number, of pods that always say the same of themselves.
+fn any_batch(verified: impl Strategy<Value = bool> + 'static) -> impl Strategy<Value = Batch> {
+    // Within 64 hours: what is reported later than that counts no hour.
+    let seen = (
+        any_behaviour(),
+        -100_000_i64..200_000,
+        0_i64..90_000,
+        1..5_u64,
+        "[xyz]{1,2}",
+    )
+        .prop_map(|(behaviour, first, length, count, lineage)| BehaviourReport {
+            behaviour,
+            lineage: vec![lineage],
+            count,
+            first_seen: at(first),
+            last_seen: at(first + length),
+        });
+    (0..6_usize, vec(seen, 0..6), verified).prop_map(|(number, behaviours, verified)| {
+        let pod = ReportingPod {
+            verified,
+            ..pod(
+                &format!("p{number}"),
+                ["h1", "h2"][number % 2],
+                digest(['1', '2'][number % 2]),
+            )
+        };
+        batch(0, pod, behaviours)
+    })
+}
+
+/// Numbered batches, and the same in another order with repetitions.
+fn batches_in_two_orders(
+    verified: impl Strategy<Value = bool> + 'static,
+) -> impl Strategy<Value = (Vec<Batch>, Vec<Batch>)> {
+    vec(any_batch(verified), 0..12)
+        .prop_map(|mut batches| {
+            for (seq, batch) in batches.iter_mut().enumerate() {
+                batch.id.seq = seq as u64;
+            }
+            batches
+        })
+        .prop_flat_map(|batches| {
+            let twice = batches.iter().chain(&batches).cloned().collect::<Vec<_>>();
+            (Just(batches), Just(twice).prop_shuffle())
+        })
+}
+
+fn merged(batches: &[Batch], policy: &crate::policy::Policy, now: impl Fn(usize) -> Timestamp) -> Baseline {
+    let mut baseline = Baseline::default();
+    // The feed begins with whatever comes first: that is not what is compared.
+    baseline.feed_mut(&container(), Feed::Process, at(0));
+    for (index, batch) in batches.iter().enumerate() {
+        merge(&mut baseline, batch, policy, now(index));
+    }
+    baseline
+}
+
+/// The least and the greatest: at `at(100_000)` a feed that began at `at(0)` learns, or judges.
+fn learning_or_not() -> impl Strategy<Value = crate::policy::Policy> {
+    prop_oneof![Just(policy(1_000_000)), Just(policy(0))]
+}
+
+proptest! {
+    #[test]
+    fn merging_gives_the_same_bytes_in_any_order_and_however_often(
+        (batches, otherwise) in batches_in_two_orders(any::<bool>()),
+        policy in learning_or_not(),
+    ) {
+        let now = |_| at(100_000);
+        let (one, other) = (merged(&batches, &policy, now), merged(&otherwise, &policy, now));
+        prop_assert_eq!(
+            serde_json::to_string(&one).expect("JSON"),
+            serde_json::to_string(&other).expect("JSON")
+        );
+        prop_assert_eq!(invariants::baseline(&one, &policy), Ok(()));
+    }
+
+    #[test]
+    fn where_learning_ends_in_between_the_order_decides_states_and_nothing_else(
+        (batches, otherwise) in batches_in_two_orders(Just(true)),
+    ) {
+        let policy = policy(5);
+        // Times of observation lie before the first merge, so that none is cut.
+        let earlier = |mut batches: Vec<Batch>| {
+            for seen in batches.iter_mut().flat_map(|batch| &mut batch.containers[0].behaviours) {
+                seen.first_seen = seen.first_seen.minus(Duration::from_hours(1_000));
+                seen.last_seen = seen.last_seen.minus(Duration::from_hours(1_000));
+            }
+            batches
+        };
+        let now = |index| at(i64::try_from(index).expect("small"));
+        let state_aside = |batches| {
+            let baseline = merged(&earlier(batches), &policy, now);
+            let entries = baseline.entries();
+            entries
+                .map(|(_, id, held)| (id, held.count, held.first_seen, held.last_seen, held.days, held.lineage.clone()))
+                .collect::<Vec<_>>()
+        };
+        prop_assert_eq!(state_aside(batches), state_aside(otherwise));
+    }
+
+    #[test]
+    fn what_is_in_the_baseline_never_drifts((batches, _) in batches_in_two_orders(any::<bool>()), verified: bool) {
+        let baseline = merged(&batches, &policy(1_000_000), |_| at(100_000));
+        for (_, _, held) in baseline.entries().filter(|(_, _, held)| !held.is_quarantined()) {
+            for maturity in [Maturity::Learning, Maturity::Provisional, Maturity::Enforcing] {
+                let verdict = decide(Some(held), maturity, &policy(0), &held.behaviour, verified);
+                prop_assert_eq!(verdict, Verdict::Known);
+            }
+        }
+    }
+
+    #[test]
+    fn ageing_is_monotone_and_a_clock_that_goes_back_loses_nothing(
+        (batches, _) in batches_in_two_orders(Just(true)),
+        days in 0_i64..20,
+        window in 1_u8..99,
+    ) {
+        let mut baseline = merged(&batches, &policy(1_000_000), |_| at(100_000));
+        prune(&mut baseline, window, at(days * 86_400));
+        let once = baseline.clone();
+        prop_assert_eq!(prune(&mut baseline, window, at(days * 86_400)), 0);
+        prop_assert_eq!(prune(&mut baseline, window, at((days - 300) * 86_400)), 0);
+        prop_assert_eq!(prune(&mut baseline, 99, at((days + 300) * 86_400)), 0);
+        prop_assert_eq!(baseline, once);
+    }
+
+    #[test]
+    fn marks_do_not_depend_on_their_order(numbers in vec(-80_i64..80, 0..40)) {
+        let mark = |numbers: &[i64]| {
+            let mut marks = Marks::NONE;
+            for number in numbers {
+                marks.mark(*number);
+            }
+            marks
+        };
+        let mut sorted = numbers.clone();
+        sorted.sort_unstable();
+        prop_assert_eq!(mark(&numbers), mark(&sorted));
+        sorted.dedup();
+        let newest = sorted.last().copied().unwrap_or(0);
+        let within = sorted.iter().filter(|number| newest - **number < 64).count();
+        prop_assert_eq!(mark(&numbers).count() as usize, within);
+    }
+
+    #[test]
+    fn marks_take_any_number(numbers: Vec<i64>, start: i64, bits: u64) {
+        let mut marks = Marks { newest: start, bits };
+        for number in &numbers {
+            marks.mark(*number);
+        }
+        let newest = if bits == 0 { numbers.iter().max().copied() } else { numbers.iter().max().copied().map(|most| most.max(start)) };
+        prop_assert_eq!(Some(marks.newest), newest.or(Some(start)));
+    }
+
+    #[test]
+    fn the_pods_that_are_kept_do_not_depend_on_their_order(
+        pods in vec((0..60_usize, 0..5_usize, 0_i64..50), 0..80).prop_shuffle(),
+        limit in 1..20_usize,
+    ) {
+        let pods: BTreeMap<_, _> = pods
+            .into_iter()
+            .map(|(number, revision, first)| {
+                let sighting = Sighting {
+                    pod: format!("agent-{number}"),
+                    node: "n1".into(),
+                    digest: Seen::Unknown,
+                    template_hash: Seen::One(format!("h{revision}").into()),
+                    first_seen: at(first),
+                };
+                (crate::id::PodUid::new(format!("p{number}")), sighting)
+            })
+            .collect();
+        let at_once = sample(&pods, limit);
+        let mut one_by_one = BTreeMap::new();
+        for (uid, sighting) in pods.iter().rev() {
+            one_by_one.insert(uid.clone(), sighting.clone());
+            one_by_one = sample(&one_by_one, limit);
+        }
+        prop_assert_eq!(at_once, one_by_one);
+    }
+}

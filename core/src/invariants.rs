@@ -1,0 +1,111 @@
+//! What always holds, as predicates that property tests share. Each says what it found wrong.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    alert::{Alert, AlertState, MAX_FINDINGS, MAX_SHOWN_BY},
+    baseline::{Baseline, MAX_ENTRIES, MAX_LINEAGE, MAX_SIGHTINGS},
+    id::ImageDigest,
+    policy::Policy,
+    rollout::Evidence,
+    rules,
+    severity::Severity,
+};
+
+/// What holds of every baseline that was made by merging alone.
+pub fn baseline(baseline: &Baseline, policy: &Policy) -> Result<(), String> {
+    for (_, feed, held) in baseline.feeds() {
+        check(held.entries.len() <= MAX_ENTRIES, || {
+            format!("{feed:?} holds too many entries")
+        })?;
+    }
+    for (container, id, entry) in baseline.entries() {
+        let check = |holds: bool, what: &str| check(holds, || format!("{container} {id}: {what}"));
+        check(id == entry.behaviour.id(), "is not under its own id")?;
+        check(entry.count > 0, "was never seen")?;
+        check(entry.first_seen <= entry.last_seen, "ends before it begins")?;
+        check(entry.lineage.len() <= MAX_LINEAGE, "has too long a lineage")?;
+        check(entry.shown_by.len() <= MAX_SIGHTINGS, "names too many pods")?;
+        if entry.is_quarantined() {
+            check(!entry.shown_by.is_empty(), "is quarantined and names no pod")?;
+        } else {
+            check(entry.shown_by.is_empty(), "is learned and names pods")?;
+            check(!entry.unverified, "was learned from unverified pods")?;
+            check(entry.days.bits != 0, "was learned on no day")?;
+            check(
+                rules::without_baseline(&entry.behaviour, policy).is_none(),
+                "was learned in spite of a rule",
+            )?;
+        }
+    }
+    Ok(())
+}
+
+/// What holds of a workload's alerts after a plan was carried out.
+pub fn alerts(baseline: &Baseline, alerts: &[Alert], evidence: &Evidence) -> Result<(), String> {
+    let mut homes: BTreeMap<_, u32> = BTreeMap::new();
+    for alert in alerts {
+        let name = &alert.name;
+        check(!alert.findings.is_empty(), || format!("{name} has no finding"))?;
+        check(alert.findings.len() <= MAX_FINDINGS, || {
+            format!("{name} has too many findings")
+        })?;
+        let most = alert.findings.iter().map(|finding| finding.state.urgency()).max();
+        check(most == Some(alert.state.urgency()), || {
+            format!("{name} is not as urgent as its findings")
+        })?;
+        for finding in &alert.findings {
+            *homes.entry((alert.container.clone(), finding.id)).or_default() += 1;
+            check(finding.shown_by.len() <= MAX_SHOWN_BY, || {
+                format!("{name} names too many pods")
+            })?;
+            if finding.state == AlertState::Suppressed {
+                suppressed(baseline, alert, finding, evidence)?;
+            }
+        }
+    }
+    for (container, id, entry) in baseline.entries().filter(|(_, _, entry)| entry.is_quarantined()) {
+        let found = homes.get(&(container.clone(), id)).copied().unwrap_or(0);
+        check(found == 1, || {
+            format!("{container} {id} {} is in {found} alerts", entry.count)
+        })?;
+    }
+    Ok(())
+}
+
+/// Suppression never widens: every pod that shows a suppressed finding runs the digest of the record that explains it.
+fn suppressed(
+    baseline: &Baseline,
+    alert: &Alert,
+    finding: &crate::alert::Finding,
+    evidence: &Evidence,
+) -> Result<(), String> {
+    let what = format!("{} {}", alert.name, finding.id);
+    check(!finding.rule.never_suppressed(), || {
+        format!("{what} can never be suppressed")
+    })?;
+    check(finding.severity < Severity::High, || {
+        format!("{what} is too grave to be suppressed")
+    })?;
+    let named = finding.rollout.as_ref().and_then(|rollout| rollout.record.as_ref());
+    let record = evidence.records.iter().find(|record| Some(&record.name) == named);
+    let record = record.ok_or_else(|| format!("{what} is suppressed by no record"))?;
+    let recorded: Option<&ImageDigest> = record.containers.get(&alert.container).map(|held| &held.digest);
+    let entry = baseline
+        .entries()
+        .find(|(_, id, _)| *id == finding.id)
+        .map(|(_, _, entry)| entry);
+    for sighting in entry.ok_or_else(|| format!("{what} has no entry"))?.shown_by.values() {
+        check(sighting.digest.one() == recorded, || {
+            format!("{what} is shown by {sighting:?}")
+        })?;
+        check(sighting.template_hash.one() == Some(&record.template_hash), || {
+            format!("{what} is shown by {sighting:?}")
+        })?;
+    }
+    Ok(())
+}
+
+fn check(holds: bool, what: impl FnOnce() -> String) -> Result<(), String> {
+    if holds { Ok(()) } else { Err(what()) }
+}

@@ -1,0 +1,124 @@
+//! What each rule sees, and what it says of it.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::{
+    behaviour::{Origin, ProcessParts, SourceLayer},
+    severity::assess,
+    testkit::{behaviour, parts, shell},
+};
+
+fn denying(path: &str) -> Policy {
+    let mut policy = Policy::default();
+    policy.process.deny.insert(path.to_owned());
+    policy
+}
+
+fn cases() -> Vec<(&'static str, Behaviour, Policy)> {
+    let base = || parts("/usr/bin/python3", "/tmp/x");
+    let of = |origin, source| {
+        behaviour(ProcessParts {
+            origin,
+            source,
+            ..base()
+        })
+    };
+    let script = ProcessParts {
+        script: Some("/app/\u{1b}[2Jrun.sh".to_owned()),
+        ..parts("", "/usr/bin/bash")
+    };
+    let applet = ProcessParts {
+        applet: Some("wget".to_owned()),
+        ..parts("/bin/busybox", "/bin/busybox")
+    };
+    let plain = Policy::default;
+    vec![
+        ("a shell out of python", shell(), plain()),
+        (
+            "a script as entrypoint, with a terminal escape",
+            behaviour(script),
+            plain(),
+        ),
+        ("an applet", behaviour(applet), plain()),
+        (
+            "new in the upper layer",
+            of(Origin::Entrypoint, SourceLayer::UpperNew),
+            plain(),
+        ),
+        (
+            "perhaps new in the upper layer",
+            of(Origin::Entrypoint, SourceLayer::UpperUnknown),
+            plain(),
+        ),
+        ("in memory", of(Origin::Entrypoint, SourceLayer::Memory), plain()),
+        ("by kubectl exec", of(Origin::Exec, SourceLayer::Image), plain()),
+        (
+            "by kubectl exec, in memory",
+            of(Origin::Exec, SourceLayer::Memory),
+            plain(),
+        ),
+        ("by a probe", of(Origin::Probe, SourceLayer::Image), plain()),
+        ("denied", of(Origin::Entrypoint, SourceLayer::Memory), denying("/tmp/x")),
+    ]
+}
+
+#[test]
+fn rules_say_what_they_see_and_how_grave_it_is() {
+    let table: Vec<_> = cases()
+        .into_iter()
+        .map(|(case, behaviour, policy)| {
+            let always = without_baseline(&behaviour, &policy);
+            let rule = always.unwrap_or(Rule::ProcessOutsideBaseline);
+            let assessment = assess(rule, &behaviour, false);
+            format!(
+                "{case}: {rule}{} | {} | {} = {}",
+                if always.is_some() { ", needs no baseline" } else { "" },
+                rule.sentence(&behaviour),
+                assessment.terms.join(", "),
+                assessment.severity.as_str()
+            )
+        })
+        .collect();
+    insta::assert_snapshot!(table.join("\n"));
+}
+
+#[test]
+fn a_denied_script_is_denied_whatever_runs_it() {
+    let script = ProcessParts {
+        script: Some("/app/run.sh".to_owned()),
+        ..parts("", "/usr/bin/bash")
+    };
+    let fires = without_baseline(&behaviour(script), &denying("/app/run.sh"));
+    assert_eq!(fires, Some(Rule::DeniedBehaviour));
+}
+
+#[test]
+fn what_is_never_suppressed_is_at_least_high_even_where_a_rollout_matches_it() {
+    for rule in Rule::ALL.into_iter().filter(|rule| rule.never_suppressed()) {
+        let severity = assess(rule, &shell(), false).severity;
+        assert!(severity >= Severity::High, "{rule}");
+        assert!(!rule.needs_baseline(), "{rule}");
+    }
+}
+
+#[test]
+fn an_id_reads_back_as_its_rule() {
+    for rule in Rule::ALL {
+        assert_eq!(rule.id().parse(), Ok(rule));
+        assert_eq!(serde_json::to_string(&rule).expect("JSON"), format!("{:?}", rule.id()));
+    }
+    assert!("".parse::<Rule>().is_err());
+}
+
+proptest! {
+    #[test]
+    fn sentences_are_harmless_whatever_a_container_calls_its_files(parent: String, path: String, script: Option<String>) {
+        let made = behaviour(ProcessParts { script, ..parts(&parent, &path) });
+        for rule in Rule::ALL {
+            let sentence = rule.sentence(&made);
+            prop_assert!(!sentence.chars().any(char::is_control), "{:?}", sentence);
+            prop_assert!(sentence.len() < 8_192);
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! Builders for tests: a small world of one workload, its pods, behaviours and records.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::{
+    baseline::{Baseline, Batch, BehaviourReport, ContainerReport, MergeOutcome, ReportingPod, merge},
+    behaviour::{Behaviour, Origin, ProcessBehaviour, ProcessParts, SourceLayer},
+    id::{BatchId, ContainerName, ImageDigest, NodeName, PodUid, TemplateHash, WorkloadKey, WorkloadUid},
+    policy::{MaturityMethod, Mode, Policy},
+    rollout::{CurrentRevision, Evidence, Pod, Record, RecordedContainer},
+    time::{Duration, Hour, Timestamp},
+};
+
+/// 2026-01-01T00:00:00Z and so many seconds.
+pub fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_secs(1_767_225_600 + seconds)
+}
+
+/// The workload of every test.
+pub fn workload() -> WorkloadKey {
+    WorkloadKey::new("shop", "Deployment", "agent")
+}
+
+/// Its container.
+pub fn container() -> ContainerName {
+    ContainerName::new("agent")
+}
+
+/// UID of the workload.
+pub fn workload_uid() -> WorkloadUid {
+    WorkloadUid::new("w-1")
+}
+
+/// A digest of 64 times the digit.
+pub fn digest(digit: char) -> ImageDigest {
+    let text = format!("sha256:{}", digit.to_string().repeat(64));
+    ImageDigest::from_image_id(&text).expect("a hexadecimal digit")
+}
+
+/// Parts of a process of the image that descends from the entrypoint.
+pub fn parts(parent: &str, executable: &str) -> ProcessParts {
+    ProcessParts {
+        origin: Origin::Entrypoint,
+        parent: parent.to_owned(),
+        executable: executable.to_owned(),
+        source: SourceLayer::Image,
+        script: None,
+        applet: None,
+    }
+}
+
+/// The behaviour of such parts.
+pub fn behaviour(parts: ProcessParts) -> Behaviour {
+    Behaviour::Process(ProcessBehaviour::from(parts))
+}
+
+/// A process of the image that descends from the entrypoint.
+pub fn process(parent: &str, executable: &str) -> Behaviour {
+    behaviour(parts(parent, executable))
+}
+
+/// A shell out of python.
+pub fn shell() -> Behaviour {
+    process("/usr/bin/python3", "/usr/bin/bash")
+}
+
+/// A policy that alerts, and learns for so many seconds.
+pub fn policy(learning: u64) -> Policy {
+    let mut policy = Policy {
+        name: "shop/watch".to_owned(),
+        mode: Mode::Alert,
+        ..Policy::default()
+    };
+    policy.maturity.method = MaturityMethod::Elapsed;
+    policy.maturity.minimum = Duration::from_secs(learning);
+    policy
+}
+
+/// A verified pod of template hash and digest.
+pub fn pod(uid: &str, hash: &str, runs: ImageDigest) -> ReportingPod {
+    ReportingPod {
+        uid: PodUid::new(uid),
+        name: format!("agent-{hash}-{uid}"),
+        digest: Some(runs),
+        template_hash: Some(TemplateHash::new(hash)),
+        verified: true,
+    }
+}
+
+/// A report of one sighting.
+pub fn seen(behaviour: &Behaviour, time: Timestamp) -> BehaviourReport {
+    let Behaviour::Process(process) = behaviour;
+    BehaviourReport {
+        behaviour: behaviour.clone(),
+        lineage: vec![process.parent().to_owned(), process.executable().to_owned()],
+        count: 1,
+        first_seen: time,
+        last_seen: time,
+    }
+}
+
+/// A batch of node `n1`.
+pub fn batch(seq: u64, pod: ReportingPod, behaviours: Vec<BehaviourReport>) -> Batch {
+    let hours: BTreeSet<Hour> = behaviours.iter().map(|seen| seen.last_seen.hour()).collect();
+    Batch {
+        id: BatchId {
+            node: NodeName::new("n1"),
+            epoch: "e".repeat(32),
+            seq,
+        },
+        containers: vec![ContainerReport {
+            container: container(),
+            pod,
+            hours,
+            behaviours,
+        }],
+        losses: BTreeMap::new(),
+    }
+}
+
+/// A baseline, the number of its next batch, and the policy it is merged by.
+#[derive(Debug)]
+pub struct World {
+    pub baseline: Baseline,
+    pub policy: Policy,
+    pub evidence: Evidence,
+    seq: u64,
+}
+
+impl World {
+    /// A workload that learned python's everyday work and judges from second 60 on.
+    pub fn mature() -> Self {
+        let mut world = Self {
+            baseline: Baseline::default(),
+            policy: policy(60),
+            evidence: Evidence::default(),
+            seq: 0,
+        };
+        let entrypoint = process("", "/usr/bin/python3");
+        let helper = process("/usr/bin/python3", "/usr/bin/date");
+        world.shows_at("p1", "h1", '1', &entrypoint, at(0));
+        world.shows_at("p1", "h1", '1', &helper, at(1));
+        world
+    }
+
+    /// Merges one sighting.
+    pub fn shows_at(
+        &mut self,
+        uid: &str,
+        hash: &str,
+        runs: char,
+        behaviour: &Behaviour,
+        time: Timestamp,
+    ) -> MergeOutcome {
+        self.reports(pod(uid, hash, digest(runs)), behaviour, time)
+    }
+
+    /// Merges one sighting by a pod.
+    pub fn reports(&mut self, pod: ReportingPod, behaviour: &Behaviour, time: Timestamp) -> MergeOutcome {
+        self.seq += 1;
+        let batch = batch(self.seq, pod, vec![seen(behaviour, time)]);
+        merge(&mut self.baseline, &batch, &self.policy, time)
+    }
+
+    /// Records a revision.
+    pub fn recorded(&mut self, revision: u64, hash: &str, runs: char, started: Timestamp) {
+        self.evidence.records.push(record(revision, hash, runs, started));
+        self.evidence.current = Some(current(revision, hash, started));
+    }
+
+    /// Makes a pod run.
+    pub fn runs(&mut self, uid: &str, hash: &str, runs: char, created: Timestamp) {
+        let pod = running(hash, runs, created, uid);
+        self.evidence.pods.insert(PodUid::new(uid), pod);
+    }
+
+    /// Takes a pod away.
+    pub fn stops(&mut self, uid: &str) {
+        self.evidence.pods.remove(&PodUid::new(uid));
+    }
+}
+
+/// A running pod.
+pub fn running(hash: &str, runs: char, created: Timestamp, uid: &str) -> Pod {
+    Pod {
+        name: format!("agent-{hash}-{uid}"),
+        template_hash: Some(TemplateHash::new(hash)),
+        running: true,
+        created,
+        digests: BTreeMap::from([(container(), digest(runs))]),
+    }
+}
+
+/// A revision's record.
+pub fn record(revision: u64, hash: &str, runs: char, started: Timestamp) -> Record {
+    let recorded = RecordedContainer {
+        init: false,
+        image: "registry/agent:latest".to_owned(),
+        digest: digest(runs),
+    };
+    Record {
+        name: format!("deployment-agent-{revision}"),
+        workload_uid: workload_uid(),
+        revision,
+        template_hash: TemplateHash::new(hash),
+        containers: BTreeMap::from([(container(), recorded)]),
+        started_at: started,
+        recorded_at: started.plus(Duration::from_secs(2)),
+    }
+}
+
+/// The revision that the workload is at.
+pub fn current(revision: u64, hash: &str, created: Timestamp) -> CurrentRevision {
+    CurrentRevision {
+        workload_uid: workload_uid(),
+        revision,
+        template_hash: TemplateHash::new(hash),
+        created,
+    }
+}

@@ -13,6 +13,7 @@ mod mounts;
 mod pki;
 mod process;
 mod registry;
+mod selftest;
 mod state;
 
 use std::fs;
@@ -24,6 +25,7 @@ use clap::Subcommand;
 
 pub use config::REGISTRY;
 pub use kubeconfig::Kubectl;
+pub use selftest::cycles;
 
 use crate::setup::{apt, go};
 use crate::{progress, run};

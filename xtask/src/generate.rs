@@ -19,14 +19,11 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments) -> Result<()> {
+    if arguments.check {
+        return check();
+    }
     let root = paths::repository();
     let changes = differences(&root, &files()?)?;
-    if arguments.check {
-        return match summary(&root, &changes) {
-            Some(text) => bail!("{text}"),
-            None => Ok(()),
-        };
-    }
     for change in &changes {
         match &change.content {
             Some(content) => run::write_atomically(&change.path, content)?,
@@ -35,6 +32,15 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         println!("{}", relative(&root, &change.path).display());
     }
     Ok(())
+}
+
+/// Fails if a file is not what would be written.
+pub fn check() -> Result<()> {
+    let root = paths::repository();
+    match summary(&root, &differences(&root, &files()?)?) {
+        Some(text) => bail!("{text}"),
+        None => Ok(()),
+    }
 }
 
 /// A file that is not as it should be: its content, or `None` where it should not be there.

@@ -9,7 +9,7 @@ mod traces;
 use anyhow::Result;
 
 pub use builder::{Builder, Image};
-pub use published::{Published, published};
+pub use published::Published;
 
 use crate::setup::apt;
 

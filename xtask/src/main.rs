@@ -7,6 +7,7 @@
 
 mod bench;
 mod bpf;
+mod check;
 mod cluster;
 mod demo;
 mod generate;
@@ -16,6 +17,7 @@ mod paths;
 mod progress;
 mod run;
 mod setup;
+mod test;
 mod vm;
 
 use std::process::ExitCode;
@@ -46,6 +48,10 @@ enum Command {
     Bench(bench::Arguments),
     /// Show the whole chain: learn an agent, raise a shell out of it, explain a rollout.
     Demo(demo::Arguments),
+    /// Every check and test, with a ledger at the end.
+    Test(test::Arguments),
+    /// Formatting, lints, direction of dependencies, layout, generated files, licences of dependencies.
+    Check(check::Arguments),
     /// A real one-node Kubernetes on this machine.
     Cluster(cluster::Arguments),
     /// Write what is generated from the types.
@@ -65,7 +71,7 @@ enum Command {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     match carry_out(arguments) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE
@@ -73,11 +79,15 @@ fn main() -> ExitCode {
     }
 }
 
-fn carry_out(arguments: Arguments) -> anyhow::Result<()> {
+fn carry_out(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    let context = arguments.context.as_deref();
     match arguments.command {
-        Command::Bench(bench) => bench::run(&bench, arguments.context.as_deref()),
-        Command::Demo(demo) => demo::run(&demo, arguments.context.as_deref()),
-        Command::Cluster(cluster) => cluster::run(&cluster, arguments.context.as_deref()),
+        // Its closing line is the last word, also when tests failed.
+        Command::Test(test) => return test::run(&test, context),
+        Command::Check(check) => check::run(&check),
+        Command::Bench(bench) => bench::run(&bench, context),
+        Command::Demo(demo) => demo::run(&demo, context),
+        Command::Cluster(cluster) => cluster::run(&cluster, context),
         Command::Generate(generate) => generate::run(&generate),
         Command::Bpf(bpf) => bpf::run(&bpf),
         Command::Image(image) => image::run(&image),
@@ -87,7 +97,8 @@ fn carry_out(arguments: Arguments) -> anyhow::Result<()> {
             clap_complete::generate(shell, &mut Arguments::command(), "xtask", &mut std::io::stdout());
             Ok(())
         }
-    }
+    }?;
+    Ok(ExitCode::SUCCESS)
 }
 
 #[cfg(test)]

@@ -13,9 +13,8 @@ use std::process::Stdio;
 
 use crate::setup::apt;
 use crate::{paths, progress, run};
-pub use console::Outcome;
 use console::Report;
-pub use kernel::Kernel;
+use kernel::Kernel;
 
 /// The oldest kernel that is supported.
 pub const OLDEST: Kernel = Kernel::V6_1;

@@ -69,11 +69,8 @@ fn remove_tree(tree: &Path) -> std::io::Result<()> {
 }
 
 fn children(tree: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(tree)
-        .map(|entries| entries.flatten().collect())
-        .unwrap_or_else(|_| Vec::new());
+    let entries = fs::read_dir(tree).into_iter().flatten().flatten();
     entries
-        .into_iter()
         .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
         .map(|entry| entry.path())
         .collect()

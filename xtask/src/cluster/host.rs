@@ -65,7 +65,7 @@ pub fn check(state: &State) -> Result<()> {
 pub fn plan(state: &State) -> Result<Vec<Change>> {
     let mounts = mounts::read()?;
     let mut changes: Vec<Change> = FOLDERS.iter().map(|path| folder(path)).collect();
-    changes.extend(SYSCTLS.iter().filter_map(|name| sysctl(name)));
+    changes.extend(sysctls());
     changes.extend(address()?);
     changes.extend(propagation(&mounts));
     changes.extend(kernel_mounts(&mounts));
@@ -86,6 +86,11 @@ fn folder(path: &str) -> Change {
         path: path.into(),
         existed: Path::new(path).exists(),
     }
+}
+
+/// The settings as they are now, each as the change that would bring it back.
+pub fn sysctls() -> impl Iterator<Item = Change> {
+    SYSCTLS.iter().filter_map(|name| sysctl(name))
 }
 
 fn sysctl(name: &str) -> Option<Change> {

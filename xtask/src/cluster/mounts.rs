@@ -1,4 +1,4 @@
-//! The host's mounts: read from `/proc/self/mountinfo` (proc_pid_mountinfo(5)), made and undone by system calls, since
+//! The host's mounts: read from `/proc/self/mountinfo` (`proc_pid_mountinfo(5)`), made and undone by system calls, since
 //! mount(8) keeps notes of its own under /run.
 
 use std::fs;

@@ -21,7 +21,7 @@ const MARK: &str = "ANCHORWATCH_CLUSTER";
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
     pub pid: u32,
-    /// Clock ticks after boot, field 22 of proc_pid_stat(5).
+    /// Clock ticks after boot, field 22 of `proc_pid_stat(5)`.
     pub started: u64,
 }
 

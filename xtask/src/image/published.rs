@@ -1,4 +1,4 @@
-//! What was pushed last, for the demo and the tests.
+//! What was pushed last, for whoever works with the images by hand.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -22,7 +22,7 @@ pub struct Published {
 }
 
 /// By name, from `images.json` in the cache.
-pub fn published() -> Result<BTreeMap<String, Published>> {
+fn published() -> Result<BTreeMap<String, Published>> {
     let path = file()?;
     match fs::read_to_string(&path) {
         Ok(text) => serde_json::from_str(&text).with_context(|| format!("cannot read {}", path.display())),

@@ -12,7 +12,7 @@ use super::{apt::simulation, tool};
 use crate::{paths, progress, run};
 
 /// Lists older than this may name packages that the mirror no longer has.
-const FRESH: Duration = Duration::from_secs(24 * 3600);
+const FRESH: Duration = Duration::from_hours(24);
 /// The files of a merged root: packages still ship some of their files by the old paths.
 const MERGED: [&str; 4] = ["bin", "sbin", "lib", "lib64"];
 

@@ -1,0 +1,235 @@
+//! The stages, in the order in which they run: what is quick and often wrong comes first. A new one is a line here.
+
+use std::process::Command;
+use std::sync::OnceLock;
+
+use anyhow::{Context, Result};
+
+use super::cargo;
+use super::ledger::{Counts, Skip};
+use crate::check::{self, Check, Verdict};
+use crate::cluster;
+use crate::install::{self, Installed};
+use crate::vm;
+
+/// One line of the ledger.
+#[derive(Debug)]
+pub struct Stage {
+    pub name: &'static str,
+    pub needs: Need,
+    pub extent: Extent,
+    work: Work,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Need {
+    Nothing,
+    Root,
+    /// A cluster with Anchorwatch on it: the local one, which needs root, or the person's own.
+    Cluster,
+    /// The local cluster, whose audit log can be read and which may be ended.
+    LocalCluster,
+}
+
+/// How much of everything is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Extent {
+    Fast,
+    Usual,
+    Full,
+}
+
+#[derive(Debug)]
+enum Work {
+    Check(Check),
+    /// Arguments of `cargo test`, those for the test binary after `--`.
+    Cargo(&'static [&'static str], &'static [&'static str]),
+    Own(fn(&Environment) -> Result<Counts>),
+}
+
+const fn check(number: usize) -> Stage {
+    let check = check::ALL[number];
+    Stage {
+        name: check.name,
+        needs: Need::Nothing,
+        extent: Extent::Fast,
+        work: Work::Check(check),
+    }
+}
+
+const fn e2e(name: &'static str, needs: Need, extent: Extent, arguments: &'static [&'static str]) -> Stage {
+    // One after the other: they share a cluster, and some of them restart what the others talk to.
+    Stage {
+        name,
+        needs,
+        extent,
+        work: Work::Cargo(arguments, &["--ignored", "--test-threads=1"]),
+    }
+}
+
+pub const ALL: &[Stage] = &[
+    check(0),
+    check(1),
+    check(2),
+    check(3),
+    check(4),
+    check(5),
+    check(6),
+    check(7),
+    Stage {
+        name: "unit",
+        needs: Need::Nothing,
+        extent: Extent::Fast,
+        work: Work::Cargo(&["--workspace", "--lib", "--bins", "--exclude", "anchorwatch-e2e"], &[]),
+    },
+    Stage {
+        name: "bpf-live",
+        needs: Need::Root,
+        extent: Extent::Usual,
+        work: Work::Cargo(
+            &["--package", "anchorwatch-sensor", "--test", "live"],
+            &["--test-threads=1"],
+        ),
+    },
+    Stage {
+        name: "vm",
+        needs: Need::Root,
+        extent: Extent::Usual,
+        work: Work::Own(virtual_machine),
+    },
+    e2e(
+        "api",
+        Need::Cluster,
+        Extent::Usual,
+        &["--package", "anchorwatch-e2e", "--test", "api"],
+    ),
+    e2e(
+        "journey",
+        Need::Cluster,
+        Extent::Usual,
+        &["--package", "anchorwatch-e2e", "--test", "journey"],
+    ),
+    e2e(
+        "faults",
+        Need::Cluster,
+        Extent::Usual,
+        &["--package", "anchorwatch-e2e", "--test", "faults"],
+    ),
+    e2e(
+        "idle",
+        Need::LocalCluster,
+        Extent::Full,
+        &["--package", "anchorwatch-e2e", "--test", "idle"],
+    ),
+    Stage {
+        name: "cluster-cycle",
+        needs: Need::LocalCluster,
+        extent: Extent::Full,
+        work: Work::Own(cluster_cycle),
+    },
+];
+
+/// What stages share: the cluster, brought up when the first of them needs it.
+#[derive(Debug)]
+pub struct Environment {
+    pub context: Option<String>,
+    pub registry: String,
+    installed: OnceLock<Installed>,
+}
+
+impl Environment {
+    pub fn new(context: Option<&str>, registry: &str) -> Self {
+        Self {
+            context: context.map(str::to_owned),
+            registry: registry.to_owned(),
+            installed: OnceLock::new(),
+        }
+    }
+
+    fn installed(&self) -> Result<&Installed> {
+        if let Some(installed) = self.installed.get() {
+            return Ok(installed);
+        }
+        let installed =
+            install::install(self.context.as_deref(), &self.registry).context("cannot install Anchorwatch")?;
+        Ok(self.installed.get_or_init(|| installed))
+    }
+
+    /// Why a need cannot be met here, if it cannot.
+    fn lacks(&self, need: Need) -> Option<&'static str> {
+        let root = rustix::process::geteuid().is_root();
+        match need {
+            Need::Nothing => None,
+            Need::Cluster => {
+                (!root && self.context.is_none()).then_some("it needs root, or a cluster of yours by --context")
+            }
+            Need::LocalCluster if self.context.is_some() => {
+                Some("it needs the local cluster, and --context names another")
+            }
+            Need::Root | Need::LocalCluster => (!root).then_some("it needs root"),
+        }
+    }
+}
+
+impl Stage {
+    /// Gets ready what is not to be counted as the stage's own time: builds, cluster, images.
+    pub fn prepare(&self, environment: &Environment) -> Result<()> {
+        if environment.lacks(self.needs).is_some() {
+            return Ok(());
+        }
+        if let Work::Cargo(arguments, _) = &self.work {
+            cargo::build(arguments)?;
+        }
+        match self.needs {
+            Need::Cluster | Need::LocalCluster => environment.installed().map(drop),
+            Need::Nothing | Need::Root => Ok(()),
+        }
+    }
+
+    pub fn run(&self, environment: &Environment) -> Result<Counts> {
+        if let Some(reason) = environment.lacks(self.needs) {
+            return Ok(Counts::skipped(self.name, reason));
+        }
+        match &self.work {
+            Work::Check(check) => match (check.run)()? {
+                Verdict::Holds => Ok(Counts::one_passed()),
+                Verdict::Skipped { name, reason } => Ok(Counts::skipped(&name, &reason)),
+            },
+            Work::Cargo(arguments, after) => {
+                cargo::test(self.name, arguments, after, |command: &mut Command| match self.needs {
+                    Need::Cluster | Need::LocalCluster => environment.installed()?.offer(command),
+                    Need::Nothing | Need::Root => Ok(()),
+                })
+            }
+            Work::Own(run) => run(environment),
+        }
+    }
+}
+
+/// Every program loads on the oldest supported kernel, and the live tests hold there.
+fn virtual_machine(_: &Environment) -> Result<Counts> {
+    let report = vm::test(vm::OLDEST)?;
+    for line in &report.verified {
+        println!("  verified instructions: {line}");
+    }
+    if !report.failures.is_empty() {
+        println!("{}", report.failures);
+    }
+    let skipped = report
+        .skipped
+        .into_iter()
+        .map(|(name, reason)| Skip { name, reason })
+        .collect();
+    Ok(Counts {
+        passed: report.passed,
+        failed: report.failed,
+        skipped,
+    })
+}
+
+/// Ends the cluster, also halfway through its start, looks whether the host is as before, and brings all up again.
+fn cluster_cycle(environment: &Environment) -> Result<Counts> {
+    cluster::cycles()?;
+    install::install(environment.context.as_deref(), &environment.registry)?;
+    Ok(Counts::one_passed())
+}

@@ -1,0 +1,85 @@
+//! `/metrics`, `/healthz` and `/readyz`.
+
+use std::{
+    io,
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use axum::{
+    Router,
+    extract::State,
+    http::{StatusCode, header::CONTENT_TYPE},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use tokio::net::TcpListener;
+use tracing::error;
+
+use crate::{metrics::Metrics, world::SharedWorld};
+
+/// Whether this operator could serve: as a leader whose caches are filled, or as a standby that sees the Lease.
+#[derive(Clone, Debug, Default)]
+pub struct Readiness(Arc<AtomicBool>);
+
+impl Readiness {
+    /// Says whether it could.
+    pub fn set(&self, ready: bool) {
+        self.0.store(ready, Ordering::Relaxed);
+    }
+
+    fn get(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// What the pages are made from.
+#[derive(Clone, Debug)]
+pub struct Admin {
+    /// The metrics.
+    pub metrics: Metrics,
+    /// Whether it is ready.
+    pub readiness: Readiness,
+    /// What is counted only when somebody asks.
+    pub world: SharedWorld,
+}
+
+impl Admin {
+    /// Serves the pages for as long as the process lives.
+    pub async fn serve(self, listen: SocketAddr) -> io::Result<()> {
+        let listener = TcpListener::bind(listen).await?;
+        axum::serve(listener, self.router()).await
+    }
+
+    fn router(self) -> Router {
+        Router::new()
+            .route("/metrics", get(metrics))
+            .route("/healthz", get(|| async { "ok" }))
+            .route("/readyz", get(ready))
+            .with_state(self)
+    }
+}
+
+async fn metrics(State(admin): State<Admin>) -> Response {
+    if let Some(world) = admin.world.get() {
+        world.show(&admin.metrics);
+    }
+    match admin.metrics.encode() {
+        Ok(text) => ([(CONTENT_TYPE, prometheus::TEXT_FORMAT)], text).into_response(),
+        Err(error) => {
+            error!(error = &error as &dyn std::error::Error, "the metrics can't be encoded");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}
+
+async fn ready(State(admin): State<Admin>) -> (StatusCode, &'static str) {
+    if admin.readiness.get() {
+        (StatusCode::OK, "ok")
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "not ready")
+    }
+}

@@ -1,0 +1,70 @@
+//! What the command line and the environment ask for.
+
+use std::net::SocketAddr;
+
+use clap::{Parser, ValueEnum};
+
+/// The operator of Anchorwatch: merges the sensors' reports into baselines, raises drift, and matches it with rollouts.
+#[derive(Clone, Debug, Parser)]
+#[command(version, about)]
+pub struct Args {
+    /// Where /metrics, /healthz and /readyz are served.
+    #[arg(long, env = "ANCHORWATCH_LISTEN", default_value = "0.0.0.0:8080")]
+    pub listen: SocketAddr,
+
+    /// Name of the Lease by which one of several operators leads.
+    #[arg(long, env = "ANCHORWATCH_LEASE_NAME", default_value = "anchorwatch-operator")]
+    pub lease_name: String,
+
+    /// Namespace of the Lease: the operator's own.
+    #[arg(long, env = "POD_NAMESPACE", default_value = "default")]
+    pub namespace: String,
+
+    /// Who this operator is in the Lease. Default: the host name and the process id.
+    #[arg(long, env = "POD_NAME")]
+    pub identity: Option<String>,
+
+    /// How log lines look on standard error. What is logged is chosen by `RUST_LOG`.
+    #[arg(long, env = "ANCHORWATCH_LOG_FORMAT", value_enum, default_value_t = LogFormat::Json)]
+    pub log_format: LogFormat,
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// For machines: one JSON object a line.
+    Json,
+}
+
+impl Args {
+    /// Who this operator is: a pod's name where it runs in a pod, and there the same after a restart of its container,
+    /// so that it need not wait for its own lease to expire.
+    pub fn identity(&self) -> String {
+        self.identity.clone().unwrap_or_else(|| {
+            let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+            format!("{host}-{}", std::process::id())
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn without_a_pod_name_the_identity_is_unique_to_the_process() {
+        let args = Args {
+            identity: None,
+            ..Args::parse_from(["anchorwatch-operator"])
+        };
+        assert!(args.identity().ends_with(&format!("-{}", std::process::id())));
+    }
+}

@@ -1,0 +1,55 @@
+//! What every controller is given.
+
+use std::sync::Arc;
+
+use k8s_openapi::api::core::v1::ObjectReference;
+use kube::{
+    Client,
+    runtime::events::{Event, Recorder, Reporter},
+};
+use tracing::warn;
+
+use crate::{metrics::Metrics, test_switch::TestSwitches, world::World};
+
+/// What every controller is given.
+#[derive(Clone)]
+pub struct Context {
+    /// The API server.
+    pub client: Client,
+    /// What is known of the cluster.
+    pub world: Arc<World>,
+    /// The metrics.
+    pub metrics: Metrics,
+    /// What a test took away.
+    pub switches: TestSwitches,
+    events: Recorder,
+}
+
+impl Context {
+    /// A context in which events are published as `identity`.
+    pub fn new(client: Client, world: Arc<World>, metrics: Metrics, switches: TestSwitches, identity: String) -> Self {
+        let reporter = Reporter {
+            controller: "anchorwatch-operator".into(),
+            instance: Some(identity),
+        };
+        Self {
+            events: Recorder::new(client.clone(), reporter),
+            client,
+            world,
+            metrics,
+            switches,
+        }
+    }
+
+    /// Publishes an Event. It is a courtesy: the objects hold the truth, so that a failure is only logged.
+    pub async fn publish(&self, event: &Event, about: &ObjectReference) {
+        if let Err(error) = self.events.publish(event, about).await {
+            warn!(
+                reason = event.reason,
+                name = about.name.as_deref().unwrap_or_default(),
+                error = &error as &dyn std::error::Error,
+                "an event can't be published"
+            );
+        }
+    }
+}

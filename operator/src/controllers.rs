@@ -1,0 +1,23 @@
+//! The controllers. Each is a driver with three parts: fetch (what is known), plan (what follows, pure), apply (do it).
+
+use crate::context::Context;
+
+mod ageing;
+mod alert;
+mod approval;
+mod driver;
+mod ingest;
+mod policy;
+mod rollout;
+
+/// Runs every controller for as long as this operator leads.
+pub async fn run(context: &Context) {
+    tokio::join!(
+        ingest::run(context),
+        alert::run(context),
+        ageing::run(context),
+        rollout::run(context),
+        policy::run(context),
+        approval::run(context),
+    );
+}

@@ -1,0 +1,141 @@
+//! Ageing: what time alone changes in a baseline. Feeds mature, and what was not seen for the window expires.
+
+use std::sync::Arc;
+
+use anchorwatch_core::{
+    baseline::{AgeOutcome, age},
+    policy::Policy,
+};
+use anchorwatch_crds::v1alpha1::{BehaviorBaseline, BehaviorBaselineStatus};
+use jiff::Timestamp;
+use kube::{
+    Api, ResourceExt,
+    runtime::{controller::Action, reflector::ObjectRef},
+};
+use tracing::info;
+
+use super::driver::{Driver, queue};
+use crate::{
+    baselines,
+    context::Context,
+    convert::{baseline_from_crd, from_clock, policy_from_crd},
+    policies::Policies,
+    world::{Guarded, World, changes::Change},
+    writes::{Writes, is_conflict, is_gone},
+};
+
+const NAME: &str = "ageing";
+
+/// Runs the controller.
+pub async fn run(context: &Context) {
+    let baselines = context.world.baselines.clone();
+    let queue = queue(context.world.subscribe(), move |change| match change {
+        Change::Baseline(baseline) => vec![baseline],
+        Change::Policy | Change::ClusterPolicy => {
+            let all = baselines.state();
+            all.iter()
+                .map(|baseline| ObjectRef::from_obj(baseline.as_ref()))
+                .collect()
+        }
+        _ => Vec::new(),
+    });
+    Driver::new(context, NAME, 2)
+        .run(context.world.baselines.clone(), queue, |baseline| {
+            reconcile(context, baseline)
+        })
+        .await;
+}
+
+async fn reconcile(context: &Context, baseline: Arc<Guarded<BehaviorBaseline>>) -> Result<Action, kube::Error> {
+    let Ok(baseline) = &baseline.0 else {
+        return Ok(Action::await_change());
+    };
+    let Some(policy) = fetch(context, baseline) else {
+        return Ok(Action::await_change());
+    };
+    let Some(status) = &baseline.status else {
+        return Ok(Action::await_change());
+    };
+    let plan = plan(baseline, status.clone(), &policy, Timestamp::now());
+    if let Some(next) = plan.write {
+        let api = Api::namespaced(context.client.clone(), &next.namespace().unwrap_or_default());
+        match Writes::new(&context.metrics, NAME).replace_status(&api, &next).await {
+            Ok(_) => info!(
+                namespace = next.namespace().unwrap_or_default(),
+                name = next.name_any(),
+                matured = plan.matured,
+                expired = plan.expired,
+                "a baseline aged"
+            ),
+            // What others wrote comes through the watch, and asks again.
+            Err(error) if is_conflict(&error) || is_gone(&error) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(plan.requeue_after.map_or_else(Action::await_change, Action::requeue))
+}
+
+fn fetch(context: &Context, baseline: &BehaviorBaseline) -> Option<Policy> {
+    if context.switches.no_drift_decision {
+        return None;
+    }
+    let world: &World = &context.world;
+    let (pod, _) = world.youngest_pod_of(&baselines::workload_of(baseline))?;
+    let policies = Policies::of(world);
+    let policy = policies.holding(&pod.namespace, &pod.labels)?;
+    Some(policy_from_crd(policy.title(), &policy.spec))
+}
+
+#[derive(Debug)]
+struct Plan {
+    write: Option<BehaviorBaseline>,
+    matured: usize,
+    expired: usize,
+    requeue_after: Option<std::time::Duration>,
+}
+
+fn plan(object: &BehaviorBaseline, status: BehaviorBaselineStatus, policy: &Policy, now: Timestamp) -> Plan {
+    let mut baseline = baseline_from_crd(status);
+    let AgeOutcome {
+        changed,
+        expired,
+        matured,
+        requeue_after,
+    } = age(&mut baseline, policy, from_clock(now));
+    Plan {
+        write: changed.then(|| BehaviorBaseline {
+            status: Some(baselines::status_of(object, &baseline, now)),
+            ..object.clone()
+        }),
+        matured,
+        expired,
+        requeue_after,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anchorwatch_core::{behaviour::Feed, id::WorkloadKey, policy::MaturityMethod, time};
+    use anchorwatch_crds::v1alpha1::BaselineState;
+
+    #[test]
+    fn a_baseline_matures_by_time_alone_and_is_written_once() {
+        let mut policy = Policy::default();
+        policy.maturity.method = MaturityMethod::Elapsed;
+        policy.maturity.minimum = std::time::Duration::from_mins(1);
+        let mut learned = anchorwatch_core::baseline::Baseline::default();
+        learned.feed_mut(&"app".into(), Feed::Process, time::Timestamp::from_secs(100));
+        let mut object = baselines::empty(&WorkloadKey::new("shop", "Deployment", "agent"));
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let status = baselines::status_of(&object, &learned, at(100));
+        object.status = Some(status.clone());
+        let early = plan(&object, status.clone(), &policy, at(110));
+        assert!(early.write.is_none());
+        assert_eq!(early.requeue_after, Some(std::time::Duration::from_secs(50)));
+        let due = plan(&object, status, &policy, at(160)).write.unwrap();
+        let status = due.status.clone().unwrap();
+        assert_eq!(status.state, BaselineState::Enforcing);
+        assert!(plan(&due, status, &policy, at(161)).write.is_none());
+    }
+}

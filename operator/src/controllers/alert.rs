@@ -1,0 +1,96 @@
+//! Alerts: what is quarantined in a workload's baseline becomes DriftAlerts, matched with its rollouts.
+//!
+//! Level-triggered: the plan is a function of what is there, whatever changed and however often it is computed.
+
+mod apply;
+mod expect;
+mod fetch;
+mod plan;
+
+use std::{sync::Arc, time::Duration};
+
+use anchorwatch_core::id::WorkloadKey;
+use anchorwatch_crds::v1alpha1::BehaviorBaseline;
+use jiff::Timestamp;
+use kube::runtime::{controller::Action, reflector::ObjectRef};
+
+use self::expect::Expected;
+use super::driver::{Driver, queue};
+use crate::{
+    baselines,
+    context::Context,
+    world::{Guarded, World, changes::Change, evidence::DEPLOYMENT},
+};
+
+const NAME: &str = "alert";
+/// Workloads planned at a time.
+const CONCURRENCY: u16 = 8;
+/// How soon a workload is looked at again while the cache lacks what was written.
+const CATCH_UP: Duration = Duration::from_millis(50);
+
+/// Runs the controller.
+pub async fn run(context: &Context) {
+    let world = Arc::clone(&context.world);
+    let queue = queue(context.world.subscribe(), move |change| concerned(&world, change));
+    let expected = Expected::default();
+    Driver::new(context, NAME, CONCURRENCY)
+        .run(context.world.baselines.clone(), queue, |baseline| {
+            reconcile(context, &expected, baseline)
+        })
+        .await;
+}
+
+async fn reconcile(
+    context: &Context,
+    expected: &Expected,
+    baseline: Arc<Guarded<BehaviorBaseline>>,
+) -> Result<Action, kube::Error> {
+    let Ok(baseline) = &baseline.0 else {
+        return Ok(Action::await_change());
+    };
+    let workload = baselines::workload_of(baseline);
+    if !expected.arrived(&workload, &context.world.alerts) {
+        return Ok(Action::requeue(CATCH_UP));
+    }
+    let Some(known) = fetch::fetch(&context.world, &workload, baseline, &context.switches) else {
+        return Ok(Action::await_change());
+    };
+    let plan = plan::plan(&known, Timestamp::now());
+    let requeue_after = plan.requeue_after;
+    apply::apply(context, expected, &workload, &known, plan).await?;
+    Ok(requeue_after.map_or_else(Action::await_change, Action::requeue))
+}
+
+type BaselineRef = ObjectRef<Guarded<BehaviorBaseline>>;
+
+/// The baselines whose alerts may follow otherwise from now on.
+fn concerned(world: &World, change: Change) -> Vec<BaselineRef> {
+    let of = |workload: &WorkloadKey| ObjectRef::new(&baselines::name_of(workload)).within(&workload.namespace);
+    let of_parts = |namespace: Option<&String>, kind: &str, name: &str| {
+        let namespace = namespace.map_or("", String::as_str);
+        vec![of(&WorkloadKey::new(namespace, kind, name))]
+    };
+    match change {
+        Change::Baseline(baseline) => vec![baseline],
+        Change::Alert(alert) => alert.status.as_ref().map_or_else(Vec::new, |status| {
+            let about = &status.workload;
+            of_parts(alert.metadata.namespace.as_ref(), &about.kind, &about.name)
+        }),
+        Change::Record(record) => {
+            let about = &record.spec.workload;
+            of_parts(record.metadata.namespace.as_ref(), &about.kind, &about.name)
+        }
+        Change::Deployment(deployment) => of_parts(deployment.namespace.as_ref(), DEPLOYMENT, &deployment.name),
+        Change::ReplicaSet(set) => set.controller.as_ref().map_or_else(Vec::new, |controller| {
+            of_parts(Some(&set.namespace), &controller.kind, &controller.name)
+        }),
+        Change::Pod(pod) => world.workload(&pod).iter().map(of).collect(),
+        Change::Policy | Change::ClusterPolicy => {
+            let all = world.baselines.state();
+            all.iter()
+                .map(|baseline| ObjectRef::from_obj(baseline.as_ref()))
+                .collect()
+        }
+        Change::Report(_) | Change::Approval(_) => Vec::new(),
+    }
+}

@@ -1,0 +1,109 @@
+//! Makes and changes alerts, and tells of the new ones.
+
+use anchorwatch_core::id::WorkloadKey;
+use anchorwatch_crds::v1alpha1::DriftAlert;
+use k8s_openapi::api::core::v1::ObjectReference;
+use kube::{Api, Resource, ResourceExt, runtime::events::Event};
+use tracing::{debug, info};
+
+use super::{
+    NAME,
+    expect::Expected,
+    fetch::Known,
+    plan::{Announcement, NewAlert, Plan},
+};
+use crate::{
+    context::Context,
+    writes::{Writes, is_already_exists, is_gone},
+};
+
+/// Carries it out. A conflict is a failure as any other: the retry plans anew.
+pub async fn apply(
+    context: &Context,
+    expected: &Expected,
+    workload: &WorkloadKey,
+    known: &Known,
+    plan: Plan,
+) -> kube::Result<()> {
+    let Plan {
+        create,
+        update,
+        requeue_after: _,
+        reasons,
+    } = plan;
+    if !create.is_empty() || !update.is_empty() {
+        debug!(%workload, ?reasons, "alerts change");
+    }
+    let api: Api<DriftAlert> = Api::namespaced(context.client.clone(), &workload.namespace);
+    let writes = Writes::new(&context.metrics, NAME);
+    for alert in create {
+        let NewAlert {
+            object,
+            announcement,
+            delay,
+        } = alert;
+        let Some(written) = make(&api, &writes, &object).await? else {
+            continue;
+        };
+        expected.expect(workload, &written);
+        context.metrics.alerts_created.inc();
+        context.metrics.event_to_alert.observe(delay.as_secs_f64());
+        announce(context, known, &written, announcement).await;
+    }
+    for object in update {
+        match writes.replace_status(&api, &object).await {
+            Ok(written) => expected.expect(workload, &written),
+            Err(error) if is_gone(&error) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// Makes an alert and writes its status; none where there is no place for it any more. An alert of that name without a
+/// status was left by an operator that died between the two writes.
+async fn make(api: &Api<DriftAlert>, writes: &Writes, object: &DriftAlert) -> kube::Result<Option<DriftAlert>> {
+    let mut made = match writes.create(api, object).await {
+        Ok(made) => made,
+        Err(error) if is_already_exists(&error) => {
+            let there = api.get(&object.name_any()).await?;
+            if there.status.is_some() {
+                // The cache lags behind: the watch brings it, and the next plan knows it.
+                return Ok(Some(there));
+            }
+            there
+        }
+        Err(error) if is_gone(&error) => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    made.status.clone_from(&object.status);
+    writes.replace_status(api, &made).await.map(Some)
+}
+
+async fn announce(context: &Context, known: &Known, alert: &DriftAlert, announcement: Announcement) {
+    let Announcement { type_, note } = announcement;
+    let workload = &known.workload;
+    info!(
+        namespace = workload.key.namespace,
+        name = alert.name_any(),
+        workload = %workload.key,
+        reason = note,
+        "drift"
+    );
+    let about = ObjectReference {
+        api_version: Some(workload.api_version.clone()),
+        kind: Some(workload.key.kind.clone()),
+        namespace: Some(workload.key.namespace.clone()),
+        name: Some(workload.key.name.clone()),
+        uid: Some(workload.uid.clone()),
+        ..ObjectReference::default()
+    };
+    let event = Event {
+        type_,
+        reason: "DriftDetected".into(),
+        note: Some(note),
+        action: "Raise".into(),
+        secondary: Some(alert.object_ref(&())),
+    };
+    context.publish(&event, &about).await;
+}

@@ -1,0 +1,382 @@
+//! What follows from a batch: which baselines change, and what the acknowledgement says.
+
+use std::collections::{BTreeMap, HashMap};
+
+use anchorwatch_core::{
+    baseline::{Batch, ContainerReport, ReportingPod, merge},
+    behaviour::Feed,
+    id::{BatchId, WorkloadKey},
+    policy::Policy,
+    time::Duration,
+};
+use anchorwatch_crds::v1alpha1::{
+    Acknowledgement, BehaviorBaseline, HookReport, ReportedContainer, SensorReport, SensorReportStatus,
+};
+use jiff::Timestamp;
+use kube::ResourceExt;
+
+use super::fetch::{Lookup, Neighbour, Stored};
+use crate::{
+    baselines,
+    conditions::{self, HOOKS_ATTACHED, LOSS_OBSERVED, Statement},
+    convert::{baseline_from_crd, behaviours_from_crd, from_clock, hours_from_crd, losses_from_crd},
+    losses,
+    test_switch::TestSwitches,
+    world::facts::PodFacts,
+};
+
+/// What a hook that works says of itself.
+const ATTACHED: &str = "attached";
+
+/// Why behaviours found no baseline. Labels of a metric.
+pub mod dropped {
+    /// The pod is unknown, and no workload that is known has such a name.
+    pub const POD_UNKNOWN: &str = "pod-unknown";
+    /// The pod's controller is gone.
+    pub const OWNER_GONE: &str = "owner-gone";
+    /// No policy selects the workload.
+    pub const NO_POLICY: &str = "no-policy";
+    /// The workload's baseline can't be read.
+    pub const BASELINE_MALFORMED: &str = "baseline-malformed";
+    /// The workload's namespace is going.
+    pub const NAMESPACE_GONE: &str = "namespace-gone";
+}
+
+/// True where the report's batch was merged and acknowledged before.
+pub fn is_acknowledged(report: &SensorReport) -> bool {
+    let acknowledged = report.status.as_ref().and_then(|status| status.acknowledged.as_ref());
+    acknowledged.is_some_and(|done| done.epoch == report.spec.epoch && done.seq == report.spec.seq)
+}
+
+/// True where the node's outbox began anew since the last acknowledgement.
+pub fn is_renewed(report: &SensorReport) -> bool {
+    let acknowledged = report.status.as_ref().and_then(|status| status.acknowledged.as_ref());
+    acknowledged.is_some_and(|done| done.epoch != report.spec.epoch)
+}
+
+/// What one workload's containers did, according to a batch.
+#[derive(Clone, Debug)]
+pub struct Group {
+    /// The policy that holds for the youngest of the pods.
+    pub policy: Policy,
+    /// When that pod was created.
+    youngest: Timestamp,
+    /// What its containers did.
+    pub containers: Vec<ContainerReport>,
+}
+
+/// A batch, sorted by workload.
+#[derive(Clone, Debug, Default)]
+pub struct Sorted {
+    /// What concerns each workload.
+    pub groups: BTreeMap<WorkloadKey, Group>,
+    /// Behaviours that named a pod of another node.
+    pub rejected: usize,
+    /// Behaviours that found no baseline, by reason.
+    pub dropped: BTreeMap<&'static str, usize>,
+}
+
+/// Sorts a batch by workload.
+pub fn sort(report: &SensorReport, pods: &HashMap<String, Lookup>, neighbours: &[Neighbour]) -> Sorted {
+    let mut sorted = Sorted::default();
+    for reported in &report.spec.containers {
+        let behaviours = reported.behaviors.len();
+        let placed = match pods.get(&reported.pod.uid) {
+            Some(Lookup::Confirmed { pod, workload, policy }) => {
+                let seen = container_report(reported, Some(pod));
+                policy
+                    .clone()
+                    .map(|policy| (workload, policy, pod.created, seen))
+                    .ok_or(dropped::NO_POLICY)
+            }
+            Some(Lookup::Unknown {
+                workload: Some((workload, policy)),
+            }) => {
+                let seen = container_report(reported, None);
+                let policy = policy.clone().map(|policy| (workload, policy, Timestamp::MIN, seen));
+                policy.ok_or(dropped::NO_POLICY)
+            }
+            Some(Lookup::Foreign) => {
+                sorted.rejected += behaviours;
+                continue;
+            }
+            Some(Lookup::Orphan) => Err(dropped::OWNER_GONE),
+            Some(Lookup::Unknown { workload: None }) | None => Err(dropped::POD_UNKNOWN),
+        };
+        match placed {
+            Ok((workload, policy, created, seen)) => sorted.add(workload, policy, created, seen),
+            Err(reason) => *sorted.dropped.entry(reason).or_default() += behaviours,
+        }
+    }
+    for neighbour in neighbours {
+        let Neighbour {
+            pod,
+            workload,
+            policy,
+            containers,
+        } = neighbour;
+        for container in containers {
+            let nothing = ContainerReport {
+                container: container.clone(),
+                pod: reporting(pod, container.as_str()),
+                hours: [].into(),
+                behaviours: Vec::new(),
+            };
+            sorted.add(workload, policy.clone(), pod.created, nothing);
+        }
+    }
+    sorted
+}
+
+impl Sorted {
+    fn add(&mut self, workload: &WorkloadKey, policy: Policy, created: Timestamp, seen: ContainerReport) {
+        let group = self.groups.entry(workload.clone()).or_insert_with(|| Group {
+            policy: policy.clone(),
+            youngest: created,
+            containers: Vec::new(),
+        });
+        if created > group.youngest {
+            group.policy = policy;
+            group.youngest = created;
+        }
+        group.containers.push(seen);
+    }
+}
+
+fn container_report(reported: &ReportedContainer, pod: Option<&PodFacts>) -> ContainerReport {
+    let unknown = || ReportingPod {
+        uid: reported.pod.uid.as_str().into(),
+        name: reported.pod.name.clone(),
+        digest: None,
+        template_hash: None,
+        verified: false,
+    };
+    ContainerReport {
+        container: reported.container.as_str().into(),
+        pod: pod.map_or_else(unknown, |pod| reporting(pod, &reported.container)),
+        hours: hours_from_crd(&reported.hours),
+        behaviours: behaviours_from_crd(reported.behaviors.clone()),
+    }
+}
+
+fn reporting(pod: &PodFacts, container: &str) -> ReportingPod {
+    ReportingPod {
+        uid: pod.uid.as_str().into(),
+        name: pod.name.clone(),
+        digest: pod.digest(container).cloned(),
+        template_hash: pod.template_hash().map(Into::into),
+        verified: true,
+    }
+}
+
+/// What is to be written, and counted once it is.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Baselines that change; those without resourceVersion are to be created.
+    pub baselines: Vec<BehaviorBaseline>,
+    /// The report with its acknowledgement.
+    pub report: SensorReport,
+    /// What is counted.
+    pub tally: Tally,
+    /// What a person would look for in the node's events.
+    pub hooks_failed: Option<String>,
+}
+
+/// What is counted once a batch is acknowledged.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Tally {
+    /// True where every baseline knew the batch already.
+    pub repeated: bool,
+    /// True where the node's outbox began anew.
+    pub renewed: bool,
+    /// Behaviours that named a pod of another node.
+    pub rejected: usize,
+    /// Behaviours that found no baseline, by reason.
+    pub dropped: BTreeMap<&'static str, usize>,
+    /// Events that the sensor lost, by feed and reason.
+    pub losses: BTreeMap<Feed, BTreeMap<String, u64>>,
+}
+
+/// Merges a sorted batch into the baselines as they are.
+pub fn plan(
+    report: SensorReport,
+    sorted: Sorted,
+    mut stored: BTreeMap<WorkloadKey, Stored>,
+    switches: &TestSwitches,
+    now: Timestamp,
+) -> Plan {
+    let renewed = is_renewed(&report);
+    let mut lost = losses_from_crd(&report.spec.losses, losses::bounded);
+    if renewed {
+        lost.entry(Feed::Process)
+            .or_default()
+            .insert(losses::OUTBOX_RENEWED.to_owned(), 1);
+    }
+    let mut tally = Tally {
+        repeated: !sorted.groups.is_empty(),
+        renewed,
+        rejected: sorted.rejected,
+        dropped: sorted.dropped,
+        losses: lost.clone(),
+    };
+    let mut baselines = Vec::new();
+    for (workload, group) in sorted.groups {
+        let object = match stored.remove(&workload) {
+            Some(Stored::Found(object)) => *object,
+            Some(Stored::Missing) | None => baselines::empty(&workload),
+            Some(Stored::Malformed) => {
+                let behaviours = group
+                    .containers
+                    .iter()
+                    .map(|container| container.behaviours.len())
+                    .sum::<usize>();
+                *tally.dropped.entry(dropped::BASELINE_MALFORMED).or_default() += behaviours;
+                continue;
+            }
+        };
+        let batch = Batch {
+            id: batch_id(&report),
+            containers: group.containers,
+            losses: lost.clone(),
+        };
+        let merged = merge_into(object, &batch, &judged_by(group.policy, switches), &report, now);
+        tally.repeated &= merged.already;
+        baselines.extend(merged.changed);
+    }
+    let previous = report.status.clone().unwrap_or_default();
+    let status = acknowledge(&report, previous.clone(), &tally, now);
+    Plan {
+        baselines,
+        hooks_failed: newly_failed(&previous, &status),
+        report: SensorReport {
+            status: Some(status),
+            ..report
+        },
+        tally,
+    }
+}
+
+struct Merged {
+    already: bool,
+    changed: Option<BehaviorBaseline>,
+}
+
+fn merge_into(
+    object: BehaviorBaseline,
+    batch: &Batch,
+    policy: &Policy,
+    report: &SensorReport,
+    now: Timestamp,
+) -> Merged {
+    let mut baseline = baseline_from_crd(object.status.clone().unwrap_or_default());
+    let outcome = merge(&mut baseline, batch, policy, from_clock(now));
+    if !outcome.changed {
+        return Merged {
+            already: outcome.already_merged,
+            changed: None,
+        };
+    }
+    if let Some(done) = report.status.as_ref().and_then(|status| status.acknowledged.as_ref()) {
+        let seq = u64::try_from(done.seq).unwrap_or(0);
+        baseline.acknowledged(&batch.id.node, &done.epoch, seq);
+    }
+    let status = baselines::status_of(&object, &baseline, now);
+    Merged {
+        already: false,
+        changed: Some(BehaviorBaseline {
+            status: Some(status),
+            ..object
+        }),
+    }
+}
+
+/// The policy, or what a test makes of it: a baseline that never matures learns everything.
+fn judged_by(policy: Policy, switches: &TestSwitches) -> Policy {
+    if !switches.no_drift_decision {
+        return policy;
+    }
+    let mut endless = policy;
+    endless.maturity.minimum = Duration::MAX;
+    endless.maturity.maximum = Duration::MAX;
+    endless
+}
+
+fn batch_id(report: &SensorReport) -> BatchId {
+    BatchId {
+        node: report.name_any().into(),
+        epoch: report.spec.epoch.clone(),
+        seq: u64::try_from(report.spec.seq).unwrap_or(0),
+    }
+}
+
+fn acknowledge(
+    report: &SensorReport,
+    previous: SensorReportStatus,
+    tally: &Tally,
+    now: Timestamp,
+) -> SensorReportStatus {
+    let rejected = i64::try_from(tally.rejected).unwrap_or(i64::MAX);
+    let mut status = SensorReportStatus {
+        acknowledged: Some(Acknowledgement {
+            epoch: report.spec.epoch.clone(),
+            seq: report.spec.seq,
+        }),
+        rejected: previous.rejected.saturating_add(rejected),
+        epochs: previous.epochs.saturating_add(tally.renewed.into()),
+        conditions: previous.conditions,
+    };
+    let statements = vec![hooks_attached(&report.spec.hooks), loss_observed(tally)];
+    conditions::set(&mut status.conditions, statements, report.metadata.generation, now);
+    status
+}
+
+fn hooks_attached(hooks: &[HookReport]) -> Statement {
+    let missing: Vec<_> = hooks.iter().filter(|hook| hook.state != ATTACHED).collect();
+    if missing.is_empty() {
+        return Statement {
+            type_: HOOKS_ATTACHED,
+            holds: true,
+            reason: "AllAttached",
+            message: format!("{} hooks are attached", hooks.len()),
+        };
+    }
+    let each = missing
+        .iter()
+        .map(|hook| format!("{} is {}: {}", hook.name, hook.state, hook.reason));
+    Statement {
+        type_: HOOKS_ATTACHED,
+        holds: false,
+        reason: "HookMissing",
+        message: each.collect::<Vec<_>>().join("; "),
+    }
+}
+
+fn loss_observed(tally: &Tally) -> Statement {
+    let reasons: Vec<_> = tally
+        .losses
+        .values()
+        .flat_map(BTreeMap::keys)
+        .map(String::as_str)
+        .collect();
+    let message = if reasons.is_empty() {
+        "the last batch reported no loss".to_owned()
+    } else {
+        format!("the last batch reported losses: {}", reasons.join(", "))
+    };
+    Statement {
+        type_: LOSS_OBSERVED,
+        holds: !reasons.is_empty(),
+        reason: if reasons.is_empty() { "NoLoss" } else { "EventsLost" },
+        message,
+    }
+}
+
+/// What hooks are missing, where none was before.
+fn newly_failed(before: &SensorReportStatus, after: &SensorReportStatus) -> Option<String> {
+    let missing = |status: &SensorReportStatus| {
+        let mut conditions = status.conditions.iter();
+        let failed = conditions.find(|condition| condition.type_ == HOOKS_ATTACHED && condition.status == "False");
+        failed.map(|condition| condition.message.clone())
+    };
+    missing(after).filter(|_| missing(before).is_none())
+}

@@ -1,0 +1,276 @@
+//! Alerts.
+
+use std::collections::BTreeMap;
+
+use anchorwatch_core::{
+    alert::{Alert, AlertState, Finding},
+    behaviour::Feed,
+    id::{PodUid, WorkloadKey},
+    rollout::{RolloutMatch, RolloutVerdict},
+    rules::Rule,
+    severity::Severity,
+};
+use anchorwatch_crds::v1alpha1::{self as crd, DriftAlert, DriftAlertStatus, Loss, WorkloadReference};
+
+use super::{
+    baseline::{sighting_from_crd, sightings_to_crd},
+    behaviour::{feed_from_crd, feed_to_crd, process_from_crd, process_to_crd},
+    number::{to_i32, to_i64, unsigned},
+    time::{from_time, to_time},
+};
+
+/// From an object; none while it has no status: between its creation and the first write of its status it says nothing.
+pub fn alert_from_crd(alert: &DriftAlert) -> Option<Alert> {
+    let status = alert.status.clone()?;
+    let mut evidence: BTreeMap<Feed, BTreeMap<String, u64>> = BTreeMap::new();
+    for loss in status.evidence {
+        let reasons = evidence.entry(feed_from_crd(loss.feed)).or_default();
+        reasons.insert(loss.reason, unsigned(loss.count));
+    }
+    let namespace = alert.metadata.namespace.clone().unwrap_or_default();
+    let findings: Vec<_> = status.findings.into_iter().map(finding_from_crd).collect();
+    let oldest = findings
+        .iter()
+        .map(|finding| finding.first_seen)
+        .min()
+        .unwrap_or_default();
+    let newest = findings
+        .iter()
+        .map(|finding| finding.last_seen)
+        .max()
+        .unwrap_or_default();
+    Some(Alert {
+        name: alert.metadata.name.clone().unwrap_or_default(),
+        workload: WorkloadKey::new(namespace, status.workload.kind, status.workload.name),
+        container: status.container.into(),
+        policy: status.policy,
+        findings,
+        evidence,
+        decided: alert
+            .spec
+            .dispositions
+            .keys()
+            .filter_map(|id| id.parse().ok())
+            .collect(),
+        severity: severity_from_crd(status.severity),
+        state: state_from_crd(status.state),
+        summary: status.summary,
+        rollout: status.rollout,
+        count: unsigned(status.count),
+        pods: unsigned(status.pods),
+        first_seen: status.first_seen.as_ref().map_or(oldest, from_time),
+        last_seen: status.last_seen.as_ref().map_or(newest, from_time),
+    })
+}
+
+/// To an object's status: all but its conditions.
+pub fn alert_to_crd(alert: &Alert) -> DriftAlertStatus {
+    let losses = alert.evidence.iter().flat_map(|(feed, reasons)| {
+        reasons.iter().map(|(reason, count)| Loss {
+            feed: feed_to_crd(*feed),
+            reason: reason.clone(),
+            count: to_i64(*count),
+        })
+    });
+    DriftAlertStatus {
+        severity: severity_to_crd(alert.severity),
+        state: state_to_crd(alert.state),
+        workload: WorkloadReference {
+            kind: alert.workload.kind.clone(),
+            name: alert.workload.name.clone(),
+        },
+        workload_name: format!("{}/{}", alert.workload.kind, alert.workload.name),
+        container: alert.container.to_string(),
+        summary: alert.summary.clone(),
+        rollout: alert.rollout.clone(),
+        count: to_i64(alert.count),
+        pods: to_i32(alert.pods),
+        first_seen: Some(to_time(alert.first_seen)),
+        last_seen: Some(to_time(alert.last_seen)),
+        findings: alert.findings.iter().map(finding_to_crd).collect(),
+        evidence: losses.collect(),
+        policy: alert.policy.clone(),
+        conditions: Vec::new(),
+    }
+}
+
+fn finding_from_crd(finding: crd::Finding) -> Finding {
+    let behaviour = process_from_crd(finding.process);
+    Finding {
+        id: finding.id.parse().unwrap_or_else(|_| behaviour.id()),
+        rule: finding.rule.parse().unwrap_or(Rule::ProcessOutsideBaseline),
+        behaviour,
+        summary: finding.summary,
+        severity: severity_from_crd(finding.severity),
+        severity_terms: finding.severity_terms,
+        state: state_from_crd(finding.state),
+        lineage: finding.lineage,
+        count: unsigned(finding.count),
+        pods: unsigned(finding.pods),
+        shown_by: finding
+            .shown_by
+            .into_iter()
+            .map(sighting_from_crd)
+            .collect::<BTreeMap<PodUid, _>>(),
+        first_seen: from_time(&finding.first_seen),
+        last_seen: from_time(&finding.last_seen),
+        rollout: finding.rollout.map(|rollout| RolloutMatch {
+            record: rollout.record,
+            verdict: verdict_from_crd(rollout.verdict),
+            reason: rollout.reason,
+        }),
+        unverified: finding.unverified,
+    }
+}
+
+fn finding_to_crd(finding: &Finding) -> crd::Finding {
+    crd::Finding {
+        id: finding.id.to_string(),
+        rule: finding.rule.id().to_owned(),
+        feed: feed_to_crd(finding.behaviour.feed()),
+        summary: finding.summary.clone(),
+        severity: severity_to_crd(finding.severity),
+        severity_terms: finding.severity_terms.clone(),
+        state: state_to_crd(finding.state),
+        lineage: finding.lineage.clone(),
+        process: process_to_crd(&finding.behaviour),
+        count: to_i64(finding.count),
+        pods: to_i32(finding.pods),
+        shown_by: sightings_to_crd(&finding.shown_by),
+        first_seen: to_time(finding.first_seen),
+        last_seen: to_time(finding.last_seen),
+        rollout: finding.rollout.as_ref().map(|rollout| crd::RolloutMatch {
+            record: rollout.record.clone(),
+            verdict: verdict_to_crd(rollout.verdict),
+            reason: rollout.reason.clone(),
+        }),
+        unverified: finding.unverified,
+    }
+}
+
+/// Both directions between two enumerations with the same variants; the compiler checks that none is missing.
+macro_rules! same_variants {
+    ($from:ident, $to:ident, $core:ty, $crd:ty, [$($variant:ident),+ $(,)?]) => {
+        fn $from(value: $crd) -> $core {
+            match value {
+                $(<$crd>::$variant => <$core>::$variant,)+
+            }
+        }
+
+        fn $to(value: $core) -> $crd {
+            match value {
+                $(<$core>::$variant => <$crd>::$variant,)+
+            }
+        }
+    };
+}
+
+same_variants!(
+    severity_from_crd,
+    severity_to_crd,
+    Severity,
+    crd::Severity,
+    [Info, Low, Medium, High, Critical]
+);
+same_variants!(
+    verdict_from_crd,
+    verdict_to_crd,
+    RolloutVerdict,
+    crd::RolloutVerdict,
+    [Pending, Matched, Partial, Unmatched, Never,]
+);
+same_variants!(
+    state_from_crd,
+    state_to_crd,
+    AlertState,
+    crd::AlertState,
+    [
+        Correlating,
+        Observed,
+        Open,
+        Suppressed,
+        PendingReview,
+        Escalated,
+        Accepted,
+        Dismissed,
+        Denied,
+        Resolved,
+    ]
+);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anchorwatch_core::{
+        behaviour::{Behaviour, ProcessBehaviour, ProcessParts},
+        time::Timestamp,
+    };
+    use anchorwatch_crds::v1alpha1::DriftAlertSpec;
+    use proptest::prelude::*;
+
+    fn finding(executable: String, rule: Rule, state: AlertState, rollout: Option<RolloutMatch>) -> Finding {
+        let behaviour = Behaviour::Process(ProcessBehaviour::from(ProcessParts {
+            executable,
+            ..ProcessParts::default()
+        }));
+        Finding {
+            id: behaviour.id(),
+            rule,
+            summary: rule.sentence(&behaviour),
+            behaviour,
+            severity: Severity::High,
+            severity_terms: vec!["base High".into()],
+            state,
+            lineage: vec!["/a".into()],
+            count: 3,
+            pods: 1,
+            shown_by: BTreeMap::new(),
+            first_seen: Timestamp::from_secs(10),
+            last_seen: Timestamp::from_secs(20),
+            rollout,
+            unverified: true,
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn an_alert_comes_back_from_its_object_as_it_went_in(
+            executables in proptest::collection::vec(".{0,9}", 0..4),
+            rule in 0..Rule::ALL.len(),
+            state in 0..AlertState::ALL.len(),
+            record in proptest::option::of("[a-z]{1,4}"),
+        ) {
+            let rollout = record.clone().map(|record| RolloutMatch {
+                record: Some(record),
+                verdict: RolloutVerdict::Partial,
+                reason: "half".into(),
+            });
+            let findings = executables
+                .into_iter()
+                .map(|executable| finding(executable, Rule::ALL[rule], AlertState::ALL[state], rollout.clone()));
+            let findings: Vec<_> = findings.collect();
+            let alert = Alert {
+                name: "deployment-agent-00112233".into(),
+                workload: WorkloadKey::new("shop", "Deployment", "agent"),
+                container: "app".into(),
+                policy: "shop/agent".into(),
+                findings,
+                evidence: [(Feed::Process, [("quota".to_owned(), 4)].into())].into(),
+                decided: [].into(),
+                severity: Severity::Critical,
+                state: AlertState::ALL[state],
+                summary: "it".into(),
+                rollout: record,
+                count: 3,
+                pods: 2,
+                first_seen: Timestamp::from_secs(10),
+                last_seen: Timestamp::from_secs(20),
+            };
+            let mut object = DriftAlert::new(&alert.name, DriftAlertSpec::default());
+            object.metadata.namespace = Some("shop".into());
+            prop_assert_eq!(alert_from_crd(&object), None);
+            object.status = Some(alert_to_crd(&alert));
+            prop_assert_eq!(alert_from_crd(&object), Some(alert));
+        }
+    }
+}

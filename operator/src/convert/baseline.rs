@@ -1,0 +1,345 @@
+//! Baselines. Both directions are total: whatever an object holds can be read, and what makes no sense in it is taken
+//! as the nearest that does.
+
+use std::collections::BTreeMap;
+
+use anchorwatch_core::{
+    baseline::{Baseline, ContainerBaseline, Entry, EntryState, FeedBaseline, Hours, Marks, Maturity, Sighting},
+    behaviour::Feed,
+    id::{BatchId, ContainerName, PodUid},
+    rules::Rule,
+    seen::Seen,
+};
+use anchorwatch_crds::v1alpha1::{self as crd, BehaviorBaselineStatus, Loss, MergedBatch, PodSighting};
+
+use super::{
+    behaviour::{feed_from_crd, feed_to_crd, process_from_crd, process_to_crd},
+    digest::{digest_from_crd, digest_to_crd},
+    number::{to_i32, to_i64, unsigned},
+    time::{from_time, to_time},
+};
+
+/// From what an object holds.
+pub fn baseline_from_crd(status: BehaviorBaselineStatus) -> Baseline {
+    let containers = status.containers.into_iter().map(|container| {
+        let feeds = container.feeds.into_iter().map(feed_baseline_from_crd);
+        let name = ContainerName::new(container.name);
+        (name, ContainerBaseline { feeds: feeds.collect() })
+    });
+    let merged = status.merged_batches.into_iter().map(|batch| BatchId {
+        node: batch.node.into(),
+        epoch: batch.epoch,
+        seq: unsigned(batch.seq),
+    });
+    Baseline {
+        containers: containers.collect(),
+        merged: merged.collect(),
+    }
+}
+
+/// To what an object holds: all but its conditions.
+pub fn baseline_to_crd(baseline: &Baseline) -> BehaviorBaselineStatus {
+    let containers = baseline
+        .containers
+        .iter()
+        .map(|(name, container)| crd::ContainerBaseline {
+            name: name.to_string(),
+            feeds: container
+                .feeds
+                .iter()
+                .map(|(feed, held)| feed_baseline_to_crd(*feed, held))
+                .collect(),
+        });
+    let merged = baseline.merged.iter().map(|batch| MergedBatch {
+        node: batch.node.to_string(),
+        epoch: batch.epoch.clone(),
+        seq: to_i64(batch.seq),
+    });
+    BehaviorBaselineStatus {
+        state: maturity_to_crd(baseline.maturity()),
+        learned: to_i32(baseline.learned()),
+        quarantined: to_i32(baseline.quarantined()),
+        hours_observed: to_i64(baseline.hours_observed()),
+        containers: containers.collect(),
+        merged_batches: merged.collect(),
+        conditions: Vec::new(),
+    }
+}
+
+fn feed_baseline_from_crd(held: crd::FeedBaseline) -> (Feed, FeedBaseline) {
+    let mut baseline = FeedBaseline {
+        maturity: maturity_from_crd(held.state),
+        hours: Hours {
+            total: unsigned(held.hours_observed),
+            recent: Marks {
+                newest: held.last_hour,
+                bits: held.recent_hours.cast_unsigned(),
+            },
+        },
+        overflowed: unsigned(held.overflowed),
+        ..FeedBaseline::new(from_time(&held.started_at))
+    };
+    for loss in held.losses {
+        let count: u64 = unsigned(loss.count);
+        let sum = baseline.losses.entry(loss.reason).or_default();
+        *sum = sum.saturating_add(count);
+    }
+    for entry in held.entries {
+        baseline.insert(entry_from_crd(entry));
+    }
+    (feed_from_crd(held.feed), baseline)
+}
+
+fn feed_baseline_to_crd(feed: Feed, held: &FeedBaseline) -> crd::FeedBaseline {
+    let losses = held.losses.iter().map(|(reason, count)| Loss {
+        feed: feed_to_crd(feed),
+        reason: reason.clone(),
+        count: to_i64(*count),
+    });
+    let entries = held
+        .entries
+        .iter()
+        .map(|(id, entry)| entry_to_crd(id.to_string(), entry));
+    crd::FeedBaseline {
+        feed: feed_to_crd(feed),
+        state: maturity_to_crd(held.maturity),
+        started_at: to_time(held.started_at),
+        hours_observed: to_i64(held.hours.total),
+        last_hour: held.hours.recent.newest,
+        recent_hours: held.hours.recent.bits.cast_signed(),
+        losses: losses.collect(),
+        overflowed: to_i64(held.overflowed),
+        entries: entries.collect(),
+    }
+}
+
+fn entry_from_crd(entry: crd::BaselineEntry) -> Entry {
+    let state = match entry.state {
+        crd::EntryState::Learned => EntryState::Learned,
+        // A rule of a newer version, or of nobody: what was raised stays raised.
+        crd::EntryState::Quarantined => EntryState::Quarantined {
+            rule: entry
+                .rule
+                .and_then(|id| id.parse().ok())
+                .unwrap_or(Rule::ProcessOutsideBaseline),
+        },
+    };
+    Entry {
+        behaviour: process_from_crd(entry.process),
+        state,
+        lineage: entry.lineage,
+        count: unsigned(entry.count),
+        first_seen: from_time(&entry.first_seen),
+        last_seen: from_time(&entry.last_seen),
+        days: Marks {
+            newest: entry.last_day,
+            bits: entry.days.cast_unsigned(),
+        },
+        pods: unsigned(entry.pods),
+        shown_by: entry.shown_by.into_iter().map(sighting_from_crd).collect(),
+        unverified: entry.unverified,
+    }
+}
+
+fn entry_to_crd(id: String, entry: &Entry) -> crd::BaselineEntry {
+    crd::BaselineEntry {
+        id,
+        process: process_to_crd(&entry.behaviour),
+        state: match entry.state {
+            EntryState::Learned => crd::EntryState::Learned,
+            EntryState::Quarantined { .. } => crd::EntryState::Quarantined,
+        },
+        rule: entry.rule().map(|rule| rule.id().to_owned()),
+        lineage: entry.lineage.clone(),
+        count: to_i64(entry.count),
+        first_seen: to_time(entry.first_seen),
+        last_seen: to_time(entry.last_seen),
+        last_day: entry.days.newest,
+        days: entry.days.bits.cast_signed(),
+        pods: to_i32(entry.pods),
+        shown_by: sightings_to_crd(&entry.shown_by),
+        unverified: entry.unverified,
+    }
+}
+
+pub(super) fn sighting_from_crd(sighting: PodSighting) -> (PodUid, Sighting) {
+    let PodSighting {
+        pod,
+        uid,
+        node,
+        digest,
+        template_hash,
+        first_seen,
+    } = sighting;
+    let sighting = Sighting {
+        pod,
+        node: node.into(),
+        digest: digest_from_crd(digest),
+        template_hash: Seen::from_field(template_hash),
+        first_seen: from_time(&first_seen),
+    };
+    (uid.into(), sighting)
+}
+
+/// To an object's list of pods.
+pub(super) fn sightings_to_crd(sightings: &BTreeMap<PodUid, Sighting>) -> Vec<PodSighting> {
+    let sightings = sightings.iter().map(|(uid, sighting)| PodSighting {
+        pod: sighting.pod.clone(),
+        uid: uid.to_string(),
+        node: sighting.node.to_string(),
+        digest: digest_to_crd(&sighting.digest),
+        template_hash: sighting.template_hash.to_field(),
+        first_seen: to_time(sighting.first_seen),
+    });
+    sightings.collect()
+}
+
+fn maturity_from_crd(state: crd::BaselineState) -> Maturity {
+    match state {
+        crd::BaselineState::Learning => Maturity::Learning,
+        crd::BaselineState::Provisional => Maturity::Provisional,
+        crd::BaselineState::Enforcing => Maturity::Enforcing,
+    }
+}
+
+fn maturity_to_crd(maturity: Maturity) -> crd::BaselineState {
+    match maturity {
+        Maturity::Learning => crd::BaselineState::Learning,
+        Maturity::Provisional => crd::BaselineState::Provisional,
+        Maturity::Enforcing => crd::BaselineState::Enforcing,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anchorwatch_core::{
+        behaviour::{Behaviour, Origin, ProcessBehaviour, ProcessParts, SourceLayer},
+        time::Timestamp,
+    };
+    use proptest::{collection::vec, prelude::*};
+
+    fn sightings() -> impl Strategy<Value = BTreeMap<PodUid, Sighting>> {
+        let digest = prop_oneof![
+            Just(None),
+            Just(Some("*".to_owned())),
+            Just(Some(format!("sha256:{}", "0f".repeat(32)))),
+        ];
+        let hash = prop_oneof![Just(None), Just(Some("*".to_owned())), Just(Some("5d".to_owned()))];
+        let sighting = ("[a-z]{1,4}", digest, hash, 0_i64..4_000_000_000).prop_map(|(pod, digest, hash, second)| {
+            (
+                PodUid::new(format!("uid-{pod}")),
+                Sighting {
+                    pod,
+                    node: "node1".into(),
+                    digest: digest_from_crd(digest),
+                    template_hash: Seen::from_field(hash),
+                    first_seen: Timestamp::from_secs(second),
+                },
+            )
+        });
+        vec(sighting, 0..4).prop_map(|sightings| sightings.into_iter().collect())
+    }
+
+    fn entry() -> impl Strategy<Value = Entry> {
+        let origins = prop_oneof![
+            Just(Origin::Entrypoint),
+            Just(Origin::Probe),
+            Just(Origin::Exec),
+            Just(Origin::Unknown),
+        ];
+        let state = proptest::option::of(0..Rule::ALL.len());
+        let behaviour = (origins, ".{0,12}", ".{0,12}", proptest::option::of(".{1,8}"));
+        let times = (0_i64..4_000_000_000, 0_i64..4_000_000_000);
+        let marks = (any::<i64>(), any::<u64>());
+        (
+            behaviour,
+            state,
+            times,
+            marks,
+            0..=i64::MAX as u64,
+            sightings(),
+            any::<bool>(),
+        )
+            .prop_map(
+                |(
+                    (origin, parent, executable, script),
+                    rule,
+                    (first, last),
+                    (newest, bits),
+                    count,
+                    shown_by,
+                    unverified,
+                )| {
+                    Entry {
+                        behaviour: Behaviour::Process(ProcessBehaviour::from(ProcessParts {
+                            origin,
+                            parent,
+                            executable,
+                            source: SourceLayer::UpperNew,
+                            script,
+                            applet: None,
+                        })),
+                        state: rule.map_or(EntryState::Learned, |index| EntryState::Quarantined {
+                            rule: Rule::ALL[index],
+                        }),
+                        lineage: vec!["/bin/a".into()],
+                        count,
+                        first_seen: Timestamp::from_secs(first),
+                        last_seen: Timestamp::from_secs(last),
+                        days: Marks { newest, bits },
+                        pods: u32::try_from(shown_by.len()).unwrap(),
+                        shown_by,
+                        unverified,
+                    }
+                },
+            )
+    }
+
+    proptest! {
+        #[test]
+        fn a_baseline_comes_back_from_its_object_as_it_went_in(
+            entries in vec(entry(), 0..6),
+            hours in (any::<u32>(), any::<i64>(), any::<u64>()),
+            merged in vec(("[a-z]{1,3}", "[0-9a-f]{4}", 1_u64..1_000), 0..4),
+        ) {
+            let mut feed = FeedBaseline::new(Timestamp::from_secs(1_000));
+            feed.maturity = Maturity::Enforcing;
+            feed.hours = Hours { total: hours.0.into(), recent: Marks { newest: hours.1, bits: hours.2 } };
+            feed.losses = [("quota".to_owned(), 7)].into();
+            for entry in entries {
+                feed.insert(entry);
+            }
+            let container = ContainerBaseline { feeds: [(Feed::Process, feed)].into() };
+            let merged = merged.into_iter().map(|(node, epoch, seq)| BatchId { node: node.into(), epoch, seq });
+            let baseline = Baseline {
+                containers: [(ContainerName::new("app"), container)].into(),
+                merged: merged.collect(),
+            };
+            prop_assert_eq!(baseline_from_crd(baseline_to_crd(&baseline)), baseline);
+        }
+    }
+
+    #[test]
+    fn what_makes_no_sense_in_an_object_is_taken_as_the_nearest_that_does() {
+        let status: BehaviorBaselineStatus = serde_json::from_value(serde_json::json!({
+            "containers": [{"name": "app", "feeds": [{
+                "feed": "process", "state": "Enforcing", "startedAt": "2026-01-01T00:00:00Z", "hoursObserved": -4,
+                "entries": [{
+                    "id": "not an id", "process": {"origin": "entrypoint", "executable": "", "source": "image"},
+                    "state": "Quarantined", "rule": "made-up", "count": -1, "pods": -1, "lastDay": 0, "days": -1,
+                    "firstSeen": "2026-01-01T00:00:00Z", "lastSeen": "2025-01-01T00:00:00Z",
+                }],
+            }]}],
+        }))
+        .unwrap();
+        let baseline = baseline_from_crd(status);
+        let (_, id, entry) = baseline.entries().next().unwrap();
+        assert_eq!(id, entry.behaviour.id());
+        assert_eq!(
+            (entry.count, entry.pods, entry.rule()),
+            (0, 0, Some(Rule::ProcessOutsideBaseline))
+        );
+        assert_eq!(baseline.hours_observed(), 0);
+    }
+}

@@ -1,0 +1,43 @@
+//! Reports of sensors.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anchorwatch_core::{baseline::BehaviourReport, behaviour::Feed, time::Hour};
+use anchorwatch_crds::v1alpha1::{Loss, ReportedBehavior};
+
+use super::{
+    behaviour::{feed_from_crd, process_from_crd},
+    number::unsigned,
+    time::from_micro_time,
+};
+
+/// What a container did.
+pub fn behaviours_from_crd(behaviors: Vec<ReportedBehavior>) -> Vec<BehaviourReport> {
+    let reports = behaviors.into_iter().map(|reported| BehaviourReport {
+        behaviour: process_from_crd(reported.process),
+        lineage: reported.lineage,
+        count: unsigned(reported.count),
+        first_seen: from_micro_time(&reported.first_seen),
+        last_seen: from_micro_time(&reported.last_seen),
+    });
+    reports.collect()
+}
+
+/// Hours in which a container was observed.
+pub fn hours_from_crd(hours: &[i64]) -> BTreeSet<Hour> {
+    hours.iter().copied().map(Hour).collect()
+}
+
+/// What a sensor lost, by feed and by a reason out of a bounded set.
+pub fn losses_from_crd(
+    losses: &[Loss],
+    reason: impl Fn(&str) -> &'static str,
+) -> BTreeMap<Feed, BTreeMap<String, u64>> {
+    let mut sums: BTreeMap<Feed, BTreeMap<String, u64>> = BTreeMap::new();
+    for loss in losses {
+        let feed = sums.entry(feed_from_crd(loss.feed)).or_default();
+        let sum = feed.entry(reason(&loss.reason).to_owned()).or_default();
+        *sum = sum.saturating_add(unsigned(loss.count));
+    }
+    sums
+}

@@ -1,0 +1,315 @@
+//! Which policy holds for a workload, and which policies make sense at all.
+
+use std::{cmp::Ordering, collections::BTreeMap};
+
+use anchorwatch_crds::v1alpha1::{ClusterDriftPolicy, DriftPolicy, DriftPolicySpec};
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
+use kube::core::{Selector, SelectorExt};
+
+use crate::world::{World, facts::created, readable};
+
+/// The namespace that an empty selector of a ClusterDriftPolicy leaves out.
+const SYSTEM_NAMESPACE: &str = "kube-system";
+
+/// A policy of either kind.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Policy {
+    /// Its namespace; none for a ClusterDriftPolicy.
+    pub namespace: Option<String>,
+    /// Its name.
+    pub name: String,
+    /// When it was created.
+    pub created: Timestamp,
+    /// What it asks for.
+    pub spec: DriftPolicySpec,
+}
+
+/// Why a policy is not accepted.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Violation {
+    /// Path of the field, `spec.…`.
+    pub field: String,
+    /// What was expected there.
+    pub expected: String,
+}
+
+impl From<&DriftPolicy> for Policy {
+    fn from(policy: &DriftPolicy) -> Self {
+        Self {
+            namespace: policy.metadata.namespace.clone(),
+            name: policy.metadata.name.clone().unwrap_or_default(),
+            created: created(&policy.metadata),
+            spec: policy.spec.clone(),
+        }
+    }
+}
+
+impl From<&ClusterDriftPolicy> for Policy {
+    fn from(policy: &ClusterDriftPolicy) -> Self {
+        let spec = policy.spec.clone();
+        Self {
+            namespace: None,
+            name: policy.metadata.name.clone().unwrap_or_default(),
+            created: created(&policy.metadata),
+            spec: DriftPolicySpec {
+                selector: spec.selector,
+                priority: spec.priority,
+                mode: spec.mode,
+                baseline: spec.baseline,
+                feeds: spec.feeds,
+                correlation: spec.correlation,
+                rollout: spec.rollout,
+            },
+        }
+    }
+}
+
+impl Policy {
+    /// As an alert names it: `<namespace>/<name>`, or the name of a ClusterDriftPolicy.
+    pub fn title(&self) -> String {
+        match &self.namespace {
+            Some(namespace) => format!("{namespace}/{}", self.name),
+            None => self.name.clone(),
+        }
+    }
+
+    /// Whether it selects pods with these labels in this namespace. A selector that can't be read selects none.
+    pub fn selects(&self, namespace: &str, labels: &BTreeMap<String, String>) -> bool {
+        if self.namespace.as_deref().is_some_and(|own| own != namespace) {
+            return false;
+        }
+        match Selector::try_from(self.spec.selector.clone()) {
+            Ok(selector) if selector.selects_all() => self.namespace.is_none() && namespace != SYSTEM_NAMESPACE,
+            Ok(selector) => selector.matches(labels),
+            Err(_) => false,
+        }
+    }
+
+    /// What keeps it from being accepted; nothing for a policy that makes sense.
+    pub fn violations(&self) -> Vec<Violation> {
+        let mut violations = selector_violations(&self.spec.selector, self.namespace.is_some());
+        let maturity = &self.spec.baseline.maturity;
+        if maturity.minimum > maturity.maximum {
+            violations.push(Violation {
+                field: "spec.baseline.maturity.minimum".into(),
+                expected: format!(
+                    "expected at most spec.baseline.maturity.maximum, {}, but it is {}",
+                    maturity.maximum, maturity.minimum
+                ),
+            });
+        }
+        for (index, path) in self.spec.feeds.process.deny.iter().enumerate() {
+            if !path.starts_with('/') {
+                violations.push(Violation {
+                    field: format!("spec.feeds.process.deny[{index}]"),
+                    expected: format!(
+                        "expected an absolute path inside the container, such as /bin/sh, but it is {path:?}"
+                    ),
+                });
+            }
+        }
+        violations
+    }
+
+    /// The policy that goes before comes first: by priority, then a namespace's before the cluster's, then the older,
+    /// then by name.
+    pub fn precedence(&self, other: &Self) -> Ordering {
+        (other.spec.priority.cmp(&self.spec.priority))
+            .then_with(|| self.namespace.is_none().cmp(&other.namespace.is_none()))
+            .then_with(|| self.created.cmp(&other.created))
+            .then_with(|| self.name.cmp(&other.name))
+    }
+}
+
+fn selector_violations(selector: &LabelSelector, namespaced: bool) -> Vec<Violation> {
+    let labels = selector.match_labels.as_ref().map_or(0, BTreeMap::len);
+    let requirements = selector.match_expressions.as_deref().unwrap_or_default();
+    let mut violations = Vec::new();
+    if namespaced && labels + requirements.len() == 0 {
+        violations.push(Violation {
+            field: "spec.selector".into(),
+            expected: "expected at least one label under matchLabels or one expression under matchExpressions".into(),
+        });
+    }
+    for (index, requirement) in requirements.iter().enumerate() {
+        let values = requirement.values.as_ref().map_or(0, Vec::len);
+        let expected = match (requirement.operator.as_str(), values) {
+            ("In" | "NotIn", 0) => "expected at least one value for the operators In and NotIn".to_owned(),
+            ("Exists" | "DoesNotExist", 1..) => {
+                "expected no value for the operators Exists and DoesNotExist".to_owned()
+            }
+            ("In" | "NotIn" | "Exists" | "DoesNotExist", _) => continue,
+            (other, _) => format!("expected the operator In, NotIn, Exists or DoesNotExist, but it is {other:?}"),
+        };
+        violations.push(Violation {
+            field: format!("spec.selector.matchExpressions[{index}]"),
+            expected,
+        });
+    }
+    violations
+}
+
+/// The accepted policies, the one that goes before first.
+#[derive(Clone, Debug, Default)]
+pub struct Policies(Vec<Policy>);
+
+impl Policies {
+    /// Those of `policies` that make sense, in order.
+    pub fn new(policies: impl IntoIterator<Item = Policy>) -> Self {
+        let mut accepted: Vec<_> = policies
+            .into_iter()
+            .filter(|policy| policy.violations().is_empty())
+            .collect();
+        accepted.sort_by(Policy::precedence);
+        Self(accepted)
+    }
+
+    /// Those of the world.
+    pub fn of(world: &World) -> Self {
+        let namespaced = readable(&world.policies);
+        let cluster = readable(&world.cluster_policies);
+        let namespaced = namespaced
+            .iter()
+            .filter_map(|guarded| guarded.0.as_ref().ok())
+            .map(Policy::from);
+        let cluster = cluster
+            .iter()
+            .filter_map(|guarded| guarded.0.as_ref().ok())
+            .map(Policy::from);
+        Self::new(namespaced.chain(cluster))
+    }
+
+    /// Every policy that selects pods with these labels, the one that holds first.
+    pub fn selecting(&self, namespace: &str, labels: &BTreeMap<String, String>) -> impl Iterator<Item = &Policy> {
+        self.0.iter().filter(move |policy| policy.selects(namespace, labels))
+    }
+
+    /// The policy that holds for pods with these labels.
+    pub fn holding(&self, namespace: &str, labels: &BTreeMap<String, String>) -> Option<&Policy> {
+        self.selecting(namespace, labels).next()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anchorwatch_crds::v1alpha1::Duration;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    fn policy(namespace: Option<&str>, name: &str, priority: i32, created: i64) -> Policy {
+        let mut spec = DriftPolicySpec {
+            priority,
+            ..DriftPolicySpec::default()
+        };
+        spec.selector = serde_json::from_value(json!({"matchLabels": {"app": "agent"}})).unwrap();
+        Policy {
+            namespace: namespace.map(str::to_owned),
+            name: name.to_owned(),
+            created: Timestamp::from_second(created).unwrap(),
+            spec,
+        }
+    }
+
+    fn labels() -> BTreeMap<String, String> {
+        [("app".to_owned(), "agent".to_owned())].into()
+    }
+
+    fn holding(policies: &[Policy]) -> Option<String> {
+        let policies = Policies::new(policies.iter().cloned());
+        policies.holding("shop", &labels()).map(Policy::title)
+    }
+
+    #[test]
+    fn the_policy_with_the_highest_priority_holds_even_over_one_of_the_namespace() {
+        let near = policy(Some("shop"), "near", 0, 1);
+        let strong = policy(None, "strong", 5, 9);
+        assert_eq!(holding(&[near, strong]).as_deref(), Some("strong"));
+    }
+
+    #[test]
+    fn among_equals_the_namespace_goes_first_then_the_older_then_the_name() {
+        let cluster = policy(None, "a", 0, 0);
+        let young = policy(Some("shop"), "a", 0, 2);
+        let old = policy(Some("shop"), "c", 0, 1);
+        let twin = policy(Some("shop"), "b", 0, 1);
+        assert_eq!(holding(&[cluster, young, old, twin]).as_deref(), Some("shop/b"));
+    }
+
+    #[test]
+    fn a_policy_of_another_namespace_does_not_hold() {
+        assert_eq!(holding(&[policy(Some("other"), "a", 9, 0)]), None);
+    }
+
+    #[test]
+    fn an_empty_selector_of_the_cluster_leaves_out_the_system() {
+        let mut all = policy(None, "all", 0, 0);
+        all.spec.selector = LabelSelector::default();
+        assert!(all.violations().is_empty());
+        assert!(all.selects("shop", &labels()));
+        assert!(!all.selects("kube-system", &labels()));
+    }
+
+    #[test]
+    fn a_policy_that_makes_no_sense_never_holds() {
+        let mut hasty = policy(Some("shop"), "hasty", 9, 0);
+        hasty.spec.baseline.maturity.minimum = Duration::from_secs(120);
+        hasty.spec.baseline.maturity.maximum = Duration::from_secs(60);
+        let sound = policy(Some("shop"), "sound", 0, 1);
+        assert_eq!(holding(&[hasty, sound]).as_deref(), Some("shop/sound"));
+    }
+
+    #[test]
+    fn each_violation_names_its_field_and_what_was_expected() {
+        let mut bad = policy(Some("shop"), "bad", 0, 0);
+        bad.spec.baseline.maturity.minimum = Duration::from_secs(120);
+        bad.spec.baseline.maturity.maximum = Duration::from_secs(60);
+        bad.spec.feeds.process.deny = vec!["/bin/sh".into(), "bash".into()];
+        bad.spec.selector = serde_json::from_value(json!({"matchExpressions": [
+            {"key": "app", "operator": "Exists"},
+            {"key": "app", "operator": "In", "values": []},
+            {"key": "app", "operator": "Like", "values": ["a"]},
+        ]}))
+        .unwrap();
+        let violations = bad.violations();
+        let fields: Vec<_> = violations.iter().map(|violation| violation.field.as_str()).collect();
+        assert_eq!(
+            fields,
+            [
+                "spec.selector.matchExpressions[1]",
+                "spec.selector.matchExpressions[2]",
+                "spec.baseline.maturity.minimum",
+                "spec.feeds.process.deny[1]",
+            ]
+        );
+        assert!(
+            violations
+                .iter()
+                .all(|violation| violation.expected.starts_with("expected "))
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn which_policy_holds_does_not_depend_on_the_order_they_are_listed_in(
+            seeds in proptest::collection::vec((0_u8..3, 0_i32..3, 0_i64..3), 1..8),
+            rotation in 0_usize..8,
+        ) {
+            let mut policies: Vec<_> = seeds
+                .iter()
+                .enumerate()
+                .map(|(index, (scope, priority, created))| {
+                    let namespace = ["shop", "other"].get(usize::from(*scope)).copied();
+                    policy(namespace, &format!("p{index}"), *priority, *created)
+                })
+                .collect();
+            let expected = holding(&policies);
+            let length = policies.len();
+            policies.rotate_left(rotation % length);
+            prop_assert_eq!(holding(&policies), expected.clone());
+            policies.reverse();
+            prop_assert_eq!(holding(&policies), expected);
+        }
+    }
+}

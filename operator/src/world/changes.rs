@@ -1,0 +1,58 @@
+//! What changed in the world, told to whoever subscribed.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anchorwatch_crds::v1alpha1::{BehaviorApproval, BehaviorBaseline, DriftAlert, RolloutRecord, SensorReport};
+use k8s_openapi::api::apps::v1::Deployment;
+use kube::runtime::reflector::ObjectRef;
+use tokio::sync::mpsc;
+
+use super::{
+    Guarded,
+    facts::{OwnerFacts, PodFacts},
+};
+
+/// Something came, changed or went.
+#[derive(Clone, Debug)]
+pub enum Change {
+    /// A sensor's outbox.
+    Report(ObjectRef<Guarded<SensorReport>>),
+    /// A baseline.
+    Baseline(ObjectRef<Guarded<BehaviorBaseline>>),
+    /// An alert.
+    Alert(Arc<DriftAlert>),
+    /// A record of a rollout.
+    Record(Arc<RolloutRecord>),
+    /// A policy of a namespace.
+    Policy,
+    /// A policy of the cluster.
+    ClusterPolicy,
+    /// An approval.
+    Approval(ObjectRef<Guarded<BehaviorApproval>>),
+    /// A Deployment.
+    Deployment(ObjectRef<Deployment>),
+    /// A ReplicaSet.
+    ReplicaSet(Arc<OwnerFacts>),
+    /// A pod.
+    Pod(Arc<PodFacts>),
+}
+
+/// Whoever wants to hear of changes. Queues are unbounded, because a reader only sorts changes into a queue of its own
+/// where equal ones fall together.
+#[derive(Debug, Default)]
+pub struct Subscribers(Mutex<Vec<mpsc::UnboundedSender<Change>>>);
+
+impl Subscribers {
+    /// A new subscriber.
+    pub fn subscribe(&self) -> mpsc::UnboundedReceiver<Change> {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(sender);
+        receiver
+    }
+
+    /// Tells every subscriber that is still there.
+    pub fn publish(&self, change: &Change) {
+        let mut senders = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        senders.retain(|sender| sender.send(change.clone()).is_ok());
+    }
+}

@@ -1,0 +1,267 @@
+//! What is kept of pods and of the objects that own them: the few fields that decisions need.
+
+use std::collections::BTreeMap;
+
+use anchorwatch_core::id::ImageDigest;
+use jiff::Timestamp;
+use k8s_openapi::{
+    api::core::v1::{ContainerStatus, Pod},
+    apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference},
+};
+
+use kube::core::PartialObjectMeta;
+
+use super::index::Identified;
+
+/// Label of a Deployment's pods and ReplicaSets: the hash of the pod template.
+pub const TEMPLATE_HASH: &str = "pod-template-hash";
+/// Label of a StatefulSet's or DaemonSet's pods: the name of its controller's revision object.
+const CONTROLLER_REVISION: &str = "controller-revision-hash";
+/// Annotation of a Deployment and its ReplicaSets: the number of the revision.
+pub const REVISION: &str = "deployment.kubernetes.io/revision";
+
+/// The object that controls another.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Controller {
+    /// Its API version.
+    pub api_version: String,
+    /// Its kind.
+    pub kind: String,
+    /// Its name.
+    pub name: String,
+    /// Its UID.
+    pub uid: String,
+}
+
+impl Controller {
+    /// The one of an object's owners that controls it.
+    pub fn of(metadata: &ObjectMeta) -> Option<Self> {
+        let owners: &[OwnerReference] = metadata.owner_references.as_deref().unwrap_or_default();
+        owners
+            .iter()
+            .find(|owner| owner.controller == Some(true))
+            .map(|owner| Self {
+                api_version: owner.api_version.clone(),
+                kind: owner.kind.clone(),
+                name: owner.name.clone(),
+                uid: owner.uid.clone(),
+            })
+    }
+}
+
+/// What is kept of a pod.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct PodFacts {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// Its UID.
+    pub uid: String,
+    /// The node that it runs on; empty until it is scheduled.
+    pub node: String,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
+    /// What controls it.
+    pub controller: Option<Controller>,
+    /// When it was created.
+    pub created: Timestamp,
+    /// Whether it runs and was not told to end.
+    pub running: bool,
+    /// Its containers, in the order of its status.
+    pub containers: Vec<ContainerFacts>,
+}
+
+/// What is kept of a container.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ContainerFacts {
+    /// Its name.
+    pub name: String,
+    /// True for an init container.
+    pub init: bool,
+    /// The digest that it runs; absent until the status tells.
+    pub digest: Option<ImageDigest>,
+}
+
+impl PodFacts {
+    /// Hash or name of the revision that the pod belongs to, where its controller has revisions.
+    pub fn template_hash(&self) -> Option<&str> {
+        let label = |name: &str| self.labels.get(name).map(String::as_str);
+        label(TEMPLATE_HASH).or_else(|| label(CONTROLLER_REVISION))
+    }
+
+    /// The digest that a container runs.
+    pub fn digest(&self, container: &str) -> Option<&ImageDigest> {
+        let found = self.containers.iter().find(|facts| facts.name == container)?;
+        found.digest.as_ref()
+    }
+}
+
+impl Identified for PodFacts {
+    fn uid(&self) -> &str {
+        &self.uid
+    }
+}
+
+impl From<Pod> for PodFacts {
+    fn from(pod: Pod) -> Self {
+        let controller = Controller::of(&pod.metadata);
+        let status = pod.status.unwrap_or_default();
+        let containers = [
+            (status.init_container_statuses, true),
+            (status.container_statuses, false),
+            (status.ephemeral_container_statuses, false),
+        ]
+        .into_iter()
+        .flat_map(|(statuses, init)| {
+            let facts = move |status| container(status, init);
+            statuses.unwrap_or_default().into_iter().map(facts)
+        })
+        .collect();
+        Self {
+            running: status.phase.as_deref() == Some("Running") && pod.metadata.deletion_timestamp.is_none(),
+            created: created(&pod.metadata),
+            namespace: pod.metadata.namespace.unwrap_or_default(),
+            name: pod.metadata.name.unwrap_or_default(),
+            uid: pod.metadata.uid.unwrap_or_default(),
+            node: pod.spec.and_then(|spec| spec.node_name).unwrap_or_default(),
+            labels: pod.metadata.labels.unwrap_or_default(),
+            controller,
+            containers,
+        }
+    }
+}
+
+fn container(status: ContainerStatus, init: bool) -> ContainerFacts {
+    ContainerFacts {
+        digest: ImageDigest::from_image_id(&status.image_id).ok(),
+        name: status.name,
+        init,
+    }
+}
+
+/// What is kept of a ReplicaSet or Job: what it belongs to, and which revision it is.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct OwnerFacts {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// Its UID.
+    pub uid: String,
+    /// What controls it.
+    pub controller: Option<Controller>,
+    /// When it was created.
+    pub created: Timestamp,
+    /// The number of its revision, for the ReplicaSet of a Deployment. A rollback raises it.
+    pub revision: Option<i64>,
+    /// The hash of its pod template, for the ReplicaSet of a Deployment.
+    pub template_hash: Option<String>,
+}
+
+impl Identified for OwnerFacts {
+    fn uid(&self) -> &str {
+        &self.uid
+    }
+}
+
+impl From<ObjectMeta> for OwnerFacts {
+    fn from(metadata: ObjectMeta) -> Self {
+        let labels = metadata.labels.as_ref();
+        Self {
+            controller: Controller::of(&metadata),
+            created: created(&metadata),
+            revision: revision(&metadata),
+            template_hash: labels.and_then(|labels| labels.get(TEMPLATE_HASH)).cloned(),
+            namespace: metadata.namespace.unwrap_or_default(),
+            name: metadata.name.unwrap_or_default(),
+            uid: metadata.uid.unwrap_or_default(),
+        }
+    }
+}
+
+impl<K> From<PartialObjectMeta<K>> for OwnerFacts {
+    fn from(object: PartialObjectMeta<K>) -> Self {
+        object.metadata.into()
+    }
+}
+
+/// The number of the revision that an object is annotated with.
+pub fn revision(metadata: &ObjectMeta) -> Option<i64> {
+    metadata.annotations.as_ref()?.get(REVISION)?.parse().ok()
+}
+
+/// When an object was created.
+pub fn created(metadata: &ObjectMeta) -> Timestamp {
+    metadata
+        .creation_timestamp
+        .as_ref()
+        .map_or(Timestamp::UNIX_EPOCH, |time| time.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_pod_is_reduced_to_what_decisions_need() {
+        let digest = format!("sha256:{}", "01".repeat(32));
+        let pod: Pod = serde_json::from_value(json!({
+            "metadata": {
+                "namespace": "shop", "name": "agent-5d-x", "uid": "u1",
+                "creationTimestamp": "2026-01-02T03:04:05Z",
+                "labels": {"app": "agent", "pod-template-hash": "5d"},
+                "ownerReferences": [
+                    {"apiVersion": "v1", "kind": "Other", "name": "no", "uid": "u0"},
+                    {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "agent-5d", "uid": "r1", "controller": true},
+                ],
+            },
+            "spec": {"nodeName": "node1", "containers": []},
+            "status": {
+                "phase": "Running",
+                "initContainerStatuses": [{
+                    "name": "setup", "image": "i", "imageID": format!("r/i@{digest}"), "ready": true, "restartCount": 0,
+                }],
+                "containerStatuses": [{
+                    "name": "agent", "image": "a", "imageID": "", "ready": false, "restartCount": 0,
+                }],
+            },
+        }))
+        .unwrap();
+        let facts = PodFacts::from(pod);
+        assert_eq!(
+            facts,
+            PodFacts {
+                namespace: "shop".into(),
+                name: "agent-5d-x".into(),
+                uid: "u1".into(),
+                node: "node1".into(),
+                labels: [("app", "agent"), ("pod-template-hash", "5d")]
+                    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                    .into(),
+                controller: Some(Controller {
+                    api_version: "apps/v1".into(),
+                    kind: "ReplicaSet".into(),
+                    name: "agent-5d".into(),
+                    uid: "r1".into(),
+                }),
+                created: "2026-01-02T03:04:05Z".parse().unwrap(),
+                running: true,
+                containers: vec![
+                    ContainerFacts {
+                        name: "setup".into(),
+                        init: true,
+                        digest: digest.parse().ok(),
+                    },
+                    ContainerFacts {
+                        name: "agent".into(),
+                        init: false,
+                        digest: None,
+                    },
+                ],
+            }
+        );
+        assert_eq!(facts.template_hash(), Some("5d"));
+    }
+}

@@ -1,0 +1,208 @@
+//! From a pod to its workload: the top of the chain of controllers.
+
+use anchorwatch_core::id::WorkloadKey;
+
+use super::facts::{Controller, OwnerFacts, PodFacts};
+
+/// A workload, and the object that it is.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Workload {
+    /// The workload.
+    pub key: WorkloadKey,
+    /// API version of its object.
+    pub api_version: String,
+    /// UID of its object.
+    pub uid: String,
+}
+
+/// What a pod belongs to.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Resolution {
+    /// This workload.
+    Workload(Workload),
+    /// It can't be told yet: its ReplicaSet or Job is not known.
+    OwnerUnknown,
+}
+
+/// The workload of a pod. `owner` is the ReplicaSet or Job that controls it, where one does and it is known.
+pub fn workload_of(pod: &PodFacts, owner: Option<&OwnerFacts>) -> Resolution {
+    let Some(controller) = pod.controller.as_ref().filter(|controller| controller.kind != "Node") else {
+        // A static pod's mirror belongs to its Node: it is a workload of its own, as a bare pod is.
+        return Resolution::Workload(Workload {
+            key: WorkloadKey::new(&pod.namespace, "Pod", &pod.name),
+            api_version: "v1".into(),
+            uid: pod.uid.clone(),
+        });
+    };
+    let top = match controller.kind.as_str() {
+        "ReplicaSet" | "Job" => match owner {
+            None => return Resolution::OwnerUnknown,
+            Some(facts) => facts.controller.as_ref().unwrap_or(controller),
+        },
+        _ => controller,
+    };
+    let Controller {
+        api_version,
+        kind,
+        name,
+        uid,
+    } = top;
+    Resolution::Workload(Workload {
+        key: WorkloadKey::new(&pod.namespace, kind, name),
+        api_version: api_version.clone(),
+        uid: uid.clone(),
+    })
+}
+
+/// The workload that a pod which the API server no longer knows most probably belonged to: the one with the longest
+/// name that the pod's name begins with, as names of pods are made from their controllers' names.
+pub fn workload_by_name<'a>(
+    pod_name: &str,
+    workloads: impl Iterator<Item = &'a WorkloadKey>,
+) -> Option<&'a WorkloadKey> {
+    let begins = |workload: &&WorkloadKey| {
+        pod_name
+            .strip_prefix(workload.name.as_str())
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+    };
+    workloads
+        .filter(begins)
+        .max_by(|a, b| (a.name.len(), a).cmp(&(b.name.len(), b)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::Timestamp;
+    use proptest::prelude::*;
+
+    fn controller(kind: &str, name: &str) -> Controller {
+        Controller {
+            api_version: "apps/v1".into(),
+            kind: kind.into(),
+            name: name.into(),
+            uid: format!("{kind}/{name}"),
+        }
+    }
+
+    fn pod(controller: Option<Controller>) -> PodFacts {
+        PodFacts {
+            namespace: "shop".into(),
+            name: "agent-5d-x".into(),
+            uid: "u1".into(),
+            node: "node1".into(),
+            labels: [].into(),
+            controller,
+            created: Timestamp::UNIX_EPOCH,
+            running: true,
+            containers: Vec::new(),
+        }
+    }
+
+    fn owner(name: &str, controller: Option<Controller>) -> OwnerFacts {
+        OwnerFacts {
+            namespace: "shop".into(),
+            name: name.into(),
+            uid: "r1".into(),
+            controller,
+            created: Timestamp::UNIX_EPOCH,
+            revision: None,
+            template_hash: None,
+        }
+    }
+
+    fn workload(kind: &str, name: &str) -> WorkloadKey {
+        WorkloadKey::new("shop", kind, name)
+    }
+
+    fn resolved(pod: &PodFacts, owner: Option<&OwnerFacts>) -> Option<WorkloadKey> {
+        match workload_of(pod, owner) {
+            Resolution::Workload(workload) => Some(workload.key),
+            Resolution::OwnerUnknown => None,
+        }
+    }
+
+    #[test]
+    fn a_pod_of_a_replica_set_belongs_to_its_deployment() {
+        let set = owner("agent-5d", Some(controller("Deployment", "agent")));
+        let pod = pod(Some(controller("ReplicaSet", "agent-5d")));
+        assert_eq!(resolved(&pod, Some(&set)), Some(workload("Deployment", "agent")));
+    }
+
+    #[test]
+    fn the_object_of_a_workload_is_known_by_its_uid() {
+        let set = owner("agent-5d", Some(controller("Deployment", "agent")));
+        let pod = pod(Some(controller("ReplicaSet", "agent-5d")));
+        let Resolution::Workload(workload) = workload_of(&pod, Some(&set)) else {
+            panic!()
+        };
+        assert_eq!(
+            (workload.uid.as_str(), workload.api_version.as_str()),
+            ("Deployment/agent", "apps/v1")
+        );
+    }
+
+    #[test]
+    fn a_pod_of_a_job_belongs_to_its_cron_job() {
+        let job = owner("report-1", Some(controller("CronJob", "report")));
+        let pod = pod(Some(controller("Job", "report-1")));
+        assert_eq!(resolved(&pod, Some(&job)), Some(workload("CronJob", "report")));
+    }
+
+    #[test]
+    fn a_replica_set_of_its_own_is_the_workload() {
+        let pod = pod(Some(controller("ReplicaSet", "lone")));
+        assert_eq!(
+            resolved(&pod, Some(&owner("lone", None))),
+            Some(workload("ReplicaSet", "lone"))
+        );
+    }
+
+    #[test]
+    fn a_pod_whose_replica_set_is_not_known_yet_is_not_guessed_at() {
+        let pod = pod(Some(controller("ReplicaSet", "agent-5d")));
+        assert_eq!(resolved(&pod, None), None);
+    }
+
+    #[test]
+    fn other_controllers_are_the_workload_themselves() {
+        for kind in ["StatefulSet", "DaemonSet", "SparkApplication"] {
+            assert_eq!(
+                resolved(&pod(Some(controller(kind, "db"))), None),
+                Some(workload(kind, "db"))
+            );
+        }
+    }
+
+    #[test]
+    fn bare_pods_and_static_pods_are_workloads_of_their_own() {
+        assert_eq!(resolved(&pod(None), None), Some(workload("Pod", "agent-5d-x")));
+        let mirror = pod(Some(controller("Node", "node1")));
+        assert_eq!(resolved(&mirror, None), Some(workload("Pod", "agent-5d-x")));
+    }
+
+    #[test]
+    fn a_vanished_pod_is_attributed_to_the_longest_name_that_its_own_begins_with() {
+        let known = [
+            WorkloadKey::new("shop", "Deployment", "agent"),
+            WorkloadKey::new("shop", "Deployment", "agent-web"),
+            WorkloadKey::new("shop", "Deployment", "age"),
+        ];
+        let found = |name| workload_by_name(name, known.iter()).map(|workload| workload.name.as_str());
+        assert_eq!(found("agent-web-5d-x"), Some("agent-web"));
+        assert_eq!(found("agent-5d-x"), Some("agent"));
+        assert_eq!(found("agent"), Some("agent"));
+        assert_eq!(found("agents-5d-x"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_found_by_name_is_one_of_the_known(name in "[a-c-]{0,8}", known in proptest::collection::vec("[a-c]{1,3}", 0..6)) {
+            let known: Vec<_> = known.into_iter().map(|name| WorkloadKey::new("shop", "Deployment", name)).collect();
+            if let Some(found) = workload_by_name(&name, known.iter()) {
+                prop_assert!(known.contains(found));
+                prop_assert!(name.starts_with(&found.name));
+            }
+        }
+    }
+}

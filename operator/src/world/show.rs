@@ -1,0 +1,66 @@
+//! What is counted only when somebody asks: gauges made from the caches.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use prometheus::IntGaugeVec;
+
+use super::{World, readable};
+use crate::{metrics::Metrics, policies::Policies};
+
+impl World {
+    /// Sets the gauges that speak of the whole.
+    pub fn show(&self, metrics: &Metrics) {
+        let alerts = readable(&self.alerts);
+        let alerts = alerts
+            .iter()
+            .filter_map(|guarded| guarded.0.as_ref().ok()?.status.as_ref());
+        set(
+            &metrics.alerts,
+            alerts.map(|status| vec![format!("{:?}", status.severity), format!("{:?}", status.state)]),
+        );
+
+        let baselines = readable(&self.baselines);
+        let baselines = baselines
+            .iter()
+            .filter_map(|guarded| guarded.0.as_ref().ok()?.status.as_ref());
+        set(
+            &metrics.baselines,
+            baselines.map(|status| vec![format!("{:?}", status.state)]),
+        );
+
+        let reports = readable(&self.reports);
+        let hooks = reports
+            .iter()
+            .filter_map(|guarded| guarded.0.as_ref().ok())
+            .flat_map(|report| &report.spec.hooks);
+        let unattached = hooks.filter(|hook| hook.state != "attached");
+        set(
+            &metrics.hooks_unattached,
+            unattached.map(|hook| vec![format!("{:?}", hook.feed).to_lowercase()]),
+        );
+
+        let without_policy = self.workloads_without_policy();
+        metrics
+            .workloads_without_policy
+            .set(without_policy.try_into().unwrap_or(i64::MAX));
+    }
+
+    fn workloads_without_policy(&self) -> usize {
+        let policies = Policies::of(self);
+        let unselected = self.pods_where(|pod| pod.running && policies.holding(&pod.namespace, &pod.labels).is_none());
+        let workloads: BTreeSet<_> = unselected.iter().filter_map(|pod| self.workload(pod)).collect();
+        workloads.len()
+    }
+}
+
+/// Sets each series to the number of times that its labels occur, and removes the others.
+fn set(gauge: &IntGaugeVec, labels: impl Iterator<Item = Vec<String>>) {
+    let mut counts: BTreeMap<Vec<String>, i64> = BTreeMap::new();
+    for labels in labels {
+        *counts.entry(labels).or_default() += 1;
+    }
+    gauge.reset();
+    for (labels, count) in counts {
+        gauge.with_label_values(&labels).set(count);
+    }
+}

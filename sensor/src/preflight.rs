@@ -116,7 +116,7 @@ fn tracefs() -> Result<String, (String, &'static str)> {
     ))
 }
 
-/// The pid namespace that a kernel starts with (`PROC_PID_INIT_INO`, include/linux/proc_ns.h).
+/// The pid namespace that a kernel starts with (`PROC_PID_INIT_INO` of `include/linux/proc_ns.h`).
 const INITIAL_NAMESPACE: &str = "pid:[4026531836]";
 
 fn host_processes(proc: &Path) -> CheckResult {
@@ -136,9 +136,10 @@ fn host_processes(proc: &Path) -> CheckResult {
         Err(error) if error.kind() == ErrorKind::PermissionDenied && own == Path::new(INITIAL_NAMESPACE) => {
             CheckResult::Fine(format!("{} shows them", proc.display()))
         }
-        Err(error) if error.kind() == ErrorKind::PermissionDenied => {
-            CheckResult::Less(format!("{}: {error}: can't tell whether they are the node's", first.display()))
-        }
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => CheckResult::Less(format!(
+            "{}: {error}: can't tell whether they are the node's",
+            first.display()
+        )),
         Err(error) => missing(format!("{}: {error}", first.display())),
     }
 }

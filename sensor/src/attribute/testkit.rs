@@ -1,6 +1,19 @@
 //! Builders for tests.
 
+use super::pod::{Container, PodIdentity};
 use crate::decode::{Exec, FileSource, OriginMark};
+use std::sync::Arc;
+
+/// The container `main` of a pod.
+pub fn container(pod_uid: &str) -> Container {
+    let pod = PodIdentity {
+        namespace: "shop".into(),
+        name: format!("agent-{pod_uid}"),
+        uid: pod_uid.into(),
+    };
+    let id = format!("containerd://{}", "a".repeat(64));
+    Container::new(Arc::new(pod), "main".into(), id, Vec::new())
+}
 
 /// An execution in the making.
 #[must_use]

@@ -4,6 +4,7 @@ use anchorwatch_core::id::BehaviourId;
 use redb::{Builder, Database, ReadTransaction, TableError};
 use std::fs;
 use std::io::ErrorKind;
+use std::os::unix::fs::DirBuilderExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
@@ -59,7 +60,8 @@ pub(super) fn open(folder: &Path, node_uid: &str) -> Result<Opened, OutboxError>
         path: folder.to_path_buf(),
         source,
     };
-    fs::create_dir_all(folder).map_err(failed)?;
+    let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
+    made.map_err(failed)?;
     let path = folder.join(FILE);
     match attempt(&path) {
         Ok(Some(opened)) if opened.state.node_uid == node_uid => Ok(opened),

@@ -70,7 +70,10 @@ pub(super) fn open(input: &AlertInput<'_>, container: &ContainerName, name: Stri
 
 /// Sets what an alert says as a whole from what its findings say.
 pub(super) fn sum_up(alert: &mut Alert) {
-    alert.findings.sort_by_key(|finding| (finding.first_seen, finding.id));
+    // Objects hold whole seconds: within one, who started a process comes before the process.
+    alert
+        .findings
+        .sort_by_key(|finding| (finding.first_seen, finding.lineage.len(), finding.id));
     let urgent = |finding: &&Finding| (finding.state.urgency(), finding.severity);
     // `max_by_key` takes the last of equals, and the oldest finding is wanted.
     let Some(lead) = alert.findings.iter().rev().max_by_key(urgent) else {

@@ -133,7 +133,8 @@ impl Planning<'_> {
             .filter_map(|(container, id, entry)| Some((container, id, entry, entry.rule()?)))
             .filter(|(container, id, ..)| !held.contains(&((*container).clone(), *id)))
             .collect();
-        homeless.sort_by_key(|(container, id, entry, _)| (entry.first_seen, *container, *id));
+        // Objects hold whole seconds: within one, who started a process comes before the process.
+        homeless.sort_by_key(|(container, id, entry, _)| (entry.first_seen, entry.lineage.len(), *container, *id));
         for (container, id, entry, rule) in homeless {
             let name = free_name(input, alerts, container, id, entry.first_seen);
             let finding = self.settle(&name, container, id, (entry, rule), None);

@@ -25,7 +25,7 @@ pub use cap::MAX_ENTRIES;
 pub use entry::{Entry, EntryState, MAX_LINEAGE};
 pub use maturity::{AgeOutcome, Maturity, age};
 pub use merge::{MergeOutcome, Quarantine, merge};
-pub use sighting::{MAX_SIGHTINGS, Sighting, sample};
+pub use sighting::{MAX_SIGHTINGS, Sighting};
 pub use window::{Hours, Marks, prune};
 
 /// What was learned of a workload.

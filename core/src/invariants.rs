@@ -60,7 +60,7 @@ pub fn alerts(baseline: &Baseline, alerts: &[Alert], evidence: &Evidence) -> Res
                 format!("{name} names too many pods")
             })?;
             if finding.state == AlertState::Suppressed {
-                suppressed(baseline, alert, finding, evidence)?;
+                suppressed(alert, finding, evidence)?;
             }
         }
     }
@@ -74,12 +74,7 @@ pub fn alerts(baseline: &Baseline, alerts: &[Alert], evidence: &Evidence) -> Res
 }
 
 /// Suppression never widens: every pod that shows a suppressed finding runs the digest of the record that explains it.
-fn suppressed(
-    baseline: &Baseline,
-    alert: &Alert,
-    finding: &crate::alert::Finding,
-    evidence: &Evidence,
-) -> Result<(), String> {
+fn suppressed(alert: &Alert, finding: &crate::alert::Finding, evidence: &Evidence) -> Result<(), String> {
     let what = format!("{} {}", alert.name, finding.id);
     check(!finding.rule.never_suppressed(), || {
         format!("{what} can never be suppressed")
@@ -91,11 +86,7 @@ fn suppressed(
     let record = evidence.records.iter().find(|record| Some(&record.name) == named);
     let record = record.ok_or_else(|| format!("{what} is suppressed by no record"))?;
     let recorded: Option<&ImageDigest> = record.containers.get(&alert.container).map(|held| &held.digest);
-    let entry = baseline
-        .entries()
-        .find(|(_, id, _)| *id == finding.id)
-        .map(|(_, _, entry)| entry);
-    for sighting in entry.ok_or_else(|| format!("{what} has no entry"))?.shown_by.values() {
+    for sighting in finding.shown_by.values() {
         check(sighting.digest.one() == recorded, || {
             format!("{what} is shown by {sighting:?}")
         })?;

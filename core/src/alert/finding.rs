@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::AlertState;
 use crate::{
-    baseline::Sighting,
+    baseline::{MAX_SIGHTINGS, Sighting},
     behaviour::Behaviour,
     id::{FindingId, PodUid},
     rollout::RolloutMatch,
@@ -15,8 +15,8 @@ use crate::{
     time::Timestamp,
 };
 
-/// Most pods that a finding names: a sample, the entry of the baseline holds more.
-pub const MAX_SHOWN_BY: usize = 8;
+/// Most pods that a finding names: as many as the entry of the baseline does.
+pub const MAX_SHOWN_BY: usize = MAX_SIGHTINGS;
 
 /// One thing that deviated: a quarantined entry of the baseline, its severity, and where it stands.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
@@ -41,7 +41,8 @@ pub struct Finding {
     pub count: u64,
     /// Number of different pods that showed it, at least.
     pub pods: u32,
-    /// Pods that showed it, at most [`MAX_SHOWN_BY`], of every revision and digest one before a second of any.
+    /// Pods that showed it, at most [`MAX_SHOWN_BY`]. What their status told after the entry was written is remembered
+    /// here: a pod may be gone when it is asked for again.
     pub shown_by: BTreeMap<PodUid, Sighting>,
     /// When it was first seen.
     pub first_seen: Timestamp,

@@ -1,9 +1,11 @@
 //! The state of one finding: what it was, what the evidence says now, and what the policy makes of that.
 
-use super::{AlertInput, AlertState, Finding, MAX_SHOWN_BY};
+use std::collections::BTreeMap;
+
+use super::{AlertInput, AlertState, Finding};
 use crate::{
-    baseline::{Entry, sample},
-    id::{ContainerName, FindingId},
+    baseline::{Entry, Sighting},
+    id::{ContainerName, FindingId, PodUid},
     policy::{Mode, OnMatch, OnUnmatched},
     rollout::{Judgement, RolloutMatch, RolloutVerdict, StillExplained, judge, still_explained},
     rules::Rule,
@@ -37,6 +39,10 @@ pub(super) fn settle(
     (entry, rule): (&Entry, Rule),
     before: Option<&Finding>,
 ) -> Settled {
+    let entry = &Entry {
+        shown_by: remembered(input, container, entry, before),
+        ..entry.clone()
+    };
     let anew = || fresh(input, container, entry, rule);
     let stance = match before {
         None => anew(),
@@ -70,7 +76,7 @@ pub(super) fn settle(
             lineage: entry.lineage.clone(),
             count: entry.count,
             pods: entry.pods,
-            shown_by: sample(&entry.shown_by, MAX_SHOWN_BY),
+            shown_by: entry.shown_by.clone(),
             first_seen: entry.first_seen,
             last_seen: entry.last_seen,
             rollout: stance.rollout,
@@ -78,6 +84,26 @@ pub(super) fn settle(
         },
         retry_after: stance.retry_after,
     }
+}
+
+/// The pods that show it, with all that was known of each whenever it was looked at.
+fn remembered(
+    input: &AlertInput<'_>,
+    container: &ContainerName,
+    entry: &Entry,
+    before: Option<&Finding>,
+) -> BTreeMap<PodUid, Sighting> {
+    let mut shown_by = entry.shown_by.clone();
+    for (uid, sighting) in &mut shown_by {
+        if let Some(held) = before.and_then(|before| before.shown_by.get(uid)) {
+            sighting.recall(held.digest.clone(), held.template_hash.clone());
+        }
+        if let Some(pod) = input.evidence.pods.get(uid) {
+            let digest = pod.digests.get(container).cloned();
+            sighting.recall(digest.into(), pod.template_hash.clone().into());
+        }
+    }
+    shown_by
 }
 
 fn keep(before: &Finding) -> Stance {
@@ -175,5 +201,5 @@ fn suppressed(
 }
 
 fn is_shown_as_before(entry: &Entry, before: &Finding) -> bool {
-    entry.pods == before.pods && sample(&entry.shown_by, MAX_SHOWN_BY) == before.shown_by
+    entry.pods == before.pods && entry.shown_by == before.shown_by
 }

@@ -33,21 +33,21 @@ pub struct Sighting {
 }
 
 impl Sighting {
+    /// Takes in what else was told of the pod.
+    pub(crate) fn recall(&mut self, digest: Seen<ImageDigest>, template_hash: Seen<TemplateHash>) {
+        self.digest = std::mem::take(&mut self.digest).join(digest);
+        self.template_hash = std::mem::take(&mut self.template_hash).join(template_hash);
+    }
+
     /// What two reports of one pod say together.
     pub(super) fn join(&mut self, other: Self) {
-        let digest = std::mem::take(&mut self.digest).join(other.digest);
-        let template_hash = std::mem::take(&mut self.template_hash).join(other.template_hash);
+        self.recall(other.digest.clone(), other.template_hash.clone());
         let earlier = |sighting: &Self| (sighting.first_seen, sighting.node.clone(), sighting.pod.clone());
-        let later = Self {
-            digest: Seen::Unknown,
-            template_hash: Seen::Unknown,
-            ..other
-        };
-        if earlier(&later) < earlier(self) {
-            *self = later;
+        if earlier(&other) < earlier(self) {
+            self.pod = other.pod;
+            self.node = other.node;
+            self.first_seen = other.first_seen;
         }
-        self.digest = digest;
-        self.template_hash = template_hash;
     }
 }
 
@@ -58,7 +58,7 @@ pub(super) fn limit(quarantined: usize) -> usize {
 
 /// Keeps `limit` pods, and of every revision and digest one before a second of any: a crowd of pods of one revision
 /// must not hide the single pod of another. Which pods are kept does not depend on the order in which they were seen.
-pub fn sample(sightings: &BTreeMap<PodUid, Sighting>, limit: usize) -> BTreeMap<PodUid, Sighting> {
+pub(super) fn sample(sightings: &BTreeMap<PodUid, Sighting>, limit: usize) -> BTreeMap<PodUid, Sighting> {
     let mut by_revision: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for (uid, sighting) in sightings {
         by_revision

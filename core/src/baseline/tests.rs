@@ -3,7 +3,7 @@
 mod attacks;
 mod properties;
 
-use super::*;
+use super::{sighting::sample, *};
 use crate::{
     behaviour::{Origin, ProcessParts, SourceLayer},
     rules::Rule,

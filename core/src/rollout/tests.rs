@@ -9,9 +9,7 @@ use crate::{
     baseline::Entry,
     behaviour::{Behaviour, Feed, ProcessParts, SourceLayer},
     id::{ContainerName, PodUid, WorkloadUid},
-    testkit::{
-        World, at, behaviour, container, current, digest, parts, pod, process, record, running, shell, workload,
-    },
+    testkit::{World, at, behaviour, container, current, digest, parts, pod, process, record, running, workload},
     time::{Duration, Timestamp},
 };
 

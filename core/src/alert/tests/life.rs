@@ -87,6 +87,22 @@ fn a_suppressed_finding_stays_so_in_further_pods_of_its_revision() {
 }
 
 #[test]
+fn a_digest_that_was_told_late_is_remembered_when_the_pod_is_gone() {
+    let mut watched = Watched::mature();
+    watched.world.recorded(2, "h2", '2', at(1_000));
+    let mut untold = pod("n1", "h2", digest('2'));
+    untold.digest = None;
+    watched.world.reports(untold, &numbered(1), at(1_003));
+    watched.act(at(1_003));
+    watched.world.runs("n1", "h2", '2', at(1_001));
+    watched.act(at(1_005));
+    assert_eq!(watched.state(&numbered(1)), AlertState::Suppressed);
+    watched.world.stops("n1");
+    watched.act(at(50_000));
+    assert_eq!(watched.state(&numbered(1)), AlertState::Suppressed);
+}
+
+#[test]
 fn a_suppressed_finding_that_is_denied_is_escalated() {
     let mut watched = rolling();
     complete(&mut watched);

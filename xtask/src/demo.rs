@@ -29,8 +29,13 @@ pub fn run(arguments: &Arguments, context: Option<&str>) -> Result<()> {
     if arguments.cleanup {
         return cleanup(context);
     }
+    show(&arguments.registry, context)
+}
+
+/// From nothing to alerts, told step by step; an error if anything did not happen.
+pub fn show(registry: &str, context: Option<&str>) -> Result<()> {
     println!("This demo starts a Kubernetes cluster, installs Anchorwatch on it and lets an agent misbehave.");
-    let installed = install::install(context, &arguments.registry)?;
+    let installed = install::install(context, registry)?;
     let mut demo = run::command("cargo");
     demo.args([
         "run",

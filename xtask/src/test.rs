@@ -1,6 +1,7 @@
 //! `cargo xtask test`: every check and test in stages, with a ledger of what each came to and how long it took.
 
 mod cargo;
+mod charts;
 mod ledger;
 mod stages;
 

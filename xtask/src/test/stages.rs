@@ -5,12 +5,12 @@ use std::sync::OnceLock;
 
 use anyhow::{Context, Result};
 
-use super::cargo;
 use super::ledger::{Counts, Skip};
+use super::{cargo, charts};
 use crate::check::{self, Check, Verdict};
-use crate::cluster;
 use crate::install::{self, Installed};
 use crate::vm;
+use crate::{cluster, demo};
 
 /// One line of the ledger.
 #[derive(Debug)]
@@ -67,6 +67,15 @@ const fn e2e(name: &'static str, needs: Need, extent: Extent, arguments: &'stati
     }
 }
 
+const fn own(name: &'static str, needs: Need, extent: Extent, run: fn(&Environment) -> Result<Counts>) -> Stage {
+    Stage {
+        name,
+        needs,
+        extent,
+        work: Work::Own(run),
+    }
+}
+
 pub const ALL: &[Stage] = &[
     check(0),
     check(1),
@@ -80,7 +89,33 @@ pub const ALL: &[Stage] = &[
         name: "unit",
         needs: Need::Nothing,
         extent: Extent::Fast,
-        work: Work::Cargo(&["--workspace", "--lib", "--bins", "--exclude", "anchorwatch-e2e"], &[]),
+        work: Work::Cargo(
+            &[
+                "--workspace",
+                "--exclude",
+                "anchorwatch-sensor",
+                "--exclude",
+                "anchorwatch-e2e",
+            ],
+            &[],
+        ),
+    },
+    // Their integration tests need more than a compiler: they are stages of their own.
+    Stage {
+        name: "unit-rest",
+        needs: Need::Nothing,
+        extent: Extent::Fast,
+        work: Work::Cargo(
+            &[
+                "--package",
+                "anchorwatch-sensor",
+                "--package",
+                "anchorwatch-e2e",
+                "--lib",
+                "--bins",
+            ],
+            &[],
+        ),
     },
     Stage {
         name: "bpf-live",
@@ -91,12 +126,8 @@ pub const ALL: &[Stage] = &[
             &["--test-threads=1"],
         ),
     },
-    Stage {
-        name: "vm",
-        needs: Need::Root,
-        extent: Extent::Usual,
-        work: Work::Own(virtual_machine),
-    },
+    own("vm", Need::Root, Extent::Usual, virtual_machine),
+    own("demo-before-tests", Need::Cluster, Extent::Full, demonstration),
     e2e(
         "api",
         Need::Cluster,
@@ -116,17 +147,20 @@ pub const ALL: &[Stage] = &[
         &["--package", "anchorwatch-e2e", "--test", "faults"],
     ),
     e2e(
+        "forgery",
+        Need::Cluster,
+        Extent::Usual,
+        &["--package", "anchorwatch-e2e", "--test", "forgery"],
+    ),
+    e2e(
         "idle",
         Need::LocalCluster,
-        Extent::Full,
+        Extent::Usual,
         &["--package", "anchorwatch-e2e", "--test", "idle"],
     ),
-    Stage {
-        name: "cluster-cycle",
-        needs: Need::LocalCluster,
-        extent: Extent::Full,
-        work: Work::Own(cluster_cycle),
-    },
+    own("charts", Need::Cluster, Extent::Usual, charts::check),
+    own("demo-after-tests", Need::Cluster, Extent::Full, demonstration),
+    own("cluster-cycle", Need::LocalCluster, Extent::Full, cluster_cycle),
 ];
 
 /// What stages share: the cluster, brought up when the first of them needs it.
@@ -146,7 +180,8 @@ impl Environment {
         }
     }
 
-    fn installed(&self) -> Result<&Installed> {
+    /// The cluster with Anchorwatch on it.
+    pub fn installed(&self) -> Result<&Installed> {
         if let Some(installed) = self.installed.get() {
             return Ok(installed);
         }
@@ -225,6 +260,12 @@ fn virtual_machine(_: &Environment) -> Result<Counts> {
         failed: report.failed,
         skipped,
     })
+}
+
+/// The README's first command: it works before the tests and after them.
+fn demonstration(environment: &Environment) -> Result<Counts> {
+    demo::show(&environment.registry, environment.context.as_deref())?;
+    Ok(Counts::one_passed())
 }
 
 /// Ends the cluster, also halfway through its start, looks whether the host is as before, and brings all up again.

@@ -12,6 +12,8 @@ mod losses;
 mod metrics;
 mod policies;
 mod test_switch;
+#[cfg(test)]
+mod testkit;
 mod world;
 mod writes;
 
@@ -111,6 +113,11 @@ fn log_to_stderr(format: LogFormat) {
         .with_writer(std::io::stderr);
     match format {
         LogFormat::Text => builder.init(),
-        LogFormat::Json => builder.json().flatten_event(true).init(),
+        LogFormat::Json => builder
+            .json()
+            .flatten_event(true)
+            .with_current_span(false)
+            .with_span_list(false)
+            .init(),
     }
 }

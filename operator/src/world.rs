@@ -133,6 +133,19 @@ impl World {
     }
 }
 
+#[cfg(test)]
+impl World {
+    /// Takes in what a watch of pods would say.
+    pub fn tell_of_pod(&self, event: kube::runtime::watcher::Event<PodFacts>) {
+        self.pods.write().unwrap().apply(event, Instant::now());
+    }
+
+    /// Takes in what a watch of ReplicaSets would say.
+    pub fn tell_of_replica_set(&self, event: kube::runtime::watcher::Event<OwnerFacts>) {
+        self.replica_sets.write().unwrap().apply(event, Instant::now());
+    }
+}
+
 fn read<T>(index: &RwLock<Index<T>>) -> RwLockReadGuard<'_, Index<T>> {
     index.read().unwrap_or_else(PoisonError::into_inner)
 }

@@ -6,6 +6,8 @@ mod apply;
 mod expect;
 mod fetch;
 mod plan;
+#[cfg(test)]
+mod tests;
 
 use std::{sync::Arc, time::Duration};
 

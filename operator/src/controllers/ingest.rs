@@ -8,6 +8,8 @@
 mod apply;
 mod fetch;
 mod plan;
+#[cfg(test)]
+mod tests;
 
 use std::{sync::Arc, time::Duration};
 

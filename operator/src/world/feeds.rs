@@ -45,14 +45,14 @@ pub struct Feeds {
     world: Arc<World>,
     metrics: Metrics,
     complete: watch::Sender<usize>,
-    reports: Writer<Guarded<SensorReport>>,
-    baselines: Writer<Guarded<BehaviorBaseline>>,
-    alerts: Writer<Guarded<DriftAlert>>,
-    records: Writer<Guarded<RolloutRecord>>,
-    policies: Writer<Guarded<DriftPolicy>>,
-    cluster_policies: Writer<Guarded<ClusterDriftPolicy>>,
-    approvals: Writer<Guarded<BehaviorApproval>>,
-    deployments: Writer<Deployment>,
+    pub(crate) reports: Writer<Guarded<SensorReport>>,
+    pub(crate) baselines: Writer<Guarded<BehaviorBaseline>>,
+    pub(crate) alerts: Writer<Guarded<DriftAlert>>,
+    pub(crate) records: Writer<Guarded<RolloutRecord>>,
+    pub(crate) policies: Writer<Guarded<DriftPolicy>>,
+    pub(crate) cluster_policies: Writer<Guarded<ClusterDriftPolicy>>,
+    pub(crate) approvals: Writer<Guarded<BehaviorApproval>>,
+    pub(crate) deployments: Writer<Deployment>,
 }
 
 /// An empty world, and what fills it.

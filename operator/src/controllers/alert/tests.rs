@@ -1,0 +1,164 @@
+//! Alerts against an API server that has some of them already.
+
+use std::sync::Mutex;
+
+use kube::runtime::watcher::Event;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::testkit::{
+    Calls, HandMade, agent_pod, agent_policy, agent_replica_set, api_server, put, refusal, versioned,
+};
+
+const POST: &str = "POST /apis/anchorwatch.dev/v1alpha1/namespaces/shop/driftalerts";
+
+fn baseline(executables: &[&str]) -> Value {
+    let entries: Vec<_> = executables
+        .iter()
+        .map(|executable| {
+            json!({
+                "id": "0".repeat(32), "state": "Quarantined", "rule": "process-outside-baseline", "count": 2, "pods": 1,
+                "process": {"origin": "entrypoint", "parent": "/bin/app", "executable": executable, "source": "image"},
+                "firstSeen": "2026-01-01T00:00:00Z", "lastSeen": "2026-01-01T00:00:09Z", "lastDay": 20_454, "days": 1,
+            })
+        })
+        .collect();
+    json!({
+        "apiVersion": "anchorwatch.dev/v1alpha1", "kind": "BehaviorBaseline",
+        "metadata": {"namespace": "shop", "name": "deployment-agent", "resourceVersion": "5"},
+        "spec": {"workload": {"kind": "Deployment", "name": "agent"}},
+        "status": {"state": "Enforcing", "quarantined": entries.len(), "containers": [{"name": "main", "feeds": [{
+            "feed": "process", "state": "Enforcing", "startedAt": "2025-12-01T00:00:00Z", "entries": entries,
+        }]}]},
+    })
+}
+
+fn world() -> HandMade {
+    let mut made = HandMade::new();
+    put(&mut made.feeds.policies, agent_policy());
+    made.world.tell_of_pod(Event::Apply(agent_pod("agent-5d-x")));
+    made.world.tell_of_replica_set(Event::Apply(agent_replica_set()));
+    made
+}
+
+/// An API server that keeps alerts, by name.
+fn keeper() -> (kube::Client, Calls) {
+    let held = Mutex::new(std::collections::BTreeMap::<String, Value>::new());
+    api_server(move |call| {
+        let mut held = held.lock().unwrap();
+        let name = |path: &str| {
+            path.trim_end_matches("/status")
+                .rsplit('/')
+                .next()
+                .unwrap_or_default()
+                .to_owned()
+        };
+        if call.line == POST {
+            let name = call.body["metadata"]["name"].as_str().unwrap().to_owned();
+            if held.contains_key(&name) {
+                return refusal(409, "AlreadyExists");
+            }
+            let mut made = versioned(call.body.clone(), "1");
+            made.as_object_mut().unwrap().remove("status");
+            held.insert(name, made.clone());
+            return (201, made);
+        }
+        if call.line.ends_with("/events") {
+            return (201, call.body.clone());
+        }
+        let name = name(&call.line);
+        if call.line.starts_with("GET") {
+            return held
+                .get(&name)
+                .map_or_else(|| refusal(404, "NotFound"), |alert| (200, alert.clone()));
+        }
+        let next = versioned(call.body.clone(), "2");
+        held.insert(name, next.clone());
+        (200, next)
+    })
+}
+
+async fn reconcile_in(made: &HandMade, client: &kube::Client, expected: &Expected, baseline: &Value) -> Action {
+    let baseline = Arc::new(serde_json::from_value(baseline.clone()).unwrap());
+    reconcile(&made.context(client.clone()), expected, baseline)
+        .await
+        .unwrap()
+}
+
+fn writes(calls: &Calls) -> usize {
+    calls
+        .lines()
+        .iter()
+        .filter(|line| line.contains("driftalerts") && !line.starts_with("GET"))
+        .count()
+}
+
+#[tokio::test]
+async fn one_drift_is_one_alert_however_often_it_is_planned() {
+    let mut made = world();
+    let (client, calls) = keeper();
+    let expected = Expected::default();
+    let drift = baseline(&["/bin/sh"]);
+    reconcile_in(&made, &client, &expected, &drift).await;
+    assert_eq!(writes(&calls), 2);
+    let status_line = calls
+        .lines()
+        .into_iter()
+        .find(|line| line.ends_with("/status"))
+        .unwrap();
+    let written = calls.last(&status_line);
+    assert_eq!(written["status"]["count"], 2);
+    assert_eq!(written["status"]["workloadName"], "Deployment/agent");
+    // The watch has not told of it yet: nothing is planned.
+    let waiting = reconcile_in(&made, &client, &expected, &baseline(&["/bin/a", "/bin/sh"])).await;
+    assert_eq!(waiting, Action::requeue(CATCH_UP));
+    assert_eq!(writes(&calls), 2);
+    put(&mut made.feeds.alerts, versioned(written, "2"));
+    reconcile_in(&made, &client, &expected, &drift).await;
+    assert_eq!(writes(&calls), 2);
+}
+
+#[tokio::test]
+async fn an_alert_that_lost_its_operator_before_its_status_is_completed() {
+    let made = world();
+    let (client, calls) = keeper();
+    let drift = baseline(&["/bin/sh"]);
+    reconcile_in(&made, &client, &Expected::default(), &drift).await;
+    let orphan = calls.last(POST);
+    let (client, calls) = {
+        let orphan = Mutex::new(Some(versioned(orphan, "1")));
+        api_server(move |call| {
+            let mut orphan = orphan.lock().unwrap();
+            match call.line.split_once(' ').unwrap().0 {
+                "POST" if call.line == POST => refusal(409, "AlreadyExists"),
+                "GET" => {
+                    let mut bare = orphan.clone().unwrap();
+                    bare.as_object_mut().unwrap().remove("status");
+                    (200, bare)
+                }
+                _ => {
+                    *orphan = Some(call.body.clone());
+                    (200, call.body.clone())
+                }
+            }
+        })
+    };
+    reconcile_in(&made, &client, &Expected::default(), &drift).await;
+    let status_line = calls
+        .lines()
+        .into_iter()
+        .find(|line| line.ends_with("/status"))
+        .unwrap();
+    assert_eq!(calls.last(&status_line)["status"]["count"], 2);
+}
+
+#[tokio::test]
+async fn without_a_policy_nothing_is_raised() {
+    let mut made = HandMade::new();
+    made.world.tell_of_pod(Event::Apply(agent_pod("agent-5d-x")));
+    made.world.tell_of_replica_set(Event::Apply(agent_replica_set()));
+    put(&mut made.feeds.baselines, baseline(&["/bin/sh"]));
+    let (client, calls) = keeper();
+    reconcile_in(&made, &client, &Expected::default(), &baseline(&["/bin/sh"])).await;
+    assert!(calls.lines().is_empty());
+}

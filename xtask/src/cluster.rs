@@ -59,6 +59,7 @@ pub fn run(arguments: &Arguments, context: Option<&str>) -> Result<()> {
     if let Some(name) = context {
         bail!("--context {name} uses a cluster of yours; `cargo xtask cluster` is about the local one");
     }
+    ensure_root()?;
     match arguments.action {
         Action::Up => up().map(drop),
         Action::Down => down(),
@@ -85,10 +86,7 @@ pub fn ensure(context: Option<&str>) -> Result<Kubectl> {
 
 /// Ends the local cluster, if there is one.
 pub fn down() -> Result<()> {
-    ensure!(
-        rustix::process::geteuid().is_root(),
-        "ending the local cluster needs root"
-    );
+    ensure_root()?;
     let _lock = state::lock()?;
     if !down::down(&State::here())? {
         println!("there is no local cluster on this machine");
@@ -96,7 +94,17 @@ pub fn down() -> Result<()> {
     Ok(())
 }
 
+fn ensure_root() -> Result<()> {
+    ensure!(
+        rustix::process::geteuid().is_root(),
+        "the local cluster needs root; a cluster of your own is used by --context NAME"
+    );
+    Ok(())
+}
+
 fn up() -> Result<Kubectl> {
+    // Before minutes of building for nothing.
+    ensure_root()?;
     apt::ensure("the local cluster", apt::CLUSTER)?;
     let programs = go::localcluster()?;
     let state = State::here();

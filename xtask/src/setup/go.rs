@@ -53,7 +53,7 @@ pub fn helm() -> Result<PathBuf> {
             let module = format!("helm.sh/helm/v3/cmd/helm@v{}", versions::HELM);
             let mut command = run::command("go");
             command
-                .args(["install", "-ldflags", &helm_ldflags(), &module])
+                .args(["install", "-buildvcs=false", "-ldflags", &helm_ldflags(), &module])
                 .env("GOBIN", folder);
             run::logged(command.current_dir(folder), "helm")
         },
@@ -64,7 +64,7 @@ pub fn helm() -> Result<PathBuf> {
 fn build(source: &Path, folder: &Path, name: &str, package: &str, ldflags: &str, cgo: bool) -> Result<()> {
     let mut command = run::command("go");
     command
-        .args(["build", "-trimpath", "-ldflags", ldflags, "-o"])
+        .args(["build", "-buildvcs=false", "-trimpath", "-ldflags", ldflags, "-o"])
         .arg(folder.join(name))
         .arg(package);
     if !cgo {

@@ -53,8 +53,8 @@ impl Behaviour {
         }
     }
 
-    /// Its identity: the first 128 bits of a SHA-256 over the parts of its key, each with its length before it, behind a
-    /// tag with version and feed. It is a cryptographic hash because the parts are chosen by whoever runs in the
+    /// Its identity: the first 128 bits of a SHA-256 over the parts of its key, each with its length before it, behind
+    /// a tag with version and feed. It is a cryptographic hash because the parts are chosen by whoever runs in the
     /// container: a behaviour made to collide with a learned one would be known.
     pub fn id(&self) -> BehaviourId {
         let mut key = KeyHash::new(self.feed());

@@ -15,8 +15,9 @@ pub const MAX_FINDINGS: usize = 64;
 /// How far apart the first sightings of an alert's findings may be.
 pub const MAX_AGE: Duration = Duration::from_hours(1);
 
-/// The alert that a finding of `container` joins: an open one of that container that nobody has decided about, has room,
-/// is not older than [`MAX_AGE`] and has a finding within the correlation window. Of several, the nearest in time.
+/// The alert that a finding of `container` joins: an open one of that container that nobody has decided about, has
+/// room, is not older than [`MAX_AGE`] and has a finding within the correlation window. Of several, the nearest in
+/// time.
 pub(super) fn joins<'a>(
     input: &AlertInput<'_>,
     alerts: &'a mut [Alert],

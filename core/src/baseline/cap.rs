@@ -1,11 +1,11 @@
-//! How much a baseline holds. Room is reserved by what an entry is good for, so that no flood of one sort pushes out, or
-//! shuts out, another: novelty can't crowd out what was learned, nor hide what can never be suppressed.
+//! How much a baseline holds. Room is reserved by what an entry is good for, so that no flood of one sort pushes out,
+//! or shuts out, another: novelty can't crowd out what was learned, nor hide what can never be suppressed.
 
-use super::{Baseline, Entry, EntryState, FeedBaseline};
-use crate::decide::Verdict;
+use super::{Baseline, Entry, EntryState};
 
-/// Most entries of a feed.
+/// Most entries of a feed: the room of a whole baseline, [`Class::bytes`], ends before a feed has so many.
 pub const MAX_ENTRIES: usize = 2_048;
+const _: () = assert!((Class::Learned.bytes() + Class::Novel.bytes() + Class::Grave.bytes()) / FRAME <= MAX_ENTRIES);
 
 /// What an entry competes with for room.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -24,39 +24,21 @@ impl Class {
         }
     }
 
-    /// Most entries of a feed: together [`MAX_ENTRIES`].
-    const fn entries(self) -> usize {
-        match self {
-            Self::Learned => 1_536,
-            Self::Novel => 384,
-            Self::Grave => 128,
-        }
-    }
-
-    /// Most bytes of the whole baseline. With the sightings (600 KiB) it stays below the 1.5 MiB that etcd takes in one
-    /// request, after which no write of the object would succeed any more.
+    /// Most bytes in the whole baseline: together, and with the sightings (600 KiB), below the 1.5 MiB that etcd takes
+    /// in one request. Above that no write of the object would succeed any more.
     const fn bytes(self) -> usize {
         match self {
-            Self::Learned => 320 * 1_024,
+            Self::Learned => 448 * 1_024,
             Self::Novel => 160 * 1_024,
             Self::Grave => 64 * 1_024,
         }
     }
 }
 
-/// Whether a behaviour that `verdict` was passed on finds room in `feed` as a new entry of `size` bytes, where `used` was
-/// measured over the whole baseline.
-pub(super) fn has_room(feed: &FeedBaseline, used: &Used, verdict: Verdict, size: usize) -> bool {
-    let class = match verdict {
-        Verdict::Known | Verdict::Learned => Class::Learned,
-        Verdict::Drift { rule } => Class::of(EntryState::Quarantined { rule }),
-    };
-    let held = feed
-        .entries
-        .values()
-        .filter(|entry| Class::of(entry.state) == class)
-        .count();
-    held < class.entries() && used.of(class).saturating_add(size) <= class.bytes()
+/// Whether an entry of this state and size finds room beside what is `used`.
+pub(super) fn has_room(used: &Used, state: EntryState, size: usize) -> bool {
+    let class = Class::of(state);
+    used.of(class).saturating_add(size) <= class.bytes()
 }
 
 /// Bytes that the entries of a baseline take, sightings aside.

@@ -178,15 +178,15 @@ impl Context<'_> {
         let before = held.as_ref().map(|entry| entry.state);
         let mut entry = held.unwrap_or_else(|| self.begin(seen));
         if before.is_none() {
-            if !cap::has_room(feed, used, verdict, cap::size(&entry)) {
-                feed.overflowed = feed.overflowed.saturating_add(1);
-                outcome.overflowed += 1;
-                return;
-            }
             entry.state = match verdict {
                 Verdict::Known | Verdict::Learned => EntryState::Learned,
                 Verdict::Drift { rule } => EntryState::Quarantined { rule },
             };
+            if !cap::has_room(used, entry.state, cap::size(&entry)) {
+                feed.overflowed = feed.overflowed.saturating_add(1);
+                outcome.overflowed += 1;
+                return;
+            }
             used.add(&entry);
         }
         match verdict {

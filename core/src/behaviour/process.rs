@@ -32,7 +32,8 @@ impl Origin {
     }
 
     /// What stands for it in a key. A lineage that is older than the sensor counts as the entrypoint's: else each
-    /// restart of a sensor (unknown after entrypoint) and of a pod (entrypoint after unknown) would make everything new.
+    /// restart of a sensor (unknown after entrypoint) and of a pod (entrypoint after unknown) would make everything
+    /// new.
     const fn in_key(self) -> &'static str {
         match self {
             Self::Entrypoint | Self::Unknown => "entrypoint",

@@ -4,8 +4,8 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-/// Digest of an image, `sha256:` and 64 lower-case hexadecimal digits. Read from a pod's `imageID`, never from the image
-/// that its specification names: a tag can be moved.
+/// Digest of an image, `sha256:` and 64 lower-case hexadecimal digits. Read from a pod's `imageID`, never from the
+/// image that its specification names: a tag can be moved.
 #[derive(Clone, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct ImageDigest(String);

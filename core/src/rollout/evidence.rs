@@ -50,8 +50,8 @@ pub struct Pod {
 
 impl Evidence {
     /// The records of the workload that exists now, oldest revision first: a workload that was deleted and made again
-    /// under its name begins anew, though its predecessor's records are kept. Where the workload's UID is not known, that
-    /// of the record made last counts.
+    /// under its name begins anew, though its predecessor's records are kept. Where the workload's UID is not known,
+    /// that of the record made last counts.
     pub(super) fn records(&self) -> Vec<&Record> {
         let latest = self
             .records

@@ -92,8 +92,8 @@ impl Judgement {
 /// seen, and brought another digest to that container than the revision before it; when every pod that shows the
 /// behaviour is of that revision and runs exactly the recorded digest; and when it shows in all running pods of the
 /// revision or, of more than two, in half of them. What lacks only the last is [`RolloutVerdict::Partial`]. Digests and
-/// records are awaited for [`EVIDENCE_WAIT`], other pods of the revision that are still young for [`BREADTH_WAIT`]. What
-/// a rule forbids to suppress, no rollout explains.
+/// records are awaited for [`EVIDENCE_WAIT`], other pods of the revision that are still young for [`BREADTH_WAIT`].
+/// What a rule forbids to suppress, no rollout explains.
 pub fn judge(
     container: &ContainerName,
     entry: &Entry,

@@ -165,8 +165,8 @@ fn recorded(facts: &RevisionFacts, pod: &Pod) -> Option<BTreeMap<ContainerName, 
     facts.containers.iter().map(container).collect()
 }
 
-/// `<kind>-<name>-<revision>`; where an earlier workload of the same name left a record of that name, the workload's UID
-/// makes the difference.
+/// `<kind>-<name>-<revision>`; where an earlier workload of the same name left a record of that name, the workload's
+/// UID makes the difference.
 fn record_name(workload: &WorkloadKey, uid: &WorkloadUid, revision: u64, evidence: &Evidence) -> String {
     let name = object_name(&workload.kind, &workload.name, Some(&revision.to_string()));
     let taken = evidence

@@ -1,5 +1,5 @@
-//! `exec-from-outside`: a process whose lineage was started from outside the container, as `kubectl exec` does, and by no
-//! probe or hook. It is somebody's visit, never the workload's own behaviour, and so is never learned.
+//! `exec-from-outside`: a process whose lineage was started from outside the container, as `kubectl exec` does, and by
+//! no probe or hook. It is somebody's visit, never the workload's own behaviour, and so is never learned.
 
 use super::{program, started};
 use crate::{

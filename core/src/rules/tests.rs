@@ -113,7 +113,9 @@ fn an_id_reads_back_as_its_rule() {
 
 proptest! {
     #[test]
-    fn sentences_are_harmless_whatever_a_container_calls_its_files(parent: String, path: String, script: Option<String>) {
+    fn sentences_are_harmless_whatever_a_container_calls_its_files(
+        parent: String, path: String, script: Option<String>
+    ) {
         let made = behaviour(ProcessParts { script, ..parts(&parent, &path) });
         for rule in Rule::ALL {
             let sentence = rule.sentence(&made);

@@ -181,7 +181,8 @@ proptest! {
         for number in &numbers {
             marks.mark(*number);
         }
-        let newest = if bits == 0 { numbers.iter().max().copied() } else { numbers.iter().max().copied().map(|most| most.max(start)) };
+        let most = numbers.iter().max().copied();
+        let newest = if bits == 0 { most } else { most.map(|most| most.max(start)) };
         prop_assert_eq!(Some(marks.newest), newest.or(Some(start)));
     }
 

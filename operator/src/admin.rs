@@ -83,3 +83,29 @@ async fn ready(State(admin): State<Admin>) -> (StatusCode, &'static str) {
         (StatusCode::SERVICE_UNAVAILABLE, "not ready")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::{body::Body, http::Request};
+    use tower::ServiceExt;
+
+    async fn status(admin: &Admin, path: &str) -> StatusCode {
+        let request = Request::get(path).body(Body::empty()).unwrap();
+        admin.clone().router().oneshot(request).await.unwrap().status()
+    }
+
+    #[tokio::test]
+    async fn it_is_alive_before_it_is_ready() {
+        let admin = Admin {
+            metrics: Metrics::new().unwrap(),
+            readiness: Readiness::default(),
+            world: SharedWorld::default(),
+        };
+        assert_eq!(status(&admin, "/healthz").await, StatusCode::OK);
+        assert_eq!(status(&admin, "/metrics").await, StatusCode::OK);
+        assert_eq!(status(&admin, "/readyz").await, StatusCode::SERVICE_UNAVAILABLE);
+        admin.readiness.set(true);
+        assert_eq!(status(&admin, "/readyz").await, StatusCode::OK);
+    }
+}

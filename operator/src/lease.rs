@@ -321,4 +321,76 @@ mod tests {
         assert!(RENEW_DEADLINE + CALL_TIMEOUT < DURATION);
         assert!(RENEW_EVERY + RETRY_EVERY < RENEW_DEADLINE);
     }
+
+    mod against_an_api_server {
+        use std::sync::Mutex;
+
+        use serde_json::{Value, json};
+
+        use super::*;
+        use crate::testkit::{api_server, refusal, versioned};
+
+        const GET: &str = "GET /apis/coordination.k8s.io/v1/namespaces/system/leases/lead";
+        const PUT: &str = "PUT /apis/coordination.k8s.io/v1/namespaces/system/leases/lead";
+        const POST: &str = "POST /apis/coordination.k8s.io/v1/namespaces/system/leases";
+
+        fn lease(holder: &str, version: &str) -> Value {
+            versioned(
+                json!({
+                    "apiVersion": "coordination.k8s.io/v1", "kind": "Lease",
+                    "metadata": {"namespace": "system", "name": "lead"},
+                    "spec": {"holderIdentity": holder, "leaseDurationSeconds": 30},
+                }),
+                version,
+            )
+        }
+
+        fn held(client: Client) -> Held {
+            Held {
+                election: Election::new(client, "system", "lead", "me"),
+                lease: serde_json::from_value(lease("me", "4")).unwrap(),
+                renewed: Instant::now(),
+            }
+        }
+
+        #[tokio::test]
+        async fn a_missing_lease_is_made() {
+            let (client, calls) = api_server(|call| match call.line.as_str() {
+                POST => (201, call.body.clone()),
+                _ => refusal(404, "NotFound"),
+            });
+            let held = Election::new(client, "system", "lead", "me").acquire(|| {}).await;
+            assert_eq!(calls.lines(), [GET, POST]);
+            assert_eq!(held.lease.spec.unwrap().holder_identity.as_deref(), Some("me"));
+        }
+
+        #[tokio::test]
+        async fn a_lease_that_another_took_is_lost() {
+            let (client, _) = api_server(|call| match call.line.as_str() {
+                PUT => refusal(409, "Conflict"),
+                _ => (200, lease("other", "9")),
+            });
+            let lost = held(client).renew().await;
+            assert!(matches!(lost, Err(RenewError::Lost(LeaseLost::Taken { holder })) if holder == "other"));
+        }
+
+        #[tokio::test]
+        async fn a_lease_that_was_only_touched_stays_ours() {
+            let touched = Mutex::new(true);
+            let (client, calls) = api_server(move |call| match call.line.as_str() {
+                PUT if std::mem::take(&mut *touched.lock().unwrap()) => refusal(409, "Conflict"),
+                PUT => (200, call.body.clone()),
+                _ => (200, lease("me", "9")),
+            });
+            held(client).renew().await.unwrap();
+            assert_eq!(calls.last(PUT)["metadata"]["resourceVersion"], "9");
+        }
+
+        #[tokio::test]
+        async fn a_released_lease_has_no_holder() {
+            let (client, calls) = api_server(|call| (200, call.body.clone()));
+            held(client).release().await;
+            assert_eq!(calls.last(PUT)["spec"]["holderIdentity"], Value::Null);
+        }
+    }
 }

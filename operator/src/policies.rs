@@ -4,7 +4,7 @@ use std::{cmp::Ordering, collections::BTreeMap};
 
 use anchorwatch_crds::v1alpha1::{ClusterDriftPolicy, DriftPolicy, DriftPolicySpec};
 use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 use kube::core::{Selector, SelectorExt};
 
 use crate::world::{World, facts::created, readable};
@@ -23,6 +23,8 @@ pub struct Policy {
     pub created: Timestamp,
     /// What it asks for.
     pub spec: DriftPolicySpec,
+    /// Its selector; none where that can't be read.
+    selector: Option<Selector>,
 }
 
 /// Why a policy is not accepted.
@@ -36,36 +38,37 @@ pub struct Violation {
 
 impl From<&DriftPolicy> for Policy {
     fn from(policy: &DriftPolicy) -> Self {
-        Self {
-            namespace: policy.metadata.namespace.clone(),
-            name: policy.metadata.name.clone().unwrap_or_default(),
-            created: created(&policy.metadata),
-            spec: policy.spec.clone(),
-        }
+        Self::new(policy.metadata.namespace.clone(), &policy.metadata, policy.spec.clone())
     }
 }
 
 impl From<&ClusterDriftPolicy> for Policy {
     fn from(policy: &ClusterDriftPolicy) -> Self {
         let spec = policy.spec.clone();
-        Self {
-            namespace: None,
-            name: policy.metadata.name.clone().unwrap_or_default(),
-            created: created(&policy.metadata),
-            spec: DriftPolicySpec {
-                selector: spec.selector,
-                priority: spec.priority,
-                mode: spec.mode,
-                baseline: spec.baseline,
-                feeds: spec.feeds,
-                correlation: spec.correlation,
-                rollout: spec.rollout,
-            },
-        }
+        let spec = DriftPolicySpec {
+            selector: spec.selector,
+            priority: spec.priority,
+            mode: spec.mode,
+            baseline: spec.baseline,
+            feeds: spec.feeds,
+            correlation: spec.correlation,
+            rollout: spec.rollout,
+        };
+        Self::new(None, &policy.metadata, spec)
     }
 }
 
 impl Policy {
+    fn new(namespace: Option<String>, metadata: &ObjectMeta, spec: DriftPolicySpec) -> Self {
+        Self {
+            namespace,
+            name: metadata.name.clone().unwrap_or_default(),
+            created: created(metadata),
+            selector: Selector::try_from(spec.selector.clone()).ok(),
+            spec,
+        }
+    }
+
     /// As an alert names it: `<namespace>/<name>`, or the name of a ClusterDriftPolicy.
     pub fn title(&self) -> String {
         match &self.namespace {
@@ -79,10 +82,10 @@ impl Policy {
         if self.namespace.as_deref().is_some_and(|own| own != namespace) {
             return false;
         }
-        match Selector::try_from(self.spec.selector.clone()) {
-            Ok(selector) if selector.selects_all() => self.namespace.is_none() && namespace != SYSTEM_NAMESPACE,
-            Ok(selector) => selector.matches(labels),
-            Err(_) => false,
+        match &self.selector {
+            Some(selector) if selector.selects_all() => self.namespace.is_none() && namespace != SYSTEM_NAMESPACE,
+            Some(selector) => selector.matches(labels),
+            None => false,
         }
     }
 
@@ -195,6 +198,7 @@ impl Policies {
 mod tests {
     use super::*;
     use anchorwatch_crds::v1alpha1::Duration;
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
     use proptest::prelude::*;
     use serde_json::json;
 
@@ -204,12 +208,12 @@ mod tests {
             ..DriftPolicySpec::default()
         };
         spec.selector = serde_json::from_value(json!({"matchLabels": {"app": "agent"}})).unwrap();
-        Policy {
-            namespace: namespace.map(str::to_owned),
-            name: name.to_owned(),
-            created: Timestamp::from_second(created).unwrap(),
-            spec,
-        }
+        let metadata = ObjectMeta {
+            name: Some(name.to_owned()),
+            creation_timestamp: Some(Time(Timestamp::from_second(created).unwrap())),
+            ..ObjectMeta::default()
+        };
+        Policy::new(namespace.map(str::to_owned), &metadata, spec)
     }
 
     fn labels() -> BTreeMap<String, String> {
@@ -244,8 +248,7 @@ mod tests {
 
     #[test]
     fn an_empty_selector_of_the_cluster_leaves_out_the_system() {
-        let mut all = policy(None, "all", 0, 0);
-        all.spec.selector = LabelSelector::default();
+        let all = Policy::new(None, &ObjectMeta::default(), DriftPolicySpec::default());
         assert!(all.violations().is_empty());
         assert!(all.selects("shop", &labels()));
         assert!(!all.selects("kube-system", &labels()));

@@ -61,3 +61,73 @@ fn concerned(world: &World, change: Change) -> Vec<ObjectRef<Deployment>> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use kube::runtime::watcher::Event;
+    use serde_json::json;
+
+    use super::*;
+    use crate::{
+        testkit::{HandMade, agent_pod, agent_policy, agent_replica_set, api_server, put, refusal, versioned},
+        world::facts::{ContainerFacts, PodFacts},
+    };
+
+    const POST: &str = "POST /apis/anchorwatch.dev/v1alpha1/namespaces/shop/rolloutrecords";
+
+    fn deployment() -> Deployment {
+        serde_json::from_value(json!({
+            "metadata": {
+                "namespace": "shop", "name": "agent", "uid": "d1",
+                "annotations": {"deployment.kubernetes.io/revision": "1"},
+            },
+            "spec": {"selector": {}, "template": {
+                "metadata": {"labels": {"app": "agent"}},
+                "spec": {"containers": [{"name": "main", "image": "agent:1"}]},
+            }},
+        }))
+        .unwrap()
+    }
+
+    fn world(digest: Option<&str>) -> HandMade {
+        let mut made = HandMade::new();
+        put(&mut made.feeds.policies, agent_policy());
+        made.feeds.deployments.apply_watcher_event(&Event::Apply(deployment()));
+        made.world.tell_of_replica_set(Event::Apply(agent_replica_set()));
+        made.world.tell_of_pod(Event::Apply(PodFacts {
+            containers: vec![ContainerFacts {
+                name: "main".into(),
+                init: false,
+                digest: digest.map(|digest| digest.parse().unwrap()),
+            }],
+            ..agent_pod("agent-5d-x")
+        }));
+        made
+    }
+
+    #[tokio::test]
+    async fn a_revision_is_recorded_once_a_pod_tells_its_digests() {
+        let (client, calls) = api_server(|call| (201, versioned(call.body.clone(), "1")));
+        reconcile(&world(None).context(client.clone()), Arc::new(deployment()))
+            .await
+            .unwrap();
+        assert!(calls.lines().is_empty());
+        let digest = format!("sha256:{}", "ab".repeat(32));
+        let made = world(Some(&digest));
+        reconcile(&made.context(client), Arc::new(deployment())).await.unwrap();
+        assert_eq!(calls.lines(), [POST]);
+        let record = calls.last(POST);
+        assert_eq!(record["metadata"]["name"], "deployment-agent-1");
+        assert_eq!(record["spec"]["containers"][0]["digest"], digest);
+        assert_eq!(record["spec"]["witness"], "agent-5d-x");
+        assert_eq!(made.metrics.records_created.get(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_record_that_is_there_already_is_no_failure() {
+        let (client, _) = api_server(|_| refusal(409, "AlreadyExists"));
+        let made = world(Some(&format!("sha256:{}", "ab".repeat(32))));
+        reconcile(&made.context(client), Arc::new(deployment())).await.unwrap();
+        assert_eq!(made.metrics.records_created.get(), 0);
+    }
+}

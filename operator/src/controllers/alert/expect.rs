@@ -10,13 +10,13 @@ use std::{
 use anchorwatch_core::id::WorkloadKey;
 use anchorwatch_crds::v1alpha1::DriftAlert;
 use kube::{
-    ResourceExt,
+    Resource, ResourceExt,
     runtime::reflector::{ObjectRef, Store},
 };
 
 use crate::world::Guarded;
 
-/// How long is waited at most: another's write may have replaced ours before the watch told of it.
+/// How long is waited at most: the alert may have been deleted before the watch told of it.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// An alert as it was written.
@@ -50,8 +50,9 @@ impl Expected {
         };
         written.retain(|one| {
             let held = alerts.get(&ObjectRef::new(&one.name).within(&workload.namespace));
-            let same = held.is_some_and(|alert| alert.resource_version() == one.version);
-            !same && one.since.elapsed() < PATIENCE
+            let there =
+                held.is_some_and(|alert| reaches(alert.meta().resource_version.as_deref(), one.version.as_deref()));
+            !there && one.since.elapsed() < PATIENCE
         });
         let arrived = written.is_empty();
         if arrived {
@@ -62,6 +63,15 @@ impl Expected {
 
     fn lock(&self) -> MutexGuard<'_, HashMap<WorkloadKey, Vec<Written>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether a resourceVersion is this one or a later one. They are numbers that rise; should one not be, equality tells.
+fn reaches(held: Option<&str>, written: Option<&str>) -> bool {
+    let number = |version: Option<&str>| version.and_then(|version| version.parse::<u64>().ok());
+    match (number(held), number(written)) {
+        (Some(held), Some(written)) => held >= written,
+        _ => held == written,
     }
 }
 
@@ -76,6 +86,14 @@ mod tests {
         alert.metadata.namespace = Some("shop".into());
         alert.metadata.resource_version = Some(version.into());
         alert
+    }
+
+    #[test]
+    fn what_another_wrote_after_us_is_as_good() {
+        assert!(reaches(Some("10"), Some("9")));
+        assert!(!reaches(Some("9"), Some("10")));
+        assert!(reaches(Some("x"), Some("x")));
+        assert!(!reaches(None, Some("1")));
     }
 
     #[test]

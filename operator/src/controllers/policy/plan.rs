@@ -18,7 +18,7 @@ pub fn plan<K: PolicyObject>(object: &K, known: &Known, now: Timestamp) -> Optio
     let mut status = object.status().cloned().unwrap_or_default();
     status.observed_generation = generation.unwrap_or_default();
     status.workloads = holds.try_into().unwrap_or(i32::MAX);
-    let statements = vec![accepted(&policy), overridden_by(overridden.as_slice())];
+    let statements = vec![accepted(&policy), overridden_by(&policy, overridden.as_slice())];
     conditions::set(&mut status.conditions, statements, generation, now);
     (Some(&status) != object.status()).then_some(status)
 }
@@ -65,8 +65,14 @@ fn accepted(policy: &Policy) -> Statement {
     }
 }
 
-fn overridden_by(overridden: &[(&WorkloadKey, String)]) -> Statement {
+fn overridden_by(policy: &Policy, overridden: &[(&WorkloadKey, String)]) -> Statement {
     match overridden {
+        [] if !policy.violations().is_empty() => Statement {
+            type_: OVERRIDDEN,
+            holds: false,
+            reason: "NotAccepted",
+            message: "it takes no part in decisions".into(),
+        },
         [] => Statement {
             type_: OVERRIDDEN,
             holds: false,

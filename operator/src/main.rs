@@ -11,6 +11,7 @@ mod lease;
 mod losses;
 mod metrics;
 mod policies;
+mod reports;
 mod test_switch;
 #[cfg(test)]
 mod testkit;

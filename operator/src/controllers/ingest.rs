@@ -23,6 +23,7 @@ use self::apply::Applied;
 use super::driver::{Driver, queue};
 use crate::{
     context::Context,
+    reports,
     world::{Guarded, changes::Change},
 };
 
@@ -70,7 +71,7 @@ async fn reconcile(context: &Context, report: Arc<Guarded<SensorReport>>) -> Res
         return Ok(Action::await_change());
     };
     for attempt in 0..ATTEMPTS {
-        if plan::is_acknowledged(report) {
+        if reports::is_acknowledged(report) {
             return Ok(Action::await_change());
         }
         match merge(context, report).await? {

@@ -34,7 +34,7 @@ use super::{
     changes::{Change, Subscribers},
     index::{Identified, Index},
 };
-use crate::metrics::Metrics;
+use crate::{metrics::Metrics, reports::is_acknowledged};
 
 /// Caches that are filled event by event beside kube's own stores: pods, ReplicaSets, Jobs.
 const INDICES: usize = 3;
@@ -147,7 +147,7 @@ impl Feeds {
             complete.send_modify(|complete| *complete += 1);
         };
         tokio::join!(
-            follow(&client, reports, guard(&metrics), |it| tell(Change::Report(
+            follow(&client, reports, strip_reports(&metrics), |it| tell(Change::Report(
                 ObjectRef::from_obj(it)
             ))),
             follow(&client, baselines, guard(&metrics), |it| tell(Change::Baseline(
@@ -267,6 +267,19 @@ fn guard<K: Resource<DynamicType = ()>>(metrics: &Metrics) -> impl FnMut(&mut Gu
                 reason = invalid.error,
                 "an object can't be read and is left out"
             );
+        }
+    }
+}
+
+/// Keeps of a report that was merged only what is told about its node: of many nodes' batches, few are outstanding.
+fn strip_reports(metrics: &Metrics) -> impl FnMut(&mut Guarded<SensorReport>) + use<> {
+    let mut guard = guard(metrics);
+    move |guarded| {
+        guard(guarded);
+        if let Ok(report) = &mut guarded.0
+            && is_acknowledged(report)
+        {
+            report.spec.containers = Vec::new();
         }
     }
 }

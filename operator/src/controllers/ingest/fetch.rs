@@ -16,12 +16,13 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::{Api, ResourceExt};
 use tracing::error;
 
-use super::{IngestError, plan};
+use super::IngestError;
 use crate::{
     baselines,
     context::Context,
     convert::policy_from_crd,
     policies::Policies,
+    reports,
     world::{
         World,
         facts::PodFacts,
@@ -164,7 +165,7 @@ fn holding(policies: &Policies, pod: &PodFacts) -> Option<Policy> {
 
 /// Where the sensor lost something: every pod on its node whose workload has a baseline.
 pub fn neighbours(world: &World, report: &SensorReport) -> Vec<Neighbour> {
-    if report.spec.losses.is_empty() && !plan::is_renewed(report) {
+    if report.spec.losses.is_empty() && !reports::is_renewed(report) {
         return Vec::new();
     }
     let policies = Policies::of(world);
@@ -221,6 +222,6 @@ pub async fn report(context: &Context, report: &SensorReport) -> Result<Option<S
     let current = api.get_opt(&report.name_any()).await?;
     Ok(current.filter(|current| {
         let same = current.spec.epoch == report.spec.epoch && current.spec.seq == report.spec.seq;
-        same && !plan::is_acknowledged(current)
+        same && !reports::is_acknowledged(current)
     }))
 }

@@ -20,7 +20,7 @@ use crate::{
     baselines,
     conditions::{self, HOOKS_ATTACHED, LOSS_OBSERVED, Statement},
     convert::{baseline_from_crd, behaviours_from_crd, from_clock, hours_from_crd, losses_from_crd},
-    losses,
+    losses, reports,
     test_switch::TestSwitches,
     world::facts::PodFacts,
 };
@@ -40,18 +40,6 @@ pub mod dropped {
     pub const BASELINE_MALFORMED: &str = "baseline-malformed";
     /// The workload's namespace is going.
     pub const NAMESPACE_GONE: &str = "namespace-gone";
-}
-
-/// True where the report's batch was merged and acknowledged before.
-pub fn is_acknowledged(report: &SensorReport) -> bool {
-    let acknowledged = report.status.as_ref().and_then(|status| status.acknowledged.as_ref());
-    acknowledged.is_some_and(|done| done.epoch == report.spec.epoch && done.seq == report.spec.seq)
-}
-
-/// True where the node's outbox began anew since the last acknowledgement.
-pub fn is_renewed(report: &SensorReport) -> bool {
-    let acknowledged = report.status.as_ref().and_then(|status| status.acknowledged.as_ref());
-    acknowledged.is_some_and(|done| done.epoch != report.spec.epoch)
 }
 
 /// What one workload's containers did, according to a batch.
@@ -205,7 +193,7 @@ pub fn plan(
     switches: &TestSwitches,
     now: Timestamp,
 ) -> Plan {
-    let renewed = is_renewed(&report);
+    let renewed = reports::is_renewed(&report);
     let mut lost = losses_from_crd(&report.spec.losses, losses::bounded);
     if renewed {
         lost.entry(Feed::Process)
@@ -276,7 +264,7 @@ fn merge_into(
             changed: None,
         };
     }
-    if let Some(done) = report.status.as_ref().and_then(|status| status.acknowledged.as_ref()) {
+    if let Some(done) = reports::last(report) {
         let seq = u64::try_from(done.seq).unwrap_or(0);
         baseline.acknowledged(&batch.id.node, &done.epoch, seq);
     }

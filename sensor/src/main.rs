@@ -11,11 +11,10 @@ use anchorwatch_sensor::losses::{LossReason, Losses};
 use anchorwatch_sensor::metrics::Metrics;
 use anchorwatch_sensor::node::{self, Node};
 use anchorwatch_sensor::outbox::{Change, History, Opened, Outbox};
-use anchorwatch_sensor::pipeline::{Channels, Pipeline, random_share};
+use anchorwatch_sensor::pipeline::{Channels, LiveKernel, Pipeline, random_share};
 use anchorwatch_sensor::preflight::{self, CheckResult};
 use anchorwatch_sensor::report::Reporter;
 use anchorwatch_sensor::report::send::Sender;
-use anchorwatch_sensor::ring::RingReader;
 use anchorwatch_sensor::seen::{Seen, SeenLimits};
 use anchorwatch_sensor::snapshot::SeedOptions;
 use anchorwatch_sensor::test_switch::TestSwitches;
@@ -102,7 +101,7 @@ async fn run(options: &Options) -> anyhow::Result<ExitCode> {
     let loaded = load_programs(options, &switches, &metrics)?;
     let health = Arc::new(Health::new(Instant::now()));
     serve(options, &health, &metrics).await?;
-    let (pipeline, outbox, events) = assemble(options, opened, loaded, &health, &metrics)?;
+    let (pipeline, outbox, kernel) = assemble(options, opened, loaded, &health, &metrics)?;
     let (changes, pods) = mpsc::channel(CHANNEL);
     let (delivered, deliveries) = mpsc::channel(CHANNEL);
     let (batches, to_send) = tokio::sync::watch::channel(None);
@@ -114,16 +113,25 @@ async fn run(options: &Options) -> anyhow::Result<ExitCode> {
     };
     tokio::spawn(sender.run(to_send, delivered));
     tokio::spawn(watch::pods(Api::all(client), node.name.clone(), changes, metrics));
+    give_back_memory();
     tracing::info!(node = node.name, "the sensor watches");
     let channels = Channels {
-        events,
         pods,
         deliveries,
         batches,
     };
-    pipeline.run(outbox, channels, shutdown).await?;
+    pipeline.run(kernel, outbox, channels, shutdown).await?;
     tracing::info!("the sensor ends as asked");
     Ok(ExitCode::SUCCESS)
+}
+
+/// Reading the kernel's type information and the API server's first list takes many times what stays.
+fn give_back_memory() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: malloc_trim only returns free pages to the kernel, and may be called at any time.
+    unsafe {
+        libc::malloc_trim(0);
+    }
 }
 
 /// SIGTERM or SIGINT.
@@ -240,7 +248,7 @@ fn assemble(
     mut loaded: Loaded,
     health: &Arc<Health>,
     metrics: &Arc<Metrics>,
-) -> anyhow::Result<(Pipeline, Outbox, Option<RingReader>)> {
+) -> anyhow::Result<(Pipeline, Outbox, LiveKernel)> {
     let Opened {
         outbox,
         history,
@@ -289,7 +297,6 @@ fn assemble(
         seen,
         losses,
         reporter: Reporter::new(state, batch, hooks, now, random_share())?,
-        loaded,
         health: Arc::clone(health),
         metrics: Arc::clone(metrics),
         pending: Change::default(),
@@ -297,5 +304,5 @@ fn assemble(
         attached,
         next_flush: now,
     };
-    Ok((pipeline, outbox, events))
+    Ok((pipeline, outbox, LiveKernel { loaded, events }))
 }

@@ -8,7 +8,7 @@ use std::sync::Mutex;
 
 use crate::attribute::Outcome;
 use crate::loader::{HookState, HookStatus};
-use crate::losses::Losses;
+use crate::losses::{LossReason, Losses};
 use crate::outbox::History;
 use crate::seen::Sight;
 
@@ -21,15 +21,20 @@ pub enum Attempt {
     Failed,
 }
 
+const OUTCOMES: [&str; 6] = ["attributed", "waiting", "host", "runtime_stage", "sandbox", "lost"];
+const SIGHTS: [&str; 3] = ["known", "new", "refused"];
+
 /// Registered once, shared by all parts.
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
-    events: IntCounterVec,
+    /// In the order of [`OUTCOMES`], looked up once: labels cost more than the rest of an event.
+    events: Vec<IntCounter>,
     losses: IntCounterVec,
     /// What was exported of the losses so far: the counters of a report start again, those of a metric never do.
     exported_losses: Mutex<BTreeMap<String, u64>>,
-    behaviours: IntCounterVec,
+    /// In the order of [`SIGHTS`].
+    behaviours: Vec<IntCounter>,
     attempts: IntCounterVec,
     epochs: IntCounterVec,
     hooks: IntGaugeVec,
@@ -76,6 +81,15 @@ impl Register<'_> {
         ))
     }
 
+    /// One counter for each value of a label, in their order.
+    fn labelled(&self, name: &str, help: &str, label: &str, values: &[&str]) -> Vec<IntCounter> {
+        let counters = self.counters(name, help, &[label]);
+        values
+            .iter()
+            .map(|value| counters.with_label_values(&[*value]))
+            .collect()
+    }
+
     fn gauges(&self, name: &str, help: &str, labels: &[&str]) -> IntGaugeVec {
         self.add(IntGaugeVec::new(
             Opts::new(format!("anchorwatch_sensor_{name}"), help),
@@ -100,17 +114,19 @@ impl Metrics {
         )
         .buckets(vec![0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1.0, 5.0]);
         let metrics = Self {
-            events: register.counters(
+            events: register.labelled(
                 "events_total",
                 "Executions by what became of them; those that wait for their pod are counted again afterwards.",
-                &["outcome"],
+                "outcome",
+                &OUTCOMES,
             ),
             losses: register.counters("losses_total", "Events that were lost, by reason.", &["feed", "reason"]),
             exported_losses: Mutex::default(),
-            behaviours: register.counters(
+            behaviours: register.labelled(
                 "behaviours_total",
                 "Attributed executions by what they were to the first-seen filter.",
-                &["sight"],
+                "sight",
+                &SIGHTS,
             ),
             attempts: register.counters(
                 "report_attempts_total",
@@ -160,11 +176,8 @@ impl Metrics {
 
     /// Shows at zero what alerting rules compare.
     fn touch(&self) {
-        for outcome in ["attributed", "waiting", "host", "runtime_stage", "sandbox", "lost"] {
-            self.events.with_label_values(&[outcome]);
-        }
-        for sight in ["known", "new", "refused"] {
-            self.behaviours.with_label_values(&[sight]);
+        for reason in LossReason::ALL {
+            self.losses.with_label_values(&["process", reason.name()]);
         }
         for answer in ["acknowledged", "pending", "refused", "failed"] {
             self.attempts.with_label_values(&[answer]);
@@ -172,24 +185,24 @@ impl Metrics {
     }
 
     pub fn event(&self, outcome: &Outcome) {
-        let outcome = match outcome {
-            Outcome::Attributed(_) => "attributed",
-            Outcome::Waiting => "waiting",
-            Outcome::Host => "host",
-            Outcome::RuntimeStage => "runtime_stage",
-            Outcome::Sandbox => "sandbox",
-            Outcome::Lost(_) => "lost",
+        let index = match outcome {
+            Outcome::Attributed(_) => 0,
+            Outcome::Waiting => 1,
+            Outcome::Host => 2,
+            Outcome::RuntimeStage => 3,
+            Outcome::Sandbox => 4,
+            Outcome::Lost(_) => 5,
         };
-        self.events.with_label_values(&[outcome]).inc();
+        self.events[index].inc();
     }
 
     pub fn sight(&self, sight: Sight) {
-        let sight = match sight {
-            Sight::Known => "known",
-            Sight::New => "new",
-            Sight::Refused(_) => "refused",
+        let index = match sight {
+            Sight::Known => 0,
+            Sight::New => 1,
+            Sight::Refused(_) => 2,
         };
-        self.behaviours.with_label_values(&[sight]).inc();
+        self.behaviours[index].inc();
     }
 
     pub fn attempt(&self, attempt: Attempt) {
@@ -260,7 +273,6 @@ fn resident_bytes() -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::losses::LossReason;
 
     #[test]
     fn every_metric_has_a_name_of_its_own_and_the_sensors_prefix() {
@@ -270,6 +282,22 @@ mod tests {
         assert!(
             names.iter().all(|name| name.starts_with("anchorwatch_sensor_")),
             "{names:?}"
+        );
+    }
+
+    #[test]
+    fn events_and_sightings_are_counted_under_their_own_names() {
+        let metrics = Metrics::new();
+        metrics.event(&Outcome::Lost(LossReason::Unattributed));
+        metrics.sight(Sight::New);
+        let text = metrics.text().unwrap();
+        assert!(
+            text.contains("anchorwatch_sensor_events_total{outcome=\"lost\"} 1"),
+            "{text}"
+        );
+        assert!(
+            text.contains("anchorwatch_sensor_behaviours_total{sight=\"new\"} 1"),
+            "{text}"
         );
     }
 

@@ -3,6 +3,7 @@
 //! While a transaction is on its way to the disk, what comes meanwhile gathers for the next one: that is the group
 //! commit. A batch is given to the sender when it is on the disk, and not before.
 
+mod kernel;
 mod writer;
 
 use anchorwatch_core::time::Timestamp;
@@ -16,14 +17,15 @@ use crate::admin::Health;
 use crate::attribute::pod::PodChange;
 use crate::attribute::{Attributor, Outcome};
 use crate::clock::WallClock;
-use crate::loader::{LoadError, Loaded};
+use crate::loader::LoadError;
 use crate::losses::{LossReason, Losses};
 use crate::metrics::Metrics;
 use crate::outbox::{BatchChange, Change, Outbox, OutboxError};
 use crate::report::send::Delivery;
 use crate::report::{Outstanding, Refusal, Reporter};
-use crate::ring::{Batch, RingReader};
+use crate::ring::Batch;
 use crate::seen::{Seen, Sight};
+pub use kernel::{Kernel, LiveKernel};
 use writer::Writer;
 
 /// How often time-outs are looked at.
@@ -47,8 +49,6 @@ pub enum PipelineError {
 /// Where things come from and go to.
 #[derive(Debug)]
 pub struct Channels {
-    /// Absent where nothing is attached.
-    pub events: Option<RingReader>,
     pub pods: mpsc::Receiver<PodChange>,
     pub deliveries: mpsc::Receiver<Delivery>,
     pub batches: watch::Sender<Option<Outstanding>>,
@@ -61,7 +61,6 @@ pub struct Pipeline {
     pub seen: Seen,
     pub losses: Losses,
     pub reporter: Reporter,
-    pub loaded: Loaded,
     pub health: Arc<Health>,
     pub metrics: Arc<Metrics>,
     /// Decided by a delivery, and not yet given to the writer.
@@ -76,12 +75,12 @@ impl Pipeline {
     /// Runs until `shutdown`, then writes what is in memory alone.
     pub async fn run(
         mut self,
+        mut kernel: impl Kernel,
         outbox: Outbox,
         channels: Channels,
         shutdown: impl Future<Output = ()>,
     ) -> Result<(), PipelineError> {
         let Channels {
-            mut events,
             mut pods,
             mut deliveries,
             batches,
@@ -96,19 +95,19 @@ impl Pipeline {
             let wake = self.reporter.wake(&self.seen, Instant::now());
             tokio::select! {
                 () = &mut shutdown => break,
-                batch = next_batch(&mut events) => self.events(batch.map_err(PipelineError::Ring)?),
+                batch = kernel.next() => self.events(batch.map_err(PipelineError::Ring)?),
                 Some(change) = pods.recv() => self.pod(change),
                 Some(delivery) = deliveries.recv() => self.delivery(delivery)?,
                 written = writer.done() => self.written(written?, &batches),
                 () = sleep_until(wake), if writer.is_free() => {}
-                _ = tick.tick() => self.tick()?,
+                _ = tick.tick() => self.tick(&kernel)?,
             }
             self.write(&mut writer, Instant::now(), WallClock::now());
         }
         if writer.is_running() {
             self.written(writer.done().await?, &batches);
         }
-        self.flush()?;
+        self.flush(&kernel)?;
         let last = self.everything();
         writer.finish(&last)?;
         Ok(())
@@ -194,7 +193,7 @@ impl Pipeline {
         Ok(())
     }
 
-    fn tick(&mut self) -> Result<(), PipelineError> {
+    fn tick(&mut self, kernel: &impl Kernel) -> Result<(), PipelineError> {
         let now = Instant::now();
         self.health.beat(now);
         let clock = WallClock::read();
@@ -203,17 +202,17 @@ impl Pipeline {
         }
         if now >= self.next_flush {
             self.next_flush = now + FLUSH;
-            self.flush()?;
+            self.flush(kernel)?;
         }
         self.export();
         Ok(())
     }
 
     /// Takes over the kernel's counters and the hour, and forgets pods that are gone.
-    fn flush(&mut self) -> Result<(), PipelineError> {
-        let kernel = self.loaded.losses();
+    fn flush(&mut self, kernel: &impl Kernel) -> Result<(), PipelineError> {
+        let losses = kernel.losses();
         self.losses
-            .add_kernel(&kernel.map_err(|error| PipelineError::Counters(Box::new(error)))?);
+            .add_kernel(&losses.map_err(|error| PipelineError::Counters(Box::new(error)))?);
         if self.attached {
             let hour = WallClock::now().hour();
             for container in self.attributor.running() {
@@ -309,13 +308,6 @@ impl Pipeline {
     }
 }
 
-async fn next_batch(events: &mut Option<RingReader>) -> std::io::Result<Batch> {
-    match events {
-        Some(events) => events.next().await,
-        None => std::future::pending().await,
-    }
-}
-
 async fn sleep_until(wake: Option<Instant>) {
     match wake {
         Some(wake) => tokio::time::sleep_until(wake.into()).await,
@@ -327,3 +319,6 @@ async fn sleep_until(wake: Option<Instant>) {
 pub fn random_share() -> f64 {
     f64::from(getrandom::u32().unwrap_or(0)) / f64::from(u32::MAX)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,261 @@
+use super::*;
+use crate::attribute::AttributionLimits;
+use crate::attribute::cgroup::ContainerId;
+use crate::attribute::pod::PodFacts;
+use crate::attribute::process::ProcFolder;
+use crate::attribute::testkit::{container, exec};
+use crate::decode::RawEvent;
+use crate::loader;
+use crate::outbox::{History, Opened};
+use crate::report::Outstanding;
+use crate::seen::SeenLimits;
+use anchorwatch_crds::v1alpha1::{HookReport, SensorReportSpec};
+use std::collections::HashSet;
+use std::path::PathBuf;
+use tempfile::TempDir;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+/// Events from a channel, and a counter.
+struct FakeKernel {
+    events: mpsc::Receiver<RawEvent>,
+    malformed: u64,
+}
+
+impl Kernel for FakeKernel {
+    async fn next(&mut self) -> std::io::Result<Batch> {
+        match self.events.recv().await {
+            Some(event) => Ok(Batch {
+                events: vec![event],
+                malformed: std::mem::take(&mut self.malformed),
+            }),
+            None => std::future::pending().await,
+        }
+    }
+
+    fn losses(&self) -> Result<loader::Losses, LoadError> {
+        Ok(loader::Losses::default())
+    }
+}
+
+/// A running pipeline and the other ends of its channels.
+struct Running {
+    events: mpsc::Sender<RawEvent>,
+    pods: mpsc::Sender<PodChange>,
+    deliveries: mpsc::Sender<Delivery>,
+    batches: watch::Receiver<Option<Outstanding>>,
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<Result<(), PipelineError>>,
+    history: History,
+}
+
+fn start(folder: &TempDir) -> Running {
+    let opened = Outbox::open(folder.path(), "node-uid").unwrap();
+    let Opened {
+        outbox,
+        history,
+        state,
+        batch,
+        rows,
+    } = opened;
+    let mut seen = Seen::new(SeenLimits::default());
+    for (key, row) in rows {
+        seen.restore(key, row);
+    }
+    let now = Instant::now();
+    let hooks = vec![HookReport::default()];
+    let proc = ProcFolder::new(PathBuf::from("/nonexistent"));
+    let pipeline = Pipeline {
+        attributor: Attributor::new(AttributionLimits::default(), proc),
+        seen,
+        losses: Losses::restored(state.losses.clone()),
+        reporter: Reporter::new(state, batch, hooks, now, 1.0).unwrap(),
+        health: Arc::new(Health::new(now)),
+        metrics: Arc::new(Metrics::new()),
+        pending: Change::default(),
+        pods_listed: false,
+        attached: true,
+        next_flush: now,
+    };
+    let (events, event_source) = mpsc::channel(16);
+    let (pods, pod_changes) = mpsc::channel(16);
+    let (deliveries, delivered) = mpsc::channel(16);
+    let (to_send, batches) = watch::channel(None);
+    let (stop, stopped) = oneshot::channel();
+    let kernel = FakeKernel {
+        events: event_source,
+        malformed: 1,
+    };
+    let channels = Channels {
+        pods: pod_changes,
+        deliveries: delivered,
+        batches: to_send,
+    };
+    let shutdown = async move { drop(stopped.await) };
+    let task = tokio::spawn(pipeline.run(kernel, outbox, channels, shutdown));
+    Running {
+        events,
+        pods,
+        deliveries,
+        batches,
+        stop,
+        task,
+        history,
+    }
+}
+
+impl Running {
+    /// The next batch, as it lies on the disk.
+    async fn batch(&mut self) -> SensorReportSpec {
+        loop {
+            if let Some(batch) = self.batches.borrow_and_update().as_ref() {
+                return serde_json::from_slice(&batch.spec).unwrap();
+            }
+            self.batches.changed().await.unwrap();
+        }
+    }
+
+    async fn acknowledge(&mut self, batch: &SensorReportSpec) {
+        let (epoch, seq) = (batch.epoch.clone(), batch.seq);
+        self.deliveries
+            .send(Delivery::Acknowledged { epoch, seq })
+            .await
+            .unwrap();
+        self.batches.changed().await.unwrap();
+    }
+
+    async fn refuse(&mut self, batch: &SensorReportSpec) {
+        let (epoch, seq) = (batch.epoch.clone(), batch.seq);
+        let message = "no".to_owned();
+        self.deliveries
+            .send(Delivery::Refused { epoch, seq, message })
+            .await
+            .unwrap();
+        self.batches.changed().await.unwrap();
+    }
+
+    async fn create_container(&self) {
+        let path = format!("/kubepods/podx/{}", "a".repeat(64)).into_bytes();
+        self.events
+            .send(RawEvent::CgroupCreated {
+                time_ns: 0,
+                id: 1,
+                path,
+            })
+            .await
+            .unwrap();
+    }
+
+    async fn run(&self, executable: &str, exec_id: u64) {
+        let exec = exec(executable).ids(exec_id, &[]).build();
+        self.events.send(RawEvent::Exec(exec)).await.unwrap();
+    }
+
+    async fn tell_pod(&self) {
+        let main = Arc::new(container("1"));
+        let facts = PodFacts {
+            pod: Arc::clone(&main.pod),
+            containers: vec![(ContainerId::parse(&"a".repeat(64)).unwrap(), main)],
+        };
+        self.pods.send(PodChange::Applied(facts)).await.unwrap();
+        let listed = HashSet::from(["1".to_owned()]);
+        self.pods.send(PodChange::Listed(listed)).await.unwrap();
+    }
+
+    async fn stop(self) {
+        self.stop.send(()).unwrap();
+        self.task.await.unwrap().unwrap();
+    }
+}
+
+fn told(batch: &SensorReportSpec) -> Vec<&str> {
+    let behaviours = batch.containers.iter().flat_map(|container| &container.behaviors);
+    behaviours
+        .map(|behaviour| behaviour.process.executable.as_str())
+        .collect()
+}
+
+#[tokio::test]
+async fn an_execution_becomes_a_batch_once_its_pod_is_known() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut sensor = start(&folder);
+    let hooks = sensor.batch().await;
+    assert_eq!((hooks.seq, hooks.hooks.len(), hooks.containers.len()), (1, 1, 0));
+    sensor.create_container().await;
+    sensor.run("/bin/sh", 10).await;
+    sensor.acknowledge(&hooks).await;
+    sensor.tell_pod().await;
+    let news = sensor.batch().await;
+    assert_eq!((news.seq, told(&news)), (2, vec!["/bin/sh"]));
+    assert_eq!(news.losses[0].reason, LossReason::MalformedRecord.name());
+    sensor.stop().await;
+}
+
+#[tokio::test]
+async fn a_restart_sends_the_same_batch_and_tells_nothing_twice() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut sensor = start(&folder);
+    let hooks = sensor.batch().await;
+    sensor.acknowledge(&hooks).await;
+    sensor.create_container().await;
+    sensor.tell_pod().await;
+    sensor.run("/bin/sh", 10).await;
+    let news = sensor.batch().await;
+    sensor.stop().await;
+
+    let mut sensor = start(&folder);
+    assert_eq!(sensor.history, History::Reopened);
+    assert_eq!(sensor.batch().await, news);
+    sensor.create_container().await;
+    sensor.tell_pod().await;
+    sensor.run("/bin/sh", 11).await;
+    sensor.run("/bin/ls", 12).await;
+    sensor.acknowledge(&news).await;
+    let next = sensor.batch().await;
+    assert_eq!((next.seq, told(&next)), (3, vec!["/bin/ls"]));
+    sensor.stop().await;
+}
+
+#[tokio::test]
+async fn a_refused_batch_goes_on_in_a_new_epoch_that_outlives_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut sensor = start(&folder);
+    let hooks = sensor.batch().await;
+    sensor.acknowledge(&hooks).await;
+    sensor.create_container().await;
+    sensor.tell_pod().await;
+    sensor.run("/bin/sh", 10).await;
+    let news = sensor.batch().await;
+    sensor.refuse(&news).await;
+    let again = sensor.batch().await;
+    assert_ne!(again.epoch, news.epoch);
+    assert_eq!((again.seq, told(&again)), (1, vec!["/bin/sh"]));
+    sensor.stop().await;
+    let mut sensor = start(&folder);
+    assert_eq!(sensor.batch().await, again);
+    sensor.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_in_memory_alone_is_written_when_the_sensor_is_asked_to_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let sensor = start(&folder);
+    sensor.create_container().await;
+    sensor.tell_pod().await;
+    for exec_id in 0..5 {
+        sensor.run("/bin/sh", exec_id).await;
+    }
+    // The channels' other end takes them one by one.
+    while sensor.events.capacity() < sensor.events.max_capacity() || sensor.pods.capacity() < sensor.pods.max_capacity()
+    {
+        tokio::task::yield_now().await;
+    }
+    sensor.stop().await;
+    let opened = Outbox::open(folder.path(), "node-uid").unwrap();
+    let mut seen = Seen::new(SeenLimits::default());
+    for (key, row) in opened.rows {
+        seen.restore(key, row);
+    }
+    let told = seen.take_due(100_000);
+    assert_eq!(told[0].behaviors[0].count, 5);
+}

@@ -21,7 +21,7 @@ use crate::{
 };
 
 pub use batch::{Batch, BehaviourReport, ContainerReport, ReportingPod};
-pub use cap::MAX_ENTRIES;
+pub use cap::{MAX_CONTAINERS, MAX_ENTRIES, MAX_REASONS};
 pub use entry::{Entry, EntryState, MAX_LINEAGE};
 pub use maturity::{AgeOutcome, Maturity, age};
 pub use merge::{MergeOutcome, Quarantine, merge};

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::{
     alert::{Alert, AlertState, MAX_FINDINGS, MAX_SHOWN_BY},
-    baseline::{Baseline, MAX_ENTRIES, MAX_LINEAGE, MAX_SIGHTINGS},
+    baseline::{Baseline, MAX_CONTAINERS, MAX_ENTRIES, MAX_LINEAGE, MAX_REASONS, MAX_SIGHTINGS},
     id::ImageDigest,
     policy::Policy,
     rollout::Evidence,
@@ -14,7 +14,13 @@ use crate::{
 
 /// What holds of every baseline that was made by merging alone.
 pub fn baseline(baseline: &Baseline, policy: &Policy) -> Result<(), String> {
+    check(baseline.containers.len() <= MAX_CONTAINERS, || {
+        "too many containers".to_owned()
+    })?;
     for (_, feed, held) in baseline.feeds() {
+        check(held.losses.len() <= MAX_REASONS, || {
+            format!("{feed:?} lost for too many reasons")
+        })?;
         check(held.entries.len() <= MAX_ENTRIES, || {
             format!("{feed:?} holds too many entries")
         })?;

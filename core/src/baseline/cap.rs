@@ -1,11 +1,32 @@
 //! How much a baseline holds. Room is reserved by what an entry is good for, so that no flood of one sort pushes out,
 //! or shuts out, another: novelty can't crowd out what was learned, nor hide what can never be suppressed.
 
+use std::collections::BTreeMap;
+
 use super::{Baseline, Entry, EntryState};
 
 /// Most entries of a feed: the room of a whole baseline, [`Class::bytes`], ends before a feed has so many.
 pub const MAX_ENTRIES: usize = 2_048;
 const _: () = assert!((Class::Learned.bytes() + Class::Novel.bytes() + Class::Grave.bytes()) / FRAME <= MAX_ENTRIES);
+
+/// Most containers of a baseline.
+pub const MAX_CONTAINERS: usize = 64;
+/// Most reasons of losses that a feed tells apart.
+pub const MAX_REASONS: usize = 16;
+/// Stands for the reasons that are more than that.
+const OTHER: &str = "other";
+
+/// Adds losses to those of a feed. Reasons come from a node, and must not make an object grow beyond its schema: the last
+/// of them is [`OTHER`].
+pub(super) fn add_loss(losses: &mut BTreeMap<String, u64>, reason: &str, count: u64) {
+    let reason = if losses.contains_key(reason) || losses.len() < MAX_REASONS - 1 {
+        reason
+    } else {
+        OTHER
+    };
+    let held = losses.entry(reason.to_owned()).or_default();
+    *held = held.saturating_add(count);
+}
 
 /// What an entry competes with for room.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     Baseline, Batch, BehaviourReport, ContainerReport, Entry, EntryState, FeedBaseline, Marks, Sighting,
-    cap::{self, Used},
+    cap::{self, MAX_CONTAINERS, Used},
     entry::bounded_lineage,
     maturity::maturity,
     sighting,
@@ -64,6 +64,11 @@ pub fn merge(baseline: &mut Baseline, batch: &Batch, policy: &Policy, now: Times
     let teachers = teachers(batch);
     let mut used = Used::by(baseline);
     for report in &batch.containers {
+        let known = baseline.containers.contains_key(&report.container);
+        if !known && baseline.containers.len() >= MAX_CONTAINERS {
+            outcome.overflowed += report.behaviours.len() as u64;
+            continue;
+        }
         let begins = !has_feed(baseline, &report.container);
         let feed = baseline.feed_mut(&report.container, Feed::Process, now);
         outcome.changed |= begins;
@@ -130,8 +135,7 @@ fn add_losses(baseline: &mut Baseline, batch: &Batch) -> bool {
                 continue;
             };
             for (reason, count) in losses.iter().filter(|(_, count)| **count > 0) {
-                let held = feed.losses.entry(reason.clone()).or_default();
-                *held = held.saturating_add(*count);
+                cap::add_loss(&mut feed.losses, reason, *count);
                 changed = true;
             }
         }

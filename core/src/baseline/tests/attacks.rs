@@ -90,6 +90,30 @@ fn the_most_behaviours_of_the_most_pods_fit_into_one_object() {
 }
 
 #[test]
+fn a_node_that_makes_up_containers_and_losses_does_not_grow_an_object_beyond_its_schema() {
+    let mut world = World::mature();
+    let mut made_up = batch(500, pod("p1", "h1", digest('1')), vec![]);
+    let reasons = (0..100).map(|number| (format!("made-up-{number}"), 1));
+    made_up.losses = BTreeMap::from([(Feed::Process, reasons.collect())]);
+    made_up.containers = (0..100)
+        .map(|number| ContainerReport {
+            container: ContainerName::new(format!("made-up-{number}")),
+            behaviours: vec![seen(&shell(), at(100))],
+            ..made_up.containers[0].clone()
+        })
+        .collect();
+    let outcome = merge(&mut world.baseline, &made_up, &world.policy, at(100));
+    assert_eq!((world.baseline.containers.len(), outcome.overflowed), (64, 37));
+    invariants::baseline(&world.baseline, &world.policy).expect("the invariants of a baseline");
+    let lost: Vec<u64> = world
+        .baseline
+        .feeds()
+        .map(|(_, _, feed)| feed.losses.values().sum())
+        .collect();
+    assert!(lost.iter().all(|sum| *sum == 0 || *sum == 100), "{lost:?}");
+}
+
+#[test]
 fn a_pod_that_the_api_server_does_not_know_never_teaches() {
     let mut world = World::mature();
     let ghost = || ReportingPod {

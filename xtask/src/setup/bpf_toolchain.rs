@@ -20,7 +20,8 @@ const SUITES: [&str; 2] = ["forky", "sid"];
 pub struct Toolchain {
     /// Release, commit and date of the compiler.
     pub rustc: String,
-    /// A hash of `core`'s source and of where it lies: cargo puts that path into the names of symbols.
+    /// A hash of `core`'s source, and of where it lies if that is outside the compiler's own folder: cargo puts that path
+    /// into the names of symbols.
     pub core: String,
     pub sysroot: PathBuf,
     /// Rust's `library` folder.
@@ -115,7 +116,12 @@ impl Compiler {
         let linker = linker.parent().context("bpf-linker is in no folder")?.to_owned();
         let mut sources = Vec::new();
         files(&library.join("core/src"), &mut sources)?;
-        let core = tool::fingerprint(&[&library.to_string_lossy()], &sources)?;
+        let outside = if library.starts_with(&self.sysroot) {
+            String::new()
+        } else {
+            library.display().to_string()
+        };
+        let core = tool::fingerprint(&[&outside], &sources)?;
         Ok(Toolchain {
             rustc: self.version,
             core,

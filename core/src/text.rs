@@ -3,7 +3,7 @@
 use sha2::{Digest, Sha256};
 
 /// Longest path that is kept whole, in bytes. Linux allows 4096; a baseline holds many.
-pub const MAX_PATH: usize = 1_024;
+pub const MAX_PATH: usize = 512;
 /// Longest name that is kept whole, in bytes: `NAME_MAX` of Linux.
 pub const MAX_NAME: usize = 255;
 /// Longest piece of foreign text in a sentence, in characters.

@@ -148,12 +148,12 @@ fn an_alert_takes_findings_for_an_hour() {
 #[test]
 fn an_alert_holds_64_findings() {
     let mut watched = Watched::mature();
-    for number in 0..150 {
+    for number in 0..70 {
         watched.world.shows_at("p1", "h1", '1', &numbered(number), at(1_000));
     }
     watched.act(at(1_000));
     let sizes: Vec<_> = watched.alerts.iter().map(|alert| alert.findings.len()).collect();
-    assert_eq!(sizes, [64, 64, 22]);
+    assert_eq!(sizes, [64, 6]);
 }
 
 #[test]

@@ -3,11 +3,19 @@
 
 use std::collections::BTreeMap;
 
-use super::{Baseline, Entry, EntryState};
+use super::{
+    Baseline, Entry, EntryState,
+    entry::{MAX_ANCESTOR, MAX_LINEAGE},
+};
+use crate::text::{MAX_NAME, MAX_PATH};
 
 /// Most entries of a feed: the room of a whole baseline, [`Class::bytes`], ends before a feed has so many.
 pub const MAX_ENTRIES: usize = 2_048;
 const _: () = assert!((Class::Learned.bytes() + Class::Novel.bytes() + Class::Grave.bytes()) / FRAME <= MAX_ENTRIES);
+
+// The longest entry that text can make (three paths, an applet, a lineage, each byte six in JSON) finds room in every
+// class, so that nobody hides behind a long name.
+const _: () = assert!(FRAME + 6 * (3 * MAX_PATH + MAX_NAME + MAX_LINEAGE * MAX_ANCESTOR) + 64 <= Class::Grave.bytes());
 
 /// Most containers of a baseline.
 pub const MAX_CONTAINERS: usize = 64;
@@ -45,13 +53,13 @@ impl Class {
         }
     }
 
-    /// Most bytes in the whole baseline: together, and with the sightings (600 KiB), below the 1.5 MiB that etcd takes
-    /// in one request. Above that no write of the object would succeed any more.
+    /// Most bytes in the whole baseline: together, and with the sightings (75 KiB), below the 256 KiB that an object may
+    /// take (etcd refuses requests of 1.5 MiB, and every watcher holds a copy).
     const fn bytes(self) -> usize {
         match self {
-            Self::Learned => 448 * 1_024,
-            Self::Novel => 160 * 1_024,
-            Self::Grave => 64 * 1_024,
+            Self::Learned => 88 * 1_024,
+            Self::Novel => 40 * 1_024,
+            Self::Grave => 28 * 1_024,
         }
     }
 }

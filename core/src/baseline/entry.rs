@@ -10,6 +10,9 @@ use crate::{behaviour::Behaviour, id::PodUid, rules::Rule, text, time::Timestamp
 /// Longest lineage that is kept.
 pub const MAX_LINEAGE: usize = 8;
 
+/// Longest path in a lineage that is kept whole, in bytes: the entry of the ancestor itself has all of it.
+pub(super) const MAX_ANCESTOR: usize = 128;
+
 /// What an entry is good for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
 pub enum EntryState {
@@ -73,6 +76,6 @@ pub(super) fn bounded_lineage(lineage: &[String]) -> Vec<String> {
         .iter()
         .enumerate()
         .filter(|(index, _)| *index == 0 || *index > skipped)
-        .map(|(_, path)| text::bounded(path.clone(), text::MAX_NAME))
+        .map(|(_, path)| text::bounded(path.clone(), MAX_ANCESTOR))
         .collect()
 }

@@ -13,9 +13,9 @@ use crate::{
 /// Most pods that are kept of an entry.
 pub const MAX_SIGHTINGS: usize = 32;
 /// Fewest pods that are kept of an entry, however many entries there are.
-const MIN_SIGHTINGS: usize = 4;
-/// Pods that are kept of all entries of a baseline together (of 300 bytes each: 600 KiB of the object).
-const BUDGET: usize = 2_048;
+const MIN_SIGHTINGS: usize = 2;
+/// Pods that are kept of all entries of a baseline together (of 300 bytes each: 75 KiB of the object).
+const BUDGET: usize = 256;
 
 /// A pod that showed a behaviour.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]

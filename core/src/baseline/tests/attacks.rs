@@ -72,8 +72,8 @@ fn the_longest_names_fit_into_one_object() {
         }
     }
     let room: usize = world.baseline.entries().map(|(_, _, entry)| cap::size(entry)).sum();
-    assert!((250 * 1_024..672 * 1_024).contains(&room), "{room} bytes");
-    assert!(bytes(&world) < 1_300 * 1_024, "{} bytes", bytes(&world));
+    assert!((70 * 1_024..156 * 1_024).contains(&room), "{room} bytes");
+    assert!(bytes(&world) < 256 * 1_024, "{} bytes", bytes(&world));
 }
 
 #[test]
@@ -85,8 +85,8 @@ fn the_most_behaviours_of_the_most_pods_fit_into_one_object() {
         let burst = batch(500 + pod_number, reporting, flood("usr/local/bin", 500, at(100)));
         merge(&mut world.baseline, &burst, &world.policy, at(100));
     }
-    assert!(world.baseline.quarantined() > 200);
-    assert!(bytes(&world) < 1_300 * 1_024, "{} bytes", bytes(&world));
+    assert!(world.baseline.quarantined() > 60);
+    assert!(bytes(&world) < 256 * 1_024, "{} bytes", bytes(&world));
 }
 
 #[test]

@@ -10,8 +10,8 @@ use anchorwatch_sensor::loader::{HookStatus, LoadOptions, Loaded, load};
 use anchorwatch_sensor::losses::{LossReason, Losses};
 use anchorwatch_sensor::metrics::Metrics;
 use anchorwatch_sensor::node::{self, Node};
-use anchorwatch_sensor::outbox::{Change, History, Opened, Outbox};
-use anchorwatch_sensor::pipeline::{Channels, LiveKernel, Pipeline, random_share};
+use anchorwatch_sensor::outbox::{History, Opened, Outbox};
+use anchorwatch_sensor::pipeline::{Channels, LiveKernel, Parts, Pipeline, random_share};
 use anchorwatch_sensor::preflight::{self, CheckResult};
 use anchorwatch_sensor::report::Reporter;
 use anchorwatch_sensor::report::send::Sender;
@@ -292,18 +292,14 @@ fn assemble(
     }
     // Loading fails where a hook is missing that the sensor can't do without; a test that attaches none wants it so.
     health.hooks_attached();
-    let now = Instant::now();
-    let pipeline = Pipeline {
+    let pipeline = Pipeline::new(Parts {
         attributor,
         seen,
         losses,
-        reporter: Reporter::new(state, batch, hooks, now, random_share())?,
+        reporter: Reporter::new(state, batch, hooks, Instant::now(), random_share())?,
         health: Arc::clone(health),
         metrics: Arc::clone(metrics),
-        pending: Change::default(),
-        pods_listed: false,
         attached,
-        next_flush: now,
-    };
+    });
     Ok((pipeline, outbox, LiveKernel { loaded, events }))
 }

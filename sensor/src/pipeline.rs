@@ -54,24 +54,42 @@ pub struct Channels {
     pub batches: watch::Sender<Option<Outstanding>>,
 }
 
-/// All state of the sensor.
+/// What a pipeline is made of.
 #[derive(Debug)]
-pub struct Pipeline {
+pub struct Parts {
     pub attributor: Attributor,
     pub seen: Seen,
     pub losses: Losses,
     pub reporter: Reporter,
     pub health: Arc<Health>,
     pub metrics: Arc<Metrics>,
-    /// Decided by a delivery, and not yet given to the writer.
-    pub pending: Change,
-    pub pods_listed: bool,
     /// Whether containers are observed at all.
     pub attached: bool,
-    pub next_flush: Instant,
+}
+
+/// All state of the sensor.
+#[derive(Debug)]
+pub struct Pipeline {
+    parts: Parts,
+    /// Decided by a delivery, and not yet given to the writer.
+    pending: Change,
+    pods_listed: bool,
+    next_flush: Instant,
+    /// Everything that is in memory alone goes with the next change.
+    flush_due: bool,
 }
 
 impl Pipeline {
+    pub fn new(parts: Parts) -> Self {
+        Self {
+            parts,
+            pending: Change::default(),
+            pods_listed: false,
+            next_flush: Instant::now(),
+            flush_due: false,
+        }
+    }
+
     /// Runs until `shutdown`, then writes what is in memory alone.
     pub async fn run(
         mut self,
@@ -90,9 +108,9 @@ impl Pipeline {
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         // A batch that a former run left is on the disk already.
-        batches.send_replace(self.reporter.outstanding().cloned());
+        batches.send_replace(self.parts.reporter.outstanding().cloned());
         loop {
-            let wake = self.reporter.wake(&self.seen, Instant::now());
+            let wake = self.parts.reporter.wake(&self.parts.seen, Instant::now());
             tokio::select! {
                 () = &mut shutdown => break,
                 batch = kernel.next() => self.events(batch.map_err(PipelineError::Ring)?),
@@ -116,9 +134,9 @@ impl Pipeline {
     fn events(&mut self, batch: Batch) {
         let now = Instant::now();
         let clock = WallClock::read();
-        self.losses.add(LossReason::MalformedRecord, batch.malformed);
+        self.parts.losses.add(LossReason::MalformedRecord, batch.malformed);
         for event in batch.events {
-            if let Some(outcome) = self.attributor.event(event, now) {
+            if let Some(outcome) = self.parts.attributor.event(event, now) {
                 self.outcome(outcome, clock);
             }
         }
@@ -127,27 +145,28 @@ impl Pipeline {
     fn pod(&mut self, change: PodChange) {
         if matches!(change, PodChange::Listed(_)) {
             self.pods_listed = true;
-            self.health.pods_listed();
+            self.parts.health.pods_listed();
         }
         let clock = WallClock::read();
-        for outcome in self.attributor.pod(change, Instant::now()) {
+        for outcome in self.parts.attributor.pod(change, Instant::now()) {
             self.outcome(outcome, clock);
         }
     }
 
     fn outcome(&mut self, outcome: Outcome, clock: WallClock) {
-        self.metrics.event(&outcome);
+        self.parts.metrics.event(&outcome);
         match outcome {
             Outcome::Waiting | Outcome::Host | Outcome::RuntimeStage | Outcome::Sandbox => {}
-            Outcome::Lost(reason) => self.losses.add(reason, 1),
+            Outcome::Lost(reason) => self.parts.losses.add(reason, 1),
             Outcome::Attributed(attributed) => {
                 let at = clock.at(attributed.time_ns);
-                let sight = self
-                    .seen
-                    .observe(&attributed.container, &attributed.behaviour, &attributed.lineage, at);
-                self.metrics.sight(sight);
+                let sight =
+                    self.parts
+                        .seen
+                        .observe(&attributed.container, &attributed.behaviour, &attributed.lineage, at);
+                self.parts.metrics.sight(sight);
                 if let Sight::Refused(reason) = sight {
-                    self.losses.add(reason, 1);
+                    self.parts.losses.add(reason, 1);
                 }
             }
         }
@@ -156,17 +175,17 @@ impl Pipeline {
     fn delivery(&mut self, delivery: Delivery) -> Result<(), PipelineError> {
         match delivery {
             Delivery::Acknowledged { epoch, seq } => {
-                if let Some(batch) = self.reporter.acknowledged(&epoch, seq) {
+                if let Some(batch) = self.parts.reporter.acknowledged(&epoch, seq) {
                     self.pending.batch = batch;
-                    self.metrics.acknowledged_at.set(WallClock::now().as_secs());
+                    self.parts.metrics.acknowledged_at.set(WallClock::now().as_secs());
                 }
             }
-            Delivery::Refused { epoch, seq, message } => match self.reporter.refused(&epoch, seq)? {
+            Delivery::Refused { epoch, seq, message } => match self.parts.reporter.refused(&epoch, seq)? {
                 None => {}
                 Some(Refusal::NewEpoch(state, batch)) => {
                     tracing::error!(epoch, seq, message, "report refused, beginning a new epoch");
-                    self.metrics.epoch_refused();
-                    self.seen.report_again();
+                    self.parts.metrics.epoch_refused();
+                    self.parts.seen.report_again();
                     self.pending = Change {
                         rows: Vec::new(),
                         state: Some(state),
@@ -181,7 +200,7 @@ impl Pipeline {
                         message,
                         "report refused for what it is, laid aside"
                     );
-                    self.losses.add(LossReason::ReportRefused, behaviours as u64);
+                    self.parts.losses.add(LossReason::ReportRefused, behaviours as u64);
                     self.pending = Change {
                         rows: Vec::new(),
                         state: Some(state),
@@ -195,14 +214,15 @@ impl Pipeline {
 
     fn tick(&mut self, kernel: &impl Kernel) -> Result<(), PipelineError> {
         let now = Instant::now();
-        self.health.beat(now);
+        self.parts.health.beat(now);
         let clock = WallClock::read();
-        for outcome in self.attributor.expire(now) {
+        for outcome in self.parts.attributor.expire(now) {
             self.outcome(outcome, clock);
         }
         if now >= self.next_flush {
             self.next_flush = now + FLUSH;
             self.flush(kernel)?;
+            self.flush_due = true;
         }
         self.export();
         Ok(())
@@ -211,36 +231,37 @@ impl Pipeline {
     /// Takes over the kernel's counters and the hour, and forgets pods that are gone.
     fn flush(&mut self, kernel: &impl Kernel) -> Result<(), PipelineError> {
         let losses = kernel.losses();
-        self.losses
+        self.parts
+            .losses
             .add_kernel(&losses.map_err(|error| PipelineError::Counters(Box::new(error)))?);
-        if self.attached {
+        if self.parts.attached {
             let hour = WallClock::now().hour();
-            for container in self.attributor.running() {
-                self.seen.observe_hour(&container, hour);
+            for container in self.parts.attributor.running() {
+                self.parts.seen.observe_hour(&container, hour);
             }
         }
-        if self.pods_listed && self.reporter.outstanding().is_none() {
-            let Self { seen, attributor, .. } = self;
+        if self.pods_listed && self.parts.reporter.outstanding().is_none() {
+            let Parts { seen, attributor, .. } = &mut self.parts;
             seen.forget_gone(|uid| attributor.knows_pod(uid));
         }
-        self.reporter.set_jitter(random_share());
+        self.parts.reporter.set_jitter(random_share());
         Ok(())
     }
 
     fn export(&self) {
-        let metrics = &self.metrics;
-        metrics.set_losses(&self.losses);
+        let metrics = &self.parts.metrics;
+        metrics.set_losses(&self.parts.losses);
         let gauge = |value: usize| i64::try_from(value).unwrap_or(i64::MAX);
-        metrics.remembered_behaviours.set(gauge(self.seen.behaviours()));
-        metrics.remembered_bytes.set(gauge(self.seen.bytes()));
-        metrics.waiting.set(gauge(self.attributor.waiting()));
-        metrics.pods.set(gauge(self.attributor.pods()));
-        metrics.cgroups.set(gauge(self.attributor.cgroups()));
+        metrics.remembered_behaviours.set(gauge(self.parts.seen.behaviours()));
+        metrics.remembered_bytes.set(gauge(self.parts.seen.bytes()));
+        metrics.waiting.set(gauge(self.parts.attributor.waiting()));
+        metrics.pods.set(gauge(self.parts.attributor.pods()));
+        metrics.cgroups.set(gauge(self.parts.attributor.cgroups()));
         let count = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
-        metrics.evicted.set(count(self.seen.evicted()));
-        let unresolved = self.attributor.unresolved_ancestors();
+        metrics.evicted.set(count(self.parts.seen.evicted()));
+        let unresolved = self.parts.attributor.unresolved_ancestors();
         metrics.unresolved_ancestors.set(count(unresolved));
-        let outstanding = i64::from(self.reporter.outstanding().is_some());
+        let outstanding = i64::from(self.parts.reporter.outstanding().is_some());
         metrics.batch_outstanding.set(outstanding);
     }
 
@@ -259,19 +280,20 @@ impl Pipeline {
         let mut change = std::mem::take(&mut self.pending);
         // A refused batch and a new one would need the same place.
         if matches!(change.batch, BatchChange::Keep | BatchChange::Clear)
-            && let Some((state, batch)) = self.reporter.close(&mut self.seen, &mut self.losses, now, wall)
+            && let Some((state, batch)) =
+                self.parts
+                    .reporter
+                    .close(&mut self.parts.seen, &mut self.parts.losses, now, wall)
         {
-            self.metrics.batches.inc();
+            self.parts.metrics.batches.inc();
             change.state = Some(state);
             change.batch = batch;
         }
-        let (dirty, urgent) = self.seen.dirty();
-        // The tick that flushes has just set the next one.
-        let flush = self.next_flush.saturating_duration_since(now) + TICK > FLUSH;
-        let reason = change.batch != BatchChange::Keep || urgent || (flush && dirty);
-        if reason || (flush && self.losses.take_changed()) {
-            change.state = Some(self.reporter.state_with(&self.losses));
-            change.rows = self.seen.take_rows();
+        let (dirty, urgent) = self.parts.seen.dirty();
+        let flush = std::mem::take(&mut self.flush_due) && (dirty || self.parts.losses.take_changed());
+        if change != Change::default() || urgent || flush {
+            change.state = Some(self.parts.reporter.state_with(&self.parts.losses));
+            change.rows = self.parts.seen.take_rows();
         }
         (change != Change::default()).then_some(change)
     }
@@ -279,18 +301,18 @@ impl Pipeline {
     /// All that is in memory alone.
     fn everything(&mut self) -> Change {
         let mut change = std::mem::take(&mut self.pending);
-        change.rows = self.seen.take_rows();
-        change.state = Some(self.reporter.state_with(&self.losses));
+        change.rows = self.parts.seen.take_rows();
+        change.state = Some(self.parts.reporter.state_with(&self.parts.losses));
         change
     }
 
     fn written(&mut self, outcome: writer::Outcome, batches: &watch::Sender<Option<Outstanding>>) {
         match outcome {
             writer::Outcome::Written(took) => {
-                self.metrics.commits.observe(took.as_secs_f64());
+                self.parts.metrics.commits.observe(took.as_secs_f64());
                 // What a delivery decided meanwhile is not on the disk yet.
                 if self.pending == Change::default() {
-                    let outstanding = self.reporter.outstanding();
+                    let outstanding = self.parts.reporter.outstanding();
                     batches.send_if_modified(|current| {
                         let news = current.as_ref() != outstanding;
                         if news {
@@ -301,7 +323,7 @@ impl Pipeline {
                 }
             }
             writer::Outcome::Failed(error) => {
-                self.metrics.commit_errors.inc();
+                self.parts.metrics.commit_errors.inc();
                 tracing::error!(error = %crate::error::Chain(&error), "outbox not written, trying again");
             }
         }

@@ -65,18 +65,15 @@ fn start(folder: &TempDir) -> Running {
     let now = Instant::now();
     let hooks = vec![HookReport::default()];
     let proc = ProcFolder::new(PathBuf::from("/nonexistent"));
-    let pipeline = Pipeline {
+    let pipeline = Pipeline::new(Parts {
         attributor: Attributor::new(AttributionLimits::default(), proc),
         seen,
         losses: Losses::restored(state.losses.clone()),
         reporter: Reporter::new(state, batch, hooks, now, 1.0).unwrap(),
         health: Arc::new(Health::new(now)),
         metrics: Arc::new(Metrics::new()),
-        pending: Change::default(),
-        pods_listed: false,
         attached: true,
-        next_flush: now,
-    };
+    });
     let (events, event_source) = mpsc::channel(16);
     let (pods, pod_changes) = mpsc::channel(16);
     let (deliveries, delivered) = mpsc::channel(16);

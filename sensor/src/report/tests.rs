@@ -102,7 +102,7 @@ fn a_restart_goes_on_with_the_same_bytes() {
 fn more_than_a_batch_holds_goes_into_the_next_ones() {
     let mut setup = Setup::new();
     for number in 0..400 {
-        setup.observe(&format!("/{}{number}", "x".repeat(900)));
+        setup.observe(&format!("/{}{number}", "x".repeat(400)));
     }
     let mut told = 0;
     let mut batches = 0;

@@ -252,7 +252,7 @@ proptest! {
             (size, batch.is_empty())
         };
         for (step, (pod, number, second)) in sightings.into_iter().enumerate() {
-            let executable = format!("/{}{number}", "x".repeat(usize::from(number) * 60));
+            let executable = format!("/{}{number}", "x".repeat(usize::from(number) * 30));
             observe(&mut seen, &pod.to_string(), &executable, START.plus(Duration::from_secs(second)));
             *expected.entry((pod.to_string(), executable)).or_default() += 1;
             if step % taken_every == 0 {

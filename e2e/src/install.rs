@@ -3,7 +3,7 @@
 use std::env;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use k8s_openapi::api::apps::v1::{DaemonSet, Deployment};
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{Api, ListParams, Patch, PatchParams};
@@ -34,6 +34,15 @@ impl Component {
             Self::Sensor => "sensor",
         }
     }
+}
+
+/// What is waited for after a change.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Goal {
+    /// Every pod is new and says that it is ready.
+    Ready,
+    /// Every pod is new and runs: what lacks a part may never be ready.
+    Running,
 }
 
 /// The release.
@@ -91,12 +100,12 @@ impl Install {
 
     /// Gives a component environment variables, on top of its chart's, and waits until it runs with them. A file that
     /// one of them names may lie in the folder `/scratch`, which outlives a container.
-    pub async fn set(&self, component: Component, variables: &[(&str, &str)]) -> Result<()> {
+    pub async fn set(&self, component: Component, variables: &[(&str, &str)], goal: Goal) -> Result<()> {
         let environment: Vec<Value> = variables
             .iter()
             .map(|(name, value)| json!({"name": name, "value": value}))
             .collect();
-        self.patch(component, &patch(component, &environment)).await
+        self.patch(component, &patch(component, &environment), goal).await
     }
 
     /// Takes environment variables away again, and waits until the component runs without.
@@ -105,62 +114,63 @@ impl Install {
             .iter()
             .map(|name| json!({"name": name, "$patch": "delete"}))
             .collect();
-        self.patch(component, &patch(component, &removal)).await
+        self.patch(component, &patch(component, &removal), Goal::Ready).await
     }
 
     /// Waits until a component runs as its specification says.
-    pub async fn ready(&self, component: Component) -> Result<()> {
-        until(
-            &format!("the {}", component.name()),
-            RESTART_CEILING,
-            async || match component {
-                Component::Operator => self.operator_ready().await,
-                Component::Sensor => self.sensor_ready().await,
-            },
-        )
+    pub async fn reached(&self, component: Component, goal: Goal) -> Result<()> {
+        until(&format!("the {}", component.name()), RESTART_CEILING, async || {
+            let (updated, ready, wanted) = self.counts(component).await?;
+            let pods = self.pods(component).await?;
+            let running = pods.iter().filter(|pod| is_running(pod)).count();
+            ensure!(updated == wanted, "{updated} of {wanted} pods are updated");
+            ensure!(i32::try_from(pods.len())? == wanted, "old pods did not end yet");
+            match goal {
+                Goal::Ready => ensure!(ready == wanted, "{ready} of {wanted} pods are ready"),
+                Goal::Running => ensure!(running == pods.len(), "{running} of {wanted} pods run"),
+            }
+            Ok(())
+        })
         .await
     }
 
-    async fn patch(&self, component: Component, patch: &Value) -> Result<()> {
+    async fn patch(&self, component: Component, patch: &Value, goal: Goal) -> Result<()> {
         let name = self.object(component);
         let (parameters, patch) = (PatchParams::default(), Patch::Strategic(patch));
         match component {
             Component::Operator => drop(self.operator().patch(&name, &parameters, &patch).await?),
             Component::Sensor => drop(self.sensor().patch(&name, &parameters, &patch).await?),
         }
-        self.ready(component).await
+        self.reached(component, goal).await
     }
 
-    async fn operator_ready(&self) -> Result<()> {
-        let object = self.operator().get(&self.object(Component::Operator)).await?;
-        let wanted = object.spec.context("it has no specification")?.replicas;
-        let status = object.status.unwrap_or_default();
-        ensure!(
-            status.observed_generation >= object.metadata.generation,
-            "the change is not seen yet"
-        );
-        ensure!(
-            status.updated_replicas == wanted && status.ready_replicas == wanted && status.replicas == wanted,
-            "not all replicas are updated and ready"
-        );
-        Ok(())
-    }
-
-    async fn sensor_ready(&self) -> Result<()> {
-        let object = self.sensor().get(&self.object(Component::Sensor)).await?;
-        let status = object.status.unwrap_or_default();
-        ensure!(
-            status.observed_generation >= object.metadata.generation,
-            "the change is not seen yet"
-        );
-        let wanted = status.desired_number_scheduled;
-        ensure!(wanted > 0, "it is on no node");
-        ensure!(
-            status.updated_number_scheduled == Some(wanted) && status.number_ready == wanted,
-            "{} of {wanted} sensors are ready",
-            status.number_ready
-        );
-        Ok(())
+    /// How many pods are updated, how many ready, how many wanted.
+    async fn counts(&self, component: Component) -> Result<(i32, i32, i32)> {
+        let name = self.object(component);
+        let (counts, observed, generation) = match component {
+            Component::Operator => {
+                let object = self.operator().get(&name).await?;
+                let status = object.status.unwrap_or_default();
+                let wanted = object.spec.and_then(|spec| spec.replicas).unwrap_or(1);
+                let (updated, ready) = (status.updated_replicas, status.ready_replicas);
+                (
+                    (updated, ready, wanted),
+                    status.observed_generation,
+                    object.metadata.generation,
+                )
+            }
+            Component::Sensor => {
+                let object = self.sensor().get(&name).await?;
+                let status = object.status.unwrap_or_default();
+                let (updated, ready) = (status.updated_number_scheduled, Some(status.number_ready));
+                let counts = (updated, ready, status.desired_number_scheduled);
+                (counts, status.observed_generation, object.metadata.generation)
+            }
+        };
+        ensure!(observed >= generation, "the change is not seen yet");
+        let (updated, ready, wanted) = counts;
+        ensure!(wanted > 0, "no pod is wanted");
+        Ok((updated.unwrap_or_default(), ready.unwrap_or_default(), wanted))
     }
 
     fn operator(&self) -> Api<Deployment> {
@@ -170,6 +180,14 @@ impl Install {
     fn sensor(&self) -> Api<DaemonSet> {
         Api::namespaced(self.cluster.client.clone(), &self.namespace)
     }
+}
+
+fn is_running(pod: &Pod) -> bool {
+    let statuses = pod
+        .status
+        .as_ref()
+        .and_then(|status| status.container_statuses.as_ref());
+    statuses.is_some_and(|all| !all.is_empty() && all.iter().all(|status| status.started == Some(true)))
 }
 
 fn patch(component: Component, environment: &[Value]) -> Value {

@@ -290,8 +290,8 @@ impl<'a> Journey<'a> {
 
 /// Columns for what was learned.
 const LEARNED: &str = "go-template={{range .status.containers}}container {{.name}}{{range .feeds}}, {{.feed}}: {{.state}}\
-{{\"\\n\"}}{{range .entries}}  {{.process.origin}}  {{.process.parent}} → {{.process.executable}}  ({{.count}} times in \
-{{.pods}} pods){{\"\\n\"}}{{end}}{{end}}{{end}}";
+{{\"\\n\"}}{{range .entries}}  {{.process.origin}}  {{.process.parent}} → {{.process.executable}}  ({{.count}} times)\
+{{\"\\n\"}}{{end}}{{end}}{{end}}";
 
 /// Columns for findings.
 const FINDINGS: &str = "go-template={{range .items}}{{.metadata.name}} is {{.status.state}}{{\"\\n\"}}\

@@ -47,7 +47,19 @@ pub fn uninstall(kubectl: &Kubectl) -> Result<()> {
 }
 
 impl Installed {
+    /// A test that was cut short may have left its switches behind, and Helm keeps what others added.
+    fn forget_test_switches(&self) {
+        for target in ["deployment/anchorwatch-operator", "daemonset/anchorwatch-sensor"] {
+            let mut kubectl = self.kubectl.command();
+            kubectl.args(["--namespace", NAMESPACE, "set", "env", target]);
+            kubectl.args(["DISABLE", "KILL", "KILL_AT", "KILL_MARKER"].map(|name| format!("ANCHORWATCH_TEST_{name}-")));
+            // There is nothing to forget where nothing is installed.
+            run::succeeds(&mut kubectl);
+        }
+    }
+
     fn upgrade(&self, registry: &str) -> Result<()> {
+        self.forget_test_switches();
         let charts = paths::repository().join("charts");
         for release in RELEASES {
             let mut helm = self.kubectl.helm()?;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anchorwatch_crds::v1alpha1::{AlertState, DriftAlert, Finding};
 use anchorwatch_e2e::agent::{AGENT, Agent, Judgement};
-use anchorwatch_e2e::install::Component;
+use anchorwatch_e2e::install::{Component, Goal};
 use anchorwatch_e2e::journey::Journey;
 use anchorwatch_e2e::narrator::ToTheTest;
 use anchorwatch_e2e::wait::until;
@@ -12,7 +12,7 @@ use anchorwatch_e2e::{AgentImages, Cluster};
 use anyhow::{Context, Result, ensure};
 use kube::api::{Api, ListParams};
 
-use super::turn::Turn;
+use super::turn::with_switches;
 
 /// Programs that the agent has no everyday use for: before the kill, in the batch that is hit, and after it.
 const BEFORE: &str = "/usr/bin/whoami";
@@ -67,33 +67,30 @@ async fn killed(component: Component, point: &str) {
     .await
     .unwrap();
 
-    let turn = Turn::with(
-        &cluster,
-        component,
-        &[
-            ("ANCHORWATCH_TEST_KILL", point),
-            ("ANCHORWATCH_TEST_KILL_MARKER", "/scratch/killed"),
-            ("ANCHORWATCH_TEST_KILL_AT", HIT),
-        ],
-    )
-    .await;
-    agent.ask_pod(&pod, &[HIT]).await.unwrap();
-    until("the kill", RESTART, async || {
-        ensure!(turn.install().restarts(component).await? == 1, "nobody was killed");
-        turn.install().ready(component).await
-    })
-    .await
-    .unwrap();
-    agent.ask_pod(&pod, &[AFTER]).await.unwrap();
-    for executable in [HIT, AFTER, BEFORE] {
-        let what = format!("the drift {executable}");
-        until(&what, RESTART, async || {
-            counted_once(&cluster, &namespace, executable).await
+    let switches = [
+        ("ANCHORWATCH_TEST_KILL", point),
+        ("ANCHORWATCH_TEST_KILL_MARKER", "/scratch/killed"),
+        ("ANCHORWATCH_TEST_KILL_AT", HIT),
+    ];
+    with_switches(&cluster, component, &switches, Goal::Ready, async |install| {
+        agent.ask_pod(&pod, &[HIT]).await.unwrap();
+        until("the kill", RESTART, async || {
+            ensure!(install.restarts(component).await? == 1, "nobody was killed");
+            install.reached(component, Goal::Ready).await
         })
         .await
         .unwrap();
-    }
-    turn.end().await;
+        agent.ask_pod(&pod, &[AFTER]).await.unwrap();
+        for executable in [HIT, AFTER, BEFORE] {
+            let what = format!("the drift {executable}");
+            until(&what, RESTART, async || {
+                counted_once(&cluster, &namespace, executable).await
+            })
+            .await
+            .unwrap();
+        }
+    })
+    .await;
     counted_once(&cluster, &namespace, HIT).await.unwrap();
     cluster.delete_namespace(&namespace).await.unwrap();
 }

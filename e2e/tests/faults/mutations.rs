@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use anchorwatch_e2e::agent::Judgement;
-use anchorwatch_e2e::install::Component;
+use anchorwatch_e2e::install::{Component, Goal};
 use anchorwatch_e2e::journey::{Ceilings, Journey};
 use anchorwatch_e2e::narrator::ToTheTest;
 use anchorwatch_e2e::{AgentImages, Cluster};
 
-use super::turn::Turn;
+use super::turn::with_switches;
 
 /// Twice and more what each step takes when everything works.
 const CEILINGS: Ceilings = Ceilings {
@@ -17,20 +17,17 @@ const CEILINGS: Ceilings = Ceilings {
     suppress: Duration::from_secs(20),
 };
 
-async fn fails_without(component: Component, part: &str, step: &str) {
+async fn fails_without(component: Component, part: &str, goal: Goal, step: &str) {
     let cluster = Cluster::offered().await.unwrap();
     let images = AgentImages::offered().unwrap();
-    let turn = Turn::with(&cluster, component, &[("ANCHORWATCH_TEST_DISABLE", part)]).await;
     let namespace = cluster.fresh_namespace("mutation").await.unwrap();
     let judgement = Judgement {
         minimum: "5s",
         correlation: "10m",
     };
-    let outcome = Journey::new(&cluster, &namespace, judgement, &ToTheTest)
-        .within(CEILINGS)
-        .run(&images)
-        .await;
-    turn.end().await;
+    let journey = Journey::new(&cluster, &namespace, judgement, &ToTheTest).within(CEILINGS);
+    let switch = [("ANCHORWATCH_TEST_DISABLE", part)];
+    let outcome = with_switches(&cluster, component, &switch, goal, async |_| journey.run(&images).await).await;
     cluster.delete_namespace(&namespace).await.unwrap();
     let error = format!("{:#}", outcome.expect_err("the journey went well without it"));
     assert!(
@@ -42,13 +39,19 @@ async fn fails_without(component: Component, part: &str, step: &str) {
 #[tokio::test]
 #[ignore = "needs a cluster"]
 async fn without_attached_programs_nothing_is_learned() {
-    fails_without(Component::Sensor, "attach", "the baseline to judge").await;
+    fails_without(Component::Sensor, "attach", Goal::Running, "the baseline to judge").await;
 }
 
 #[tokio::test]
 #[ignore = "needs a cluster"]
 async fn without_the_drift_decision_nothing_is_raised() {
-    fails_without(Component::Operator, "drift-decision", "an open alert about the shell").await;
+    fails_without(
+        Component::Operator,
+        "drift-decision",
+        Goal::Ready,
+        "an open alert about the shell",
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -57,6 +60,7 @@ async fn without_the_rollout_match_nothing_is_suppressed() {
     fails_without(
         Component::Operator,
         "rollout-match",
+        Goal::Ready,
         "the rollout's finding to be suppressed",
     )
     .await;

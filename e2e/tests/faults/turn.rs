@@ -1,40 +1,30 @@
 //! There is one operator and one sensor a node: the tests that change them take turns.
 
+use std::panic::AssertUnwindSafe;
+
 use anchorwatch_e2e::Cluster;
-use anchorwatch_e2e::install::{Component, Install};
-use tokio::sync::{Mutex, MutexGuard};
+use anchorwatch_e2e::install::{Component, Goal, Install};
+use futures::FutureExt;
+use tokio::sync::Mutex;
 
 static TURN: Mutex<()> = Mutex::const_new(());
 
-/// A component with test switches set, while it lives.
-pub struct Turn {
-    install: Install,
+/// Restarts a component with test switches set, does the work, and restarts it without them, also when the work fails.
+pub async fn with_switches<T>(
+    cluster: &Cluster,
     component: Component,
-    variables: Vec<&'static str>,
-    _turn: MutexGuard<'static, ()>,
-}
-
-impl Turn {
-    /// Waits for its turn, then restarts the component with the variables.
-    pub async fn with(cluster: &Cluster, component: Component, variables: &[(&'static str, &str)]) -> Self {
-        let turn = TURN.lock().await;
-        let install = Install::of(cluster);
-        install.set(component, variables).await.unwrap();
-        Self {
-            install,
-            component,
-            variables: variables.iter().map(|(name, _)| *name).collect(),
-            _turn: turn,
-        }
-    }
-
-    /// The release.
-    pub fn install(&self) -> &Install {
-        &self.install
-    }
-
-    /// Restarts the component without the variables.
-    pub async fn end(self) {
-        self.install.unset(self.component, &self.variables).await.unwrap();
-    }
+    variables: &[(&str, &str)],
+    goal: Goal,
+    work: impl AsyncFnOnce(&Install) -> T,
+) -> T {
+    let _turn = TURN.lock().await;
+    let install = Install::of(cluster);
+    let set = install.set(component, variables, goal).await;
+    let outcome = match set {
+        Ok(()) => AssertUnwindSafe(work(&install)).catch_unwind().await,
+        Err(error) => Err(Box::new(format!("{error:#}")) as Box<dyn std::any::Any + Send>),
+    };
+    let names: Vec<&str> = variables.iter().map(|(name, _)| *name).collect();
+    install.unset(component, &names).await.unwrap();
+    outcome.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }

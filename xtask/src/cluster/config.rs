@@ -126,6 +126,9 @@ fn kubelet(state: &State) -> Value {
         "containerRuntimeEndpoint": format!("unix://{}", state.text("containerd.sock")),
         // The disk is the developer's own: its filling up is not the cluster's business.
         "evictionHard": {"nodefs.available": "1%", "imagefs.available": "1%"},
+        // Nor are images collected while the disk is nearly full: the pause image would go first.
+        "imageGCHighThresholdPercent": 100,
+        "imageGCLowThresholdPercent": 99,
         "failCgroupV1": false,
         "failSwapOn": false,
         // Its iptables chains would outlive it, and kube-proxy's nft tables do not need them.

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 
 use super::change::Change;
 use super::journal::Journal;
@@ -26,7 +26,7 @@ pub fn down(state: &State) -> Result<bool> {
     for line in done {
         println!("  {line}");
     }
-    state::forget(state).with_context(|| format!("cannot remove {}", state.root().display()))?;
+    state::forget(state)?;
     println!("  {} removed", state.root().display());
     Ok(true)
 }

@@ -9,10 +9,12 @@ use super::config::POD_NETWORK;
 use super::state::State;
 
 /// The folders in question, found by looking at what a cluster leaves behind.
-pub const FOLDERS: [&str; 8] = [
+pub const FOLDERS: [&str; 9] = [
     "/run/containerd",
     "/run/containerd/s",
     "/run/mount",
+    // The sensor's own, by the chart's default.
+    "/var/lib/anchorwatch",
     "/var/lib/cni",
     "/var/lib/cni/results",
     "/var/lib/kubelet",
@@ -20,8 +22,13 @@ pub const FOLDERS: [&str; 8] = [
     "/var/log/containers",
 ];
 
-/// What the kubelet keeps in its folder for device plugins, wherever its root folder is.
-const DEVICE_PLUGINS: [&str; 2] = ["kubelet.sock", "kubelet_internal_checkpoint"];
+/// What the kubelet keeps in its folder for device plugins, wherever its root folder is, and what the sensor keeps: ours
+/// where the folder was not there before.
+const KNOWN: [&str; 3] = [
+    "device-plugins/kubelet.sock",
+    "device-plugins/kubelet_internal_checkpoint",
+    "anchorwatch/outbox.redb",
+];
 
 /// Removes what is ours from the folder, and the folder itself if it is empty and was not there before.
 pub fn clean(folder: &Path, existed: bool) -> Result<Option<String>> {
@@ -31,7 +38,7 @@ pub fn clean(folder: &Path, existed: bool) -> Result<Option<String>> {
     let state = State::here();
     let sockets = shim_sockets(state.root());
     for path in entries.flatten().map(|entry| entry.path()) {
-        if is_ours(&path, state.root(), &sockets) || !existed && is_device_plugins(&path) {
+        if is_ours(&path, state.root(), &sockets) || !existed && is_known(&path) {
             fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))?;
         }
     }
@@ -47,10 +54,8 @@ fn is_ours(path: &Path, state: &Path, sockets: &[PathBuf]) -> bool {
     link_to_us || result_of_our_network || sockets.iter().any(|socket| socket == path)
 }
 
-fn is_device_plugins(path: &Path) -> bool {
-    DEVICE_PLUGINS
-        .iter()
-        .any(|name| path.ends_with(format!("device-plugins/{name}")))
+fn is_known(path: &Path) -> bool {
+    KNOWN.iter().any(|name| path.ends_with(name))
 }
 
 /// The result of the loopback plugin names the network namespace, which is below our state.

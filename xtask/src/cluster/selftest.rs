@@ -9,6 +9,8 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 
 use super::change;
+use super::config::{PAUSE, REGISTRY};
+use super::kubeconfig::Kubectl;
 use super::leftovers::FOLDERS;
 use super::mounts;
 use crate::run;
@@ -26,7 +28,7 @@ const SETTLES_WITHIN: Duration = Duration::from_secs(10);
 pub fn cycles() -> Result<()> {
     super::down()?;
     let before = snapshot()?;
-    super::up()?;
+    run_pod(&super::up()?)?;
     super::down()?;
     compare(&before).context("after a whole cycle")?;
     for patience in CUT_SHORT_AFTER {
@@ -35,6 +37,14 @@ pub fn cycles() -> Result<()> {
         compare(&before).with_context(|| format!("after a start that was killed after {patience:?}"))?;
     }
     super::down().context("a second time")
+}
+
+/// Pods leave the most behind: mounts, devices, namespaces, cgroups, sockets.
+fn run_pod(kubectl: &Kubectl) -> Result<()> {
+    let image = format!("--image={REGISTRY}/{}:{}", PAUSE.0, PAUSE.1);
+    run::quiet(kubectl.command().args(["run", "left-behind", &image]))?;
+    let ready = ["wait", "--for=condition=Ready", "--timeout=60s", "pod/left-behind"];
+    run::quiet(kubectl.command().args(ready))
 }
 
 /// Starts bringing the cluster up in a process of its own and kills it.
@@ -109,13 +119,10 @@ fn snapshot() -> Result<BTreeSet<String>> {
             .map(|table| format!("nft table {table}")),
     );
     lines.extend(super::host::sysctls().map(|change| format!("{change:?}")));
-    for folder in FOLDERS.into_iter().chain([
-        "/var/lib",
-        "/etc/cni",
-        "/var/lib/containers",
-        "/var/lib/anchorwatch",
-        "/run/netns",
-    ]) {
+    for folder in FOLDERS
+        .into_iter()
+        .chain(["/var/lib", "/etc/cni", "/var/lib/containers", "/run/netns"])
+    {
         lines.extend(entries(folder));
     }
     let processes = [

@@ -2,12 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Context, Result, bail};
 
+use super::mounts;
 use crate::setup::lock::{self, Lock};
 
 /// Short enough for the UNIX sockets below it (108 bytes at most, containerd's deepest is about 90).
-const ROOT: &str = "/var/lib/anchorwatch/cluster";
+const ROOT: &str = "/var/lib/anchorwatch-cluster";
 const LOCK: &str = "/run/lock/anchorwatch-cluster.lock";
 
 /// The state folder and what is in it.
@@ -60,13 +61,14 @@ pub fn lock() -> Result<Lock> {
     lock::acquire(Path::new(LOCK), "the local cluster")
 }
 
-/// Removes the state, and the folder above it when nothing else is in it.
-pub fn forget(state: &State) -> std::io::Result<()> {
-    if state.exists() {
-        std::fs::remove_dir_all(state.root())?;
+/// Removes the state.
+pub fn forget(state: &State) -> Result<()> {
+    // Whatever is still mounted below is not ours to delete.
+    let mounted = mounts::read()?
+        .into_iter()
+        .find(|mount| mount.target.starts_with(state.root()));
+    if let Some(mount) = mounted {
+        bail!("{} is still mounted", mount.target.display());
     }
-    if let Some(above) = state.root().parent() {
-        std::fs::remove_dir(above).ok();
-    }
-    Ok(())
+    std::fs::remove_dir_all(state.root()).with_context(|| format!("cannot remove {}", state.root().display()))
 }

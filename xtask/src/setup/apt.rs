@@ -83,12 +83,8 @@ fn install(step: &str, needs: &[Need], missing: &[Need]) -> Result<()> {
         ),
         || {
             let _policy = policy::deny_service_starts()?;
-            run::logged(
-                apt_get()
-                    .args(["install", "-y", "--no-install-recommends", "--no-remove"])
-                    .args(&packages),
-                "apt",
-            )
+            // Old lists name packages that the mirror no longer has; that shows only now.
+            try_install(&packages).or_else(|_| refresh().and_then(|()| try_install(&packages)))
         },
     )?;
     let still: Vec<Need> = self::missing(needs);
@@ -126,10 +122,19 @@ fn simulate(packages: &[&str]) -> Result<Simulation> {
     if let Ok(simulation) = try_simulate(packages) {
         return Ok(simulation);
     }
+    refresh()?;
+    try_simulate(packages)
+}
+
+fn try_install(packages: &[&str]) -> Result<()> {
+    let options = ["install", "-y", "--no-install-recommends", "--no-remove"];
+    run::logged(apt_get().args(options).args(packages), "apt")
+}
+
+fn refresh() -> Result<()> {
     progress::step("refreshing apt's package lists", || {
         run::logged(apt_get().arg("update"), "apt-update")
-    })?;
-    try_simulate(packages)
+    })
 }
 
 fn try_simulate(packages: &[&str]) -> Result<Simulation> {

@@ -1,0 +1,110 @@
+//! Command lines, with what changes from run to run taken out, and programs in them left alone.
+
+use super::{path::template_path, settle, words::template_word};
+
+/// The template of a command line that was redacted before: each argument is templated, except for a program that an
+/// interpreter is handed (what follows `-c`, `-e`, `eval` and their like, or reads like shell): a payload must not
+/// vanish in a placeholder.
+pub fn template_argv(argv: &[String]) -> Vec<String> {
+    settle(argv.to_vec(), |argv| template_once(argv))
+}
+
+fn template_once(argv: &[String]) -> Vec<String> {
+    let mut program = Programs::default();
+    argv.iter()
+        .enumerate()
+        .map(|(index, argument)| {
+            if program.is_next(argument) || is_interpreter(argument) {
+                argument.clone()
+            } else if index == 0 {
+                template_path(argument)
+            } else {
+                template_argument(argument)
+            }
+        })
+        .collect()
+}
+
+fn template_argument(argument: &str) -> String {
+    if argument.starts_with('/') {
+        return template_path(argument);
+    }
+    let mut out = String::with_capacity(argument.len());
+    match argument.split_once('=') {
+        Some((name, value)) if value.starts_with('/') => {
+            template_word(&mut out, name);
+            out.push('=');
+            out.push_str(&template_path(value));
+        }
+        _ => template_word(&mut out, argument),
+    }
+    out
+}
+
+/// Follows a command line and tells which of its arguments are programs.
+#[derive(Debug, Default)]
+struct Programs {
+    /// An interpreter was named: by the command itself, or behind `env`, `sudo`, `xargs` and the like.
+    interpreter: bool,
+    /// The argument before asked for a program.
+    awaited: bool,
+    /// `eval` was named: all that follows is a program.
+    evaluates: bool,
+}
+
+const INTERPRETERS: [&str; 27] = [
+    "ash", "awk", "bash", "busybox", "csh", "dash", "deno", "expect", "fish", "gawk", "gdb", "irb", "jjs", "ksh",
+    "lua", "luajit", "mawk", "node", "nodejs", "perl", "php", "pypy", "python", "ruby", "sh", "tclsh", "zsh",
+];
+
+impl Programs {
+    /// Whether this argument is a program. Arguments are told in their order.
+    fn is_next(&mut self, argument: &str) -> bool {
+        let awaited = std::mem::take(&mut self.awaited);
+        let is_program = self.evaluates || awaited || reads_like_shell(argument) || self.is_attached(argument);
+        self.evaluates |= argument == "eval";
+        self.awaited = self.asks(argument);
+        self.interpreter |= is_interpreter(argument);
+        is_program
+    }
+
+    /// `-e'…'` and `--eval=…`, as perl, ruby, php and node take them.
+    fn is_attached(&self, argument: &str) -> bool {
+        let long = ["--eval=", "--command=", "--execute="];
+        long.iter().any(|prefix| argument.starts_with(prefix))
+            || (self.interpreter
+                && argument.len() > 3
+                && ["-e", "-E", "-r", "-c"].iter().any(|flag| argument.starts_with(flag)))
+    }
+
+    /// Whether a flag asks for a program as its value: `-c`, `-lc`, `-e`, `-ne`, `--eval`.
+    fn asks(&self, argument: &str) -> bool {
+        if matches!(
+            argument,
+            "--eval" | "--command" | "--execute" | "--exec" | "-exec" | "-ex"
+        ) {
+            return true;
+        }
+        let Some(letters) = argument.strip_prefix('-') else {
+            return false;
+        };
+        self.interpreter
+            && (1..=4).contains(&letters.len())
+            && letters.bytes().all(|byte| byte.is_ascii_alphabetic())
+            && letters.ends_with(['c', 'e', 'E', 'r', 'p'])
+    }
+}
+
+/// Whether a path or name is that of an interpreter, versions aside (`python3.11`).
+fn is_interpreter(argument: &str) -> bool {
+    let name = argument.rsplit('/').next().unwrap_or(argument);
+    let name = name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.' || c == '-');
+    INTERPRETERS.binary_search(&name).is_ok()
+}
+
+/// Spaces and what a shell or a script separates its statements by: nobody writes file names like that.
+fn reads_like_shell(argument: &str) -> bool {
+    argument.contains(char::is_whitespace)
+        && argument.contains(['|', ';', '&', '$', '`', '<', '>', '(', '{'])
+        && !super::placeholder::is_whole(argument)
+}

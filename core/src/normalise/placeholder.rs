@@ -1,0 +1,102 @@
+//! What stands for a piece of text that was taken out: `<class:n>`, where n is the base-2 logarithm of its length.
+
+use std::fmt::Write as _;
+
+/// What a piece of text was, as far as its shape tells.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Class {
+    /// A secret, by its name or shape.
+    Secret,
+    /// High entropy in the alphabet of base64: a secret, or an encoded payload.
+    Base64,
+    /// High entropy in letters and digits.
+    Token,
+    /// Hexadecimal digits.
+    Hex,
+    /// A UUID.
+    Uuid,
+    /// A date or a time of day.
+    Date,
+    /// A decimal number of two digits or more.
+    Number,
+    /// A process id in a path below `/proc`.
+    Pid,
+    /// A version: numbers with dots between them.
+    Version,
+    /// The random part of a temporary name.
+    Temporary,
+    /// An IPv4 address of this host.
+    Ip4Loopback,
+    /// An IPv4 address of a private network.
+    Ip4Private,
+    /// An IPv4 address that is only good on its link, as those of metadata services are.
+    Ip4Link,
+    /// Any other IPv4 address.
+    Ip4Public,
+    /// An IPv6 address.
+    Ip6,
+}
+
+impl Class {
+    /// Every class.
+    pub const ALL: [Self; 15] = [
+        Self::Secret,
+        Self::Base64,
+        Self::Token,
+        Self::Hex,
+        Self::Uuid,
+        Self::Date,
+        Self::Number,
+        Self::Pid,
+        Self::Version,
+        Self::Temporary,
+        Self::Ip4Loopback,
+        Self::Ip4Private,
+        Self::Ip4Link,
+        Self::Ip4Public,
+        Self::Ip6,
+    ];
+
+    /// Its name inside a placeholder.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Secret => "secret",
+            Self::Base64 => "base64",
+            Self::Token => "token",
+            Self::Hex => "hex",
+            Self::Uuid => "uuid",
+            Self::Date => "date",
+            Self::Number => "num",
+            Self::Pid => "pid",
+            Self::Version => "version",
+            Self::Temporary => "temp",
+            Self::Ip4Loopback => "ip4-loopback",
+            Self::Ip4Private => "ip4-private",
+            Self::Ip4Link => "ip4-link",
+            Self::Ip4Public => "ip4-public",
+            Self::Ip6 => "ip6",
+        }
+    }
+}
+
+/// Writes the placeholder of `text`. Only the magnitude of its length is kept, so that a secret's length stays vague
+/// while a long payload still differs from a short argument.
+pub(crate) fn put(out: &mut String, class: Class, text: &str) {
+    let length = text.chars().count().max(1).ilog2();
+    write!(out, "<{}:{length}>", class.name()).expect("writing to a String can't fail");
+}
+
+/// The length in bytes of the placeholder that `text` begins with, if it does.
+pub(crate) fn length_at(text: &str) -> Option<usize> {
+    let rest = text.strip_prefix('<')?;
+    let colon = rest.find(':').filter(|colon| *colon <= 12)?;
+    Class::ALL.iter().find(|class| class.name() == &rest[..colon])?;
+    let digits = rest[colon + 1..].bytes().take_while(u8::is_ascii_digit).count();
+    let end = colon + 1 + digits;
+    ((1..=2).contains(&digits) && rest[end..].starts_with('>')).then_some(end + 2)
+}
+
+/// Whether the text is one placeholder and nothing else.
+pub(crate) fn is_whole(text: &str) -> bool {
+    length_at(text) == Some(text.len())
+}

@@ -1,0 +1,166 @@
+//! What a run of characters is, judged by its shape alone.
+
+use super::placeholder::Class;
+
+/// The class of a word that consists of letters, digits and `.`, `-`, `:`, `_`, `+`, where it has one.
+pub(crate) fn classify(word: &str) -> Option<Class> {
+    let bytes = word.as_bytes();
+    if !bytes.first()?.is_ascii_alphanumeric() && bytes[0] != b':' {
+        return None;
+    }
+    if is_uuid(bytes) {
+        return Some(Class::Uuid);
+    }
+    if let Some(class) = ip4(word) {
+        return Some(class);
+    }
+    if is_date(bytes) {
+        return Some(Class::Date);
+    }
+    if is_ip6(word) {
+        return Some(Class::Ip6);
+    }
+    if is_version(word) {
+        return Some(Class::Version);
+    }
+    if bytes.len() >= 2 && bytes.iter().all(u8::is_ascii_digit) {
+        return Some(Class::Number);
+    }
+    is_hex(bytes).then_some(Class::Hex)
+}
+
+/// Eight and more hexadecimal digits of both sorts, or as many as `0x` promises.
+pub(crate) fn is_hex(bytes: &[u8]) -> bool {
+    if let Some(digits) = bytes.strip_prefix(b"0x").or_else(|| bytes.strip_prefix(b"0X")) {
+        return !digits.is_empty() && digits.iter().all(u8::is_ascii_hexdigit);
+    }
+    bytes.len() >= 8
+        && bytes.iter().all(u8::is_ascii_hexdigit)
+        && bytes.iter().any(u8::is_ascii_digit)
+        && bytes.iter().any(u8::is_ascii_alphabetic)
+}
+
+pub(crate) fn is_uuid(bytes: &[u8]) -> bool {
+    bytes.len() == 36
+        && bytes.iter().enumerate().all(|(at, byte)| match at {
+            8 | 13 | 18 | 23 => *byte == b'-',
+            _ => byte.is_ascii_hexdigit(),
+        })
+}
+
+fn ip4(word: &str) -> Option<Class> {
+    let address: std::net::Ipv4Addr = word.parse().ok()?;
+    Some(if address.is_loopback() || address.is_unspecified() {
+        Class::Ip4Loopback
+    } else if address.is_link_local() {
+        Class::Ip4Link
+    } else if address.is_private() {
+        Class::Ip4Private
+    } else {
+        Class::Ip4Public
+    })
+}
+
+fn is_ip6(word: &str) -> bool {
+    word.bytes().filter(|byte| *byte == b':').count() >= 2 && word.parse::<std::net::Ipv6Addr>().is_ok()
+}
+
+/// `2026-01-31`, `20260131`, `2026-01-31T10:00:00Z`, `10:00`, `10:00:00`, each with a plausible month and day.
+fn is_date(bytes: &[u8]) -> bool {
+    let number = |range: &[u8]| {
+        std::str::from_utf8(range)
+            .ok()
+            .and_then(|digits| digits.parse::<u32>().ok())
+            .unwrap_or(u32::MAX)
+    };
+    let day = |year: &[u8], month: &[u8], day: &[u8]| {
+        [year, month, day].concat().iter().all(u8::is_ascii_digit)
+            && (1970..2100).contains(&number(year))
+            && (1..=12).contains(&number(month))
+            && (1..=31).contains(&number(day))
+    };
+    match bytes.len() {
+        8 if bytes[2] == b':' => is_time(bytes),
+        8 => day(&bytes[..4], &bytes[4..6], &bytes[6..]),
+        5 => is_time(bytes),
+        10.. if bytes[4] == b'-' && bytes[7] == b'-' => {
+            let rest = &bytes[10..];
+            let continues = rest.is_empty()
+                || (matches!(rest[0], b'T' | b't' | b'_' | b'-')
+                    && rest[1..]
+                        .iter()
+                        .all(|byte| byte.is_ascii_digit() || matches!(byte, b':' | b'.' | b'-' | b'+' | b'Z')));
+            day(&bytes[..4], &bytes[5..7], &bytes[8..10]) && continues
+        }
+        _ => false,
+    }
+}
+
+fn is_time(bytes: &[u8]) -> bool {
+    bytes.iter().enumerate().all(|(at, byte)| match at % 3 {
+        2 => *byte == b':',
+        _ => byte.is_ascii_digit(),
+    })
+}
+
+/// Numbers with dots between them, a `v` before and letters with a number behind (`1.2.3-rc1`) allowed.
+pub(crate) fn is_version(word: &str) -> bool {
+    let word = word.strip_prefix('v').unwrap_or(word);
+    let (numbers, rest) = match word.find(['-', '+']) {
+        Some(at) => word.split_at(at),
+        None => (word, ""),
+    };
+    let parts: Vec<&str> = numbers.split('.').collect();
+    parts.len() >= 2
+        && parts
+            .iter()
+            .all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()))
+        && rest.len() <= 12
+        && rest
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'+' | b'.'))
+}
+
+/// Whether letters and digits look drawn by lot rather than written by a person: classes of characters (lower, upper,
+/// digit) alternate, or consonants pile up, and few characters repeat. Tried on words, identifiers and random strings:
+/// words change class in less than a quarter of their places, base64 in more than half.
+pub(crate) fn is_random(word: &str, least: usize) -> bool {
+    let bytes: Vec<u8> = word.bytes().filter(u8::is_ascii_alphanumeric).collect();
+    if bytes.len() < least {
+        return false;
+    }
+    let class = |byte: u8| (byte.is_ascii_lowercase(), byte.is_ascii_uppercase());
+    let changes = bytes.windows(2).filter(|pair| class(pair[0]) != class(pair[1])).count();
+    let mut seen = [false; 256];
+    for byte in &bytes {
+        seen[usize::from(*byte)] = true;
+    }
+    let distinct = seen.iter().filter(|seen| **seen).count();
+    let mixed = changes * 10 >= bytes.len() * 3;
+    let digits = bytes.iter().filter(|byte| byte.is_ascii_digit()).count();
+    let vowel = |byte: &u8| matches!(byte.to_ascii_lowercase(), b'a' | b'e' | b'i' | b'o' | b'u' | b'y');
+    let piled = bytes
+        .split(|byte| vowel(byte) || byte.is_ascii_digit())
+        .map(<[u8]>::len)
+        .max()
+        .unwrap_or(0);
+    digits < bytes.len()
+        && !(mixed && is_humped(&bytes))
+        && distinct * 3 >= least.min(bytes.len())
+        && (mixed || piled >= 6)
+}
+
+/// Words joined by capitals, as in names of classes: no digit, and hardly a hump of less than three letters.
+fn is_humped(bytes: &[u8]) -> bool {
+    let mut short = 0;
+    let mut length = 0;
+    for byte in bytes {
+        if byte.is_ascii_uppercase() {
+            short += usize::from(length == 1 || length == 2);
+            length = 0;
+        }
+        length += 1;
+    }
+    let small = bytes.iter().filter(|byte| byte.is_ascii_lowercase()).count();
+    !bytes.iter().any(u8::is_ascii_digit) && small * 2 > bytes.len() && short <= 1
+}

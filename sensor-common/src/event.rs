@@ -41,7 +41,7 @@ pub const SOURCE_NONE: u32 = 0;
 pub const SOURCE_IMAGE: u32 = 1;
 /// A file of the image that was copied up to the writable layer.
 pub const SOURCE_IMAGE_COPIED_UP: u32 = 2;
-/// A file that is new in the writable layer.
+/// A file that is new in the writable layer, whether it still has a name there or not.
 pub const SOURCE_UPPER_NEW: u32 = 3;
 /// A file in the writable layer; whether it has a lower origin cannot be read on this kernel.
 pub const SOURCE_UPPER_UNKNOWN: u32 = 4;
@@ -49,7 +49,7 @@ pub const SOURCE_UPPER_UNKNOWN: u32 = 4;
 pub const SOURCE_VOLUME: u32 = 5;
 /// A file that never had a name in a filesystem (memfd).
 pub const SOURCE_MEMORY: u32 = 6;
-/// A file whose last name is gone.
+/// A file whose last name is gone, and which is not [`SOURCE_UPPER_NEW`].
 pub const SOURCE_DELETED: u32 = 7;
 /// The root is no overlay filesystem: layers cannot be told apart.
 pub const SOURCE_UNSUPPORTED: u32 = 8;

@@ -28,9 +28,18 @@ pub fn source(file: Address, task: Task) -> u32 {
         // Only directories and files without a filesystem name are their own parent (d_alloc_pseudo).
         return SOURCE_MEMORY;
     }
-    if dentry.follow(Field::DentryHashPprev).is_null() && inode.read::<u32>(Field::InodeNlink) == 0 {
+    let place = place(inode, superblock, task);
+    // What is no part of the image says so also once its name is gone: deleting it first must not hide that.
+    let nameless = dentry.follow(Field::DentryHashPprev).is_null() && inode.read::<u32>(Field::InodeNlink) == 0;
+    if nameless && place != SOURCE_UPPER_NEW {
         return SOURCE_DELETED;
     }
+    place
+}
+
+/// Which filesystem a file lies in, and which layer of it.
+#[inline(always)]
+fn place(inode: Address, superblock: Address, task: Task) -> u32 {
     if superblock != task.root_superblock() {
         return SOURCE_VOLUME;
     }

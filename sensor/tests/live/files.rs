@@ -106,6 +106,16 @@ fn layers_of_a_container_are_told_apart() {
         (b"/changed", upper(FileSource::ImageCopiedUp)),
         (b"/fresh", upper(FileSource::UpperNew)),
         (b"/volume/payload", FileSource::Volume),
+        // Written, opened, deleted and executed through its descriptor: its layer is told all the same.
+        (
+            b"/gone",
+            if capabilities.overlay_origin {
+                FileSource::UpperNew
+            } else {
+                FileSource::Deleted
+            },
+        ),
+        (b"/image-gone", FileSource::Deleted),
     ];
     assert_eq!(seen, expected);
 }
@@ -119,7 +129,7 @@ fn container_with_layers(base: &Path) -> Option<Vec<u32>> {
     for directory in ["lower/volume", "upper", "work", "merged"] {
         fs::create_dir_all(base.join(directory)).unwrap();
     }
-    for program in ["lower/image", "lower/changed"] {
+    for program in ["lower/image", "lower/changed", "lower/image-gone"] {
         payload::write(&base.join(program));
     }
     let merged = base.join("merged");
@@ -137,12 +147,46 @@ fn container_with_layers(base: &Path) -> Option<Vec<u32>> {
     fs::set_permissions(merged.join("changed"), Permissions::from_mode(0o711)).unwrap();
     mount("none", merged.join("volume"), "tmpfs", MountFlags::empty(), None).unwrap();
     payload::write(&merged.join("volume/payload"));
+    payload::write(&merged.join("gone"));
     let programs = ["/image", "/changed", "/fresh", "/volume/payload"];
-    Some(programs.iter().map(|program| run_with_root(&merged, program)).collect())
+    let named = programs.map(|program| run_with_root(&merged, program));
+    let nameless = ["/gone", "/image-gone"].map(|name| run_deleted(&merged, name));
+    Some([named.as_slice(), &nameless].concat())
+}
+
+/// Runs a program whose name the process itself has taken away, by the descriptor that is left.
+fn run_deleted(root: &Path, program: &str) -> u32 {
+    let mut command = Command::new("/nonexistent");
+    in_root(&mut command, root);
+    let path = std::ffi::CString::new(program).unwrap();
+    // SAFETY: system calls between fork and exec, with strings and lists that end with their null.
+    unsafe {
+        command.pre_exec(move || {
+            let file = rustix::fs::open(&path, OFlags::RDONLY, rustix::fs::Mode::empty())?;
+            rustix::fs::unlink(&path)?;
+            let (arguments, environment) = ([path.as_ptr(), std::ptr::null()], [std::ptr::null::<libc::c_char>()]);
+            libc::syscall(
+                libc::SYS_execveat,
+                file.as_raw_fd(),
+                c"".as_ptr(),
+                arguments.as_ptr(),
+                environment.as_ptr(),
+                libc::AT_EMPTY_PATH,
+            );
+            Err(std::io::Error::last_os_error())
+        });
+    }
+    finished(command)
 }
 
 fn run_with_root(root: &Path, program: &str) -> u32 {
     let mut command = Command::new(program);
+    in_root(&mut command, root);
+    finished(command)
+}
+
+/// Makes the command's program start with this directory as the root of its mounts.
+fn in_root(command: &mut Command, root: &Path) {
     let root = root.to_path_buf();
     // SAFETY: system calls between fork and exec; this process has one thread then and no locks are taken.
     unsafe {
@@ -155,6 +199,9 @@ fn run_with_root(root: &Path, program: &str) -> u32 {
             Ok(())
         });
     }
+}
+
+fn finished(mut command: Command) -> u32 {
     let mut child = command.spawn().unwrap();
     assert!(child.wait().unwrap().success());
     child.id()

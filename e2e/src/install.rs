@@ -105,7 +105,7 @@ impl Install {
             .iter()
             .map(|(name, value)| json!({"name": name, "value": value}))
             .collect();
-        self.patch(component, &patch(component, &environment), goal).await
+        self.patch(component, &patch(component, &environment, true), goal).await
     }
 
     /// Takes environment variables away again, and waits until the component runs without.
@@ -114,7 +114,8 @@ impl Install {
             .iter()
             .map(|name| json!({"name": name, "$patch": "delete"}))
             .collect();
-        self.patch(component, &patch(component, &removal), Goal::Ready).await
+        self.patch(component, &patch(component, &removal, false), Goal::Ready)
+            .await
     }
 
     /// Waits until a component runs as its specification says.
@@ -190,13 +191,18 @@ fn is_running(pod: &Pod) -> bool {
     statuses.is_some_and(|all| !all.is_empty() && all.iter().all(|status| status.started == Some(true)))
 }
 
-fn patch(component: Component, environment: &[Value]) -> Value {
-    json!({"spec": {"template": {"spec": {
+fn patch(component: Component, environment: &[Value], switched: bool) -> Value {
+    let mut pod = json!({
         "volumes": [{"name": "scratch", "emptyDir": {}}],
         "containers": [{
             "name": component.name(),
             "env": environment,
             "volumeMounts": [{"name": "scratch", "mountPath": "/scratch"}]
         }]
-    }}}})
+    });
+    if component == Component::Operator {
+        // The first process of a namespace can't kill itself. The sensor sees the node's processes, and is not first.
+        pod["shareProcessNamespace"] = if switched { json!(true) } else { Value::Null };
+    }
+    json!({"spec": {"template": {"spec": pod}}})
 }

@@ -76,9 +76,6 @@ async fn reconcile(context: &Context, baseline: Arc<Guarded<BehaviorBaseline>>) 
 }
 
 fn fetch(context: &Context, baseline: &BehaviorBaseline) -> Option<Policy> {
-    if context.switches.no_drift_decision {
-        return None;
-    }
     let world: &World = &context.world;
     let (pod, _) = world.youngest_pod_of(&baselines::workload_of(baseline))?;
     let policies = Policies::of(world);

@@ -7,10 +7,10 @@ use anchorwatch_core::{
     behaviour::Feed,
     id::{BatchId, WorkloadKey},
     policy::Policy,
-    time::Duration,
 };
 use anchorwatch_crds::v1alpha1::{
-    Acknowledgement, BehaviorBaseline, HookReport, ReportedContainer, SensorReport, SensorReportStatus,
+    Acknowledgement, BehaviorBaseline, BehaviorBaselineStatus, EntryState, HookReport, ReportedContainer, SensorReport,
+    SensorReportStatus,
 };
 use jiff::Timestamp;
 use kube::ResourceExt;
@@ -227,7 +227,7 @@ pub fn plan(
             containers: group.containers,
             losses: lost.clone(),
         };
-        let merged = merge_into(object, &batch, &judged_by(group.policy, switches), &report, now);
+        let merged = merge_into(object, &batch, &group.policy, &report, now, switches);
         tally.repeated &= merged.already;
         baselines.extend(merged.changed);
     }
@@ -255,6 +255,7 @@ fn merge_into(
     policy: &Policy,
     report: &SensorReport,
     now: Timestamp,
+    switches: &TestSwitches,
 ) -> Merged {
     let mut baseline = baseline_from_crd(object.status.clone().unwrap_or_default());
     let outcome = merge(&mut baseline, batch, policy, from_clock(now));
@@ -268,7 +269,10 @@ fn merge_into(
         let seq = u64::try_from(done.seq).unwrap_or(0);
         baseline.acknowledged(&batch.id.node, &done.epoch, seq);
     }
-    let status = baselines::status_of(&object, &baseline, now);
+    let mut status = baselines::status_of(&object, &baseline, now);
+    if switches.no_drift_decision {
+        learn_everything(&mut status);
+    }
     Merged {
         already: false,
         changed: Some(BehaviorBaseline {
@@ -278,15 +282,14 @@ fn merge_into(
     }
 }
 
-/// The policy, or what a test makes of it: a baseline that never matures learns everything.
-fn judged_by(policy: Policy, switches: &TestSwitches) -> Policy {
-    if !switches.no_drift_decision {
-        return policy;
+/// What a test makes of the decision: nothing is drift, however mature the baseline is.
+fn learn_everything(status: &mut BehaviorBaselineStatus) {
+    let feeds = status.containers.iter_mut().flat_map(|container| &mut container.feeds);
+    for entry in feeds.flat_map(|feed| &mut feed.entries) {
+        entry.state = EntryState::Learned;
+        entry.rule = None;
     }
-    let mut endless = policy;
-    endless.maturity.minimum = Duration::MAX;
-    endless.maturity.maximum = Duration::MAX;
-    endless
+    status.learned += std::mem::take(&mut status.quarantined);
 }
 
 fn batch_id(report: &SensorReport) -> BatchId {

@@ -27,6 +27,7 @@ pub use config::REGISTRY;
 pub use kubeconfig::Kubectl;
 pub use selftest::cycles;
 
+use crate::setup::lock::Lock;
 use crate::setup::{apt, go};
 use crate::{progress, run};
 use journal::Journal;
@@ -82,6 +83,13 @@ pub fn ensure(context: Option<&str>) -> Result<Kubectl> {
         Some(_) => Kubectl::of(context),
         None => up(),
     }
+}
+
+/// Waits until nobody else shows, tests or measures on the local cluster; a cluster of the person's own is their
+/// business, and without root there is no local one.
+pub fn turn(context: Option<&str>) -> Result<Option<Lock>> {
+    let local = context.is_none() && rustix::process::geteuid().is_root();
+    local.then(state::turn).transpose()
 }
 
 /// Ends the local cluster, if there is one.

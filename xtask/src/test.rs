@@ -43,6 +43,8 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments, context: Option<&str>) -> Result<ExitCode> {
     let stages = chosen(arguments)?;
+    let alone = stages.iter().any(|stage| stage.needs_a_cluster());
+    let _turn = if alone { cluster::turn(context)? } else { None };
     let environment = Environment::new(context, &arguments.registry);
     let mut ledger = Ledger::default();
     for stage in stages {

@@ -9,6 +9,7 @@ use crate::setup::lock::{self, Lock};
 
 /// Short enough for the UNIX sockets below it (108 bytes at most, containerd's deepest is about 90).
 const ROOT: &str = "/var/lib/anchorwatch-cluster";
+const TURN: &str = "/run/lock/anchorwatch-turn.lock";
 const LOCK: &str = "/run/lock/anchorwatch-cluster.lock";
 
 /// The state folder and what is in it.
@@ -54,6 +55,11 @@ impl State {
     pub fn audit_log(&self) -> PathBuf {
         self.path("log/audit.jsonl")
     }
+}
+
+/// Held by whoever works with what runs in the cluster: the demo and the tests install, restart and count there.
+pub fn turn() -> Result<Lock> {
+    lock::acquire(Path::new(TURN), "the local cluster, in its demo, tests or measurements")
 }
 
 /// Held by whoever brings the cluster up or down.

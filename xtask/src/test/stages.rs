@@ -207,6 +207,10 @@ impl Environment {
 }
 
 impl Stage {
+    pub fn needs_a_cluster(&self) -> bool {
+        matches!(self.needs, Need::Cluster | Need::LocalCluster)
+    }
+
     /// Gets ready what is not to be counted as the stage's own time: builds, cluster, images.
     pub fn prepare(&self, environment: &Environment) -> Result<()> {
         if environment.lacks(self.needs).is_some() {

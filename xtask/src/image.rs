@@ -33,10 +33,29 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     } else {
         arguments.names.clone()
     };
-    for image in publish(&arguments.push, &names)? {
+    let images = publish(&arguments.push, &names)?;
+    for image in &images {
         println!("{} {}", image.reference, image.digest);
     }
+    if let Some(line) = how_to_install(&arguments.push, &images) {
+        println!("\nTo install what was pushed:\n  {line}");
+    }
     Ok(())
+}
+
+/// The command that installs these images by digest, where both are among them.
+fn how_to_install(registry: &str, images: &[Published]) -> Option<String> {
+    let digest = |name: &str| {
+        images
+            .iter()
+            .find(|image| image.name == name)
+            .map(|image| &image.digest)
+    };
+    let (operator, sensor) = (digest("anchorwatch-operator")?, digest("anchorwatch-sensor")?);
+    Some(format!(
+        "helm install anchorwatch charts/anchorwatch --namespace anchorwatch-system --create-namespace \\\n    \
+         --set image.registry={registry},image.operatorDigest={operator},image.sensorDigest={sensor}"
+    ))
 }
 
 /// Builds what changed, pushes all of them, and returns them in the order of their names.
@@ -54,4 +73,32 @@ pub fn publish(registry: &str, names: &[String]) -> Result<Vec<Published>> {
         .collect::<Result<_>>()?;
     published::remember(&done)?;
     Ok(done)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn published(name: &str) -> Published {
+        Published {
+            name: name.into(),
+            reference: format!("r/{name}:t"),
+            tag: "t".into(),
+            digest: format!("sha256:{name}"),
+        }
+    }
+
+    #[test]
+    fn both_images_can_be_installed_by_digest_and_one_alone_can_not() {
+        let both = [published("anchorwatch-operator"), published("anchorwatch-sensor")];
+        let line = how_to_install("r", &both).unwrap();
+        assert!(
+            line.ends_with(
+                "--set image.registry=r,image.operatorDigest=sha256:anchorwatch-operator,\
+                 image.sensorDigest=sha256:anchorwatch-sensor"
+            ),
+            "{line}"
+        );
+        assert_eq!(how_to_install("r", &both[..1]), None);
+    }
 }

@@ -146,7 +146,7 @@ fn decision(finding: &str, by: &str) -> Patch<Value> {
 
 #[tokio::test]
 #[ignore = "needs a cluster"]
-async fn whoever_decides_about_a_finding_signs_with_the_own_name() {
+async fn whoever_decides_about_a_finding_signs_with_the_own_name_and_alone_takes_it_back() {
     let cluster = Cluster::offered().await.unwrap();
     let namespace = cluster.fresh_namespace("decided-by").await.unwrap();
     let alerts = objects(&cluster.client, "DriftAlert", "driftalerts", Some(&namespace));
@@ -166,6 +166,9 @@ async fn whoever_decides_about_a_finding_signs_with_the_own_name() {
         .unwrap();
     let said = refusal(bob.patch("an-alert", &parameters, &decision("f1", "alice-2")).await);
     assert!(said.contains("must be your own name, bob"), "{said}");
+    let forgotten = Patch::Merge(json!({"spec": {"dispositions": {"f1": null}}}));
+    let said = refusal(bob.patch("an-alert", &parameters, &forgotten).await);
+    assert!(said.contains("only who decided may take a decision back"), "{said}");
     // What alice decided stays hers when bob decides about something else.
     bob.patch("an-alert", &parameters, &decision("f2", "bob"))
         .await
@@ -173,5 +176,6 @@ async fn whoever_decides_about_a_finding_signs_with_the_own_name() {
     let kept = alerts.get("an-alert").await.unwrap();
     let by = |finding: &str| kept.data["spec"]["dispositions"][finding]["decidedBy"].clone();
     assert_eq!((by("f1"), by("f2")), (json!("alice"), json!("bob")));
+    alice.patch("an-alert", &parameters, &forgotten).await.unwrap();
     cluster.delete_namespace(&namespace).await.unwrap();
 }

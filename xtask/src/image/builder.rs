@@ -94,8 +94,12 @@ impl Builder {
 
     fn push(&self, local: &str, reference: &str) -> Result<String> {
         let digest = self.storage.join("digest");
-        let mut command = self.buildah(&["push", "--quiet", "--tls-verify=false", "--digestfile"]);
-        run::quiet(command.arg(&digest).args([local, &format!("docker://{reference}")]))?;
+        let mut command = self.buildah(&["push", "--quiet", "--digestfile"]);
+        command.arg(&digest);
+        if is_loopback(reference) {
+            command.arg("--tls-verify=false");
+        }
+        run::quiet(command.args([local, &format!("docker://{reference}")]))?;
         fs::read_to_string(&digest).with_context(|| format!("cannot read {}", digest.display()))
     }
 
@@ -108,6 +112,18 @@ impl Builder {
         command.arg("--runroot").arg(self.storage.join("run")).args(arguments);
         command
     }
+}
+
+/// Whether a reference names a registry of this machine, which has no certificate: to any other, images and
+/// credentials go over verified TLS alone.
+fn is_loopback(reference: &str) -> bool {
+    let host = reference.split('/').next().unwrap_or_default();
+    let host = host.rsplit_once(':').map_or(host, |(host, _)| host);
+    host == "localhost"
+        || host
+            .trim_matches(['[', ']'])
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
 }
 
 impl Image {
@@ -154,6 +170,21 @@ mod tests {
             entrypoint: vec!["/a".into()],
             environment: Vec::new(),
             user: None,
+        }
+    }
+
+    #[test]
+    fn only_a_registry_of_this_machine_is_spoken_to_without_tls() {
+        for reference in ["127.0.0.1:5000/a:1", "localhost:5000/a:1", "[::1]:5000/a:1"] {
+            assert!(is_loopback(reference), "{reference}");
+        }
+        for reference in [
+            "registry.example.com/tools/a:1",
+            "10.0.0.1:5000/a:1",
+            "localhost.example.com/a:1",
+            "",
+        ] {
+            assert!(!is_loopback(reference), "{reference}");
         }
     }
 

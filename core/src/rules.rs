@@ -24,7 +24,7 @@ pub enum Rule {
     ExecFromOutside,
     /// An executable that is no part of the image.
     ExecutableNotFromImage,
-    /// An executable that exists only in memory.
+    /// An executable that exists only in memory, or whose file was deleted before it ran.
     FilelessExecution,
     /// An executable that the policy denies.
     DeniedBehaviour,

@@ -81,7 +81,7 @@ pub enum FileSource {
     Image,
     /// The image's, copied to the writable layer (by `chmod` or `chown`, or because it was changed).
     ImageCopiedUp,
-    /// New in the writable layer.
+    /// New in the writable layer, with or without a name there.
     UpperNew,
     /// In the writable layer; the kernel does not show whether it was the image's.
     UpperUnknown,
@@ -89,7 +89,7 @@ pub enum FileSource {
     Volume,
     /// Never had a name in a filesystem (memfd).
     Memory,
-    /// Its last name is gone.
+    /// Its last name is gone, and it is not new in the writable layer.
     Deleted,
     /// The root is no overlay filesystem, so layers cannot be told apart.
     Unsupported,

@@ -1,4 +1,5 @@
-//! `fileless-execution`: an executable that exists only in memory (a memfd).
+//! `fileless-execution`: an executable without a file: it exists only in memory (a memfd), or its file was deleted before
+//! it ran.
 
 use super::{program, started};
 use crate::{
@@ -11,17 +12,21 @@ pub(super) const SEVERITY: Severity = Severity::High;
 
 pub(super) fn fires(process: &ProcessBehaviour) -> bool {
     match process.source() {
-        SourceLayer::Memory => true,
+        SourceLayer::Memory | SourceLayer::Deleted => true,
         SourceLayer::Image
         | SourceLayer::ImageCopiedUp
         | SourceLayer::UpperNew
         | SourceLayer::UpperUnknown
         | SourceLayer::Volume
-        | SourceLayer::Deleted
         | SourceLayer::Unsupported => false,
     }
 }
 
 pub(super) fn sentence(process: &ProcessBehaviour) -> String {
-    format!("{} {} exists only in memory", program(process), started(process))
+    let state = if process.source() == SourceLayer::Deleted {
+        "runs from a file that was deleted before"
+    } else {
+        "exists only in memory"
+    };
+    format!("{} {} {state}", program(process), started(process))
 }

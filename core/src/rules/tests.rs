@@ -52,6 +52,11 @@ fn cases() -> Vec<(&'static str, Behaviour, Policy)> {
             plain(),
         ),
         ("in memory", of(Origin::Entrypoint, SourceLayer::Memory), plain()),
+        (
+            "deleted before it ran",
+            of(Origin::Entrypoint, SourceLayer::Deleted),
+            plain(),
+        ),
         ("by kubectl exec", of(Origin::Exec, SourceLayer::Image), plain()),
         (
             "by kubectl exec, in memory",

@@ -15,11 +15,11 @@ use anchorwatch_core::behaviour::{Behaviour, Origin, ProcessParts, SourceLayer};
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::decode::{Exec, FileSource, OriginMark, RawEvent};
 use crate::losses::LossReason;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{SeededProcess, Snapshot};
 use cgroup::{Cgroups, ContainerId, Placement};
 use lineage::Lineage;
 use pod::{Container, PodChange, Pods};
@@ -87,8 +87,20 @@ pub struct Attributor {
     lineage: Lineage,
     waiting: Waiting<Prepared>,
     proc: ProcFolder,
+    /// What had been put into containers from outside before the sensor came, by exec id.
+    visits: HashMap<u64, Visit>,
     unresolved_ancestors: u64,
 }
+
+/// A process that had been put into a container from outside before the sensor came.
+#[derive(Debug)]
+struct Visit {
+    argv: Vec<Vec<u8>>,
+    age: Duration,
+}
+
+/// Longer than a probe runs: the kubelet gives it a second unless it is told otherwise.
+const PROBE_IS_OVER: Duration = Duration::from_secs(60);
 
 impl Attributor {
     pub fn new(limits: AttributionLimits, proc: ProcFolder) -> Self {
@@ -98,6 +110,7 @@ impl Attributor {
             lineage: Lineage::new(limits.executions),
             waiting: Waiting::new(limits.waiting),
             proc,
+            visits: HashMap::new(),
             unresolved_ancestors: 0,
         }
     }
@@ -111,6 +124,9 @@ impl Attributor {
             if let Some(Placement::Container(_)) = self.cgroups.get(process.cgroup_id) {
                 self.lineage
                     .insert(process.exec_id, text::path(&process.executable, false).into());
+                if let (OriginMark::Outside, []) = (process.origin, process.ancestors.as_slice()) {
+                    self.visits.insert(process.exec_id, Visit::from(process));
+                }
             }
         }
     }
@@ -255,7 +271,11 @@ impl Attributor {
             OriginMark::Unknown => Origin::Unknown,
             OriginMark::Outside => {
                 let origin = if !exec.ancestors.is_empty() {
-                    self.lineage.outside(&exec.ancestors).unwrap_or(Origin::Exec)
+                    let decided = self.lineage.outside(&exec.ancestors);
+                    let visit = || exec.ancestors.iter().find_map(|id| self.visits.get(id));
+                    decided
+                        .or_else(|| visit().map(|visit| visit.origin(container)))
+                        .unwrap_or(Origin::Exec)
                 } else if probe::is_one_of(exec, &container.commands) {
                     Origin::Probe
                 } else {
@@ -264,6 +284,30 @@ impl Attributor {
                 self.lineage.mark_outside(exec.exec_id, origin);
                 origin
             }
+        }
+    }
+}
+
+impl From<&SeededProcess> for Visit {
+    fn from(process: &SeededProcess) -> Self {
+        Self {
+            argv: process.argv.clone(),
+            age: process.age,
+        }
+    }
+}
+
+impl Visit {
+    /// It may have replaced its program since it was a probe's command, so that a young one which is not such a command
+    /// cannot be told where there are probes or hooks.
+    fn origin(&self, container: &Container) -> Origin {
+        let is_command = |command: &probe::Command| self.argv.iter().eq(command.iter().map(String::as_bytes));
+        if container.commands.iter().any(is_command) {
+            Origin::Probe
+        } else if container.commands.is_empty() || self.age >= PROBE_IS_OVER {
+            Origin::Exec
+        } else {
+            Origin::Unknown
         }
     }
 }

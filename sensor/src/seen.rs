@@ -6,7 +6,7 @@
 mod due;
 mod row;
 
-use anchorwatch_core::behaviour::Behaviour;
+use anchorwatch_core::behaviour::{Behaviour, Origin};
 use anchorwatch_core::id::BehaviourId;
 use anchorwatch_core::time::{Hour, Timestamp};
 use std::collections::{HashMap, VecDeque};
@@ -172,7 +172,10 @@ impl Seen {
             id
         };
         if let Some(entry) = seen.entries.get_mut(&id) {
-            entry.count(behaviour, at);
+            if entry.count(behaviour, at) {
+                self.queues.fresh.push_back((container.key.clone(), id));
+                self.dirty.urgent = true;
+            }
             if !std::mem::replace(&mut entry.dirty, true) {
                 self.dirty.behaviours.push((container.key.clone(), id));
             }
@@ -385,12 +388,18 @@ impl Entry {
         }
     }
 
-    fn count(&mut self, behaviour: &Behaviour, at: Timestamp) {
+    /// Whether it has to be told again as if it were new: what nobody could place teaches nothing, and now it is placed.
+    fn count(&mut self, behaviour: &Behaviour, at: Timestamp) -> bool {
+        let Behaviour::Process(before) = &self.row.behaviour;
+        let Behaviour::Process(now) = behaviour;
+        let placed = before.origin() == Origin::Unknown && now.origin() != Origin::Unknown;
         // Of several variants of one identity, the one that says more stands for it.
         if *behaviour < self.row.behaviour {
             self.row.behaviour.clone_from(behaviour);
         }
         self.row.count(at);
+        // What was never told is in the queue already.
+        placed && self.row.reported_hour.take().is_some()
     }
 }
 

@@ -5,10 +5,12 @@ mod read;
 
 use crate::decode::OriginMark;
 use crate::loader::maps::{Added, Maps};
+use anchorwatch_sensor_common::lineage::NANOSECONDS_PER_TICK;
 use plan::Entry;
 use read::Found;
 use std::collections::HashSet;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// What was found at the start.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -43,6 +45,8 @@ pub struct SeededProcess {
     /// Path in the process's mount namespace; empty for kernel threads.
     pub executable: Vec<u8>,
     pub argv: Vec<Vec<u8>>,
+    /// How long it had run.
+    pub age: Duration,
 }
 
 /// Where to look.
@@ -87,7 +91,8 @@ pub(crate) fn seed(options: &SeedOptions, maps: &mut Maps) -> Result<Snapshot, S
     for _ in 0..MAX_PASSES {
         let (cgroups, processes) = read::read(options)?;
         snapshot.cgroups = cgroups;
-        let plan = plan::plan(&processes, boot_time()?);
+        let now = boot_time()?;
+        let plan = plan::plan(&processes, now);
         for (cgroup, exec_id) in plan.roots {
             snapshot.untold += u64::from(maps.add_root(cgroup, exec_id)? == Added::NoRoom);
         }
@@ -99,7 +104,7 @@ pub(crate) fn seed(options: &SeedOptions, maps: &mut Maps) -> Result<Snapshot, S
             match maps.add_process(found.pid, &entry.process)? {
                 Added::New => {
                     news = true;
-                    snapshot.processes.push(seeded(entry, found));
+                    snapshot.processes.push(seeded(entry, found, now));
                 }
                 Added::Known => {}
                 Added::NoRoom => snapshot.untold += 1,
@@ -125,7 +130,7 @@ fn forget_the_dead(options: &SeedOptions, maps: &mut Maps, snapshot: &mut Snapsh
     Ok(())
 }
 
-fn seeded(entry: &Entry, found: &Found) -> SeededProcess {
+fn seeded(entry: &Entry, found: &Found, now: u64) -> SeededProcess {
     let ancestors = entry
         .process
         .ancestors
@@ -142,6 +147,7 @@ fn seeded(entry: &Entry, found: &Found) -> SeededProcess {
         origin: entry.origin,
         executable: found.executable.clone(),
         argv: found.argv.clone(),
+        age: Duration::from_nanos(now.saturating_sub(found.start_ticks * NANOSECONDS_PER_TICK)),
     }
 }
 

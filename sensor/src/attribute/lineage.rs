@@ -10,7 +10,7 @@ use anchorwatch_core::behaviour::Origin;
 #[derive(Debug, Clone)]
 struct Execution {
     executable: Arc<str>,
-    /// `Probe` or `Exec`, once that is decided, where it came from outside.
+    /// What was decided of where it came from, where that was outside: `Unknown` if it cannot be told.
     outside: Option<Origin>,
 }
 

@@ -167,6 +167,7 @@ fn what_ran_before_the_sensor_is_the_parent_of_what_comes() {
         origin: OriginMark::Entrypoint,
         executable: b"/usr/bin/python3".to_vec(),
         argv: Vec::new(),
+        age: Duration::ZERO,
     }];
     attributor.seed(&Snapshot {
         cgroups,
@@ -181,6 +182,56 @@ fn what_ran_before_the_sensor_is_the_parent_of_what_comes() {
         ("/usr/bin/python3", Origin::Unknown)
     );
     assert_eq!(attributor.running().len(), 1);
+}
+
+/// The origin of what a process runs that had been put into the container so many seconds before the sensor came.
+fn origin_of_what_runs_in(visit: &[&str], age: u64, facts: PodFacts) -> Origin {
+    let mut attributor = attributor();
+    attributor.seed(&Snapshot {
+        processes: vec![SeededProcess {
+            pid: 7,
+            uid: 0,
+            cgroup_id: 1,
+            exec_id: 10,
+            ancestors: vec![],
+            origin: OriginMark::Outside,
+            executable: b"/bin/sh".to_vec(),
+            argv: visit.iter().map(|argument| argument.as_bytes().to_vec()).collect(),
+            age: Duration::from_secs(age),
+        }],
+        ..Snapshot::default()
+    });
+    attributor.pod(PodChange::Applied(facts), Instant::now());
+    let mut child = |id, ancestors: &[u64]| {
+        let child = exec("/bin/ls").ids(id, ancestors).origin(OriginMark::Outside);
+        parts(run(&mut attributor, child)).origin
+    };
+    let origin = child(11, &[10]);
+    assert_eq!(child(12, &[11, 10]), origin);
+    origin
+}
+
+#[test]
+fn a_session_that_was_open_before_the_sensor_is_somebodys_and_a_probe_is_a_probe() {
+    let without_probes = || {
+        let mut facts = facts();
+        facts.containers[0].1 = Arc::new(Container {
+            commands: Vec::new(),
+            ..(*facts.containers[0].1).clone()
+        });
+        facts
+    };
+    assert_eq!(origin_of_what_runs_in(&["sh"], 1, without_probes()), Origin::Exec);
+    assert_eq!(origin_of_what_runs_in(&["sh"], 60, facts()), Origin::Exec);
+    assert_eq!(
+        origin_of_what_runs_in(&["sh", "-c", "check"], 1, facts()),
+        Origin::Probe
+    );
+    // A probe's command may have replaced itself by this.
+    assert_eq!(
+        origin_of_what_runs_in(&["/bin/check", "--all"], 1, facts()),
+        Origin::Unknown
+    );
 }
 
 #[test]

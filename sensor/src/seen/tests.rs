@@ -220,6 +220,29 @@ fn what_the_api_server_lost_is_reported_when_it_is_seen_again() {
 }
 
 #[test]
+fn what_nobody_could_place_is_told_again_at_once_when_it_is_placed() {
+    let mut seen = Seen::new(SeenLimits::default());
+    let observe = |seen: &mut Seen, origin| {
+        seen.observe(&container("1"), &variant("/bin/sh", origin), &["/bin/sh".into()], START)
+    };
+    assert_eq!(observe(&mut seen, Origin::Unknown), Sight::New);
+    assert_eq!(told(&seen.take_due(SPACE)), [("/bin/sh", 1)]);
+    observe(&mut seen, Origin::Unknown);
+    assert!(!seen.has_fresh());
+    seen.take_rows();
+    observe(&mut seen, Origin::Entrypoint);
+    observe(&mut seen, Origin::Entrypoint);
+    assert!(seen.has_fresh());
+    assert_eq!(seen.dirty(), (true, true));
+    let placed = seen.take_due(SPACE);
+    assert_eq!(told(&placed), [("/bin/sh", 3)]);
+    let process = &placed[0].behaviors[0].process;
+    assert_eq!(process.origin, anchorwatch_crds::v1alpha1::Origin::Entrypoint);
+    observe(&mut seen, Origin::Unknown);
+    assert!(!seen.has_fresh());
+}
+
+#[test]
 fn only_news_is_urgent() {
     let mut seen = Seen::new(SeenLimits::default());
     observe(&mut seen, "1", "/bin/sh", START);

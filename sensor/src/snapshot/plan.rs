@@ -6,7 +6,7 @@ use anchorwatch_sensor_common::lineage::{
     CARRIED_ANCESTORS, EXEC_ID_SNAPSHOT_CPU, EXEC_ID_TIME_SHIFT, ORIGIN_ENTRYPOINT, ORIGIN_OUTSIDE, ORIGIN_UNKNOWN,
     Process, exec_id,
 };
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// Entries in the order of the processes they are made from, and the first execution of each cgroup.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -24,28 +24,31 @@ pub struct Entry {
 
 /// `found` is sorted, older processes first; `now` is `CLOCK_BOOTTIME` and makes the exec ids unique.
 ///
-/// The oldest process of a cgroup whose parent is in another one is its entrypoint, and what descends from it
-/// inherits that. Others stay unknown: a process whose parent died has been given another one.
+/// The oldest process of a cgroup whose parent is in another one is its entrypoint, a later one whose parent is in a
+/// namespace of process ids further out was put in from outside, and what descends from either inherits that. Others
+/// stay unknown: the child of a parent that died is given another parent, though never one further out.
 pub fn plan(found: &[Found], now: u64) -> Plan {
     let mut plan = Plan::default();
-    let mut known: HashMap<u32, Entry> = HashMap::new();
-    let mut rooted = HashMap::new();
+    let mut known: HashMap<u32, (Entry, usize)> = HashMap::new();
+    let mut rooted = HashSet::new();
     for (process, index) in found.iter().zip(0..) {
         let exec_id = exec_id(now + (index << EXEC_ID_TIME_SHIFT), EXEC_ID_SNAPSHOT_CPU);
         let entry = match known.get(&process.parent) {
-            Some(parent) if parent.process.cgroup_id == process.cgroup_id || process.in_host_mounts => {
+            Some((parent, _)) if parent.process.cgroup_id == process.cgroup_id || process.in_host_mounts => {
                 inherit(parent, process, exec_id)
             }
             // Host processes without a known parent begin no container.
             None if process.in_host_mounts => fresh(process, exec_id, OriginMark::Unknown),
-            _ if rooted.contains_key(&process.cgroup_id) => fresh(process, exec_id, OriginMark::Unknown),
-            _ => {
-                rooted.insert(process.cgroup_id, exec_id);
+            _ if rooted.insert(process.cgroup_id) => {
                 plan.roots.push((process.cgroup_id, exec_id));
                 fresh(process, exec_id, OriginMark::Entrypoint)
             }
+            Some((_, pid_namespaces)) if *pid_namespaces < process.pid_namespaces => {
+                fresh(process, exec_id, OriginMark::Outside)
+            }
+            _ => fresh(process, exec_id, OriginMark::Unknown),
         };
-        known.insert(process.pid, entry);
+        known.insert(process.pid, (entry, process.pid_namespaces));
         plan.entries.push(entry);
     }
     plan
@@ -99,6 +102,7 @@ mod tests {
             start_ticks: u64::from(pid),
             cgroup_id,
             in_host_mounts: cgroup_id == HOST,
+            pid_namespaces: if cgroup_id == HOST { 1 } else { 2 },
             executable: Vec::new(),
             argv: Vec::new(),
         }
@@ -124,15 +128,38 @@ mod tests {
     }
 
     #[test]
-    fn a_later_process_from_outside_stays_unknown() {
+    fn a_session_that_somebody_opened_before_is_from_outside_with_all_that_it_runs() {
         let plan = plan(
             &[found(1, 0, HOST), found(7, 1, POD), found(9, 1, POD), found(10, 9, POD)],
             0,
         );
         assert_eq!(
             origins(&plan)[1..],
-            [OriginMark::Entrypoint, OriginMark::Unknown, OriginMark::Unknown]
+            [OriginMark::Entrypoint, OriginMark::Outside, OriginMark::Outside]
         );
+    }
+
+    #[test]
+    fn an_orphan_is_unknown_where_the_host_or_a_pods_sandbox_takes_it_in() {
+        use OriginMark::{Entrypoint, Unknown};
+        const SANDBOX: u64 = 49;
+        let mut on_the_host = [
+            found(1, 0, HOST),
+            found(7, 1, POD),
+            found(9, 1, POD),
+            found(10, 99, POD),
+        ];
+        for process in &mut on_the_host {
+            process.pid_namespaces = 1;
+        }
+        assert_eq!(origins(&plan(&on_the_host, 0))[1..], [Entrypoint, Unknown, Unknown]);
+        let shared = [
+            found(1, 0, HOST),
+            found(6, 1, SANDBOX),
+            found(7, 1, POD),
+            found(9, 6, POD),
+        ];
+        assert_eq!(origins(&plan(&shared, 0))[1..], [Entrypoint, Entrypoint, Unknown]);
     }
 
     #[test]

@@ -17,6 +17,8 @@ pub struct Found {
     pub start_ticks: u64,
     pub cgroup_id: u64,
     pub in_host_mounts: bool,
+    /// How many namespaces of process ids it is in, from the host's inwards.
+    pub pid_namespaces: usize,
     pub executable: Vec<u8>,
     pub argv: Vec<Vec<u8>>,
 }
@@ -78,13 +80,11 @@ fn read_process(directory: &Path, pid: u32, cgroup_id: u64, in_host_mounts: bool
     let stat = fs::read(directory.join("stat")).ok()?;
     let (parent, start_ticks) = parse_stat(&stat)?;
     let status = fs::read_to_string(directory.join("status")).ok()?;
-    let uid = status
-        .lines()
-        .find_map(|line| line.strip_prefix("Uid:"))?
-        .split_whitespace()
-        .next()?
-        .parse()
-        .ok()?;
+    let words = |name| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name));
+        line.map(str::split_whitespace)
+    };
+    let uid = words("Uid:")?.next()?.parse().ok()?;
     let executable = fs::read_link(directory.join("exe")).map(|path| path.into_os_string().into_vec());
     let command = fs::read(directory.join("cmdline")).unwrap_or_default();
     Some(Found {
@@ -94,6 +94,7 @@ fn read_process(directory: &Path, pid: u32, cgroup_id: u64, in_host_mounts: bool
         start_ticks,
         cgroup_id,
         in_host_mounts,
+        pid_namespaces: words("NSpid:").map_or(0, Iterator::count),
         executable: executable.map(|path| as_kernel_shows(&path)).unwrap_or_default(),
         argv: arguments(&command),
     })
@@ -154,7 +155,11 @@ mod tests {
             "12 (sh) S 3 7 7 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 4711 0 0",
         )
         .unwrap();
-        fs::write(proc.join("12/status"), "Name:\tsh\nUid:\t1000\t0\t0\t0\n").unwrap();
+        fs::write(
+            proc.join("12/status"),
+            "Name:\tsh\nUid:\t1000\t0\t0\t0\nNSpid:\t12\t3\n",
+        )
+        .unwrap();
         fs::write(proc.join("12/cmdline"), "sh\0-c\0x\0").unwrap();
         std::os::unix::fs::symlink("/bin/sh", proc.join("12/exe")).unwrap();
         let (cgroups, processes) = read(&SeedOptions {
@@ -171,6 +176,7 @@ mod tests {
             start_ticks: 4711,
             cgroup_id: cgroups[2].id,
             in_host_mounts: true,
+            pid_namespaces: 2,
             executable: b"/bin/sh".to_vec(),
             argv: vec![b"sh".to_vec(), b"-c".to_vec(), b"x".to_vec()],
         };

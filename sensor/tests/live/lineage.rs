@@ -4,9 +4,10 @@ use crate::fixture::{live, live_with, skip};
 use crate::scene::{in_container, joined};
 use anchorwatch_sensor::decode::{Exec, OriginMark};
 use anchorwatch_sensor::loader::LoadOptions;
+use rustix::thread::{UnshareFlags, unshare_unsafe};
 use std::ffi::CString;
 use std::os::unix::process::CommandExt;
-use std::process::Command;
+use std::process::{Child, Command};
 
 /// The execution whose last argument is this.
 fn marked<'a>(execs: &'a [Exec], mark: &str) -> &'a Exec {
@@ -227,6 +228,46 @@ fn a_container_that_ran_before_keeps_its_entrypoint() {
         (OriginMark::Entrypoint, &vec![seeded.exec_id])
     );
     assert_eq!(marked(&execs, "second").origin, OriginMark::Outside);
+}
+
+#[test]
+fn a_session_that_was_open_before_stays_from_outside() {
+    let mut before = None;
+    let name = "a_session_that_was_open_before_stays_from_outside";
+    let Some(mut live) = live_with(name, &LoadOptions::default(), |scene| {
+        let cgroup = scene.cgroup("container");
+        let payload = scene.payload().to_string_lossy().into_owned();
+        let shells = ["entrypoint", "session"].map(|mark| {
+            let gate = scene.gate(mark);
+            let mut shell = scene.shell(&format!("read line < {}; {payload} child-of-{mark}; :", gate.path()));
+            in_container(&mut shell, &cgroup);
+            (shell, gate)
+        });
+        before = Some((in_pid_namespace(shells), cgroup));
+    }) else {
+        return;
+    };
+    let (shells, cgroup) = before.unwrap();
+    for (mut shell, gate) in shells {
+        gate.open();
+        assert!(shell.wait().unwrap().success());
+    }
+    let execs = live.execs(|exec| exec.cgroup_id == cgroup.id);
+    assert_eq!(marked(&execs, "child-of-entrypoint").origin, OriginMark::Entrypoint);
+    assert_eq!(marked(&execs, "child-of-session").origin, OriginMark::Outside);
+}
+
+/// Starts the commands in one new namespace of process ids, from outside of it. They end with the first of them, so
+/// that the last one ends first.
+fn in_pid_namespace<T: Send + 'static, const N: usize>(commands: [(Command, T); N]) -> Vec<(Child, T)> {
+    // A thread's own: what it starts is in the new namespace, and nothing else of this process is.
+    let thread = std::thread::spawn(|| {
+        // SAFETY: nothing in this thread relies on the namespace of its children.
+        unsafe { unshare_unsafe(UnshareFlags::NEWPID) }.unwrap();
+        let started = commands.map(|(mut command, with)| (command.spawn().unwrap(), with));
+        started.into_iter().rev().collect()
+    });
+    thread.join().unwrap()
 }
 
 #[test]

@@ -110,7 +110,16 @@ fn etcd(state: &State) -> Vec<String> {
         ("data-dir", state.text("etcd")),
         ("listen-client-urls", ETCD.into()),
         ("advertise-client-urls", ETCD.into()),
-        ("listen-peer-urls", "http://127.0.0.1:2380".into()),
+        ("listen-peer-urls", "https://127.0.0.1:2380".into()),
+        // Who may write here is the cluster's administrator: certificates, on this machine too.
+        ("client-cert-auth", "true".into()),
+        ("trusted-ca-file", state.text("pki/ca.crt")),
+        ("cert-file", state.text("pki/apiserver.crt")),
+        ("key-file", state.text("pki/apiserver.key")),
+        ("peer-client-cert-auth", "true".into()),
+        ("peer-trusted-ca-file", state.text("pki/ca.crt")),
+        ("peer-cert-file", state.text("pki/apiserver.crt")),
+        ("peer-key-file", state.text("pki/apiserver.key")),
         // Nothing here has to survive a power cut.
         ("unsafe-no-fsync", "true".into()),
         ("log-level", "warn".into()),
@@ -120,6 +129,9 @@ fn etcd(state: &State) -> Vec<String> {
 fn api_server(state: &State) -> Vec<String> {
     flags([
         ("etcd-servers", ETCD.into()),
+        ("etcd-cafile", state.text("pki/ca.crt")),
+        ("etcd-certfile", state.text("pki/apiserver.crt")),
+        ("etcd-keyfile", state.text("pki/apiserver.key")),
         ("advertise-address", NODE_ADDRESS.into()),
         ("bind-address", NODE_ADDRESS.into()),
         ("secure-port", "6443".into()),

@@ -20,7 +20,7 @@ pub const BRIDGE: &str = "cni0";
 pub const REGISTRY: &str = "127.0.0.1:5000";
 /// Name and tag of the image that holds a pod's namespaces.
 pub const PAUSE: (&str, &str) = ("pause", "1");
-pub const ETCD: &str = "http://127.0.0.1:2379";
+pub const ETCD: &str = "https://127.0.0.1:2379";
 
 /// What must be free before we start: somebody else's server is not to be mistaken for ours.
 pub const PORTS: [&str; 10] = [
@@ -116,7 +116,7 @@ fn kubelet(state: &State) -> Value {
     json!({
         "apiVersion": "kubelet.config.k8s.io/v1beta1",
         "kind": "KubeletConfiguration",
-        "address": "0.0.0.0",
+        "address": NODE_ADDRESS,
         "authentication": {"x509": {"clientCAFile": state.text("pki/ca.crt")}, "anonymous": {"enabled": false},
                            "webhook": {"enabled": true}},
         "authorization": {"mode": "Webhook"},
@@ -150,6 +150,7 @@ fn proxy(state: &State) -> Value {
         "kind": "KubeProxyConfiguration",
         "mode": "nftables",
         "bindAddress": NODE_ADDRESS,
+        "healthzBindAddress": "127.0.0.1:10256",
         "clientConnection": {"kubeconfig": state.text("proxy.kubeconfig")},
         "clusterCIDR": POD_RANGE,
         "conntrack": {"maxPerCore": 0, "min": 0, "tcpEstablishedTimeout": "0s", "tcpCloseWaitTimeout": "0s"},

@@ -24,6 +24,8 @@ pub fn check(environment: &Environment) -> Result<Counts> {
         run::quiet(kubectl.helm()?.args(["lint", "--strict"]).arg(folder))?;
         counts.passed += 1;
     }
+    rule_renders(kubectl)?;
+    counts.passed += 1;
     let before = names(kubectl, &["--all-namespaces", KEPT])?;
     install::uninstall(kubectl)?;
     let after = names(kubectl, &["--all-namespaces", KEPT])?;
@@ -38,6 +40,23 @@ pub fn check(environment: &Environment) -> Result<Counts> {
     ensure!(left.concat().is_empty(), "uninstalling left {left:?}");
     counts.passed += 1;
     Ok(counts)
+}
+
+/// The alerting rule is off by default, and so never part of what is installed here.
+fn rule_renders(kubectl: &Kubectl) -> Result<()> {
+    let mut command = kubectl.helm()?;
+    command.args(["template", "anchorwatch", "--set", "prometheusRule.enabled=true"]);
+    command.args(["--show-only", "templates/prometheusrule.yaml"]);
+    let text = run::output(command.arg(paths::repository().join("charts/anchorwatch")))?;
+    let rule: serde_yaml::Value = serde_yaml::from_str(&text)?;
+    let expression = rule["spec"]["groups"][0]["rules"][0]["expr"]
+        .as_str()
+        .unwrap_or_default();
+    ensure!(
+        expression.contains("anchorwatch_operator_alerts{state="),
+        "the PrometheusRule asks for {expression:?}"
+    );
+    Ok(())
 }
 
 fn names(kubectl: &Kubectl, what: &[&str]) -> Result<Vec<String>> {

@@ -2,7 +2,7 @@
 
 use crate::{
     baseline::{Entry, EntryState, Maturity},
-    behaviour::Behaviour,
+    behaviour::{Behaviour, Origin},
     policy::Policy,
     rules::{self, Rule},
 };
@@ -14,6 +14,9 @@ pub enum Verdict {
     Known,
     /// New, and learned by being seen.
     Learned,
+    /// From where it came cannot be told, while the baseline still learns: it neither teaches nor alarms, and does not
+    /// count.
+    Unplaced,
     /// Outside of what is normal, and not learned.
     Drift {
         /// The rule that says so: the gravest that fires.
@@ -26,6 +29,9 @@ pub enum Verdict {
 /// `entry` is what the baseline holds of it; `verified` is false where the API server did not know the pod that showed
 /// it: such a pod never teaches. A rule that needs no baseline fires whatever was learned. What is quarantined stays
 /// so, with one exception: what only unverified pods had shown is learned from a verified one, while learning lasts.
+///
+/// A behaviour of unknown origin has the key of the entrypoint's and may be a visitor's: it is known where the
+/// entrypoint's is, and drift where it is not, but it teaches nothing.
 pub fn decide(
     entry: Option<&Entry>,
     maturity: Maturity,
@@ -33,12 +39,17 @@ pub fn decide(
     behaviour: &Behaviour,
     verified: bool,
 ) -> Verdict {
-    let teaches = verified
-        && match maturity {
-            Maturity::Learning => true,
-            Maturity::Provisional | Maturity::Enforcing => false,
-        };
+    let learning = match maturity {
+        Maturity::Learning => true,
+        Maturity::Provisional | Maturity::Enforcing => false,
+    };
+    let teaches = verified && learning;
     let always = rules::without_baseline(behaviour, policy);
+    let Behaviour::Process(process) = behaviour;
+    // Whatever the baseline holds of it: what is counted must not depend on who came first.
+    if learning && always.is_none() && process.origin() == Origin::Unknown {
+        return Verdict::Unplaced;
+    }
     match entry.map(|entry| (entry.state, entry.unverified)) {
         None => match always {
             Some(rule) => Verdict::Drift { rule },

@@ -3,7 +3,8 @@
 //! For batches that carry the same verdicts (the same policy, maturity and knowledge of pods), and below the caps,
 //! merging is commutative and associative, and idempotent by the batch's id. Where a feed matures between two batches,
 //! a behaviour that both bring is learned if the earlier merged one came while learning lasted: then the order decides
-//! its state, and nothing else. The known behaviours, counts, days and pods are the same in any order.
+//! its state, and nothing else. The known behaviours, counts, days and pods are the same in any order, except for what
+//! is of unknown origin: that does not count before learning is over.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -176,14 +177,18 @@ impl Context<'_> {
     ) {
         outcome.changed = true;
         let id = seen.behaviour.id();
-        let held = feed.entries.remove(&id);
         let verified = self.report.pod.verified;
-        let verdict = decide(held.as_ref(), feed.maturity, self.policy, &seen.behaviour, verified);
+        let held = feed.entries.get(&id);
+        let verdict = decide(held, feed.maturity, self.policy, &seen.behaviour, verified);
+        if verdict == Verdict::Unplaced {
+            return;
+        }
+        let held = feed.entries.remove(&id);
         let before = held.as_ref().map(|entry| entry.state);
         let mut entry = held.unwrap_or_else(|| self.begin(seen));
         if before.is_none() {
             entry.state = match verdict {
-                Verdict::Known | Verdict::Learned => EntryState::Learned,
+                Verdict::Known | Verdict::Learned | Verdict::Unplaced => EntryState::Learned,
                 Verdict::Drift { rule } => EntryState::Quarantined { rule },
             };
             if !cap::has_room(used, entry.state, cap::size(&entry)) {
@@ -194,7 +199,7 @@ impl Context<'_> {
             used.add(&entry);
         }
         match verdict {
-            Verdict::Known => {}
+            Verdict::Known | Verdict::Unplaced => {}
             Verdict::Learned => {
                 begin_to_teach(&mut entry);
                 outcome.new_learned.push((self.report.container.clone(), id));

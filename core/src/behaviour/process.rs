@@ -15,7 +15,7 @@ pub enum Origin {
     Probe,
     /// It was started from outside otherwise, as `kubectl exec` does. Never learned.
     Exec,
-    /// It ran before the sensor did, and where it came from could not be told.
+    /// It ran before the sensor did, and where it came from could not be told. Never learned.
     #[default]
     Unknown,
 }
@@ -31,9 +31,9 @@ impl Origin {
         }
     }
 
-    /// What stands for it in a key. A lineage that is older than the sensor counts as the entrypoint's: else each
-    /// restart of a sensor (unknown after entrypoint) and of a pod (entrypoint after unknown) would make everything
-    /// new.
+    /// What stands for it in a key. A lineage that is older than the sensor has the entrypoint's: else each restart of a
+    /// sensor (unknown after entrypoint) and of a pod (entrypoint after unknown) would make everything new. The key is
+    /// all that they share: an unknown origin teaches nothing ([`crate::decide`]).
     const fn in_key(self) -> &'static str {
         match self {
             Self::Entrypoint | Self::Unknown => "entrypoint",

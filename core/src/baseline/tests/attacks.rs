@@ -154,6 +154,41 @@ fn a_pod_that_is_known_teaches_while_learning_what_a_ghost_showed_before() {
 }
 
 #[test]
+fn what_a_visitor_does_whom_nobody_saw_come_in_is_not_learned() {
+    let mut world = World::mature();
+    let unplaced = behaviour(ProcessParts {
+        origin: Origin::Unknown,
+        ..parts("/usr/bin/bash", "/usr/bin/curl")
+    });
+    let outcome = world.shows_at("p1", "h1", '1', &unplaced, at(2));
+    assert_eq!((outcome.new_learned.len(), outcome.new_quarantined.len()), (0, 0));
+    assert!(!world.baseline.entries().any(|(_, id, _)| id == unplaced.id()));
+    // Once the baseline judges, it is judged.
+    let outcome = world.shows_at("p1", "h1", '1', &unplaced, at(100));
+    assert_eq!(outcome.new_quarantined.len(), 1);
+    assert_eq!(
+        entry(&world.baseline, &unplaced).rule(),
+        Some(Rule::ProcessOutsideBaseline)
+    );
+}
+
+#[test]
+fn what_the_entrypoint_taught_is_known_whoever_does_it_and_learned_also_after_it_could_not_be_placed() {
+    let mut world = World::mature();
+    let parts = parts("/usr/bin/python3", "/usr/bin/env");
+    let unplaced = behaviour(ProcessParts {
+        origin: Origin::Unknown,
+        ..parts.clone()
+    });
+    world.shows_at("p1", "h1", '1', &unplaced, at(2));
+    let outcome = world.shows_at("p1", "h1", '1', &behaviour(parts), at(3));
+    assert_eq!(outcome.new_learned.len(), 1);
+    let outcome = world.shows_at("p1", "h1", '1', &unplaced, at(100));
+    assert_eq!(outcome.new_quarantined.len(), 0);
+    assert_eq!(entry(&world.baseline, &unplaced).count, 2);
+}
+
+#[test]
 fn repeating_an_action_for_weeks_does_not_make_it_normal() {
     let mut world = World::mature();
     for day in 1..40 {

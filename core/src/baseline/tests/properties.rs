@@ -118,6 +118,13 @@ proptest! {
                 seen.first_seen = seen.first_seen.minus(Duration::from_hours(1_000));
                 seen.last_seen = seen.last_seen.minus(Duration::from_hours(1_000));
             }
+            // What cannot be placed does not count before learning is over.
+            for batch in &mut batches {
+                batch.containers[0].behaviours.retain(|seen| {
+                    let crate::behaviour::Behaviour::Process(process) = &seen.behaviour;
+                    process.origin() != Origin::Unknown
+                });
+            }
             batches
         };
         let now = |index| at(i64::try_from(index).expect("small"));

@@ -191,15 +191,21 @@ fn is_running(pod: &Pod) -> bool {
     statuses.is_some_and(|all| !all.is_empty() && all.iter().all(|status| status.started == Some(true)))
 }
 
+/// Adds the variables and what they need to a component's pods, or takes both away.
 fn patch(component: Component, environment: &[Value], switched: bool) -> Value {
-    let mut pod = json!({
-        "volumes": [{"name": "scratch", "emptyDir": {}}],
-        "containers": [{
-            "name": component.name(),
-            "env": environment,
-            "volumeMounts": [{"name": "scratch", "mountPath": "/scratch"}]
-        }]
-    });
+    let (volume, mount) = if switched {
+        (
+            json!({"name": "scratch", "emptyDir": {}}),
+            json!({"name": "scratch", "mountPath": "/scratch"}),
+        )
+    } else {
+        (
+            json!({"name": "scratch", "$patch": "delete"}),
+            json!({"mountPath": "/scratch", "$patch": "delete"}),
+        )
+    };
+    let container = json!({"name": component.name(), "env": environment, "volumeMounts": [mount]});
+    let mut pod = json!({"volumes": [volume], "containers": [container]});
     if component == Component::Operator {
         // The first process of a namespace can't kill itself. The sensor sees the node's processes, and is not first.
         pod["shareProcessNamespace"] = if switched { json!(true) } else { Value::Null };

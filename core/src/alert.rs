@@ -47,7 +47,7 @@ pub struct Alert {
     pub state: AlertState,
     /// The gravest of its most urgent findings, in words.
     pub summary: String,
-    /// Name of the RolloutRecord that its findings are tagged with.
+    /// Name of the RolloutRecord that explains the finding which speaks for it.
     pub rollout: Option<String>,
     /// How often its findings were seen.
     pub count: u64,

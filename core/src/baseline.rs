@@ -5,6 +5,7 @@ mod cap;
 mod entry;
 mod maturity;
 mod merge;
+mod outbox;
 mod sighting;
 #[cfg(test)]
 mod tests;
@@ -25,6 +26,8 @@ pub use cap::{MAX_CONTAINERS, MAX_ENTRIES, MAX_REASONS};
 pub use entry::{Entry, EntryState, MAX_LINEAGE};
 pub use maturity::{AgeOutcome, Maturity, age};
 pub use merge::{MergeOutcome, Quarantine, merge};
+pub use outbox::Outbox;
+pub(crate) use sighting::limit;
 pub use sighting::{MAX_SIGHTINGS, Sighting};
 pub use window::{Hours, Marks, prune};
 
@@ -35,6 +38,8 @@ pub struct Baseline {
     pub containers: BTreeMap<ContainerName, ContainerBaseline>,
     /// Batches that were merged and are not yet seen acknowledged: merging one of them again changes nothing.
     pub merged: BTreeSet<BatchId>,
+    /// How often a behaviour was reported of a container that there was no room for.
+    pub overflowed: u64,
 }
 
 /// What was learned of a container.
@@ -54,11 +59,20 @@ pub struct FeedBaseline {
     /// Wall-clock hours in which at least one pod was observed.
     pub hours: Hours,
     /// What the sensors lost, by reason, since the baseline began.
-    pub losses: BTreeMap<String, u64>,
+    pub losses: BTreeMap<String, Lost>,
     /// How often a behaviour was reported that no longer found room.
     pub overflowed: u64,
     /// What was seen.
     pub entries: BTreeMap<BehaviourId, Entry>,
+}
+
+/// What the sensors lost for one reason.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize)]
+pub struct Lost {
+    /// How many events, or how often.
+    pub count: u64,
+    /// When it was last reported, where that is known.
+    pub last: Option<Timestamp>,
 }
 
 impl FeedBaseline {
@@ -132,13 +146,33 @@ impl Baseline {
         self.feeds().map(|(_, _, feed)| feed.hours.total).max().unwrap_or(0)
     }
 
-    /// Forgets the merged batches of a node up to the one that its report shows as acknowledged: they can't come again.
-    /// Batches of another epoch stay: the report may be behind, and forgetting too early would count a batch twice. One
-    /// is left for each time that a node lost its disk. Returns whether any was forgotten.
-    pub fn acknowledged(&mut self, node: &NodeName, epoch: &str, seq: u64) -> bool {
+    /// How often a behaviour was reported that found no room.
+    pub fn all_overflowed(&self) -> u64 {
+        let feeds = self.feeds().map(|(_, _, feed)| feed.overflowed);
+        feeds.fold(self.overflowed, u64::saturating_add)
+    }
+
+    /// Forgets the merged batches that can't come again, as the reports of their nodes tell: what is acknowledged, what
+    /// is of an epoch that the report knows no more, and all of a node that has no report. Batches of a node that
+    /// `outboxes` lacks stay. So a node keeps batches of two epochs at most, that of its report and that of the last
+    /// acknowledgement. Returns whether any was forgotten.
+    ///
+    /// An outbox must have been read after this baseline was: then a batch that is here and that the outbox does not
+    /// hold, or shows as acknowledged, was acknowledged or given up for ever. A report read earlier may be behind, and
+    /// forgetting too early would count a batch twice.
+    pub fn forget(&mut self, outboxes: &BTreeMap<NodeName, Outbox>) -> bool {
         let before = self.merged.len();
         self.merged
-            .retain(|batch| batch.node != *node || batch.epoch != epoch || batch.seq > seq);
+            .retain(|batch| outboxes.get(&batch.node).is_none_or(|outbox| outbox.may_send(batch)));
         self.merged.len() != before
+    }
+
+    /// Drops the containers that hold no entries and that no pod declares any more. Returns how many.
+    pub fn prune_containers(&mut self, declared: &BTreeSet<ContainerName>) -> usize {
+        let before = self.containers.len();
+        self.containers.retain(|name, container| {
+            declared.contains(name) || container.feeds.values().any(|feed| !feed.entries.is_empty())
+        });
+        before - self.containers.len()
     }
 }

@@ -8,7 +8,7 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 
 pub use digest::{DigestError, ImageDigest};
-pub use object_name::{alert_name, object_name, short_hash};
+pub use object_name::{alert_name, is_label, is_object_name, object_name, short_hash};
 
 /// Defines an identity that is a text.
 macro_rules! text_id {

@@ -5,6 +5,7 @@ mod behavior_baseline;
 mod drift_alert;
 mod drift_policy;
 mod duration;
+mod name;
 mod process;
 mod rollout_record;
 mod sensor_report;
@@ -13,7 +14,7 @@ mod workload;
 pub use behavior_approval::{ApprovedProcess, BehaviorApproval, BehaviorApprovalSpec, BehaviorApprovalStatus};
 pub use behavior_baseline::{
     BaselineEntry, BaselineState, BehaviorBaseline, BehaviorBaselineSpec, BehaviorBaselineStatus, ContainerBaseline,
-    EntryState, FeedBaseline, MergedBatch, PodSighting,
+    BaselineLoss, EntryState, FeedBaseline, MergedBatch, PodSighting,
 };
 pub use drift_alert::{
     AlertState, Decision, Disposition, DriftAlert, DriftAlertSpec, DriftAlertStatus, Finding, RolloutMatch,

@@ -1,5 +1,7 @@
 //! A baseline's object: its name, and its status with what people are told about it.
 
+use std::{collections::BTreeMap, time::Duration};
+
 use anchorwatch_core::{
     baseline::{Baseline, Maturity},
     id::{WorkloadKey, object_name},
@@ -9,11 +11,16 @@ use jiff::Timestamp;
 
 use crate::{
     conditions::{self, LOSS_OBSERVED, READY, Statement, TRUNCATED},
-    convert::baseline_to_crd,
+    convert::{baseline_to_crd, from_clock},
+    losses,
 };
 
 /// Largest object that is meant to be, in bytes of JSON.
 const INTENDED_BYTES: usize = 256 * 1_024;
+/// Most labels that a baseline remembers: the schema's.
+const MAX_LABELS: usize = 64;
+/// Most bytes of names and values of labels that a baseline remembers. Labels are whoever makes a pod's to choose.
+const LABEL_BYTES: usize = 6 * 1_024;
 
 /// The workload that a baseline is about.
 pub fn workload_of(baseline: &BehaviorBaseline) -> WorkloadKey {
@@ -43,16 +50,38 @@ pub fn empty(workload: &WorkloadKey) -> BehaviorBaseline {
     baseline
 }
 
-/// The status that an object is to have for what was learned.
-pub fn status_of(object: &BehaviorBaseline, baseline: &Baseline, now: Timestamp) -> BehaviorBaselineStatus {
+/// Labels as a baseline remembers them: the first of them, by name, where there are many. Whose labels take more room
+/// than that gets them cut short, and may lose a policy for the time after its last pod.
+pub fn remembered(labels: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let mut room = LABEL_BYTES;
+    let fits = |(name, value): &(&String, &String)| {
+        let bytes = name.len() + value.len();
+        let fits = bytes <= room;
+        room = room.saturating_sub(bytes);
+        fits
+    };
+    let kept = labels.iter().take(MAX_LABELS).take_while(fits);
+    kept.map(|(name, value)| (name.clone(), value.clone())).collect()
+}
+
+/// The status that an object is to have for what was learned, under a policy with this window.
+pub fn status_of(
+    object: &BehaviorBaseline,
+    baseline: &Baseline,
+    window_days: u8,
+    now: Timestamp,
+) -> BehaviorBaselineStatus {
     let mut status = baseline_to_crd(baseline);
-    status.conditions = object
-        .status
-        .as_ref()
-        .map(|status| status.conditions.clone())
-        .unwrap_or_default();
+    if let Some(before) = &object.status {
+        status.conditions.clone_from(&before.conditions);
+        status.pod_labels.clone_from(&before.pod_labels);
+    }
     let bytes = serde_json::to_vec(&status).map_or(usize::MAX, |json| json.len());
-    let statements = vec![ready(baseline), truncated(baseline, bytes), loss_observed(baseline)];
+    let statements = vec![
+        ready(baseline),
+        truncated(baseline, bytes),
+        loss_observed(baseline, window_days, now),
+    ];
     conditions::set(&mut status.conditions, statements, object.metadata.generation, now);
     status
 }
@@ -76,10 +105,7 @@ fn ready(baseline: &Baseline) -> Statement {
 }
 
 fn truncated(baseline: &Baseline, bytes: usize) -> Statement {
-    let overflowed = baseline
-        .feeds()
-        .map(|(_, _, feed)| feed.overflowed)
-        .fold(0, u64::saturating_add);
+    let overflowed = baseline.all_overflowed();
     let (holds, reason, message) = if overflowed > 0 {
         let message = format!("no room was left for what was reported {overflowed} times");
         (true, "NoRoom", message)
@@ -97,44 +123,76 @@ fn truncated(baseline: &Baseline, bytes: usize) -> Statement {
     }
 }
 
-fn loss_observed(baseline: &Baseline) -> Statement {
-    let mut losses: Vec<_> = baseline
-        .feeds()
-        .flat_map(|(_, _, feed)| feed.losses.keys())
-        .map(String::as_str)
-        .collect();
-    losses.sort_unstable();
-    losses.dedup();
-    if losses.is_empty() {
-        Statement {
-            type_: LOSS_OBSERVED,
-            holds: false,
-            reason: "NoLoss",
-            message: "no sensor reported a loss on a node of its pods".into(),
+/// How long a loss is told of: for as long as what is learned is kept.
+fn window(days: u8) -> Duration {
+    Duration::from_hours(24).saturating_mul(days.into())
+}
+
+/// Losses by reason, and for how much longer each is told of.
+fn recent_losses(baseline: &Baseline, window_days: u8, now: Timestamp) -> BTreeMap<&str, Duration> {
+    let mut recent = BTreeMap::new();
+    for (reason, lost) in baseline.feeds().flat_map(|(_, _, feed)| &feed.losses) {
+        let ends = lost.last.map(|last| last.plus(window(window_days)));
+        let left = ends.map_or(Duration::ZERO, |ends| ends.since(from_clock(now)));
+        if !left.is_zero() {
+            let longest: &mut Duration = recent.entry(reason.as_str()).or_default();
+            *longest = left.max(*longest);
         }
+    }
+    recent
+}
+
+/// When the next of a baseline's losses is no longer told of.
+pub fn next_loss_ends(baseline: &Baseline, window_days: u8, now: Timestamp) -> Option<Duration> {
+    recent_losses(baseline, window_days, now).into_values().min()
+}
+
+fn loss_observed(baseline: &Baseline, window_days: u8, now: Timestamp) -> Statement {
+    let recent: Vec<_> = recent_losses(baseline, window_days, now).into_keys().collect();
+    let (reason, message) = if recent.is_empty() {
+        let message = format!("no sensor reported a loss on a node of its pods in the last {window_days} days");
+        ("NoLoss", message)
+    } else if recent.iter().any(|reason| losses::is_of_events(reason)) {
+        let reasons = recent.join(", ");
+        let message = format!(
+            "a sensor on a node of its pods lost events in the last {window_days} days, what it learned may lack \
+             something: {reasons}"
+        );
+        ("EventsLost", message)
     } else {
-        Statement {
-            type_: LOSS_OBSERVED,
-            holds: true,
-            reason: "EventsLost",
-            message: format!(
-                "a sensor on a node of its pods lost events, what it learned may lack something: {}",
-                losses.join(", ")
-            ),
-        }
+        let message = format!(
+            "a sensor on a node of its pods was not running for a while in the last {window_days} days: what happened \
+             then is not known"
+        );
+        ("SensorRestarted", message)
+    };
+    Statement {
+        type_: LOSS_OBSERVED,
+        holds: !recent.is_empty(),
+        reason,
+        message,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use anchorwatch_core::{behaviour::Feed, time};
+    use anchorwatch_core::{baseline::Lost, behaviour::Feed, time};
 
     fn baseline(change: impl FnOnce(&mut anchorwatch_core::baseline::FeedBaseline)) -> BehaviorBaselineStatus {
         let mut baseline = Baseline::default();
         change(baseline.feed_mut(&"app".into(), Feed::Process, time::Timestamp::from_secs(0)));
         let object = empty(&WorkloadKey::new("shop", "Deployment", "agent"));
-        status_of(&object, &baseline, Timestamp::UNIX_EPOCH)
+        status_of(&object, &baseline, 7, at_day(10))
+    }
+
+    fn at_day(day: i64) -> Timestamp {
+        Timestamp::from_second(day * 86_400).unwrap()
+    }
+
+    fn lost(reason: &str, day: i64) -> (String, Lost) {
+        let last = Some(from_clock(at_day(day)));
+        (reason.to_owned(), Lost { count: 1, last })
     }
 
     fn condition(status: &BehaviorBaselineStatus, type_: &str) -> String {
@@ -159,11 +217,39 @@ mod tests {
         let status = baseline(|feed| {
             feed.maturity = Maturity::Enforcing;
             feed.overflowed = 3;
-            feed.losses = [("quota".to_owned(), 1)].into();
+            feed.losses = [lost("container_quota", 9)].into();
         });
         assert_eq!(condition(&status, READY), "True Enforcing");
         assert_eq!(condition(&status, TRUNCATED), "True NoRoom");
         assert_eq!(condition(&status, LOSS_OBSERVED), "True EventsLost");
+    }
+
+    #[test]
+    fn a_loss_is_told_of_for_the_window() {
+        for (reason, day, told) in [
+            ("kernel_ring_full", 4, "True EventsLost"),
+            ("kernel_ring_full", 3, "False NoLoss"),
+            ("sensor_restarted", 4, "True SensorRestarted"),
+            ("sensor_restarted", 3, "False NoLoss"),
+        ] {
+            let status = baseline(|feed| feed.losses = [lost(reason, day)].into());
+            assert_eq!(condition(&status, LOSS_OBSERVED), told, "{reason} on day {day}");
+        }
+        let status = baseline(|feed| feed.losses = [lost("sensor_restarted", 9), lost("outbox_full", 1)].into());
+        assert_eq!(condition(&status, LOSS_OBSERVED), "True SensorRestarted");
+    }
+
+    #[test]
+    fn labels_that_would_fill_an_object_are_cut_short() {
+        let few = BTreeMap::from([("app".to_owned(), "agent".to_owned())]);
+        assert_eq!(remembered(&few), few);
+        let many = |value: &str| {
+            (0..200)
+                .map(|number| (format!("l{number:03}"), value.to_owned()))
+                .collect()
+        };
+        assert_eq!(remembered(&many("")).len(), 64);
+        assert_eq!(remembered(&many(&"x".repeat(300))).len(), 20);
     }
 
     #[test]

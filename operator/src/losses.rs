@@ -6,9 +6,13 @@ pub const OUTBOX_RENEWED: &str = "outbox_renewed";
 /// Any word that is not known.
 const OTHER: &str = "other";
 
+/// A sensor was not running: nothing is known to be lost, and nothing is known of that time.
+const SENSOR_RESTARTED: &str = "sensor_restarted";
+
 /// The words that sensors use for what they lost themselves.
-const SENSOR: [&str; 11] = [
+const SENSOR: [&str; 12] = [
     "malformed_record",
+    "snapshot_full",
     "cgroup_unknown",
     "cgroup_unrecognised",
     "unattributed",
@@ -18,7 +22,7 @@ const SENSOR: [&str; 11] = [
     "outbox_full",
     "outbox_damaged",
     "report_refused",
-    "sensor_restarted",
+    SENSOR_RESTARTED,
 ];
 /// The words for what the kernel lost, whichever of its programs: they follow `kernel_` and the program's name.
 const KERNEL: [&str; 5] = [
@@ -45,6 +49,11 @@ pub fn bounded(reason: &str) -> &'static str {
     KERNEL.into_iter().find(is).unwrap_or(OTHER)
 }
 
+/// Whether events were lost for such a reason. A mark that a sensor was not running is none by itself.
+pub fn is_of_events(reason: &str) -> bool {
+    reason != SENSOR_RESTARTED
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -58,6 +67,27 @@ mod tests {
         for made_up in ["", "kernel_", "kernel_exec_made_up", "outbox_full2"] {
             assert_eq!(bounded(made_up), OTHER, "{made_up}");
         }
+    }
+
+    #[test]
+    fn every_word_of_the_sensor_is_known() {
+        let source = include_str!("../../sensor/src/losses.rs");
+        let words: Vec<_> = source
+            .lines()
+            .filter_map(|line| {
+                line.trim()
+                    .strip_prefix("Self::")?
+                    .split_once(" => \"")?
+                    .1
+                    .split_once('"')
+            })
+            .map(|(word, _)| word)
+            .collect();
+        assert!(words.len() >= 12, "{words:?}");
+        for word in &words {
+            assert_eq!(bounded(word), *word);
+        }
+        assert_eq!(words.len(), SENSOR.len(), "a word that no sensor uses");
     }
 
     #[test]

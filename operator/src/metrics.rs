@@ -27,6 +27,8 @@ pub struct Metrics {
     pub rejected_behaviors: IntCounter,
     /// Behaviours that could not be attached to a baseline, by reason.
     pub dropped_behaviors: IntCounterVec,
+    /// Behaviours of pods that the API server does not know.
+    pub unverified_behaviors: IntCounter,
     /// Events that sensors lost, by feed and reason.
     lost_events: IntCounterVec,
     /// Outboxes that began anew.
@@ -35,6 +37,8 @@ pub struct Metrics {
     pub hooks_unattached: IntGaugeVec,
     /// Baselines by state.
     pub baselines: IntGaugeVec,
+    /// Baselines that had no room for something.
+    pub baselines_truncated: IntGauge,
     /// Alerts by severity and state.
     pub alerts: IntGaugeVec,
     /// Alerts created.
@@ -109,6 +113,11 @@ impl Metrics {
                 "Reported behaviours that no baseline could take, by reason",
                 &["reason"],
             )?,
+            unverified_behaviors: counter(
+                r,
+                "unverified_behaviors_total",
+                "Reported behaviours of pods that the API server does not know: kept apart, and never learned",
+            )?,
             lost_events: counters(
                 r,
                 "lost_events_total",
@@ -127,6 +136,11 @@ impl Metrics {
                 &["feed"],
             )?,
             baselines: gauges(r, "baselines", "Baselines by state", &["state"])?,
+            baselines_truncated: gauge(
+                r,
+                "baselines_truncated",
+                "Baselines that had no room for something that was reported",
+            )?,
             alerts: gauges(r, "alerts", "DriftAlerts by severity and state", &["severity", "state"])?,
             alerts_created: counter(r, "alerts_created_total", "DriftAlerts created")?,
             event_to_alert: histogram(

@@ -2,7 +2,8 @@
 
 use std::{cmp::Ordering, collections::BTreeMap};
 
-use anchorwatch_crds::v1alpha1::{ClusterDriftPolicy, DriftPolicy, DriftPolicySpec};
+use anchorwatch_core::id::WorkloadKey;
+use anchorwatch_crds::v1alpha1::{BehaviorBaseline, ClusterDriftPolicy, DriftPolicy, DriftPolicySpec};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 use kube::core::{Selector, SelectorExt};
@@ -186,6 +187,16 @@ impl Policies {
     /// Every policy that selects pods with these labels, the one that holds first.
     pub fn selecting(&self, namespace: &str, labels: &BTreeMap<String, String>) -> impl Iterator<Item = &Policy> {
         self.0.iter().filter(move |policy| policy.selects(namespace, labels))
+    }
+
+    /// The policy that holds for a workload: for its youngest pod or, where none of its pods is known any more, for the
+    /// labels that its baseline remembers.
+    pub fn holding_for(&self, world: &World, workload: &WorkloadKey, baseline: &BehaviorBaseline) -> Option<&Policy> {
+        if let Some((pod, _)) = world.youngest_pod_of(workload) {
+            return self.holding(&pod.namespace, &pod.labels);
+        }
+        let labels = &baseline.status.as_ref()?.pod_labels;
+        self.holding(&workload.namespace, labels)
     }
 
     /// The policy that holds for pods with these labels.

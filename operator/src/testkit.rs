@@ -151,6 +151,7 @@ pub fn agent_pod(name: &str) -> PodFacts {
         }),
         created: jiff::Timestamp::UNIX_EPOCH,
         running: true,
+        declared: vec!["main".into()],
         containers: Vec::new(),
     }
 }

@@ -59,8 +59,67 @@ pub fn is_already_exists(error: &kube::Error) -> bool {
     matches!(error, kube::Error::Api(status) if status.is_already_exists())
 }
 
-/// True where the object is gone, or its namespace is going: nothing is left to be written to.
+/// True where the object is gone, or its namespace is going: nothing is left to be changed. An object that is created
+/// can't be missing: what is not found then is its namespace.
 pub fn is_gone(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if status.is_not_found()) || is_terminating(error)
+}
+
+/// True where an object's namespace is going: nothing new can be made in it.
+pub fn is_terminating(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if status.is_forbidden() && status.message.contains("being terminated"))
+}
+
+/// True where the API server will never take the object as it is: it does not fit the schema, or is too large.
+pub fn is_refused(error: &kube::Error) -> bool {
+    const UNPROCESSABLE: u16 = 422;
+    const TOO_LARGE: u16 = 413;
     let kube::Error::Api(status) = error else { return false };
-    status.is_not_found() || (status.is_forbidden() && status.message.contains("being terminated"))
+    // What is too large for etcd alone comes back as an internal error.
+    matches!(status.code, UNPROCESSABLE | TOO_LARGE) || status.message.contains("request is too large")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kube::core::{Status, response::StatusSummary};
+
+    fn refused(code: u16, reason: &str, message: &str) -> kube::Error {
+        kube::Error::Api(Box::new(Status {
+            status: Some(StatusSummary::Failure),
+            code,
+            message: message.to_owned(),
+            reason: reason.to_owned(),
+            metadata: None,
+            details: None,
+        }))
+    }
+
+    #[test]
+    fn only_what_is_refused_for_ever_counts_as_refused() {
+        for (code, message, refused_for_ever) in [
+            (422, "is invalid", true),
+            (413, "is too large", true),
+            (500, "etcdserver: request is too large", true),
+            (500, "try again", false),
+            (409, "was changed", false),
+            (403, "no right", false),
+            (429, "too many", false),
+        ] {
+            assert_eq!(
+                is_refused(&refused(code, "Any", message)),
+                refused_for_ever,
+                "{code} {message}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_namespace_that_is_going_is_told_from_a_missing_right() {
+        let going = "it is being terminated";
+        assert!(is_terminating(&refused(403, "Forbidden", going)));
+        assert!(!is_terminating(&refused(403, "Forbidden", "no right")));
+        assert!(!is_terminating(&refused(404, "NotFound", "not found")));
+        assert!(is_gone(&refused(404, "NotFound", "not found")));
+    }
 }

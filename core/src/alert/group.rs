@@ -17,7 +17,8 @@ pub const MAX_AGE: Duration = Duration::from_hours(1);
 
 /// The alert that a finding of `container` joins: an open one of that container that nobody has decided about, has
 /// room, is not older than [`MAX_AGE`] and has a finding within the correlation window. Of several, the nearest in
-/// time.
+/// time. What a rollout explains, or may turn out to, keeps to its own kind: it must not sit in an alert that a person
+/// has to look at for another reason, nor hide there that the rest has none.
 pub(super) fn joins<'a>(
     input: &AlertInput<'_>,
     alerts: &'a mut [Alert],
@@ -35,12 +36,25 @@ pub(super) fn joins<'a>(
                 && alert.decided.is_empty()
                 && alert.state.takes_findings()
                 && alert.findings.len() < MAX_FINDINGS
+                && alert
+                    .findings
+                    .iter()
+                    .all(|other| is_of_rollout(other) == is_of_rollout(finding))
                 && alert.first_seen.distance(finding.first_seen) <= MAX_AGE
         })
         .map(|alert| (gap(alert), alert))
         .filter(|(gap, _)| *gap <= input.policy.correlation_window)
         .min_by(|(a_gap, a), (b_gap, b)| (a_gap, &a.name).cmp(&(b_gap, &b.name)))
         .map(|(_, alert)| alert)
+}
+
+/// Whether a rollout explains a finding, or may turn out to.
+fn is_of_rollout(finding: &Finding) -> bool {
+    let verdict = finding.rollout.as_ref().map(|rollout| rollout.verdict);
+    match verdict {
+        Some(RolloutVerdict::Pending | RolloutVerdict::Matched) => true,
+        Some(RolloutVerdict::Partial | RolloutVerdict::Unmatched | RolloutVerdict::Never) | None => false,
+    }
 }
 
 /// How far a point in time lies from the time over which a finding was seen.
@@ -85,14 +99,12 @@ pub(super) fn sum_up(alert: &mut Alert) {
         0 => lead.summary.clone(),
         more => format!("{} (and {more} more)", lead.summary),
     };
-    let tagged = |finding: &Finding| match &finding.rollout {
-        Some(rollout) => match rollout.verdict {
-            RolloutVerdict::Matched | RolloutVerdict::Partial => rollout.record.clone(),
-            RolloutVerdict::Pending | RolloutVerdict::Unmatched | RolloutVerdict::Never => None,
-        },
-        None => None,
-    };
-    alert.rollout = tagged(lead).or_else(|| alert.findings.iter().find_map(tagged));
+    // Only what explains the finding that speaks for the alert: the record of another finding would excuse it.
+    let explained = lead
+        .rollout
+        .as_ref()
+        .filter(|rollout| rollout.verdict == RolloutVerdict::Matched);
+    alert.rollout = explained.and_then(|rollout| rollout.record.clone());
     let findings = || alert.findings.iter();
     alert.severity = findings().map(|finding| finding.severity).max().unwrap_or_default();
     alert.count = findings().fold(0, |sum: u64, finding| sum.saturating_add(finding.count));

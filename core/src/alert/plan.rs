@@ -10,7 +10,7 @@ use super::{
     settle::{Settled, settle},
 };
 use crate::{
-    baseline::{Baseline, Entry},
+    baseline::{Baseline, Entry, FeedBaseline},
     id::{ContainerName, FindingId, WorkloadKey, alert_name},
     policy::Policy,
     rollout::Evidence,
@@ -200,5 +200,11 @@ fn copy_losses(alert: &mut Alert, baseline: &Baseline, before: Option<&Alert>) {
         return;
     };
     let lost = container.feeds.iter().filter(|(_, feed)| !feed.losses.is_empty());
-    alert.evidence = lost.map(|(feed, held)| (*feed, held.losses.clone())).collect();
+    let counts = |feed: &FeedBaseline| {
+        feed.losses
+            .iter()
+            .map(|(why, lost)| (why.clone(), lost.count))
+            .collect()
+    };
+    alert.evidence = lost.map(|(feed, held)| (*feed, counts(held))).collect();
 }

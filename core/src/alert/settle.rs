@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{AlertInput, AlertState, Finding};
 use crate::{
-    baseline::{Entry, Sighting},
+    baseline::{Entry, Sighting, limit},
     id::{ContainerName, FindingId, PodUid},
     policy::{Mode, OnMatch, OnUnmatched},
     rollout::{Judgement, RolloutMatch, RolloutVerdict, StillExplained, judge, still_explained},
@@ -127,7 +127,9 @@ fn is_seen_again(input: &AlertInput<'_>, entry: &Entry, before: &Finding) -> boo
 
 /// Decides by the evidence alone.
 fn fresh(input: &AlertInput<'_>, container: &ContainerName, entry: &Entry, rule: Rule) -> Stance {
-    let Judgement { rollout, retry_after } = judge(container, entry, input.evidence, input.policy, input.now);
+    let names_at_most = limit(input.baseline.quarantined());
+    let Judgement { rollout, retry_after } =
+        judge(container, entry, names_at_most, input.evidence, input.policy, input.now);
     let severity = assess(rule, &entry.behaviour, false).severity;
     let state = match input.policy.mode {
         Mode::Observe => AlertState::Observed,

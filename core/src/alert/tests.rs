@@ -216,7 +216,8 @@ fn losses_are_told_with_an_alert_that_is_written_anyway() {
     watched.act(at(1_000));
     let lost = |watched: &mut Watched, count| {
         let feed = watched.world.baseline.feed_mut(&container(), Feed::Process, at(0));
-        feed.losses.insert("ring full".to_owned(), count);
+        let lost = crate::baseline::Lost { count, last: None };
+        feed.losses.insert("ring full".to_owned(), lost);
     };
     lost(&mut watched, 3);
     assert_eq!(watched.act(at(1_001)).update.len(), 0);

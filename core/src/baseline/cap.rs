@@ -4,17 +4,20 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Baseline, Entry, EntryState,
+    Baseline, Entry, EntryState, Lost,
     entry::{MAX_ANCESTOR, MAX_LINEAGE},
 };
-use crate::text::{MAX_NAME, MAX_PATH};
+use crate::{
+    text::{MAX_NAME, MAX_PATH},
+    time::Timestamp,
+};
 
 /// Most entries of a feed: the room of a whole baseline, [`Class::bytes`], ends before a feed has so many.
 pub const MAX_ENTRIES: usize = 2_048;
-const _: () = assert!((Class::Learned.bytes() + Class::Novel.bytes() + Class::Grave.bytes()) / FRAME <= MAX_ENTRIES);
+const _: () = assert!(Class::ALL_BYTES / FRAME <= MAX_ENTRIES);
 
 // The longest entry that text can make (three paths, an applet, a lineage, each byte six in JSON) finds room in every
-// class, so that nobody hides behind a long name.
+// class that a pod can be in, so that nobody hides behind a long name. What is unverified has no such claim.
 const _: () = assert!(FRAME + 6 * (3 * MAX_PATH + MAX_NAME + MAX_LINEAGE * MAX_ANCESTOR) + 64 <= Class::Grave.bytes());
 
 /// Most containers of a baseline.
@@ -26,28 +29,36 @@ const OTHER: &str = "other";
 
 /// Adds losses to those of a feed. Reasons come from a node, and must not make an object grow beyond its schema: the last
 /// of them is [`OTHER`].
-pub(super) fn add_loss(losses: &mut BTreeMap<String, u64>, reason: &str, count: u64) {
+pub(super) fn add_loss(losses: &mut BTreeMap<String, Lost>, reason: &str, count: u64, now: Timestamp) {
     let reason = if losses.contains_key(reason) || losses.len() < MAX_REASONS - 1 {
         reason
     } else {
         OTHER
     };
     let held = losses.entry(reason.to_owned()).or_default();
-    *held = held.saturating_add(count);
+    held.count = held.count.saturating_add(count);
+    held.last = held.last.max(Some(now.whole_second()));
 }
 
 /// What an entry competes with for room.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Class {
+pub(super) enum Class {
     Learned,
     Novel,
     Grave,
+    /// Quarantined, and no pod that the API server knows shows it. Whoever holds one sensor's token can make up as many
+    /// of these as there is room for, so that they have a small room of their own, whatever rule raised them.
+    Unverified,
 }
 
 impl Class {
-    const fn of(state: EntryState) -> Self {
+    const ALL_BYTES: usize =
+        Self::Learned.bytes() + Self::Novel.bytes() + Self::Grave.bytes() + Self::Unverified.bytes();
+
+    pub(super) const fn of(state: EntryState, unverified: bool) -> Self {
         match state {
             EntryState::Learned => Self::Learned,
+            EntryState::Quarantined { .. } if unverified => Self::Unverified,
             EntryState::Quarantined { rule } if rule.needs_baseline() => Self::Novel,
             EntryState::Quarantined { .. } => Self::Grave,
         }
@@ -57,16 +68,16 @@ impl Class {
     /// take (etcd refuses requests of 1.5 MiB, and every watcher holds a copy).
     const fn bytes(self) -> usize {
         match self {
-            Self::Learned => 88 * 1_024,
+            Self::Learned => 80 * 1_024,
             Self::Novel => 40 * 1_024,
             Self::Grave => 28 * 1_024,
+            Self::Unverified => 8 * 1_024,
         }
     }
 }
 
-/// Whether an entry of this state and size finds room beside what is `used`.
-pub(super) fn has_room(used: &Used, state: EntryState, size: usize) -> bool {
-    let class = Class::of(state);
+/// Whether an entry of this class and size finds room beside what is `used`.
+pub(super) const fn has_room(used: &Used, class: Class, size: usize) -> bool {
     used.of(class).saturating_add(size) <= class.bytes()
 }
 
@@ -76,6 +87,7 @@ pub(super) struct Used {
     learned: usize,
     novel: usize,
     grave: usize,
+    unverified: usize,
 }
 
 impl Used {
@@ -88,12 +100,23 @@ impl Used {
     }
 
     pub(super) fn add(&mut self, entry: &Entry) {
-        let held = match Class::of(entry.state) {
+        let held = self.of_mut(Class::of(entry.state, entry.unverified));
+        *held = held.saturating_add(size(entry));
+    }
+
+    /// Takes an entry out again that was counted as it is.
+    pub(super) fn remove(&mut self, entry: &Entry) {
+        let held = self.of_mut(Class::of(entry.state, entry.unverified));
+        *held = held.saturating_sub(size(entry));
+    }
+
+    const fn of_mut(&mut self, class: Class) -> &mut usize {
+        match class {
             Class::Learned => &mut self.learned,
             Class::Novel => &mut self.novel,
             Class::Grave => &mut self.grave,
-        };
-        *held = held.saturating_add(size(entry));
+            Class::Unverified => &mut self.unverified,
+        }
     }
 
     const fn of(&self, class: Class) -> usize {
@@ -101,6 +124,7 @@ impl Used {
             Class::Learned => self.learned,
             Class::Novel => self.novel,
             Class::Grave => self.grave,
+            Class::Unverified => self.unverified,
         }
     }
 }

@@ -47,7 +47,7 @@ pub struct Entry {
     pub pods: u32,
     /// Pods that showed it, where it is quarantined; at most [`super::MAX_SIGHTINGS`].
     pub shown_by: BTreeMap<PodUid, Sighting>,
-    /// True while the API server knew none of the pods that showed it.
+    /// True while the API server knew none of the pods that showed it, or no room was left beside what it did know.
     pub unverified: bool,
 }
 

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     Baseline, Batch, BehaviourReport, ContainerReport, Entry, EntryState, FeedBaseline, Marks, Sighting,
-    cap::{self, MAX_CONTAINERS, Used},
+    cap::{self, Class, MAX_CONTAINERS, Used},
     entry::bounded_lineage,
     maturity::maturity,
     sighting,
@@ -67,7 +67,10 @@ pub fn merge(baseline: &mut Baseline, batch: &Batch, policy: &Policy, now: Times
     for report in &batch.containers {
         let known = baseline.containers.contains_key(&report.container);
         if !known && baseline.containers.len() >= MAX_CONTAINERS {
-            outcome.overflowed += report.behaviours.len() as u64;
+            let lost = report.behaviours.len() as u64;
+            outcome.overflowed += lost;
+            outcome.changed |= lost > 0;
+            baseline.overflowed = baseline.overflowed.saturating_add(lost);
             continue;
         }
         let begins = !has_feed(baseline, &report.container);
@@ -90,7 +93,7 @@ pub fn merge(baseline: &mut Baseline, batch: &Batch, policy: &Policy, now: Times
             context.merge_behaviour(feed, seen, &mut used, &mut outcome);
         }
     }
-    outcome.changed |= add_losses(baseline, batch);
+    outcome.changed |= add_losses(baseline, batch, now);
     // Only what is counted could be counted twice: marking hours again changes nothing.
     if counts(batch) {
         outcome.changed = true;
@@ -124,7 +127,7 @@ fn teachers(batch: &Batch) -> BTreeMap<(&ContainerName, BehaviourId), BTreeSet<&
 }
 
 /// Adds what the sensor lost to every container that the batch names.
-fn add_losses(baseline: &mut Baseline, batch: &Batch) -> bool {
+fn add_losses(baseline: &mut Baseline, batch: &Batch, now: Timestamp) -> bool {
     let named: BTreeSet<&ContainerName> = batch.containers.iter().map(|report| &report.container).collect();
     let mut changed = false;
     for name in named {
@@ -136,7 +139,7 @@ fn add_losses(baseline: &mut Baseline, batch: &Batch) -> bool {
                 continue;
             };
             for (reason, count) in losses.iter().filter(|(_, count)| **count > 0) {
-                cap::add_loss(&mut feed.losses, reason, *count);
+                cap::add_loss(&mut feed.losses, reason, *count, now);
                 changed = true;
             }
         }
@@ -185,19 +188,28 @@ impl Context<'_> {
         }
         let held = feed.entries.remove(&id);
         let before = held.as_ref().map(|entry| entry.state);
+        if let Some(held) = &held {
+            used.remove(held);
+        }
         let mut entry = held.unwrap_or_else(|| self.begin(seen));
-        if before.is_none() {
-            entry.state = match verdict {
-                Verdict::Known | Verdict::Learned | Verdict::Unplaced => EntryState::Learned,
-                Verdict::Drift { rule } => EntryState::Quarantined { rule },
-            };
-            if !cap::has_room(used, entry.state, cap::size(&entry)) {
+        let verdict = match (find_room(used, &entry, before, verdict, verified), before) {
+            (Room::Found, _) => verdict,
+            (Room::None, None) => {
                 feed.overflowed = feed.overflowed.saturating_add(1);
                 outcome.overflowed += 1;
                 return;
             }
-            used.add(&entry);
-        }
+            // It stays where the unverified are: never learned, and never explained by a rollout.
+            (Room::None, Some(held)) => {
+                feed.overflowed = feed.overflowed.saturating_add(1);
+                self.add(&mut entry, id, seen);
+                entry.unverified = true;
+                entry.state = graver(held, verdict);
+                used.add(&entry);
+                feed.entries.insert(id, entry);
+                return;
+            }
+        };
         match verdict {
             Verdict::Known | Verdict::Unplaced => {}
             Verdict::Learned => {
@@ -213,6 +225,7 @@ impl Context<'_> {
             }
         }
         self.add(&mut entry, id, seen);
+        used.add(&entry);
         feed.entries.insert(id, entry);
     }
 
@@ -283,6 +296,39 @@ impl Context<'_> {
             .map_or(0, BTreeSet::len);
         let pods = in_batch.max(entry.shown_by.len());
         entry.pods = entry.pods.max(u32::try_from(pods).unwrap_or(u32::MAX));
+    }
+}
+
+/// Whether there is room for an entry as the verdict has it.
+enum Room {
+    Found,
+    None,
+}
+
+/// Looks for room where an entry begins, and where it moves on from among the unverified. An entry that moves otherwise
+/// had room before: what was learned and is raised now must not be lost.
+fn find_room(used: &Used, entry: &Entry, before: Option<EntryState>, verdict: Verdict, verified: bool) -> Room {
+    let state = match verdict {
+        Verdict::Known | Verdict::Learned | Verdict::Unplaced => EntryState::Learned,
+        Verdict::Drift { rule } => EntryState::Quarantined { rule },
+    };
+    let wanted = Class::of(state, entry.unverified && !verified);
+    let moves = match before.map(|before| Class::of(before, entry.unverified)) {
+        None => true,
+        Some(Class::Unverified) => wanted != Class::Unverified,
+        Some(Class::Learned | Class::Novel | Class::Grave) => false,
+    };
+    if moves && !cap::has_room(used, wanted, cap::size(entry)) {
+        return Room::None;
+    }
+    Room::Found
+}
+
+/// The state of an entry that must stay quarantined.
+const fn graver(held: EntryState, verdict: Verdict) -> EntryState {
+    match verdict {
+        Verdict::Drift { rule } => EntryState::Quarantined { rule },
+        Verdict::Known | Verdict::Learned | Verdict::Unplaced => held,
     }
 }
 

@@ -52,7 +52,7 @@ impl Sighting {
 }
 
 /// How many pods an entry may keep where so many entries are quarantined.
-pub(super) fn limit(quarantined: usize) -> usize {
+pub(crate) fn limit(quarantined: usize) -> usize {
     (BUDGET / quarantined.max(1)).clamp(MIN_SIGHTINGS, MAX_SIGHTINGS)
 }
 

@@ -76,25 +76,61 @@ fn a_batch_that_comes_again_changes_nothing() {
 }
 
 #[test]
-fn an_acknowledged_batch_is_forgotten_and_others_are_not() {
-    let mut baseline = Baseline::default();
+fn what_can_come_again_is_remembered_and_nothing_else() {
     let id = |node: &str, epoch: &str, seq| BatchId {
         node: node.into(),
         epoch: epoch.to_owned(),
         seq,
     };
+    let outbox = |epoch: &str, done: Option<(&str, u64)>| Outbox::Reported {
+        epoch: epoch.to_owned(),
+        acknowledged: done.map(|(epoch, seq)| (epoch.to_owned(), seq)),
+    };
+    let mut baseline = Baseline::default();
     let all = [
-        id("a", "x", 1),
-        id("a", "x", 2),
-        id("a", "x", 3),
-        id("a", "y", 1),
-        id("b", "x", 1),
+        id("acknowledged", "x", 2),
+        id("acknowledged", "x", 3),
+        id("gone", "x", 1),
+        id("new", "x", 1),
+        id("not asked for", "x", 1),
+        id("renewed", "w", 9),
+        id("renewed", "x", 3),
+        id("renewed", "y", 1),
+        id("renewed and done", "x", 3),
+        id("renewed and done", "y", 2),
     ];
     baseline.merged.extend(all);
-    assert!(baseline.acknowledged(&"a".into(), "x", 2));
-    assert!(!baseline.acknowledged(&"a".into(), "x", 2));
+    let outboxes = BTreeMap::from([
+        ("acknowledged".into(), outbox("x", Some(("x", 2)))),
+        ("gone".into(), Outbox::Gone),
+        ("new".into(), outbox("x", None)),
+        ("renewed".into(), outbox("y", Some(("x", 2)))),
+        ("renewed and done".into(), outbox("y", Some(("y", 1)))),
+    ]);
+    assert!(baseline.forget(&outboxes));
+    assert!(!baseline.forget(&outboxes));
     let left: Vec<_> = baseline.merged.into_iter().collect();
-    assert_eq!(left, [id("a", "x", 3), id("a", "y", 1), id("b", "x", 1)]);
+    assert_eq!(
+        left,
+        [
+            id("acknowledged", "x", 3),
+            id("new", "x", 1),
+            id("not asked for", "x", 1),
+            id("renewed", "x", 3),
+            id("renewed", "y", 1),
+            id("renewed and done", "y", 2),
+        ]
+    );
+}
+
+#[test]
+fn containers_that_hold_nothing_and_that_no_pod_declares_are_dropped() {
+    let mut world = World::mature();
+    world.baseline.feed_mut(&"declared".into(), Feed::Process, at(2));
+    world.baseline.feed_mut(&"made-up".into(), Feed::Process, at(2));
+    assert_eq!(world.baseline.prune_containers(&["declared".into()].into()), 1);
+    let left: Vec<_> = world.baseline.containers.keys().cloned().collect();
+    assert_eq!(left, [container(), "declared".into()]);
 }
 
 #[test]
@@ -104,6 +140,7 @@ fn rules_that_need_no_baseline_fire_while_learning_and_teach_nothing() {
         (Origin::Exec, SourceLayer::Image, Rule::ExecFromOutside),
         (Origin::Entrypoint, SourceLayer::UpperNew, Rule::ExecutableNotFromImage),
         (Origin::Entrypoint, SourceLayer::Memory, Rule::FilelessExecution),
+        (Origin::Entrypoint, SourceLayer::Deleted, Rule::FilelessExecution),
     ] {
         let mut baseline = Baseline::default();
         let strange = behaviour(ProcessParts {
@@ -210,9 +247,13 @@ fn losses_are_added_to_the_containers_of_the_batch() {
     lossy.losses = BTreeMap::from([(Feed::Process, BTreeMap::from([("ring full".to_owned(), 3)]))]);
     merge(&mut baseline, &lossy, &policy(60), at(0));
     lossy.id.seq = 2;
-    merge(&mut baseline, &lossy, &policy(60), at(0));
+    merge(&mut baseline, &lossy, &policy(60), at(40));
     let feed = &baseline.containers[&container()].feeds[&Feed::Process];
-    assert_eq!(feed.losses, BTreeMap::from([("ring full".to_owned(), 6)]));
+    let lost = Lost {
+        count: 6,
+        last: Some(at(40)),
+    };
+    assert_eq!(feed.losses, BTreeMap::from([("ring full".to_owned(), lost)]));
 }
 
 #[test]

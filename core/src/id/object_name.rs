@@ -35,6 +35,16 @@ pub fn object_name(kind: &str, name: &str, suffix: Option<&str>) -> String {
     format!("{safe}-{hash}")
 }
 
+/// Whether a text can be the name of most objects: then it is safe in a URL, too.
+pub fn is_object_name(text: &str) -> bool {
+    text.len() <= MAX_NAME && is_subdomain(text)
+}
+
+/// Whether a text can be the name of a namespace or container: then it is safe in a URL, too.
+pub fn is_label(text: &str) -> bool {
+    text.len() <= 63 && !text.contains('.') && is_subdomain(text)
+}
+
 /// Whether a text is a DNS subdomain as the API server checks it, its length aside.
 pub(crate) fn is_subdomain(text: &str) -> bool {
     text.split('.').all(|label| {

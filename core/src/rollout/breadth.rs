@@ -1,11 +1,11 @@
 //! How widely a finding shows among the pods of a revision.
 
 use super::Evidence;
-use crate::{
-    baseline::{Entry, MAX_SIGHTINGS},
-    id::TemplateHash,
-    time::Timestamp,
-};
+use crate::{baseline::Entry, id::TemplateHash, time::Timestamp};
+
+/// Fewest pods that can stand for a larger workload's: whoever floods a baseline, so that its entries name fewer, must
+/// not have two pods speak for a hundred.
+const MIN_WITNESSES: usize = 8;
 
 /// How widely a finding shows among the running pods of a revision.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -34,9 +34,15 @@ impl Breadth {
     }
 }
 
-/// Counts. All of up to two pods have to show a finding, half of more. An entry that names as many pods as it may can't
-/// name half of a very large workload's: then all that it may name have to be running pods of the revision.
-pub(super) fn breadth(entry: &Entry, template_hash: &TemplateHash, evidence: &Evidence) -> Breadth {
+/// Counts. All of up to two pods have to show a finding, half of more. An entry names `names_at_most` pods, and may not
+/// be able to name half of a large workload's: then all that it may name have to be running pods of the revision, if
+/// they are [`MIN_WITNESSES`] at least. If they are fewer, nothing is said of such a workload.
+pub(super) fn breadth(
+    entry: &Entry,
+    names_at_most: usize,
+    template_hash: &TemplateHash,
+    evidence: &Evidence,
+) -> Breadth {
     let running = || evidence.pods.iter().filter(|(_, pod)| pod.running);
     let of_revision = || running().filter(|(_, pod)| pod.template_hash.as_ref() == Some(template_hash));
     let total = of_revision().count();
@@ -47,7 +53,7 @@ pub(super) fn breadth(entry: &Entry, template_hash: &TemplateHash, evidence: &Ev
     Breadth {
         running: total,
         showing,
-        needed: half.min(MAX_SIGHTINGS),
+        needed: half.min(names_at_most.max(MIN_WITNESSES)),
         others_run: running().count() > total,
         youngest_silent: of_revision()
             .filter(|(uid, _)| !entry.shown_by.contains_key(uid))

@@ -93,10 +93,12 @@ impl Judgement {
 /// behaviour is of that revision and runs exactly the recorded digest; and when it shows in all running pods of the
 /// revision or, of more than two, in half of them. What lacks only the last is [`RolloutVerdict::Partial`]. Digests and
 /// records are awaited for [`EVIDENCE_WAIT`], other pods of the revision that are still young for [`BREADTH_WAIT`].
-/// What a rule forbids to suppress, no rollout explains.
+/// What a rule forbids to suppress, no rollout explains. `names_at_most` is how many pods the baseline has room to name
+/// for each entry.
 pub fn judge(
     container: &ContainerName,
     entry: &Entry,
+    names_at_most: usize,
     evidence: &Evidence,
     policy: &Policy,
     now: Timestamp,
@@ -113,6 +115,7 @@ pub fn judge(
     let case = Case {
         container,
         entry,
+        names_at_most,
         evidence,
         window: policy.rollout.window,
         now,
@@ -135,6 +138,7 @@ pub fn judge(
 struct Case<'a> {
     container: &'a ContainerName,
     entry: &'a Entry,
+    names_at_most: usize,
     evidence: &'a Evidence,
     window: Duration,
     now: Timestamp,
@@ -267,7 +271,7 @@ impl Case<'_> {
 
     /// It shows in enough of the revision's running pods.
     fn shows_widely(&self, newest: &Record, digest: &ImageDigest, after: Duration) -> Result<Judgement, Judgement> {
-        let breadth = breadth(self.entry, &newest.template_hash, self.evidence);
+        let breadth = breadth(self.entry, self.names_at_most, &newest.template_hash, self.evidence);
         let share = format!(
             "{} of {} running pods of the revision show it",
             breadth.showing, breadth.running

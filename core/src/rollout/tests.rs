@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::{
-    baseline::Entry,
+    baseline::{Entry, MAX_SIGHTINGS},
     behaviour::{Behaviour, Feed, ProcessParts, SourceLayer},
     id::{ContainerName, PodUid, WorkloadUid},
     testkit::{World, at, behaviour, container, current, digest, parts, pod, process, record, running, workload},
@@ -23,7 +23,15 @@ fn entry(world: &World) -> &Entry {
 }
 
 fn judged(world: &World, now: Timestamp) -> RolloutMatch {
-    judge(&container(), entry(world), &world.evidence, &world.policy, now).rollout
+    judge(
+        &container(),
+        entry(world),
+        MAX_SIGHTINGS,
+        &world.evidence,
+        &world.policy,
+        now,
+    )
+    .rollout
 }
 
 fn verdict(world: &World, now: Timestamp) -> RolloutVerdict {
@@ -166,7 +174,17 @@ fn a_revision_that_nobody_named_yet_is_awaited_for_a_minute() {
 fn a_pending_judgement_says_when_it_is_due() {
     let mut world = rolled_out();
     world.evidence.records.pop();
-    let due = |now| judge(&container(), entry(&world), &world.evidence, &world.policy, now).retry_after;
+    let due = |now| {
+        judge(
+            &container(),
+            entry(&world),
+            MAX_SIGHTINGS,
+            &world.evidence,
+            &world.policy,
+            now,
+        )
+        .retry_after
+    };
     assert_eq!(due(at(1_010)), Some(Duration::from_secs(5)));
     assert_eq!(due(at(1_061)), Some(Duration::from_secs(2)));
     assert_eq!(due(at(1_063)), None);
@@ -255,6 +273,44 @@ fn pods_that_keep_coming_are_not_awaited_for_ever() {
     assert_eq!(verdict(&world, at(1_183)), RolloutVerdict::Partial);
 }
 
+/// A rollout of 40 pods, of which so many show what is new, where an entry names so many at most.
+fn of_forty(showing: usize, names_at_most: usize) -> RolloutVerdict {
+    let mut world = World::mature();
+    world.recorded(1, "h1", '1', at(-10_000));
+    world.recorded(2, "h2", '2', at(1_000));
+    for number in 0..40 {
+        let uid = format!("n{number:02}");
+        world.runs(&uid, "h2", '2', at(1_001));
+        if number < showing {
+            world.shows_at(&uid, "h2", '2', &what_is_new(), at(1_003));
+        }
+    }
+    let now = at(2_000);
+    let judgement = judge(
+        &container(),
+        entry(&world),
+        names_at_most,
+        &world.evidence,
+        &world.policy,
+        now,
+    );
+    judgement.rollout.verdict
+}
+
+#[test]
+fn an_entry_that_may_name_fewer_pods_than_half_of_the_workload_names_all_that_it_may() {
+    assert_eq!(of_forty(20, MAX_SIGHTINGS), RolloutVerdict::Matched);
+    assert_eq!(of_forty(19, MAX_SIGHTINGS), RolloutVerdict::Partial);
+    assert_eq!(of_forty(12, 12), RolloutVerdict::Matched);
+    assert_eq!(of_forty(11, 12), RolloutVerdict::Partial);
+}
+
+#[test]
+fn a_flooded_baseline_does_not_have_two_pods_speak_for_forty() {
+    assert_eq!(of_forty(2, 2), RolloutVerdict::Partial);
+    assert_eq!(of_forty(7, 2), RolloutVerdict::Partial);
+}
+
 #[test]
 fn what_can_never_be_suppressed_is_never_matched_nor_awaited() {
     let mut world = rolled_out();
@@ -267,6 +323,7 @@ fn what_can_never_be_suppressed_is_never_matched_nor_awaited() {
     let judgement = judge(
         &container(),
         &feed.entries[&fileless.id()],
+        MAX_SIGHTINGS,
         &world.evidence,
         &world.policy,
         at(1_003),

@@ -1,11 +1,16 @@
 //! What was learned of a workload. The operator's alone.
 
+use std::collections::BTreeMap;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{FeedName, Loss, ProcessBehavior, WorkloadReference};
+use super::{
+    FeedName, ProcessBehavior, WorkloadReference,
+    name::{DNS_LABEL, DNS_SUBDOMAIN},
+};
 
 /// What Anchorwatch learned of a workload, container by container and feed by feed. Written by the operator alone;
 /// what people decide goes into a BehaviorApproval.
@@ -60,12 +65,21 @@ pub struct BehaviorBaselineStatus {
     #[serde(default)]
     #[schemars(length(max = 64))]
     pub containers: Vec<ContainerBaseline>,
+    /// Number of behaviours of containers that no longer found room.
+    #[serde(default)]
+    pub overflowed: i64,
+    /// Labels of the youngest pod when this was last written, at most 64: they tell which policy holds for the workload
+    /// when no pod of it is there any more.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("maxProperties" = 64))]
+    pub pod_labels: BTreeMap<String, String>,
     /// Batches merged into this object and not yet seen acknowledged in their SensorReport: merging one of them again
     /// changes nothing.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16384))]
     pub merged_batches: Vec<MergedBatch>,
-    /// `Ready`: every feed judges. `Truncated`: a cap was reached. `LossObserved`: a sensor lost events.
+    /// `Ready`: every feed judges. `Truncated`: a cap was reached. `LossObserved`: a sensor lost events, or was not
+    /// running, within the policy's window.
     #[serde(default)]
     pub conditions: Vec<Condition>,
 }
@@ -87,7 +101,7 @@ pub enum BaselineState {
 #[serde(rename_all = "camelCase")]
 pub struct ContainerBaseline {
     /// Name of the container in the pod's specification.
-    #[schemars(length(min = 1, max = 63))]
+    #[schemars(length(min = 1, max = 63), regex(pattern = DNS_LABEL))]
     pub name: String,
     /// What was learned, feed by feed.
     #[schemars(length(max = 3))]
@@ -117,7 +131,7 @@ pub struct FeedBaseline {
     /// What was lost, since the baseline began.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32))]
-    pub losses: Vec<Loss>,
+    pub losses: Vec<BaselineLoss>,
     /// Number of behaviours that no longer found room.
     #[serde(default)]
     pub overflowed: i64,
@@ -125,6 +139,20 @@ pub struct FeedBaseline {
     #[serde(default)]
     #[schemars(length(max = 2048))]
     pub entries: Vec<BaselineEntry>,
+}
+
+/// Events that sensors could not deliver.
+#[derive(Clone, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BaselineLoss {
+    /// Where they were lost.
+    #[schemars(length(min = 1, max = 63))]
+    pub reason: String,
+    /// How many, or how often.
+    pub count: i64,
+    /// When the last of them was reported.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last: Option<Time>,
 }
 
 /// What an entry is good for.
@@ -172,7 +200,8 @@ pub struct BaselineEntry {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32))]
     pub shown_by: Vec<PodSighting>,
-    /// True where the API server did not know the pod any more: never learned.
+    /// True where the API server knew none of the pods, or no room was left beside what it did know: never learned, and
+    /// never explained by a rollout.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unverified: bool,
 }
@@ -207,7 +236,7 @@ pub struct PodSighting {
 #[serde(rename_all = "camelCase")]
 pub struct MergedBatch {
     /// The sensor's node.
-    #[schemars(length(max = 253))]
+    #[schemars(length(max = 253), regex(pattern = DNS_SUBDOMAIN))]
     pub node: String,
     /// The epoch of its outbox.
     #[schemars(length(max = 32))]

@@ -192,7 +192,8 @@ pub struct RolloutPolicy {
     /// What happens to a finding that a rollout explains. Default `Suppress`.
     #[serde(default)]
     pub on_match: OnMatch,
-    /// What happens to a finding that none explains. Default: `Queue` below High, `Escalate` from High.
+    /// What happens to a finding that none explains. `Queue`: its state becomes `PendingReview`. `Escalate`: Escalated.
+    /// Without it: Open below High, and Escalated from High on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_unmatched: Option<OnUnmatched>,
     /// How long after its start a rollout explains anything. Default `1h`.
@@ -213,9 +214,9 @@ pub enum OnMatch {
 /// What happens to a finding that no rollout explains.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 pub enum OnUnmatched {
-    /// It waits for review.
+    /// It waits for review: `PendingReview`.
     Queue,
-    /// It escalates.
+    /// It escalates: Escalated.
     Escalate,
 }
 

@@ -5,7 +5,10 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{FeedName, ProcessBehavior};
+use super::{
+    FeedName, ProcessBehavior,
+    name::{DNS_LABEL, DNS_SUBDOMAIN, UID},
+};
 
 /// The newest batch of a node's sensor, named after the node. The sensor replaces it once the operator has acknowledged
 /// it, so that each batch is merged exactly once.
@@ -32,7 +35,7 @@ use super::{FeedName, ProcessBehavior};
 #[serde(rename_all = "camelCase")]
 pub struct SensorReportSpec {
     /// UID of the Node object.
-    #[schemars(length(min = 1, max = 36))]
+    #[schemars(length(min = 1, max = 36), regex(pattern = UID))]
     pub node_uid: String,
     /// Random identity of the node's outbox, 32 hexadecimal digits: a new one means that the node's disk was lost.
     #[schemars(length(min = 32, max = 32))]
@@ -64,7 +67,7 @@ pub struct ReportedContainer {
     /// Its pod.
     pub pod: PodReference,
     /// Name of the container in the pod's specification.
-    #[schemars(length(min = 1, max = 63))]
+    #[schemars(length(min = 1, max = 63), regex(pattern = DNS_LABEL))]
     pub container: String,
     /// Runtime and id of the container, as the pod's status has it: `containerd://…`.
     #[schemars(length(max = 128))]
@@ -84,13 +87,13 @@ pub struct ReportedContainer {
 #[serde(rename_all = "camelCase")]
 pub struct PodReference {
     /// Namespace of the pod.
-    #[schemars(length(min = 1, max = 63))]
+    #[schemars(length(min = 1, max = 63), regex(pattern = DNS_LABEL))]
     pub namespace: String,
     /// Name of the pod.
-    #[schemars(length(min = 1, max = 253))]
+    #[schemars(length(min = 1, max = 253), regex(pattern = DNS_SUBDOMAIN))]
     pub name: String,
     /// UID of the pod.
-    #[schemars(length(min = 1, max = 36))]
+    #[schemars(length(min = 1, max = 36), regex(pattern = UID))]
     pub uid: String,
 }
 

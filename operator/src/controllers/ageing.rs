@@ -77,9 +77,8 @@ async fn reconcile(context: &Context, baseline: Arc<Guarded<BehaviorBaseline>>) 
 
 fn fetch(context: &Context, baseline: &BehaviorBaseline) -> Option<Policy> {
     let world: &World = &context.world;
-    let (pod, _) = world.youngest_pod_of(&baselines::workload_of(baseline))?;
     let policies = Policies::of(world);
-    let policy = policies.holding(&pod.namespace, &pod.labels)?;
+    let policy = policies.holding_for(world, &baselines::workload_of(baseline), baseline)?;
     Some(policy_from_crd(policy.title(), &policy.spec))
 }
 
@@ -92,6 +91,7 @@ struct Plan {
 }
 
 fn plan(object: &BehaviorBaseline, status: BehaviorBaselineStatus, policy: &Policy, now: Timestamp) -> Plan {
+    let conditions = status.conditions.clone();
     let mut baseline = baseline_from_crd(status);
     let AgeOutcome {
         changed,
@@ -99,14 +99,16 @@ fn plan(object: &BehaviorBaseline, status: BehaviorBaselineStatus, policy: &Poli
         matured,
         requeue_after,
     } = age(&mut baseline, policy, from_clock(now));
+    let next = baselines::status_of(object, &baseline, policy.window_days, now);
+    let loss_ends = baselines::next_loss_ends(&baseline, policy.window_days, now);
     Plan {
-        write: changed.then(|| BehaviorBaseline {
-            status: Some(baselines::status_of(object, &baseline, now)),
+        write: (changed || next.conditions != conditions).then(|| BehaviorBaseline {
+            status: Some(next),
             ..object.clone()
         }),
         matured,
         expired,
-        requeue_after,
+        requeue_after: requeue_after.into_iter().chain(loss_ends).min(),
     }
 }
 
@@ -125,7 +127,7 @@ mod tests {
         learned.feed_mut(&"app".into(), Feed::Process, time::Timestamp::from_secs(100));
         let mut object = baselines::empty(&WorkloadKey::new("shop", "Deployment", "agent"));
         let at = |second| Timestamp::from_second(second).unwrap();
-        let status = baselines::status_of(&object, &learned, at(100));
+        let status = baselines::status_of(&object, &learned, 7, at(100));
         object.status = Some(status.clone());
         let early = plan(&object, status.clone(), &policy, at(110));
         assert!(early.write.is_none());
@@ -134,5 +136,37 @@ mod tests {
         let status = due.status.clone().unwrap();
         assert_eq!(status.state, BaselineState::Enforcing);
         assert!(plan(&due, status, &policy, at(161)).write.is_none());
+    }
+
+    #[test]
+    fn a_loss_is_forgotten_by_time_alone() {
+        let day = |day: i64| Timestamp::from_second(day * 86_400).unwrap();
+        let mut learned = anchorwatch_core::baseline::Baseline::default();
+        let feed = learned.feed_mut(&"app".into(), Feed::Process, time::Timestamp::from_secs(0));
+        let lost = anchorwatch_core::baseline::Lost {
+            count: 1,
+            last: Some(from_clock(day(20))),
+        };
+        feed.losses.insert("outbox_full".into(), lost);
+        feed.maturity = anchorwatch_core::baseline::Maturity::Enforcing;
+        let policy = Policy::default();
+        let mut object = baselines::empty(&WorkloadKey::new("shop", "Deployment", "agent"));
+        let status = baselines::status_of(&object, &learned, policy.window_days, day(20));
+        object.status = Some(status.clone());
+        let soon = plan(&object, status.clone(), &policy, day(26));
+        assert!(soon.write.is_none());
+        assert_eq!(soon.requeue_after, Some(std::time::Duration::from_hours(24)));
+        let due = plan(&object, status, &policy, day(27)).write.unwrap();
+        let conditions = due.status.clone().unwrap().conditions;
+        let told = conditions
+            .iter()
+            .find(|condition| condition.type_ == "LossObserved")
+            .unwrap();
+        assert_eq!(told.status, "False");
+        assert!(
+            plan(&due, due.status.clone().unwrap(), &policy, day(28))
+                .write
+                .is_none()
+        );
     }
 }

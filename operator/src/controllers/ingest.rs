@@ -1,12 +1,12 @@
 //! Ingest: each batch of a sensor goes into the baselines of the workloads that it is about, and is acknowledged then.
 //!
 //! Exactly once, whenever the operator dies: baselines are written first and remember the batch, the acknowledgement
-//! comes last, and a batch is forgotten only once its successor is merged, which the sensor can't send before it saw the
-//! acknowledgement. A baseline is read before the report is read again: so a report that is not acknowledged then proves
+//! comes last, and a batch is forgotten only once its report shows that it can't come again. A baseline is read before the report is read again: so a report that is not acknowledged then proves
 //! that the baseline has not forgotten the batch, even if another operator led meanwhile.
 
 mod apply;
 mod fetch;
+mod outboxes;
 mod plan;
 #[cfg(test)]
 mod tests;
@@ -93,10 +93,10 @@ async fn merge(context: &Context, report: &SensorReport) -> Result<Applied, Inge
     let pods = fetch::pods(context, report).await?;
     let neighbours = fetch::neighbours(&context.world, report);
     let sorted = plan::sort(report, &pods, &neighbours);
-    let baselines = fetch::baselines(context, sorted.groups.keys()).await?;
+    let surroundings = fetch::surroundings(context, &report.name_any(), sorted.groups.keys()).await?;
     let Some(current) = fetch::report(context, report).await? else {
         return Ok(Applied::Superseded);
     };
-    let plan = plan::plan(current, sorted, baselines, &context.switches, Timestamp::now());
+    let plan = plan::plan(current, sorted, surroundings, &context.switches, Timestamp::now());
     apply::apply(context, plan).await
 }

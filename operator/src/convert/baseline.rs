@@ -4,13 +4,13 @@
 use std::collections::BTreeMap;
 
 use anchorwatch_core::{
-    baseline::{Baseline, ContainerBaseline, Entry, EntryState, FeedBaseline, Hours, Marks, Maturity, Sighting},
+    baseline::{Baseline, ContainerBaseline, Entry, EntryState, FeedBaseline, Hours, Lost, Marks, Maturity, Sighting},
     behaviour::Feed,
     id::{BatchId, ContainerName, PodUid},
     rules::Rule,
     seen::Seen,
 };
-use anchorwatch_crds::v1alpha1::{self as crd, BehaviorBaselineStatus, Loss, MergedBatch, PodSighting};
+use anchorwatch_crds::v1alpha1::{self as crd, BaselineLoss, BehaviorBaselineStatus, MergedBatch, PodSighting};
 
 use super::{
     behaviour::{feed_from_crd, feed_to_crd, process_from_crd, process_to_crd},
@@ -34,10 +34,11 @@ pub fn baseline_from_crd(status: BehaviorBaselineStatus) -> Baseline {
     Baseline {
         containers: containers.collect(),
         merged: merged.collect(),
+        overflowed: unsigned(status.overflowed),
     }
 }
 
-/// To what an object holds: all but its conditions.
+/// To what an object holds: all but its conditions and its pods' labels.
 pub fn baseline_to_crd(baseline: &Baseline) -> BehaviorBaselineStatus {
     let containers = baseline
         .containers
@@ -61,6 +62,8 @@ pub fn baseline_to_crd(baseline: &Baseline) -> BehaviorBaselineStatus {
         quarantined: to_i32(baseline.quarantined()),
         hours_observed: to_i64(baseline.hours_observed()),
         containers: containers.collect(),
+        overflowed: to_i64(baseline.overflowed),
+        pod_labels: BTreeMap::new(),
         merged_batches: merged.collect(),
         conditions: Vec::new(),
     }
@@ -81,8 +84,9 @@ fn feed_baseline_from_crd(held: crd::FeedBaseline) -> (Feed, FeedBaseline) {
     };
     for loss in held.losses {
         let count: u64 = unsigned(loss.count);
-        let sum = baseline.losses.entry(loss.reason).or_default();
-        *sum = sum.saturating_add(count);
+        let lost: &mut Lost = baseline.losses.entry(loss.reason).or_default();
+        lost.count = lost.count.saturating_add(count);
+        lost.last = lost.last.max(loss.last.as_ref().map(from_time));
     }
     for entry in held.entries {
         baseline.insert(entry_from_crd(entry));
@@ -91,10 +95,10 @@ fn feed_baseline_from_crd(held: crd::FeedBaseline) -> (Feed, FeedBaseline) {
 }
 
 fn feed_baseline_to_crd(feed: Feed, held: &FeedBaseline) -> crd::FeedBaseline {
-    let losses = held.losses.iter().map(|(reason, count)| Loss {
-        feed: feed_to_crd(feed),
+    let losses = held.losses.iter().map(|(reason, lost)| BaselineLoss {
         reason: reason.clone(),
-        count: to_i64(*count),
+        count: to_i64(lost.count),
+        last: lost.last.map(to_time),
     });
     let entries = held
         .entries
@@ -306,7 +310,12 @@ mod tests {
             let mut feed = FeedBaseline::new(Timestamp::from_secs(1_000));
             feed.maturity = Maturity::Enforcing;
             feed.hours = Hours { total: hours.0.into(), recent: Marks { newest: hours.1, bits: hours.2 } };
-            feed.losses = [("quota".to_owned(), 7)].into();
+            let lost = |count, last| Lost { count, last };
+            feed.losses = [
+                ("quota".to_owned(), lost(7, Some(Timestamp::from_secs(1_500)))),
+                ("unknown".to_owned(), lost(1, None)),
+            ]
+            .into();
             for entry in entries {
                 feed.insert(entry);
             }
@@ -315,6 +324,7 @@ mod tests {
             let baseline = Baseline {
                 containers: [(ContainerName::new("app"), container)].into(),
                 merged: merged.collect(),
+                overflowed: 3,
             };
             prop_assert_eq!(baseline_from_crd(baseline_to_crd(&baseline)), baseline);
         }

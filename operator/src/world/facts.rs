@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use anchorwatch_core::id::ImageDigest;
 use jiff::Timestamp;
 use k8s_openapi::{
-    api::core::v1::{ContainerStatus, Pod},
+    api::core::v1::{ContainerStatus, Pod, PodSpec},
     apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference},
 };
 
@@ -68,6 +68,8 @@ pub struct PodFacts {
     pub created: Timestamp,
     /// Whether it runs and was not told to end.
     pub running: bool,
+    /// Names of the containers that its specification declares, of every sort.
+    pub declared: Vec<String>,
     /// Its containers, in the order of its status.
     pub containers: Vec<ContainerFacts>,
 }
@@ -88,6 +90,11 @@ impl PodFacts {
     pub fn template_hash(&self) -> Option<&str> {
         let label = |name: &str| self.labels.get(name).map(String::as_str);
         label(TEMPLATE_HASH).or_else(|| label(CONTROLLER_REVISION))
+    }
+
+    /// Whether its specification declares a container.
+    pub fn declares(&self, container: &str) -> bool {
+        self.declared.iter().any(|name| name == container)
     }
 
     /// The digest that a container runs.
@@ -124,12 +131,25 @@ impl From<Pod> for PodFacts {
             namespace: pod.metadata.namespace.unwrap_or_default(),
             name: pod.metadata.name.unwrap_or_default(),
             uid: pod.metadata.uid.unwrap_or_default(),
+            declared: pod.spec.as_ref().map(declared).unwrap_or_default(),
             node: pod.spec.and_then(|spec| spec.node_name).unwrap_or_default(),
             labels: pod.metadata.labels.unwrap_or_default(),
             controller,
             containers,
         }
     }
+}
+
+/// Names of the containers of every sort.
+fn declared(spec: &PodSpec) -> Vec<String> {
+    let init = spec.init_containers.iter().flatten().map(|container| &container.name);
+    let main = spec.containers.iter().map(|container| &container.name);
+    let ephemeral = spec
+        .ephemeral_containers
+        .iter()
+        .flatten()
+        .map(|container| &container.name);
+    init.chain(main).chain(ephemeral).cloned().collect()
 }
 
 fn container(status: ContainerStatus, init: bool) -> ContainerFacts {
@@ -217,7 +237,12 @@ mod tests {
                     {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "agent-5d", "uid": "r1", "controller": true},
                 ],
             },
-            "spec": {"nodeName": "node1", "containers": []},
+            "spec": {
+                "nodeName": "node1",
+                "containers": [{"name": "agent"}],
+                "initContainers": [{"name": "setup"}],
+                "ephemeralContainers": [{"name": "debugger"}],
+            },
             "status": {
                 "phase": "Running",
                 "initContainerStatuses": [{
@@ -248,6 +273,7 @@ mod tests {
                 }),
                 created: "2026-01-02T03:04:05Z".parse().unwrap(),
                 running: true,
+                declared: ["setup", "agent", "debugger"].map(Into::into).into(),
                 containers: vec![
                     ContainerFacts {
                         name: "setup".into(),

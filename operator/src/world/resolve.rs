@@ -24,6 +24,23 @@ pub enum Resolution {
     OwnerUnknown,
 }
 
+impl Workload {
+    /// A workload of which nothing is left but what was written of it: its object can't be pointed at by its UID.
+    pub fn of_the_past(key: WorkloadKey) -> Self {
+        let api_version = match key.kind.as_str() {
+            "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet" => "apps/v1",
+            "Job" | "CronJob" => "batch/v1",
+            "Pod" => "v1",
+            _ => "",
+        };
+        Self {
+            key,
+            api_version: api_version.to_owned(),
+            uid: String::new(),
+        }
+    }
+}
+
 /// The workload of a pod. `owner` is the ReplicaSet or Job that controls it, where one does and it is known.
 pub fn workload_of(pod: &PodFacts, owner: Option<&OwnerFacts>) -> Resolution {
     let Some(controller) = pod.controller.as_ref().filter(|controller| controller.kind != "Node") else {
@@ -95,6 +112,7 @@ mod tests {
             controller,
             created: Timestamp::UNIX_EPOCH,
             running: true,
+            declared: Vec::new(),
             containers: Vec::new(),
         }
     }

@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use anchorwatch_crds::v1alpha1::BehaviorBaselineStatus;
 use prometheus::IntGaugeVec;
 
 use super::{World, readable};
-use crate::{metrics::Metrics, policies::Policies};
+use crate::{conditions::TRUNCATED, metrics::Metrics, policies::Policies};
 
 impl World {
     /// Sets the gauges that speak of the whole.
@@ -23,6 +24,15 @@ impl World {
         let baselines = baselines
             .iter()
             .filter_map(|guarded| guarded.0.as_ref().ok()?.status.as_ref());
+
+        let is_truncated = |status: &&BehaviorBaselineStatus| {
+            let mut conditions = status.conditions.iter();
+            conditions.any(|condition| condition.type_ == TRUNCATED && condition.status == "True")
+        };
+        let truncated = baselines.clone().filter(is_truncated).count();
+        metrics
+            .baselines_truncated
+            .set(truncated.try_into().unwrap_or(i64::MAX));
         set(
             &metrics.baselines,
             baselines.map(|status| vec![format!("{:?}", status.state)]),

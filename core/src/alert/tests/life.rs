@@ -41,7 +41,59 @@ fn a_finding_that_stays_alone_is_tagged_and_opened() {
     watched.world.runs("n2", "h2", '2', at(1_010));
     watched.act(at(1_070));
     assert_eq!(watched.state(&numbered(1)), AlertState::Open);
-    assert_eq!(watched.alerts[0].rollout.as_deref(), Some("deployment-agent-2"));
+    let rollout = watched.finding(numbered(1).id()).rollout.clone().expect("a verdict");
+    assert_eq!(rollout.verdict, RolloutVerdict::Partial);
+    assert_eq!(rollout.record.as_deref(), Some("deployment-agent-2"));
+    assert_eq!(watched.alerts[0].rollout, None, "the rollout does not explain it");
+}
+
+#[test]
+fn what_a_rollout_may_explain_joins_no_alert_that_it_does_not_explain_and_the_other_way_round() {
+    // The drift comes first.
+    let mut watched = rolling();
+    watched.world.shows_at("o1", "h1", '1', &shell(), at(1_002));
+    watched.act(at(1_004));
+    assert_eq!(watched.alerts.len(), 2);
+    complete(&mut watched);
+    check_apart(&watched);
+    // The rollout's finding comes first.
+    let mut watched = rolling();
+    watched.act(at(1_003));
+    watched.world.shows_at("o1", "h1", '1', &shell(), at(1_004));
+    watched.act(at(1_004));
+    assert_eq!(watched.alerts.len(), 2);
+    complete(&mut watched);
+    check_apart(&watched);
+}
+
+/// One alert is open and names no record, the other is suppressed and names its own.
+fn check_apart(watched: &Watched) {
+    let mut alerts: Vec<_> = watched
+        .alerts
+        .iter()
+        .map(|alert| (alert.findings.len(), alert.state, alert.rollout.as_deref()))
+        .collect();
+    alerts.sort_by_key(|(_, state, _)| state.urgency());
+    assert_eq!(
+        alerts,
+        [
+            (1, AlertState::Suppressed, Some("deployment-agent-2")),
+            (1, AlertState::Open, None)
+        ]
+    );
+}
+
+#[test]
+fn an_alert_names_no_record_that_explains_another_finding_than_the_one_that_speaks_for_it() {
+    let mut watched = rolling();
+    watched.world.shows_at("n1", "h2", '2', &numbered(2), at(1_004));
+    watched.act(at(1_004));
+    assert_eq!(watched.alerts.len(), 1, "both wait for the same rollout");
+    watched.world.shows_at("o1", "h1", '1', &numbered(2), at(1_006));
+    complete(&mut watched);
+    assert_eq!(watched.state(&numbered(1)), AlertState::Suppressed);
+    assert_eq!(watched.state(&numbered(2)), AlertState::Open);
+    assert_eq!(watched.alerts[0].rollout, None);
 }
 
 #[test]

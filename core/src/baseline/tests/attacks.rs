@@ -104,13 +104,80 @@ fn a_node_that_makes_up_containers_and_losses_does_not_grow_an_object_beyond_its
         .collect();
     let outcome = merge(&mut world.baseline, &made_up, &world.policy, at(100));
     assert_eq!((world.baseline.containers.len(), outcome.overflowed), (64, 37));
+    assert_eq!((world.baseline.overflowed, world.baseline.all_overflowed()), (37, 37));
     invariants::baseline(&world.baseline, &world.policy).expect("the invariants of a baseline");
     let lost: Vec<u64> = world
         .baseline
         .feeds()
-        .map(|(_, _, feed)| feed.losses.values().sum())
+        .map(|(_, _, feed)| feed.losses.values().map(|lost| lost.count).sum())
         .collect();
     assert!(lost.iter().all(|sum| *sum == 0 || *sum == 100), "{lost:?}");
+}
+
+fn ghost() -> ReportingPod {
+    ReportingPod {
+        verified: false,
+        digest: None,
+        template_hash: None,
+        ..pod("ghost", "h1", digest('1'))
+    }
+}
+
+#[test]
+fn pods_that_somebody_makes_up_do_not_blind_a_workload() {
+    let mut world = World::mature();
+    let fileless = |index: usize| {
+        behaviour(ProcessParts {
+            source: SourceLayer::Memory,
+            ..parts("/usr/bin/python3", &format!("memfd:{index}"))
+        })
+    };
+    let mut made_up = flood("tmp", 5_000, at(100));
+    made_up.extend((0..5_000).map(|index| seen(&fileless(index), at(100))));
+    let outcome = merge(
+        &mut world.baseline,
+        &batch(500, ghost(), made_up),
+        &world.policy,
+        at(100),
+    );
+    assert!(outcome.overflowed > 9_000);
+    let room: usize = world.baseline.entries().map(|(_, _, entry)| cap::size(entry)).sum();
+    assert!(room < 10 * 1_024, "{room} bytes");
+    // Rooms that are as large as without them.
+    let novel = batch(501, pod("p1", "h1", digest('1')), flood("opt", 40, at(101)));
+    assert_eq!(merge(&mut world.baseline, &novel, &world.policy, at(101)).overflowed, 0);
+    for index in 10_000..10_020 {
+        let outcome = world.shows_at("p1", "h1", '1', &fileless(index), at(102));
+        assert_eq!(outcome.new_quarantined.len(), 1);
+    }
+    invariants::baseline(&world.baseline, &world.policy).expect("the invariants of a baseline");
+}
+
+#[test]
+fn what_a_known_pod_shows_too_makes_room_among_the_unverified() {
+    let mut world = World::mature();
+    let burst = |seq, many| batch(seq, ghost(), flood("tmp", many, at(100)));
+    let outcome = merge(&mut world.baseline, &burst(500, 5_000), &world.policy, at(100));
+    let held = 5_000 - outcome.overflowed;
+    let shown = batch(501, pod("p1", "h1", digest('1')), flood("tmp", 3, at(101)));
+    merge(&mut world.baseline, &shown, &world.policy, at(101));
+    let first = process("/usr/bin/python3", "/tmp/0");
+    assert!(!entry(&world.baseline, &first).unverified);
+    let outcome = merge(&mut world.baseline, &burst(502, 5_000), &world.policy, at(102));
+    assert_eq!(5_000 - outcome.overflowed, held + 3);
+}
+
+#[test]
+fn what_is_unverified_stays_so_where_the_other_rooms_are_full() {
+    let mut world = World::mature();
+    world.reports(ghost(), &shell(), at(100));
+    let burst = batch(1_000, pod("p1", "h1", digest('1')), flood("tmp", 5_000, at(200)));
+    merge(&mut world.baseline, &burst, &world.policy, at(200));
+    let before = world.baseline.all_overflowed();
+    world.shows_at("p1", "h1", '1', &shell(), at(201));
+    let held = entry(&world.baseline, &shell());
+    assert_eq!((held.unverified, held.count, held.shown_by.len()), (true, 2, 2));
+    assert_eq!(world.baseline.all_overflowed(), before + 1);
 }
 
 #[test]

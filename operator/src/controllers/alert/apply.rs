@@ -42,8 +42,13 @@ pub async fn apply(
             announcement,
             delay,
         } = alert;
-        let Some(written) = make(&api, &writes, &object).await? else {
-            continue;
+        let written = match make(&api, &writes, &object).await? {
+            Made::Now(written) => written,
+            Made::Before(written) => {
+                expected.expect(workload, &written);
+                continue;
+            }
+            Made::Nowhere => continue,
         };
         expected.expect(workload, &written);
         context.metrics.alerts_created.inc();
@@ -60,24 +65,34 @@ pub async fn apply(
     Ok(())
 }
 
-/// Makes an alert and writes its status; none where there is no place for it any more. An alert of that name without a
-/// status was left by an operator that died between the two writes.
-async fn make(api: &Api<DriftAlert>, writes: &Writes, object: &DriftAlert) -> kube::Result<Option<DriftAlert>> {
+/// What came of making an alert.
+enum Made {
+    /// It is there now, with its status.
+    Now(DriftAlert),
+    /// It was there with its status, counted and told of by whoever made it.
+    Before(DriftAlert),
+    /// There is no place for it any more.
+    Nowhere,
+}
+
+/// Makes an alert and writes its status. An alert of that name without a status was left by an operator that died between
+/// the two writes.
+async fn make(api: &Api<DriftAlert>, writes: &Writes, object: &DriftAlert) -> kube::Result<Made> {
     let mut made = match writes.create(api, object).await {
         Ok(made) => made,
         Err(error) if is_already_exists(&error) => {
             let there = api.get(&object.name_any()).await?;
             if there.status.is_some() {
                 // The cache lags behind: the watch brings it, and the next plan knows it.
-                return Ok(Some(there));
+                return Ok(Made::Before(there));
             }
             there
         }
-        Err(error) if is_gone(&error) => return Ok(None),
+        Err(error) if is_gone(&error) => return Ok(Made::Nowhere),
         Err(error) => return Err(error),
     };
     made.status.clone_from(&object.status);
-    writes.replace_status(api, &made).await.map(Some)
+    writes.replace_status(api, &made).await.map(Made::Now)
 }
 
 async fn announce(context: &Context, known: &Known, alert: &DriftAlert, announcement: Announcement) {
@@ -91,11 +106,11 @@ async fn announce(context: &Context, known: &Known, alert: &DriftAlert, announce
         "drift"
     );
     let about = ObjectReference {
-        api_version: Some(workload.api_version.clone()),
+        api_version: told(&workload.api_version),
         kind: Some(workload.key.kind.clone()),
         namespace: Some(workload.key.namespace.clone()),
         name: Some(workload.key.name.clone()),
-        uid: Some(workload.uid.clone()),
+        uid: told(&workload.uid),
         ..ObjectReference::default()
     };
     let event = Event {
@@ -106,4 +121,9 @@ async fn announce(context: &Context, known: &Known, alert: &DriftAlert, announce
         secondary: Some(alert.object_ref(&())),
     };
     context.publish(&event, &about).await;
+}
+
+/// A text, where there is one.
+fn told(text: &str) -> Option<String> {
+    (!text.is_empty()).then(|| text.to_owned())
 }

@@ -42,9 +42,12 @@ pub fn fetch(
     if quarantined == 0 && objects.is_empty() {
         return None;
     }
-    let (pod, located) = world.youngest_pod_of(workload)?;
     let policies = Policies::of(world);
-    let policy = policies.holding(&pod.namespace, &pod.labels)?;
+    let policy = policies.holding_for(world, workload, baseline)?;
+    // What is quarantined is raised although its pods ended: it may be all that is left of a Job.
+    let located = world
+        .youngest_pod_of(workload)
+        .map_or_else(|| Workload::of_the_past(workload.clone()), |(_, located)| located);
     let evidence = if switches.no_rollout_match {
         Evidence::default()
     } else {

@@ -7,15 +7,15 @@ use kube::{
     Api, ResourceExt,
     runtime::events::{Event, EventType},
 };
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use super::{
     IngestError, NAME,
-    plan::{Plan, Tally, dropped},
+    plan::{Changed, Plan, Tally, dropped},
 };
 use crate::{
     context::Context,
-    writes::{Writes, is_already_exists, is_conflict, is_gone},
+    writes::{Writes, is_already_exists, is_conflict, is_gone, is_refused, is_terminating},
 };
 
 /// Baselines written at a time.
@@ -36,8 +36,9 @@ pub enum Applied {
 enum Written {
     Done,
     Conflict,
-    /// There is no place for it any more.
-    Gone {
+    /// It is lost, for this reason, as there is no place for it, or the API server will never take it.
+    Lost {
+        reason: &'static str,
         behaviours: usize,
     },
 }
@@ -58,7 +59,7 @@ pub async fn apply(context: &Context, plan: Plan) -> Result<Applied, IngestError
         match written {
             Written::Done => context.switches.die_mid_merge(executables(&report)),
             Written::Conflict => conflict = true,
-            Written::Gone { behaviours } => *tally.dropped.entry(dropped::NAMESPACE_GONE).or_default() += behaviours,
+            Written::Lost { reason, behaviours } => tally.drop(reason, behaviours),
         }
     }
     if conflict {
@@ -78,40 +79,54 @@ pub async fn apply(context: &Context, plan: Plan) -> Result<Applied, IngestError
     Ok(Applied::Done)
 }
 
-async fn write(context: &Context, baseline: &BehaviorBaseline) -> Result<Written, IngestError> {
+async fn write(context: &Context, changed: &Changed) -> Result<Written, IngestError> {
+    let Changed {
+        object: baseline,
+        behaviours,
+    } = changed;
+    let lost = |reason| Written::Lost {
+        reason,
+        behaviours: *behaviours,
+    };
     let namespace = baseline.namespace().unwrap_or_default();
     let api: Api<BehaviorBaseline> = Api::namespaced(context.client.clone(), &namespace);
     let writes = Writes::new(&context.metrics, NAME);
-    let result = if baseline.resource_version().is_some() {
-        writes.replace_status(&api, baseline).await
-    } else {
-        match writes.create(&api, baseline).await {
-            Ok(mut created) => {
-                created.status.clone_from(&baseline.status);
-                writes.replace_status(&api, &created).await
+    let name = baseline.name_any();
+    let mut object = baseline.clone();
+    if object.resource_version().is_none() {
+        match writes.create(&api, &object).await {
+            Ok(created) => object.metadata = created.metadata,
+            Err(error) if is_gone(&error) => {
+                warn!(namespace, name, "a baseline's namespace is going");
+                return Ok(lost(dropped::NAMESPACE_GONE));
             }
-            Err(error) => Err(error),
+            Err(error) if is_already_exists(&error) => return Ok(Written::Conflict),
+            Err(error) if is_refused(&error) => return Ok(refused(&namespace, &name, &error, lost)),
+            Err(error) => return Err(error.into()),
         }
-    };
-    match result {
+    }
+    match writes.replace_status(&api, &object).await {
         Ok(_) => Ok(Written::Done),
-        Err(error) if is_conflict(&error) || is_already_exists(&error) => Ok(Written::Conflict),
-        Err(error) if is_gone(&error) => {
-            let learned = baseline
-                .status
-                .as_ref()
-                .map_or(0, |status| status.learned + status.quarantined);
-            warn!(
-                namespace,
-                name = baseline.name_any(),
-                "a baseline's namespace or object is going"
-            );
-            Ok(Written::Gone {
-                behaviours: usize::try_from(learned).unwrap_or(0),
-            })
+        Err(error) if is_terminating(&error) => {
+            warn!(namespace, name, "a baseline's namespace is going");
+            Ok(lost(dropped::NAMESPACE_GONE))
         }
+        // Somebody deleted it: what was decided is outdated, and it is made anew.
+        Err(error) if is_conflict(&error) || is_gone(&error) => Ok(Written::Conflict),
+        Err(error) if is_refused(&error) => Ok(refused(&namespace, &name, &error, lost)),
         Err(error) => Err(error.into()),
     }
+}
+
+/// One workload's baseline that is refused for ever must not stop the reports of all others on the node.
+fn refused(namespace: &str, name: &str, error: &kube::Error, lost: impl FnOnce(&'static str) -> Written) -> Written {
+    error!(
+        namespace,
+        name,
+        error = error as &dyn std::error::Error,
+        "a baseline is refused: what was reported of its workload is dropped"
+    );
+    lost(dropped::REFUSED)
 }
 
 /// Every executable that a batch speaks of.
@@ -126,6 +141,7 @@ fn count(context: &Context, report: &SensorReport, tally: &Tally) {
         renewed,
         rejected,
         dropped,
+        unverified,
         losses,
     } = tally;
     let metrics = &context.metrics;
@@ -153,6 +169,9 @@ fn count(context: &Context, report: &SensorReport, tally: &Tally) {
             "behaviours that named another node's pods were rejected"
         );
     }
+    metrics
+        .unverified_behaviors
+        .inc_by(u64::try_from(*unverified).unwrap_or(u64::MAX));
     for (reason, behaviors) in dropped {
         metrics.count_dropped(reason, *behaviors);
     }

@@ -7,7 +7,8 @@ use std::{
 };
 
 use anchorwatch_core::{
-    id::{ContainerName, WorkloadKey},
+    baseline::Outbox,
+    id::{ContainerName, NodeName, WorkloadKey, is_label, is_object_name},
     policy::Policy,
 };
 use anchorwatch_crds::v1alpha1::{BehaviorBaseline, PodReference, SensorReport};
@@ -16,7 +17,7 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::{Api, ResourceExt};
 use tracing::error;
 
-use super::IngestError;
+use super::{IngestError, outboxes};
 use crate::{
     baselines,
     context::Context,
@@ -48,13 +49,35 @@ pub enum Lookup {
     },
     /// The API server does not know it.
     Unknown {
-        /// The workload that its name speaks of, and the policy that holds for it.
-        workload: Option<(WorkloadKey, Option<Policy>)>,
+        /// The workload that its name speaks of, where there is one.
+        workload: Option<Remembered>,
     },
     /// It is not what the report says: another node's, or of another name.
     Foreign,
     /// Its controller is gone.
     Orphan,
+}
+
+/// A workload that is known by its baseline.
+#[derive(Clone, Debug)]
+pub struct Remembered {
+    /// The workload.
+    pub workload: WorkloadKey,
+    /// The policy that holds for it.
+    pub policy: Option<Policy>,
+    /// The containers that its baseline knows or a pod of it declares.
+    pub containers: BTreeSet<ContainerName>,
+}
+
+/// What a workload's part of a batch is merged with.
+#[derive(Clone, Debug, Default)]
+pub struct Surroundings {
+    /// The baselines.
+    pub baselines: BTreeMap<WorkloadKey, Stored>,
+    /// The containers that pods of each workload declare.
+    pub declared: BTreeMap<WorkloadKey, BTreeSet<ContainerName>>,
+    /// The outboxes of other nodes whose batches the baselines remember.
+    pub outboxes: BTreeMap<NodeName, Outbox>,
 }
 
 /// A pod on the node of a report, with the containers that its workload's baseline knows.
@@ -84,10 +107,13 @@ pub enum Stored {
 /// Each pod that a report names, by its UID.
 pub async fn pods(context: &Context, report: &SensorReport) -> Result<HashMap<String, Lookup>, IngestError> {
     let policies = Policies::of(&context.world);
-    let named: BTreeSet<&PodReference> = report.spec.containers.iter().map(|container| &container.pod).collect();
+    let mut named: BTreeMap<&PodReference, Vec<&str>> = BTreeMap::new();
+    for container in &report.spec.containers {
+        named.entry(&container.pod).or_default().push(&container.container);
+    }
     let mut found = HashMap::new();
-    for reference in named {
-        let lookup = look_up(context, &policies, &report.name_any(), reference).await?;
+    for (reference, containers) in named {
+        let lookup = look_up(context, &policies, &report.name_any(), reference, &containers).await?;
         let previous = found.insert(reference.uid.clone(), lookup);
         if previous.is_some() {
             // Two names for one pod: at least one of them is wrong, and which can't be told.
@@ -102,16 +128,22 @@ async fn look_up(
     policies: &Policies,
     node: &str,
     reference: &PodReference,
+    containers: &[&str],
 ) -> Result<Lookup, IngestError> {
+    // They go into URLs as they are.
+    if !is_label(&reference.namespace) || !is_object_name(&reference.name) {
+        return Ok(Lookup::Foreign);
+    }
     let world = &context.world;
-    let known = match world.pod(&reference.uid) {
-        Some(pod) => Some(pod),
-        None => ask_for(context, reference).await?,
-    };
-    let Some(pod) = known else {
-        return Ok(Lookup::Unknown {
-            workload: by_name(world, policies, reference),
-        });
+    let pod = match find(context, reference, containers).await? {
+        Found::It(pod) => pod,
+        // No incarnation of it is remembered: a name that lives elsewhere proves nothing but that somebody read it.
+        Found::Namesake(other) if !other.node.is_empty() && other.node != node => return Ok(Lookup::Foreign),
+        Found::Namesake(_) | Found::Nothing => {
+            return Ok(Lookup::Unknown {
+                workload: by_name(world, policies, reference),
+            });
+        }
     };
     if pod.node != node || pod.namespace != reference.namespace || pod.name != reference.name {
         return Ok(Lookup::Foreign);
@@ -135,27 +167,65 @@ fn is_young(pod: &PodFacts) -> bool {
     age.unsigned_abs() < OWNER_GRACE
 }
 
-/// Asks the API server for a pod that no watch has told of: the sensor's own watch may be ahead of ours.
-async fn ask_for(context: &Context, reference: &PodReference) -> Result<Option<Arc<PodFacts>>, IngestError> {
+/// What there is under a pod's name.
+enum Found {
+    /// The pod itself.
+    It(Arc<PodFacts>),
+    /// Another of the same name.
+    Namesake(Arc<PodFacts>),
+    Nothing,
+}
+
+/// A pod that exists, or did within the last hour. The API server is asked where no watch has told of it, or not yet of
+/// one of its containers: the sensor's own watch may be ahead of ours.
+async fn find(context: &Context, reference: &PodReference, containers: &[&str]) -> Result<Found, IngestError> {
+    let known = context.world.pod(&reference.uid);
+    if let Some(pod) = &known
+        && containers.iter().all(|container| pod.declares(container))
+    {
+        return Ok(Found::It(Arc::clone(pod)));
+    }
     let api: Api<Pod> = Api::namespaced(context.client.clone(), &reference.namespace);
-    let pod = api.get_opt(&reference.name).await?.map(PodFacts::from);
-    Ok(pod.filter(|pod| pod.uid == reference.uid).map(Arc::new))
+    let there = api.get_opt(&reference.name).await?.map(PodFacts::from);
+    Ok(match (known, there) {
+        (_, Some(pod)) if pod.uid == reference.uid => Found::It(Arc::new(pod)),
+        (Some(pod), _) => Found::It(pod),
+        (None, Some(other)) => Found::Namesake(Arc::new(other)),
+        (None, None) => Found::Nothing,
+    })
 }
 
 /// The workload that a vanished pod's name speaks of: one that has a baseline already.
-fn by_name(world: &World, policies: &Policies, reference: &PodReference) -> Option<(WorkloadKey, Option<Policy>)> {
+fn by_name(world: &World, policies: &Policies, reference: &PodReference) -> Option<Remembered> {
     let known = readable(&world.baselines);
-    let known: Vec<_> = known
+    let known: HashMap<WorkloadKey, &BehaviorBaseline> = known
         .iter()
         .filter_map(|guarded| guarded.0.as_ref().ok())
-        .map(baselines::workload_of)
-        .filter(|workload| workload.namespace == reference.namespace)
+        .filter(|baseline| baseline.metadata.namespace.as_deref() == Some(reference.namespace.as_str()))
+        .map(|baseline| (baselines::workload_of(baseline), baseline))
         .collect();
-    let workload = workload_by_name(&reference.name, known.iter())?;
-    let policy = world
-        .youngest_pod_of(workload)
-        .and_then(|(pod, _)| holding(policies, &pod));
-    Some((workload.clone(), policy))
+    let workload = workload_by_name(&reference.name, known.keys())?;
+    let baseline = known.get(workload)?;
+    let policy = policies.holding_for(world, workload, baseline);
+    let mut containers = declared_by(world, workload);
+    containers.extend(containers_of(baseline));
+    Some(Remembered {
+        workload: workload.clone(),
+        policy: policy.map(|policy| policy_from_crd(policy.title(), &policy.spec)),
+        containers,
+    })
+}
+
+fn containers_of(baseline: &BehaviorBaseline) -> impl Iterator<Item = ContainerName> {
+    let containers = baseline.status.iter().flat_map(|status| &status.containers);
+    containers.map(|container| ContainerName::new(&container.name))
+}
+
+/// The containers that pods of a workload declare.
+pub fn declared_by(world: &World, workload: &WorkloadKey) -> BTreeSet<ContainerName> {
+    let pods = world.pods_of(workload);
+    let names = pods.iter().flat_map(|pod| &pod.declared);
+    names.map(ContainerName::new).collect()
 }
 
 fn holding(policies: &Policies, pod: &PodFacts) -> Option<Policy> {
@@ -173,13 +243,7 @@ pub fn neighbours(world: &World, report: &SensorReport) -> Vec<Neighbour> {
     let known: HashMap<WorkloadKey, Vec<ContainerName>> = readable(&world.baselines)
         .iter()
         .filter_map(|guarded| guarded.0.as_ref().ok())
-        .map(|baseline| {
-            let containers = baseline.status.iter().flat_map(|status| &status.containers);
-            let names = containers
-                .map(|container| ContainerName::new(&container.name))
-                .collect();
-            (baselines::workload_of(baseline), names)
-        })
+        .map(|baseline| (baselines::workload_of(baseline), containers_of(baseline).collect()))
         .collect();
     let pods = world.pods_where(|pod| pod.node == node);
     let neighbours = pods.into_iter().filter_map(|pod| {
@@ -194,8 +258,23 @@ pub fn neighbours(world: &World, report: &SensorReport) -> Vec<Neighbour> {
     neighbours.collect()
 }
 
+/// What the parts of a batch about these workloads are merged with.
+pub async fn surroundings<'a>(
+    context: &Context,
+    node: &str,
+    workloads: impl Iterator<Item = &'a WorkloadKey> + Clone,
+) -> Result<Surroundings, IngestError> {
+    let baselines = baselines(context, workloads.clone()).await?;
+    let declared = workloads.map(|workload| (workload.clone(), declared_by(&context.world, workload)));
+    Ok(Surroundings {
+        declared: declared.collect(),
+        outboxes: outboxes::of_others(context, node, &baselines).await?,
+        baselines,
+    })
+}
+
 /// The baselines of these workloads, as the API server holds them now.
-pub async fn baselines<'a>(
+async fn baselines<'a>(
     context: &Context,
     workloads: impl Iterator<Item = &'a WorkloadKey>,
 ) -> Result<BTreeMap<WorkloadKey, Stored>, IngestError> {

@@ -1,11 +1,11 @@
 //! What follows from a batch: which baselines change, and what the acknowledgement says.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use anchorwatch_core::{
-    baseline::{Batch, ContainerReport, ReportingPod, merge},
+    baseline::{Batch, ContainerReport, Outbox, ReportingPod, merge},
     behaviour::Feed,
-    id::{BatchId, WorkloadKey},
+    id::{BatchId, ContainerName, NodeName, WorkloadKey},
     policy::Policy,
 };
 use anchorwatch_crds::v1alpha1::{
@@ -15,7 +15,10 @@ use anchorwatch_crds::v1alpha1::{
 use jiff::Timestamp;
 use kube::ResourceExt;
 
-use super::fetch::{Lookup, Neighbour, Stored};
+use super::{
+    fetch::{Lookup, Neighbour, Remembered, Stored, Surroundings},
+    outboxes,
+};
 use crate::{
     baselines,
     conditions::{self, HOOKS_ATTACHED, LOSS_OBSERVED, Statement},
@@ -38,6 +41,14 @@ pub mod dropped {
     pub const NO_POLICY: &str = "no-policy";
     /// The workload's baseline can't be read.
     pub const BASELINE_MALFORMED: &str = "baseline-malformed";
+    /// The pod declares no such container.
+    pub const CONTAINER_UNKNOWN: &str = "container-unknown";
+    /// The policy switched the feed off.
+    pub const FEED_DISABLED: &str = "feed-disabled";
+    /// The baseline has no room left.
+    pub const NO_ROOM: &str = "no-room";
+    /// The API server will never take the baseline as it would be.
+    pub const REFUSED: &str = "refused";
     /// The workload's namespace is going.
     pub const NAMESPACE_GONE: &str = "namespace-gone";
 }
@@ -49,6 +60,8 @@ pub struct Group {
     pub policy: Policy,
     /// When that pod was created.
     youngest: Timestamp,
+    /// That pod's labels, where the API server knows it.
+    labels: Option<BTreeMap<String, String>>,
     /// What its containers did.
     pub containers: Vec<ContainerReport>,
 }
@@ -62,6 +75,8 @@ pub struct Sorted {
     pub rejected: usize,
     /// Behaviours that found no baseline, by reason.
     pub dropped: BTreeMap<&'static str, usize>,
+    /// Behaviours of pods that the API server does not know.
+    pub unverified: usize,
 }
 
 /// Sorts a batch by workload.
@@ -70,19 +85,21 @@ pub fn sort(report: &SensorReport, pods: &HashMap<String, Lookup>, neighbours: &
     for reported in &report.spec.containers {
         let behaviours = reported.behaviors.len();
         let placed = match pods.get(&reported.pod.uid) {
+            Some(Lookup::Confirmed { pod, .. }) if !pod.declares(&reported.container) => {
+                Err(dropped::CONTAINER_UNKNOWN)
+            }
             Some(Lookup::Confirmed { pod, workload, policy }) => {
-                let seen = container_report(reported, Some(pod));
-                policy
-                    .clone()
-                    .map(|policy| (workload, policy, pod.created, seen))
-                    .ok_or(dropped::NO_POLICY)
+                let place = policy.clone().map(|policy| (workload, policy, Some(pod.as_ref())));
+                place.ok_or(dropped::NO_POLICY)
             }
             Some(Lookup::Unknown {
-                workload: Some((workload, policy)),
+                workload: Some(Remembered { containers, .. }),
+            }) if !containers.contains(&ContainerName::new(&reported.container)) => Err(dropped::CONTAINER_UNKNOWN),
+            Some(Lookup::Unknown {
+                workload: Some(Remembered { workload, policy, .. }),
             }) => {
-                let seen = container_report(reported, None);
-                let policy = policy.clone().map(|policy| (workload, policy, Timestamp::MIN, seen));
-                policy.ok_or(dropped::NO_POLICY)
+                let place = policy.clone().map(|policy| (workload, policy, None));
+                place.ok_or(dropped::NO_POLICY)
             }
             Some(Lookup::Foreign) => {
                 sorted.rejected += behaviours;
@@ -92,7 +109,10 @@ pub fn sort(report: &SensorReport, pods: &HashMap<String, Lookup>, neighbours: &
             Some(Lookup::Unknown { workload: None }) | None => Err(dropped::POD_UNKNOWN),
         };
         match placed {
-            Ok((workload, policy, created, seen)) => sorted.add(workload, policy, created, seen),
+            Ok((workload, policy, pod)) => {
+                sorted.unverified += if pod.is_none() { behaviours } else { 0 };
+                sorted.add(workload, policy, pod, container_report(reported, pod));
+            }
             Err(reason) => *sorted.dropped.entry(reason).or_default() += behaviours,
         }
     }
@@ -110,22 +130,26 @@ pub fn sort(report: &SensorReport, pods: &HashMap<String, Lookup>, neighbours: &
                 hours: [].into(),
                 behaviours: Vec::new(),
             };
-            sorted.add(workload, policy.clone(), pod.created, nothing);
+            sorted.add(workload, policy.clone(), Some(pod), nothing);
         }
     }
     sorted
 }
 
 impl Sorted {
-    fn add(&mut self, workload: &WorkloadKey, policy: Policy, created: Timestamp, seen: ContainerReport) {
+    fn add(&mut self, workload: &WorkloadKey, policy: Policy, pod: Option<&PodFacts>, seen: ContainerReport) {
+        let created = pod.map_or(Timestamp::MIN, |pod| pod.created);
+        let labels = || pod.map(|pod| pod.labels.clone());
         let group = self.groups.entry(workload.clone()).or_insert_with(|| Group {
             policy: policy.clone(),
             youngest: created,
+            labels: labels(),
             containers: Vec::new(),
         });
         if created > group.youngest {
             group.policy = policy;
             group.youngest = created;
+            group.labels = labels();
         }
         group.containers.push(seen);
     }
@@ -160,14 +184,23 @@ fn reporting(pod: &PodFacts, container: &str) -> ReportingPod {
 /// What is to be written, and counted once it is.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// Baselines that change; those without resourceVersion are to be created.
-    pub baselines: Vec<BehaviorBaseline>,
+    /// Baselines that change.
+    pub baselines: Vec<Changed>,
     /// The report with its acknowledgement.
     pub report: SensorReport,
     /// What is counted.
     pub tally: Tally,
     /// What a person would look for in the node's events.
     pub hooks_failed: Option<String>,
+}
+
+/// A baseline that changes.
+#[derive(Clone, Debug)]
+pub struct Changed {
+    /// The object. Without resourceVersion it is to be created.
+    pub object: BehaviorBaseline,
+    /// Behaviours of the batch that it takes: what is lost where it can't be written.
+    pub behaviours: usize,
 }
 
 /// What is counted once a batch is acknowledged.
@@ -181,6 +214,8 @@ pub struct Tally {
     pub rejected: usize,
     /// Behaviours that found no baseline, by reason.
     pub dropped: BTreeMap<&'static str, usize>,
+    /// Behaviours of pods that the API server does not know.
+    pub unverified: usize,
     /// Events that the sensor lost, by feed and reason.
     pub losses: BTreeMap<Feed, BTreeMap<String, u64>>,
 }
@@ -189,10 +224,16 @@ pub struct Tally {
 pub fn plan(
     report: SensorReport,
     sorted: Sorted,
-    mut stored: BTreeMap<WorkloadKey, Stored>,
+    surroundings: Surroundings,
     switches: &TestSwitches,
     now: Timestamp,
 ) -> Plan {
+    let Surroundings {
+        baselines: mut stored,
+        declared,
+        mut outboxes,
+    } = surroundings;
+    outboxes.insert(report.name_any().into(), outboxes::of(&report));
     let renewed = reports::is_renewed(&report);
     let mut lost = losses_from_crd(&report.spec.losses, losses::bounded);
     if renewed {
@@ -205,20 +246,22 @@ pub fn plan(
         renewed,
         rejected: sorted.rejected,
         dropped: sorted.dropped,
+        unverified: sorted.unverified,
         losses: lost.clone(),
     };
     let mut baselines = Vec::new();
     for (workload, group) in sorted.groups {
+        let behaviours = group.behaviours();
+        if !group.policy.process.enabled {
+            tally.drop(dropped::FEED_DISABLED, behaviours);
+            tally.repeated = false;
+            continue;
+        }
         let object = match stored.remove(&workload) {
             Some(Stored::Found(object)) => *object,
             Some(Stored::Missing) | None => baselines::empty(&workload),
             Some(Stored::Malformed) => {
-                let behaviours = group
-                    .containers
-                    .iter()
-                    .map(|container| container.behaviours.len())
-                    .sum::<usize>();
-                *tally.dropped.entry(dropped::BASELINE_MALFORMED).or_default() += behaviours;
+                tally.drop(dropped::BASELINE_MALFORMED, behaviours);
                 continue;
             }
         };
@@ -227,9 +270,22 @@ pub fn plan(
             containers: group.containers,
             losses: lost.clone(),
         };
-        let merged = merge_into(object, &batch, &group.policy, &report, now, switches);
+        let merging = Merging {
+            batch: &batch,
+            policy: &group.policy,
+            switches,
+            labels: group.labels.as_ref(),
+            declared: declared.get(&workload),
+            outboxes: &outboxes,
+            now,
+        };
+        let merged = merging.into_object(object);
         tally.repeated &= merged.already;
-        baselines.extend(merged.changed);
+        tally.drop(dropped::NO_ROOM, merged.overflowed);
+        baselines.extend(merged.changed.map(|object| Changed {
+            object,
+            behaviours: behaviours.saturating_sub(merged.overflowed),
+        }));
     }
     let previous = report.status.clone().unwrap_or_default();
     let status = acknowledge(&report, previous.clone(), &tally, now);
@@ -244,41 +300,70 @@ pub fn plan(
     }
 }
 
+impl Tally {
+    /// Counts behaviours that are dropped.
+    pub fn drop(&mut self, reason: &'static str, behaviours: usize) {
+        if behaviours > 0 {
+            *self.dropped.entry(reason).or_default() += behaviours;
+        }
+    }
+}
+
+impl Group {
+    fn behaviours(&self) -> usize {
+        self.containers.iter().map(|container| container.behaviours.len()).sum()
+    }
+}
+
 struct Merged {
     already: bool,
+    overflowed: usize,
     changed: Option<BehaviorBaseline>,
 }
 
-fn merge_into(
-    object: BehaviorBaseline,
-    batch: &Batch,
-    policy: &Policy,
-    report: &SensorReport,
+/// What an object is merged with.
+struct Merging<'a> {
+    batch: &'a Batch,
+    policy: &'a Policy,
+    switches: &'a TestSwitches,
+    labels: Option<&'a BTreeMap<String, String>>,
+    declared: Option<&'a BTreeSet<ContainerName>>,
+    outboxes: &'a BTreeMap<NodeName, Outbox>,
     now: Timestamp,
-    switches: &TestSwitches,
-) -> Merged {
-    let mut baseline = baseline_from_crd(object.status.clone().unwrap_or_default());
-    let outcome = merge(&mut baseline, batch, policy, from_clock(now));
-    if !outcome.changed {
-        return Merged {
-            already: outcome.already_merged,
-            changed: None,
-        };
-    }
-    if let Some(done) = reports::last(report) {
-        let seq = u64::try_from(done.seq).unwrap_or(0);
-        baseline.acknowledged(&batch.id.node, &done.epoch, seq);
-    }
-    let mut status = baselines::status_of(&object, &baseline, now);
-    if switches.no_drift_decision {
-        learn_everything(&mut status);
-    }
-    Merged {
-        already: false,
-        changed: Some(BehaviorBaseline {
-            status: Some(status),
-            ..object
-        }),
+}
+
+impl Merging<'_> {
+    fn into_object(self, object: BehaviorBaseline) -> Merged {
+        let mut baseline = baseline_from_crd(object.status.clone().unwrap_or_default());
+        // Not while no pod is there: a workload that rests keeps how long it has learned.
+        if let Some(declared) = self.declared.filter(|declared| !declared.is_empty()) {
+            baseline.prune_containers(declared);
+        }
+        let outcome = merge(&mut baseline, self.batch, self.policy, from_clock(self.now));
+        let overflowed = usize::try_from(outcome.overflowed).unwrap_or(usize::MAX);
+        if !outcome.changed {
+            return Merged {
+                already: outcome.already_merged,
+                overflowed,
+                changed: None,
+            };
+        }
+        baseline.forget(self.outboxes);
+        let mut status = baselines::status_of(&object, &baseline, self.policy.window_days, self.now);
+        if self.switches.no_drift_decision {
+            learn_everything(&mut status);
+        }
+        if let Some(labels) = self.labels {
+            status.pod_labels = baselines::remembered(labels);
+        }
+        Merged {
+            already: false,
+            overflowed,
+            changed: Some(BehaviorBaseline {
+                status: Some(status),
+                ..object
+            }),
+        }
     }
 }
 

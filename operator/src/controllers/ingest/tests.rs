@@ -40,6 +40,12 @@ fn report(seq: i64, executable: &str) -> Value {
     })
 }
 
+fn report_of(node: &str) -> Value {
+    let mut other = report(1, "/bin/other");
+    other["metadata"]["name"] = json!(node);
+    other
+}
+
 fn acknowledged(seq: i64) -> Value {
     json!({"acknowledged": {"epoch": "0".repeat(32), "seq": seq}})
 }
@@ -149,7 +155,9 @@ async fn after_a_conflict_the_batch_is_merged_into_what_the_other_wrote() {
         baseline: Mutex::default(),
     };
     let writes = AtomicUsize::new(0);
-    let (result, calls) = run_in(&world(), report(1, "/bin/a"), move |call| {
+    let mut made = world();
+    put(&mut made.feeds.reports, report_of("node2"));
+    let (result, calls) = run_in(&made, report(1, "/bin/a"), move |call| {
         if call.line == PUT_BASELINE && writes.fetch_add(1, Ordering::SeqCst) == 0 {
             *store.baseline.lock().unwrap() = Some(others.clone());
             return refusal(409, "Conflict");

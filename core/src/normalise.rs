@@ -16,8 +16,11 @@ mod words;
 pub use argv::template_argv;
 pub use path::template_path;
 pub use placeholder::Class;
-pub(crate) use placeholder::{is_whole as is_placeholder, length_at as placeholder_length, put as put_placeholder};
+pub(crate) use placeholder::{
+    class_at as placeholder_class, is_whole as is_placeholder, length_at as placeholder_length, put as put_placeholder,
+};
 pub(crate) use shape::{is_hex, is_random, is_uuid};
+pub(crate) use words::template_word as put_word;
 
 use crate::redact;
 

@@ -88,12 +88,21 @@ pub(crate) fn put(out: &mut String, class: Class, text: &str) {
 
 /// The length in bytes of the placeholder that `text` begins with, if it does.
 pub(crate) fn length_at(text: &str) -> Option<usize> {
-    let rest = text.strip_prefix('<')?;
-    let colon = rest.find(':').filter(|colon| *colon <= 12)?;
-    Class::ALL.iter().find(|class| class.name() == &rest[..colon])?;
+    class_at(text)?;
+    let rest = &text[1..];
+    let colon = rest.find(':')?;
     let digits = rest[colon + 1..].bytes().take_while(u8::is_ascii_digit).count();
     let end = colon + 1 + digits;
     ((1..=2).contains(&digits) && rest[end..].starts_with('>')).then_some(end + 2)
+}
+
+/// The class that a text names which begins as a placeholder does.
+pub(crate) fn class_at(text: &str) -> Option<Class> {
+    let rest = text.strip_prefix('<')?;
+    let colon = rest.bytes().take(13).position(|byte| byte == b':')?;
+    Class::ALL
+        .into_iter()
+        .find(|class| class.name().as_bytes() == &rest.as_bytes()[..colon])
 }
 
 /// Whether the text is one placeholder and nothing else.

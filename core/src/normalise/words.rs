@@ -9,7 +9,7 @@ const PROCESSOR: &str = "x86_64";
 
 /// Writes the template of any text: each run of letters, digits and what joins them is judged as a whole, then by its
 /// parts; everything else, and placeholders that are there already, stay as they are.
-pub(super) fn template_word(out: &mut String, text: &str) {
+pub(crate) fn template_word(out: &mut String, text: &str) {
     let mut rest = text;
     while let Some(first) = rest.chars().next() {
         if let Some(length) = placeholder::length_at(rest) {

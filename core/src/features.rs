@@ -1,0 +1,220 @@
+//! A command as a set of features: sorted 32-bit hashes, the same on every machine and in every version.
+//!
+//! The features are the executable and its parent, tokens, pairs of neighbouring tokens with the shell's metacharacters
+//! among them, trigrams of characters, and capabilities: what the command could do, such as opening a socket. They are
+//! made from text that was redacted, because a hashed trigram of a secret would give it away.
+
+mod capability;
+#[cfg(test)]
+mod tests;
+mod tokens;
+
+use std::fmt::Write as _;
+
+use twox_hash::XxHash3_64;
+
+use crate::normalise::{placeholder_class, placeholder_length};
+
+pub use capability::CAPABILITIES;
+
+/// What a feature is about.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[repr(u8)]
+pub enum Kind {
+    /// The executable, or its parent.
+    Context,
+    /// A token.
+    Token,
+    /// Two neighbouring tokens.
+    Pair,
+    /// Three neighbouring characters.
+    Trigram,
+    /// Something that the command could do.
+    Capability,
+}
+
+/// A feature: its kind in the upper three bits, 29 bits of a hash below. Two of a million features share a hash in one
+/// of five hundred cases; then the one that was never seen counts as seen.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Feature(u32);
+
+impl Feature {
+    /// Seed of all hashes. Never changed: learned sets hold what it made.
+    const SEED: u64 = 0x616e_6368_6f72; // "anchor"
+    const BITS: u32 = 29;
+
+    fn new(kind: Kind, text: &[u8]) -> Self {
+        let hash = XxHash3_64::oneshot_with_seed(Self::SEED ^ kind as u64, text);
+        let low = u32::try_from(hash >> (64 - Self::BITS)).expect("29 bits");
+        Self((kind as u32) << Self::BITS | low)
+    }
+
+    /// What it is about.
+    pub const fn kind(self) -> Kind {
+        match self.0 >> Self::BITS {
+            0 => Kind::Context,
+            1 => Kind::Token,
+            2 => Kind::Pair,
+            3 => Kind::Trigram,
+            _ => Kind::Capability,
+        }
+    }
+
+    /// Its 32 bits.
+    pub const fn bits(self) -> u32 {
+        self.0
+    }
+}
+
+/// A command, redacted and templated ([`crate::normalise::command_line`]).
+#[derive(Clone, Copy, Debug)]
+pub struct Command<'a> {
+    /// Path of the executable.
+    pub executable: &'a str,
+    /// Path of its parent.
+    pub parent: &'a str,
+    /// The command line.
+    pub argv: &'a [String],
+}
+
+/// Longest command that is taken apart, in bytes. What is beyond leaves one token of its magnitude.
+const LONGEST: usize = 16 * 1_024;
+
+/// The features of a command: sorted, each once.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Features {
+    all: Box<[Feature]>,
+    /// How many of them come before the capabilities.
+    compared: usize,
+}
+
+impl Features {
+    /// The features of a command.
+    pub fn of(command: &Command<'_>) -> Self {
+        let mut all = Vec::with_capacity(256);
+        visit(command, &mut |kind, text| all.push(Feature::new(kind, text.as_bytes())));
+        Self::from_unsorted(all)
+    }
+
+    pub(crate) fn from_unsorted(mut all: Vec<Feature>) -> Self {
+        all.sort_unstable();
+        all.dedup();
+        let compared = all.partition_point(|feature| feature.kind() < Kind::Capability);
+        Self {
+            all: all.into_boxed_slice(),
+            compared,
+        }
+    }
+
+    /// Those that similarity is measured by: all but the capabilities.
+    pub fn compared(&self) -> &[Feature] {
+        &self.all[..self.compared]
+    }
+
+    /// What the command could do.
+    pub fn capabilities(&self) -> &[Feature] {
+        &self.all[self.compared..]
+    }
+
+    /// All of them.
+    pub fn all(&self) -> &[Feature] {
+        &self.all
+    }
+}
+
+/// The features of a command with their texts, in the order of the command; each once.
+pub fn named(command: &Command<'_>) -> Vec<(Feature, String)> {
+    let mut named: Vec<(Feature, String)> = Vec::new();
+    let mut seen = std::collections::BTreeSet::new();
+    visit(command, &mut |kind, text| {
+        let feature = Feature::new(kind, text.as_bytes());
+        if seen.insert(feature) {
+            named.push((feature, text.to_owned()));
+        }
+    });
+    named
+}
+
+fn visit(command: &Command<'_>, sink: &mut dyn FnMut(Kind, &str)) {
+    let mut scratch = String::with_capacity(64);
+    for (role, path) in [('x', command.executable), ('p', command.parent)] {
+        scratch.clear();
+        scratch.push(role);
+        scratch.push_str(path);
+        sink(Kind::Context, &scratch);
+    }
+    let text = text(command.argv);
+    tokens::visit(&text, &mut scratch, sink);
+    let folded = fold(&text);
+    trigrams(&folded, sink);
+    capability::visit(&text.to_ascii_lowercase(), sink);
+}
+
+/// The command line as one text. A shell and its `-c` stand for nothing that the executable does not say already, and
+/// would make all short commands alike.
+fn text(argv: &[String]) -> String {
+    let shell = |name: &str| {
+        matches!(
+            name.rsplit('/').next(),
+            Some("sh" | "bash" | "dash" | "ash" | "zsh" | "ksh")
+        )
+    };
+    let argv = match argv {
+        [name, flag, rest @ ..] if !rest.is_empty() && shell(name) && matches!(flag.as_str(), "-c" | "-lc" | "-ec") => {
+            rest
+        }
+        all => all,
+    };
+    let mut text = argv.join(" ");
+    if text.len() > LONGEST {
+        let beyond = text.len().ilog2();
+        let mut end = LONGEST;
+        while !text.is_char_boundary(end) {
+            end -= 1;
+        }
+        text.truncate(end);
+        write!(text, " (of 2^{beyond} bytes)").expect("writing to a String can't fail");
+    }
+    text
+}
+
+/// The text as trigrams see it: lower case, white space and digits in a row as one character, a placeholder as one of
+/// its class.
+fn fold(text: &str) -> Vec<char> {
+    let mut folded = vec![' '];
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        let next = if let Some((length, class)) = placeholder_length(rest).zip(placeholder_class(rest)) {
+            rest = &rest[length..];
+            // Code points for private use: no text can be mistaken for them by chance.
+            char::from_u32(0xe000 + class as u32).unwrap_or(' ')
+        } else {
+            rest = &rest[c.len_utf8()..];
+            match c {
+                c if c.is_whitespace() => ' ',
+                '0'..='9' => '0',
+                c => c.to_ascii_lowercase(),
+            }
+        };
+        if !(matches!(next, ' ' | '0') && folded.last() == Some(&next)) {
+            folded.push(next);
+        }
+    }
+    if folded.last() != Some(&' ') {
+        folded.push(' ');
+    }
+    folded
+}
+
+fn trigrams(folded: &[char], sink: &mut dyn FnMut(Kind, &str)) {
+    let mut buffer = [0; 12];
+    for three in folded.windows(3) {
+        let mut length = 0;
+        for c in three {
+            length += c.encode_utf8(&mut buffer[length..]).len();
+        }
+        if let Ok(text) = std::str::from_utf8(&buffer[..length]) {
+            sink(Kind::Trigram, text);
+        }
+    }
+}

@@ -1,0 +1,388 @@
+//! What a command could do, told from words in it. A capability is no verdict: a workload that downloads all day has
+//! learned to; one that never opened a socket from a shell and now does shows something new, whatever surrounds it.
+
+use std::sync::LazyLock;
+
+use aho_corasick::{AhoCorasick, MatchKind};
+
+use super::Kind;
+
+/// Capabilities, and the texts that tell of them, in lower case. A text of letters alone must stand as a word of its own.
+pub const CAPABILITIES: [(&str, &[&str]); 17] = [
+    (
+        "opens a socket",
+        &[
+            "/dev/tcp",
+            "/dev/udp",
+            "/inet/tcp",
+            "/inet/udp",
+            "socket",
+            "fsockopen",
+            "ztcp",
+            "net.dial",
+            "s_client",
+            "nc",
+            "ncat",
+            "netcat",
+            "socat",
+            "telnet",
+            "net/http",
+            "webrick",
+            "http.server",
+            "php -s",
+            "httpd",
+            "rcat",
+            "net.socket",
+            "simplehttpserver",
+            "tcpsocket",
+            "tcpserver",
+            "createconnection",
+            "net.connect",
+            "pwncat",
+            "chisel",
+        ],
+    ),
+    (
+        "starts programs from a script",
+        &[
+            "pty.spawn",
+            "os.system",
+            "subprocess",
+            "popen",
+            "child_process",
+            "proc_open",
+            "system(",
+            "os.execute",
+            "execl",
+            "exec.command",
+            "passthru",
+            "shell_exec",
+            "exec(",
+            "exec sprintf",
+            "!/bin",
+            r"\! /bin",
+            "exec=",
+            "exec:",
+            "spawn",
+            "getruntime",
+            "processbuilder",
+            "--eval",
+            ".shell",
+            "execve",
+            "exec \"",
+            "pre-invoke",
+            "command=",
+        ],
+    ),
+    (
+        "redirects descriptors",
+        &[
+            "0>&1", "<&", ">&3", ">&4", ">&5", "dup2", "<>/dev", "<> /dev", "fileno", "fdopen", ">&$", "1>&0",
+            ">& /dev/", ">&/dev/", "2>&3",
+        ],
+    ),
+    ("makes a named pipe", &["mkfifo", "mknod", "os.mkfifo"]),
+    (
+        "runs code given in place",
+        &[
+            "python -c",
+            "python3 -c",
+            "python2 -c",
+            "perl -m",
+            "ruby -e",
+            "ruby -r",
+            "php -r",
+            "node -e",
+            "lua -e",
+            "lua5",
+            "jjs",
+            "-c 'import",
+            "-c \"import",
+            "go run",
+            "begin {",
+            "begin{s",
+            "__import__",
+            "eval(",
+            "tclsh",
+            "exec(base64",
+            "eval ",
+        ],
+    ),
+    (
+        "decodes",
+        &[
+            "base64 -d",
+            "base64 --d",
+            "xxd -r",
+            "openssl enc",
+            "b64decode",
+            "decode_base64",
+            "openssl base64",
+            "uudecode",
+            "fromhex",
+            "base64 /",
+            r"\x",
+        ],
+    ),
+    (
+        "names credentials",
+        &[
+            "/etc/shadow",
+            "/etc/passwd",
+            "sudoers",
+            "id_rsa",
+            "id_dsa",
+            "id_ed25519",
+            ".ssh",
+            "authorized_keys",
+            "known_hosts",
+            ".aws",
+            "aws_secret",
+            ".kube",
+            "serviceaccount",
+            ".git-credentials",
+            ".htpasswd",
+            "/etc/group",
+            "passphrase",
+            "password",
+            "credential",
+            "secret",
+            ".rhosts",
+            "hosts.equiv",
+            "bash_history",
+            "/environ",
+            "chpasswd",
+            ".netrc",
+            ".pgpass",
+        ],
+    ),
+    (
+        "makes itself last",
+        &[
+            "crontab",
+            "/etc/cron",
+            "cron.d",
+            ".bashrc",
+            ".bash_profile",
+            ".profile",
+            "systemctl enable",
+            "ld.so.preload",
+            "ld_preload",
+            "ld_library_path",
+            "/etc/rc",
+            "init.d",
+            ".service",
+            "useradd",
+            "usermod",
+            "adduser",
+            "systemd",
+            "at now",
+        ],
+    ),
+    (
+        "changes or seeks privileges",
+        &[
+            "u+s",
+            "g+s",
+            "+s",
+            "u=s",
+            "g=s",
+            "4755",
+            "-4000",
+            "-2000",
+            "-6000",
+            "setcap",
+            "getcap",
+            "cap_setuid",
+            "=xs",
+            "nopasswd",
+            "-writable",
+            "-o w",
+            "-222",
+            "-0002",
+            "-perm -2 ",
+            "sh -p",
+            "sudo -u#",
+            "-nouser",
+            "setuid",
+        ],
+    ),
+    (
+        "hides traces",
+        &[
+            "histfile",
+            "history -c",
+            "histcontrol",
+            "histsize",
+            "bash_history",
+            "/var/log",
+            "touch -a",
+            "touch -t",
+            "chattr",
+            "auditctl",
+            "auditd",
+            "setenforce",
+            "iptables",
+            "ufw",
+            "rsyslog",
+            "shred",
+        ],
+    ),
+    ("uses temporary folders", &["/tmp", "/dev/shm", "/var/tmp"]),
+    (
+        "reaches for the kernel or the host",
+        &[
+            "insmod",
+            "modprobe",
+            "/proc/sys",
+            "sysctl",
+            "core_pattern",
+            "nsenter",
+            "unshare",
+            "chroot",
+            "cgroup",
+            "notify_on_release",
+            "docker",
+            "kubectl",
+            "/proc/1/",
+            "randomize_va",
+            "ld-linux",
+            "ld.so",
+            "gdb",
+            "strace",
+            "ltrace",
+            "/proc/self",
+            "release_agent",
+        ],
+    ),
+    (
+        "looks around",
+        &[
+            "whoami",
+            "uname -a",
+            "/etc/issue",
+            "lsmod",
+            "netstat",
+            "lsb-release",
+            "169.254.169.254",
+            "<ip4-link",
+            "nmap",
+            "tcpdump",
+            "arp ",
+            "lastlog",
+            "getent",
+            "sudo -l",
+            "dockerenv",
+            "dockerfile",
+            "docker-compose",
+            "linenum",
+            "linpeas",
+            "masscan",
+        ],
+    ),
+    (
+        "fetches or sends files",
+        &[
+            "curl",
+            "wget",
+            "getstore",
+            "urlretrieve",
+            "urlopen",
+            "scp",
+            "rsync",
+            "ftp",
+            "tftp",
+            "post-file",
+        ],
+    ),
+    ("searches the whole file system", &["find / "]),
+    ("leaves its terminal", &["$(tty)", "setsid", "nohup", "disown", " & "]),
+    ("names an address", &["://", "<ip4-"]),
+];
+
+/// What is told from the order of tokens.
+const RUNS_SHELL: &str = "runs a shell";
+const PIPES_TO_SHELL: &str = "pipes into a shell";
+const INTERACTIVE: &str = "runs an interactive shell";
+const ENDS_IN_SHELL: &str = "ends in a shell";
+
+/// The automaton, and of each pattern its capability and whether it must stand as a word.
+static PATTERNS: LazyLock<(AhoCorasick, Vec<(usize, bool)>)> = LazyLock::new(|| {
+    let mut texts = Vec::new();
+    let mut meanings = Vec::new();
+    for (index, (_, patterns)) in CAPABILITIES.iter().enumerate() {
+        for pattern in *patterns {
+            texts.push(*pattern);
+            meanings.push((index, pattern.bytes().all(|byte| byte.is_ascii_alphabetic())));
+        }
+    }
+    let automaton = AhoCorasick::builder().match_kind(MatchKind::Standard).build(texts);
+    (automaton.expect("two hundred short patterns"), meanings)
+});
+
+/// Calls `sink` with each capability of a command in lower case.
+pub(super) fn visit(text: &str, sink: &mut dyn FnMut(Kind, &str)) {
+    let (automaton, meanings) = &*PATTERNS;
+    let mut found = [false; CAPABILITIES.len()];
+    // Spaces at both ends let a pattern that ends in one match at the text's end.
+    let padded = format!(" {text} ");
+    let bytes = padded.as_bytes();
+    for hit in automaton.find_overlapping_iter(&padded) {
+        let (capability, is_word) = meanings[hit.pattern().as_usize()];
+        let joins = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_alphanumeric);
+        if !is_word || !(joins(hit.start().wrapping_sub(1)) || joins(hit.end())) {
+            found[capability] = true;
+        }
+    }
+    for ((name, _), found) in CAPABILITIES.iter().zip(found) {
+        if found {
+            sink(Kind::Capability, name);
+        }
+    }
+    shells(text, sink);
+}
+
+fn shells(text: &str, sink: &mut dyn FnMut(Kind, &str)) {
+    let is_shell = |word: &str| matches!(word, "sh" | "bash" | "zsh" | "dash" | "ash" | "ksh" | "csh");
+    let words: Vec<&str> = text
+        .split_inclusive(|c: char| !(c.is_alphanumeric() || matches!(c, '-' | '_' | '.')))
+        .flat_map(|piece| {
+            let at = piece.len() - piece.chars().next_back().map_or(0, char::len_utf8);
+            let (word, mark) = piece.split_at(at);
+            if piece.ends_with(|c: char| !(c.is_alphanumeric() || matches!(c, '-' | '_' | '.'))) {
+                [word, mark]
+            } else {
+                [piece, ""]
+            }
+        })
+        .filter(|word| !word.trim().is_empty() && *word != "/")
+        .collect();
+    let mut told = [false; 4];
+    for (index, word) in words.iter().enumerate().filter(|(_, word)| is_shell(word)) {
+        let before = words[..index]
+            .iter()
+            .rev()
+            .find(|word| !matches!(**word, "bin" | "usr" | "env" | "local"));
+        let after = words.get(index + 1);
+        told[0] = true;
+        told[1] |= before == Some(&"|");
+        told[2] |= after.is_some_and(|flag| matches!(*flag, "-i" | "-p" | "-li" | "-il" | "-l"));
+        told[3] |= index > 0
+            && words[index + 1..]
+                .iter()
+                .all(|word| matches!(*word, "'" | "\"" | ";" | ")" | "`"));
+        debug_assert!(!word.is_empty());
+    }
+    for (told, name) in told
+        .into_iter()
+        .zip([RUNS_SHELL, PIPES_TO_SHELL, INTERACTIVE, ENDS_IN_SHELL])
+    {
+        if told {
+            sink(Kind::Capability, name);
+        }
+    }
+    // Addresses of text that is a program are not templated.
+    if words.iter().any(|word| word.parse::<std::net::Ipv4Addr>().is_ok()) {
+        sink(Kind::Capability, "names an address");
+    }
+}

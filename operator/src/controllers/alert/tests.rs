@@ -162,3 +162,43 @@ async fn without_a_policy_nothing_is_raised() {
     reconcile_in(&made, &client, &Expected::default(), &baseline(&["/bin/sh"])).await;
     assert!(calls.lines().is_empty());
 }
+
+#[tokio::test]
+async fn what_an_ended_job_left_is_raised_by_an_operator_that_never_saw_its_pods() {
+    let mut made = HandMade::new();
+    put(&mut made.feeds.policies, agent_policy());
+    let mut drift = baseline(&["/bin/sh"]);
+    drift["metadata"]["name"] = json!("job-nightly");
+    drift["spec"]["workload"] = json!({"kind": "Job", "name": "nightly"});
+    drift["status"]["podLabels"] = json!({"app": "agent"});
+    let (client, calls) = keeper();
+    reconcile_in(&made, &client, &Expected::default(), &drift).await;
+    assert_eq!(writes(&calls), 2);
+    assert_eq!(made.metrics.alerts_created.get(), 1);
+    let event = calls
+        .lines()
+        .into_iter()
+        .find(|line| line.ends_with("/events"))
+        .unwrap();
+    let about = calls.last(&event)["regarding"].clone();
+    assert_eq!((&about["kind"], &about["name"]), (&json!("Job"), &json!("nightly")));
+    assert_eq!(about.get("uid"), None);
+    // Another policy's labels are none of its business.
+    drift["status"]["podLabels"] = json!({"app": "other"});
+    let (client, calls) = keeper();
+    reconcile_in(&made, &client, &Expected::default(), &drift).await;
+    assert_eq!(writes(&calls), 0);
+}
+
+#[tokio::test]
+async fn an_alert_that_was_there_with_its_status_is_neither_counted_nor_told_of_again() {
+    let made = world();
+    let (client, calls) = keeper();
+    let drift = baseline(&["/bin/sh"]);
+    reconcile_in(&made, &client, &Expected::default(), &drift).await;
+    let events = |calls: &Calls| calls.lines().iter().filter(|line| line.ends_with("/events")).count();
+    assert_eq!((made.metrics.alerts_created.get(), events(&calls)), (1, 1));
+    // Another operator, or this one with a cache that lags.
+    reconcile_in(&made, &client, &Expected::default(), &drift).await;
+    assert_eq!((made.metrics.alerts_created.get(), events(&calls)), (1, 1));
+}

@@ -1,5 +1,9 @@
 //! Ingest against an API server that conflicts, fails and forgets.
 
+mod forged;
+mod forgotten;
+mod refused;
+
 use std::sync::{
     Mutex,
     atomic::{AtomicUsize, Ordering},
@@ -97,6 +101,22 @@ impl Store {
             _ => refusal(404, "NotFound"),
         }
     }
+}
+
+/// How many behaviours were dropped for a reason.
+fn dropped(made: &HandMade, reason: &str) -> u64 {
+    made.metrics.dropped_behaviors.with_label_values(&[reason]).get()
+}
+
+/// The baseline that a first batch makes.
+async fn first_baseline(report: &Value) -> Value {
+    let store = Store {
+        report: report.clone(),
+        baseline: Mutex::default(),
+    };
+    let (result, calls) = run_in(&world(), report.clone(), move |call| store.answer(call)).await;
+    result.unwrap();
+    calls.last(PUT_BASELINE)
 }
 
 fn entries(baseline: &Value) -> Vec<(String, i64)> {
@@ -384,4 +404,29 @@ async fn a_baseline_that_can_not_be_read_does_not_hold_up_the_node() {
         .dropped_behaviors
         .with_label_values(&[plan::dropped::BASELINE_MALFORMED]);
     assert_eq!(dropped.get(), 1);
+}
+
+#[tokio::test]
+async fn a_feed_that_is_switched_off_is_counted_and_makes_no_baseline() {
+    let mut made = world();
+    let mut policy = agent_policy();
+    policy["spec"]["feeds"] = json!({"process": {"enabled": false}});
+    put(&mut made.feeds.policies, policy);
+    let store = Store {
+        report: report(1, "/bin/a"),
+        baseline: Mutex::default(),
+    };
+    let (result, calls) = run_in(&made, report(1, "/bin/a"), move |call| store.answer(call)).await;
+    result.unwrap();
+    assert_eq!(calls.lines(), [GET_BASELINE, GET_REPORT, PUT_REPORT]);
+    assert_eq!(dropped(&made, plan::dropped::FEED_DISABLED), 1);
+}
+
+#[tokio::test]
+async fn a_baseline_remembers_the_labels_of_its_pods() {
+    let held = first_baseline(&report(1, "/bin/a")).await;
+    assert_eq!(
+        held["status"]["podLabels"],
+        json!({"app": "agent", "pod-template-hash": "5d"})
+    );
 }

@@ -13,8 +13,8 @@ mod workload;
 
 pub use behavior_approval::{ApprovedProcess, BehaviorApproval, BehaviorApprovalSpec, BehaviorApprovalStatus};
 pub use behavior_baseline::{
-    BaselineEntry, BaselineState, BehaviorBaseline, BehaviorBaselineSpec, BehaviorBaselineStatus, ContainerBaseline,
-    BaselineLoss, EntryState, FeedBaseline, MergedBatch, PodSighting,
+    BaselineEntry, BaselineLoss, BaselineState, BehaviorBaseline, BehaviorBaselineSpec, BehaviorBaselineStatus,
+    ContainerBaseline, EntryState, FeedBaseline, MergedBatch, PodSighting,
 };
 pub use drift_alert::{
     AlertState, Decision, Disposition, DriftAlert, DriftAlertSpec, DriftAlertStatus, Finding, RolloutMatch,

@@ -211,7 +211,8 @@ pub enum OnMatch {
     Tag,
 }
 
-/// What happens to a finding that no rollout explains.
+/// What happens to a finding that no rollout explains. `Queue`: its state becomes `PendingReview`. `Escalate`: Escalated.
+/// Without it: Open below High, and Escalated from High on.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 pub enum OnUnmatched {
     /// It waits for review: `PendingReview`.

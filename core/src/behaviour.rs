@@ -75,6 +75,7 @@ impl From<&Observation> for Behaviour {
                 source: seen.source,
                 script: seen.script.clone(),
                 applet: seen.applet.clone(),
+                stdin_socket: seen.stdin_socket,
             })),
         }
     }

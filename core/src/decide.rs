@@ -55,9 +55,7 @@ pub fn decide(
             Some(rule) => Verdict::Drift { rule },
             None if teaches => Verdict::Learned,
             None => Verdict::Drift {
-                rule: match behaviour {
-                    Behaviour::Process(_) => Rule::ProcessOutsideBaseline,
-                },
+                rule: rules::of_novelty(behaviour),
             },
         },
         Some((EntryState::Learned, _)) => always.map_or(Verdict::Known, |rule| Verdict::Drift { rule }),

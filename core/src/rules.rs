@@ -5,6 +5,7 @@ mod exec_from_outside;
 mod executable_not_from_image;
 mod fileless_execution;
 mod process_outside_baseline;
+mod socket_as_stdin;
 #[cfg(test)]
 mod tests;
 
@@ -22,6 +23,8 @@ pub enum Rule {
     ProcessOutsideBaseline,
     /// A process that was started from outside the container, as `kubectl exec` does.
     ExecFromOutside,
+    /// A process that the baseline does not know, with a socket as its standard input.
+    SocketAsStdin,
     /// An executable that is no part of the image.
     ExecutableNotFromImage,
     /// An executable that exists only in memory, or whose file was deleted before it ran.
@@ -39,9 +42,10 @@ pub struct RuleError {
 
 impl Rule {
     /// Every rule, the least grave first.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::ProcessOutsideBaseline,
         Self::ExecFromOutside,
+        Self::SocketAsStdin,
         Self::ExecutableNotFromImage,
         Self::FilelessExecution,
         Self::DeniedBehaviour,
@@ -52,6 +56,7 @@ impl Rule {
         match self {
             Self::ProcessOutsideBaseline => process_outside_baseline::ID,
             Self::ExecFromOutside => exec_from_outside::ID,
+            Self::SocketAsStdin => socket_as_stdin::ID,
             Self::ExecutableNotFromImage => executable_not_from_image::ID,
             Self::FilelessExecution => fileless_execution::ID,
             Self::DeniedBehaviour => denied_behaviour::ID,
@@ -63,6 +68,7 @@ impl Rule {
         match self {
             Self::ProcessOutsideBaseline => process_outside_baseline::SEVERITY,
             Self::ExecFromOutside => exec_from_outside::SEVERITY,
+            Self::SocketAsStdin => socket_as_stdin::SEVERITY,
             Self::ExecutableNotFromImage => executable_not_from_image::SEVERITY,
             Self::FilelessExecution => fileless_execution::SEVERITY,
             Self::DeniedBehaviour => denied_behaviour::SEVERITY,
@@ -73,9 +79,11 @@ impl Rule {
     pub const fn never_suppressed(self) -> bool {
         match self {
             Self::ProcessOutsideBaseline => false,
-            Self::ExecFromOutside | Self::ExecutableNotFromImage | Self::FilelessExecution | Self::DeniedBehaviour => {
-                true
-            }
+            Self::ExecFromOutside
+            | Self::SocketAsStdin
+            | Self::ExecutableNotFromImage
+            | Self::FilelessExecution
+            | Self::DeniedBehaviour => true,
         }
     }
 
@@ -83,7 +91,7 @@ impl Rule {
     /// learned.
     pub const fn needs_baseline(self) -> bool {
         match self {
-            Self::ProcessOutsideBaseline => true,
+            Self::ProcessOutsideBaseline | Self::SocketAsStdin => true,
             Self::ExecFromOutside | Self::ExecutableNotFromImage | Self::FilelessExecution | Self::DeniedBehaviour => {
                 false
             }
@@ -96,6 +104,7 @@ impl Rule {
         match self {
             Self::ProcessOutsideBaseline => process_outside_baseline::sentence(process),
             Self::ExecFromOutside => exec_from_outside::sentence(process),
+            Self::SocketAsStdin => socket_as_stdin::sentence(process),
             Self::ExecutableNotFromImage => executable_not_from_image::sentence(process),
             Self::FilelessExecution => fileless_execution::sentence(process),
             Self::DeniedBehaviour => denied_behaviour::sentence(process),
@@ -124,13 +133,23 @@ impl FromStr for Rule {
 pub fn without_baseline(behaviour: &Behaviour, policy: &Policy) -> Option<Rule> {
     let Behaviour::Process(process) = behaviour;
     let fires = |rule: &Rule| match rule {
-        Rule::ProcessOutsideBaseline => false,
+        Rule::ProcessOutsideBaseline | Rule::SocketAsStdin => false,
         Rule::ExecFromOutside => exec_from_outside::fires(process),
         Rule::ExecutableNotFromImage => executable_not_from_image::fires(process),
         Rule::FilelessExecution => fileless_execution::fires(process),
         Rule::DeniedBehaviour => denied_behaviour::fires(process, &policy.process),
     };
     Rule::ALL.into_iter().rev().find(fires)
+}
+
+/// The rule that raises a behaviour for nothing but that the baseline does not know it.
+pub const fn of_novelty(behaviour: &Behaviour) -> Rule {
+    let Behaviour::Process(process) = behaviour;
+    if socket_as_stdin::fires(process) {
+        Rule::SocketAsStdin
+    } else {
+        Rule::ProcessOutsideBaseline
+    }
 }
 
 /// The program of a behaviour as sentences name it: the script or applet, where there is one, and the executable.

@@ -46,6 +46,7 @@ pub fn parts(parent: &str, executable: &str) -> ProcessParts {
         source: SourceLayer::Image,
         script: None,
         applet: None,
+        stdin_socket: false,
     }
 }
 

@@ -36,6 +36,7 @@ pub enum Field {
     VfsmountSb,
     InodeNlink,
     InodeSb,
+    InodeMode,
     SuperBlockMagic,
     CgroupKn,
     CgroupRoot,
@@ -63,7 +64,7 @@ pub enum Need {
     OverlayOrigin,
     /// The same, as kernels before 6.5 have it.
     OverlayLowerPath,
-    /// Without it a script that is run through a descriptor is not looked at.
+    /// Without it neither a script that is run through a descriptor is looked at nor standard input.
     ScriptDescriptor,
 }
 
@@ -94,7 +95,7 @@ const fn optional(field: Field, path: &'static str, need: Need) -> FieldSpec {
 }
 
 /// How many fields there are.
-pub const FIELD_COUNT: usize = 44;
+pub const FIELD_COUNT: usize = 45;
 
 /// Every field, in the order of [`Field`].
 pub const FIELDS: [FieldSpec; FIELD_COUNT] = [
@@ -129,6 +130,7 @@ pub const FIELDS: [FieldSpec; FIELD_COUNT] = [
     required(Field::VfsmountSb, "vfsmount.mnt_sb"),
     required(Field::InodeNlink, "inode.i_nlink"),
     required(Field::InodeSb, "inode.i_sb"),
+    required(Field::InodeMode, "inode.i_mode"),
     required(Field::SuperBlockMagic, "super_block.s_magic"),
     required(Field::CgroupKn, "cgroup.kn"),
     required(Field::CgroupRoot, "cgroup.root"),

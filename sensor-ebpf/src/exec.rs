@@ -2,12 +2,12 @@
 
 use crate::emit::{MAX_RECORD, output};
 use crate::errors::count;
-use crate::file::{script_source, source};
+use crate::file::{script_source, source, stdin_is_socket};
 use crate::lineage::{carried, is_ignored, remember, step};
 use crate::task::{Address, Task};
 use anchorwatch_sensor_common::event::{
     ARGV_LIMIT, COMPONENT_LIMIT, ExecRecord, FILENAME_LIMIT, FLAG_ARGV_TRUNCATED, FLAG_PATH_TRUNCATED,
-    FLAG_RUNTIME_STAGE, FLAG_SCRIPT, Header, KIND_EXEC, PATH_LIMIT, SOURCE_NONE,
+    FLAG_RUNTIME_STAGE, FLAG_SCRIPT, FLAG_STDIN_SOCKET, Header, KIND_EXEC, PATH_LIMIT, SOURCE_NONE,
 };
 use anchorwatch_sensor_common::lineage::exec_id;
 use anchorwatch_sensor_common::loss::{LossPlace, LossReason};
@@ -86,6 +86,10 @@ fn try_exec(task: Task, bprm: Address) -> Result<(), LossReason> {
     }
     let scratch = EXEC_SCRATCH.get_ptr_mut(0).ok_or(LossReason::MapFull)?;
     let file = bprm.follow(Field::BinprmFile);
+    let mut flags = if step.runtime_stage { FLAG_RUNTIME_STAGE } else { 0 };
+    if stdin_is_socket(task) {
+        flags |= FLAG_STDIN_SOCKET;
+    }
     let record = ExecRecord {
         header: Header {
             kind: KIND_EXEC,
@@ -100,7 +104,7 @@ fn try_exec(task: Task, bprm: Address) -> Result<(), LossReason> {
         origin: step.process.origin,
         source: source(file, task),
         script_source: SOURCE_NONE,
-        flags: if step.runtime_stage { FLAG_RUNTIME_STAGE } else { 0 },
+        flags,
         path_len: 0,
         filename_len: 0,
         argv_len: 0,

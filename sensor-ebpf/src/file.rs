@@ -13,6 +13,10 @@ use aya_ebpf::helpers::generated::bpf_probe_read_kernel_str;
 /// `OVERLAYFS_SUPER_MAGIC` (include/uapi/linux/magic.h).
 const OVERLAY_MAGIC: u64 = 0x794c_7630;
 
+/// `S_IFMT` and `S_IFSOCK` (include/uapi/linux/stat.h).
+const TYPE_MASK: u16 = 0o170_000;
+const SOCKET: u16 = 0o140_000;
+
 /// Room for the longest of those names; a power of two, so that a mask bounds an index.
 const NAME: usize = 32;
 /// Digits of the largest descriptor (`NR_OPEN` allows 2^30) and the byte behind them.
@@ -73,6 +77,23 @@ fn layer(overlay_inode: Address) -> u32 {
     }
 }
 
+/// Whether standard input is a socket, as a shell's is that somebody holds the other end of.
+#[inline(always)]
+pub fn stdin_is_socket(task: Task) -> bool {
+    if !has_descriptors() {
+        count(LossPlace::Exec, LossReason::NoOffset);
+        return false;
+    }
+    let file = task.file(0);
+    !file.is_null() && file.follow(Field::FileInode).read::<u16>(Field::InodeMode) & TYPE_MASK == SOCKET
+}
+
+/// Whether this kernel shows the files that a process has open.
+#[inline(always)]
+fn has_descriptors() -> bool {
+    has(Field::TaskFiles) && has(Field::FilesFdt) && has(Field::FdtableMaxFds) && has(Field::FdtableFd)
+}
+
 /// One of the `SOURCE_` constants for a script that is run through a descriptor: its interpreter is what the
 /// kernel executes, and the script's own file is released by then, but the descriptor is still open (the kernel
 /// refuses scripts whose descriptor it would close).
@@ -81,7 +102,7 @@ pub fn script_source(filename: Address, task: Task) -> u32 {
     let Some(descriptor) = descriptor(filename) else {
         return SOURCE_NONE;
     };
-    if !has(Field::TaskFiles) || !has(Field::FilesFdt) || !has(Field::FdtableMaxFds) || !has(Field::FdtableFd) {
+    if !has_descriptors() {
         count(LossPlace::Exec, LossReason::NoOffset);
         return SOURCE_NONE;
     }

@@ -19,6 +19,8 @@ static HOST_MOUNT_NAMESPACE: u32 = 0;
 /// Only for types without invalid bit patterns.
 pub unsafe trait Plain: Copy {}
 // SAFETY: any bytes are an integer.
+unsafe impl Plain for u16 {}
+// SAFETY: any bytes are an integer.
 unsafe impl Plain for u32 {}
 // SAFETY: any bytes are an integer.
 unsafe impl Plain for u64 {}

@@ -100,7 +100,7 @@ struct Visit {
 }
 
 /// Longer than a probe runs: the kubelet gives it a second unless it is told otherwise.
-const PROBE_IS_OVER: Duration = Duration::from_secs(60);
+const PROBE_IS_OVER: Duration = Duration::from_mins(1);
 
 impl Attributor {
     pub fn new(limits: AttributionLimits, proc: ProcFolder) -> Self {
@@ -254,6 +254,7 @@ impl Attributor {
             source: source(exec.source, exec.script_source),
             script,
             applet: applet::applet(&exec.executable, &exec.argv),
+            stdin_socket: exec.stdin_socket,
         };
         Outcome::Attributed(Box::new(Attributed {
             container: Arc::clone(container),

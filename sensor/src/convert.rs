@@ -21,6 +21,7 @@ pub fn process(behaviour: &Behaviour) -> crd::ProcessBehavior {
         source: source(process),
         script: process.script().map(str::to_owned),
         applet: process.applet().map(str::to_owned),
+        stdin_socket: process.stdin_socket(),
     }
 }
 
@@ -91,6 +92,7 @@ mod tests {
             source: SourceLayer::UpperNew,
             script: Some("/c".into()),
             applet: Some("d".into()),
+            stdin_socket: true,
         };
         let expected = crd::ProcessBehavior {
             origin: crd::Origin::Probe,
@@ -99,6 +101,7 @@ mod tests {
             source: crd::SourceLayer::UpperNew,
             script: Some("/c".into()),
             applet: Some("d".into()),
+            stdin_socket: true,
         };
         assert_eq!(process(&Behaviour::Process(parts.into())), expected);
     }

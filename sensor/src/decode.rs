@@ -1,10 +1,10 @@
 //! Bytes of the ring buffer → [`RawEvent`]; a total function: any bytes give an event or an error.
 
 use anchorwatch_sensor_common::event::{
-    CgroupRecord, ExecRecord, FLAG_ARGV_TRUNCATED, FLAG_PATH_TRUNCATED, FLAG_RUNTIME_STAGE, FLAG_SCRIPT, Header,
-    KIND_CGROUP_CREATED, KIND_CGROUP_REMOVED, KIND_EXEC, RECORD_ANCESTORS, SOURCE_DELETED, SOURCE_IMAGE,
-    SOURCE_IMAGE_COPIED_UP, SOURCE_MEMORY, SOURCE_NONE, SOURCE_UNSUPPORTED, SOURCE_UPPER_NEW, SOURCE_UPPER_UNKNOWN,
-    SOURCE_VOLUME,
+    CgroupRecord, ExecRecord, FLAG_ARGV_TRUNCATED, FLAG_PATH_TRUNCATED, FLAG_RUNTIME_STAGE, FLAG_SCRIPT,
+    FLAG_STDIN_SOCKET, Header, KIND_CGROUP_CREATED, KIND_CGROUP_REMOVED, KIND_EXEC, RECORD_ANCESTORS, SOURCE_DELETED,
+    SOURCE_IMAGE, SOURCE_IMAGE_COPIED_UP, SOURCE_MEMORY, SOURCE_NONE, SOURCE_UNSUPPORTED, SOURCE_UPPER_NEW,
+    SOURCE_UPPER_UNKNOWN, SOURCE_VOLUME,
 };
 use anchorwatch_sensor_common::lineage::{ORIGIN_ENTRYPOINT, ORIGIN_OUTSIDE, ORIGIN_UNKNOWN};
 use std::mem::{offset_of, size_of};
@@ -58,6 +58,8 @@ pub struct Exec {
     pub filename: Vec<u8>,
     /// `filename` is a script (or a `binfmt_misc` file) that `executable` interprets.
     pub script: bool,
+    /// Standard input is a socket.
+    pub stdin_socket: bool,
     pub argv: Vec<Vec<u8>>,
     /// Arguments are missing at the end, and the last one may be cut.
     pub argv_truncated: bool,
@@ -220,6 +222,7 @@ fn exec(record: &[u8], time_ns: u64) -> Result<Exec, DecodeError> {
         path_truncated,
         filename: filename.to_vec(),
         script: flag(FLAG_SCRIPT),
+        stdin_socket: flag(FLAG_STDIN_SOCKET),
         argv: arguments(argv),
         argv_truncated,
     })

@@ -59,8 +59,8 @@ impl Class {
         match state {
             EntryState::Learned => Self::Learned,
             EntryState::Quarantined { .. } if unverified => Self::Unverified,
-            EntryState::Quarantined { rule } if rule.needs_baseline() => Self::Novel,
-            EntryState::Quarantined { .. } => Self::Grave,
+            EntryState::Quarantined { rule } if rule.never_suppressed() => Self::Grave,
+            EntryState::Quarantined { .. } => Self::Novel,
         }
     }
 

@@ -112,6 +112,9 @@ pub struct ProcessParts {
     /// Name that a multi-call binary was called by.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub applet: Option<String>,
+    /// Whether its standard input is a socket.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub stdin_socket: bool,
 }
 
 /// A process behaviour, normalised: no text is longer than [`MAX_PATH`], the executable is never empty, and an empty
@@ -126,6 +129,7 @@ pub struct ProcessBehaviour {
     executable: String,
     script: Option<String>,
     applet: Option<String>,
+    stdin_socket: bool,
 }
 
 /// Stands for an executable whose path could not be read.
@@ -146,6 +150,7 @@ impl From<ProcessParts> for ProcessBehaviour {
             },
             script: optional(parts.script, MAX_PATH),
             applet: optional(parts.applet, MAX_NAME),
+            stdin_socket: parts.stdin_socket,
         }
     }
 }
@@ -159,6 +164,7 @@ impl From<ProcessBehaviour> for ProcessParts {
             source: behaviour.source,
             script: behaviour.script,
             applet: behaviour.applet,
+            stdin_socket: behaviour.stdin_socket,
         }
     }
 }
@@ -194,6 +200,11 @@ impl ProcessBehaviour {
         self.applet.as_deref()
     }
 
+    /// Whether its standard input is a socket, as a shell's is that somebody holds the other end of.
+    pub const fn stdin_socket(&self) -> bool {
+        self.stdin_socket
+    }
+
     pub(super) fn feed_key(&self, key: &mut KeyHash) {
         key.part(self.origin.in_key().as_bytes());
         key.part(self.parent.as_bytes());
@@ -201,5 +212,8 @@ impl ProcessBehaviour {
         key.part(self.source.in_key().as_bytes());
         key.optional(self.script());
         key.optional(self.applet());
+        if self.stdin_socket {
+            key.part(b"socket as stdin");
+        }
     }
 }

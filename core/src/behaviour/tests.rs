@@ -26,6 +26,7 @@ fn different() -> Vec<ProcessParts> {
         with(|parts| parts.executable.clear()),
         with(|parts| parts.script = Some("/app/run.sh".to_owned())),
         with(|parts| parts.applet = Some("/app/run.sh".to_owned())),
+        with(|parts| parts.stdin_socket = true),
         with(|parts| parts.origin = Origin::Probe),
         with(|parts| parts.origin = Origin::Exec),
         with(|parts| parts.source = SourceLayer::UpperNew),

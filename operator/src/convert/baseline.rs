@@ -283,6 +283,7 @@ mod tests {
                             source: SourceLayer::UpperNew,
                             script,
                             applet: None,
+                            stdin_socket: true,
                         })),
                         state: rule.map_or(EntryState::Learned, |index| EntryState::Quarantined {
                             rule: Rule::ALL[index],

@@ -12,6 +12,7 @@ pub fn process_from_crd(process: ProcessBehavior) -> Behaviour {
         source,
         script,
         applet,
+        stdin_socket,
     } = process;
     Behaviour::Process(ProcessBehaviour::from(ProcessParts {
         origin: origin_from_crd(origin),
@@ -20,6 +21,7 @@ pub fn process_from_crd(process: ProcessBehavior) -> Behaviour {
         source: source_from_crd(source),
         script,
         applet,
+        stdin_socket,
     }))
 }
 
@@ -33,6 +35,7 @@ pub fn process_to_crd(behaviour: &Behaviour) -> ProcessBehavior {
         source: source_to_crd(process.source()),
         script: process.script().map(str::to_owned),
         applet: process.applet().map(str::to_owned),
+        stdin_socket: process.stdin_socket(),
     }
 }
 

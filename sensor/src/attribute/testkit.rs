@@ -37,6 +37,7 @@ pub fn exec(executable: &str) -> ExecBuilder {
         path_truncated: false,
         filename: executable.as_bytes().to_vec(),
         script: false,
+        stdin_socket: false,
         argv: vec![executable.as_bytes().to_vec()],
         argv_truncated: false,
     })

@@ -75,6 +75,7 @@ fn a_shell_out_of_python_is_attributed_with_parent_and_lineage() {
         source: SourceLayer::Image,
         script: None,
         applet: None,
+        stdin_socket: false,
     };
     assert_eq!(shell.behaviour, Behaviour::Process(expected.into()));
     assert_eq!(shell.container.name, "main");
@@ -249,6 +250,7 @@ fn a_script_is_named_and_the_more_telling_file_counts() {
         source: SourceLayer::Memory,
         script: Some("/app/run.sh".into()),
         applet: Some("sh".into()),
+        stdin_socket: false,
     };
     assert_eq!(parts, expected);
 }

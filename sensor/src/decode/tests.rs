@@ -26,7 +26,8 @@ fn exec_bytes(event: &Exec) -> Vec<u8> {
     let flags = flag(event.argv_truncated, FLAG_ARGV_TRUNCATED)
         | flag(event.runtime_stage, FLAG_RUNTIME_STAGE)
         | flag(event.path_truncated, FLAG_PATH_TRUNCATED)
-        | flag(event.script, FLAG_SCRIPT);
+        | flag(event.script, FLAG_SCRIPT)
+        | flag(event.stdin_socket, FLAG_STDIN_SOCKET);
     put(offset_of!(Header, kind), &KIND_EXEC.to_ne_bytes());
     put(offset_of!(Header, size), &u32::try_from(size).unwrap().to_ne_bytes());
     put(offset_of!(Header, time_ns), &event.time_ns.to_ne_bytes());
@@ -75,18 +76,18 @@ prop_compose! {
     fn exec_event()(
         numbers in any::<(u64, u32, u32, u64, u64)>(),
         ancestors in prop::collection::vec(1..u64::MAX, 0..=RECORD_ANCESTORS),
-        flags in any::<(bool, bool, bool, bool)>(),
+        flags in any::<(bool, bool, bool, bool, bool)>(),
         path in prop::collection::vec("[a-z.]{1,20}", 1..20),
         filename in prop::collection::vec(1..=u8::MAX, 0..FILENAME_LIMIT),
         argv in prop::collection::vec(prop::collection::vec(1..=u8::MAX, 0..40), 0..20),
     ) -> Exec {
-        let (runtime_stage, path_truncated, script, argv_truncated) = flags;
+        let (runtime_stage, path_truncated, script, stdin_socket, argv_truncated) = flags;
         let root = if path_truncated { "" } else { "/" };
         Exec {
             time_ns: numbers.0, pid: numbers.1, uid: numbers.2, cgroup_id: numbers.3, exec_id: numbers.4,
             ancestors, origin: OriginMark::Outside, source: FileSource::ImageCopiedUp, script_source: None,
             runtime_stage, executable: format!("{root}{}", path.join("/")).into_bytes(), path_truncated,
-            filename, script, argv, argv_truncated,
+            filename, script, stdin_socket, argv, argv_truncated,
         }
     }
 }

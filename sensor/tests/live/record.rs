@@ -5,10 +5,13 @@ use anchorwatch_sensor::decode::{Exec, FileSource, RawEvent};
 use anchorwatch_sensor::loader::{HookStatus, LoadOptions};
 use anchorwatch_sensor_common::event::ARGV_LIMIT;
 use std::fs::{self, Permissions};
+use std::net::UdpSocket;
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 /// More would leave too little room to the verifiers of other kernels.
 const MAX_VERIFIED: u32 = 100_000;
@@ -42,6 +45,7 @@ fn an_execution_is_reported_with_path_arguments_user_and_times() {
     let mut child = Command::new(&payload)
         .args(["one", "", "two words"])
         .uid(1234)
+        .stdin(Stdio::null())
         .spawn()
         .unwrap();
     let pid = child.id();
@@ -63,6 +67,7 @@ fn an_execution_is_reported_with_path_arguments_user_and_times() {
         path_truncated: false,
         filename: path.clone(),
         script: false,
+        stdin_socket: false,
         argv: vec![path, b"one".to_vec(), b"".to_vec(), b"two words".to_vec()],
         argv_truncated: false,
     };
@@ -75,6 +80,48 @@ fn an_execution_is_reported_with_path_arguments_user_and_times() {
         .unwrap();
     assert_eq!((exec.cgroup_id, exec.origin), (us.cgroup_id, us.origin));
     assert_eq!(exec.ancestors.first(), Some(&us.exec_id));
+}
+
+#[test]
+fn a_socket_as_standard_input_is_told_from_everything_else() {
+    let Some(mut live) = live("a_socket_as_standard_input_is_told_from_everything_else") else {
+        return;
+    };
+    // Without an address of this machine's: a virtual machine may have none.
+    let network = OwnedFd::from(UdpSocket::bind("0.0.0.0:0").unwrap());
+    let (local, _other_end) = UnixStream::pair().unwrap();
+    let (pipe, _writer) = std::io::pipe().unwrap();
+    let inputs: [(Stdio, bool); 4] = [
+        (network.into(), true),
+        (OwnedFd::from(local).into(), true),
+        (pipe.into(), false),
+        (Stdio::null(), false),
+    ];
+    let payload = live.scene.payload();
+    let run = |(input, socket)| {
+        let mut child = Command::new(&payload).stdin(input).spawn().unwrap();
+        assert!(child.wait().unwrap().success());
+        (child.id(), socket)
+    };
+    let mut expected = inputs.map(run).to_vec();
+    let mut closed = Command::new(&payload);
+    // SAFETY: a single system call between fork and exec.
+    unsafe {
+        closed.pre_exec(|| {
+            libc::close(0);
+            Ok(())
+        });
+    }
+    let mut closed = closed.spawn().unwrap();
+    assert!(closed.wait().unwrap().success());
+    expected.push((closed.id(), false));
+    let ours = |exec: &Exec| expected.iter().any(|(pid, _)| *pid == exec.pid);
+    let seen: Vec<(u32, bool)> = live
+        .execs(ours)
+        .iter()
+        .map(|exec| (exec.pid, exec.stdin_socket))
+        .collect();
+    assert_eq!(seen, expected);
 }
 
 #[test]

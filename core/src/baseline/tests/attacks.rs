@@ -33,8 +33,14 @@ fn a_flood_does_not_hide_what_can_never_be_suppressed() {
         source: SourceLayer::Memory,
         ..parts("/usr/bin/python3", "memfd:x")
     });
-    let outcome = world.shows_at("p1", "h1", '1', &fileless, at(201));
-    assert_eq!(outcome.new_quarantined.len(), 1);
+    let reverse = behaviour(ProcessParts {
+        stdin_socket: true,
+        ..parts("/usr/bin/python3", "/usr/bin/bash")
+    });
+    for grave in [fileless, reverse] {
+        let outcome = world.shows_at("p1", "h1", '1', &grave, at(201));
+        assert_eq!(outcome.new_quarantined.len(), 1);
+    }
 }
 
 #[test]
@@ -253,6 +259,19 @@ fn what_the_entrypoint_taught_is_known_whoever_does_it_and_learned_also_after_it
     let outcome = world.shows_at("p1", "h1", '1', &unplaced, at(100));
     assert_eq!(outcome.new_quarantined.len(), 0);
     assert_eq!(entry(&world.baseline, &unplaced).count, 2);
+}
+
+#[test]
+fn a_known_shell_is_another_one_where_its_standard_input_is_a_socket() {
+    let mut world = World::mature();
+    world.shows_at("p1", "h1", '1', &shell(), at(2));
+    let reverse = behaviour(ProcessParts {
+        stdin_socket: true,
+        ..parts("/usr/bin/python3", "/usr/bin/bash")
+    });
+    let outcome = world.shows_at("p1", "h1", '1', &reverse, at(100));
+    let raised: Vec<_> = outcome.new_quarantined.iter().map(|held| held.rule).collect();
+    assert_eq!(raised, [Rule::SocketAsStdin]);
 }
 
 #[test]

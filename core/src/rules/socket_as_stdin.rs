@@ -1,0 +1,21 @@
+//! `socket-as-stdin`: a process that the baseline does not know, and whose standard input is a socket: a shell that
+//! somebody types into from elsewhere looks like that. Servers that hand a connection to a program as its standard input
+//! are learned as such.
+
+use super::{program, started};
+use crate::{behaviour::ProcessBehaviour, severity::Severity};
+
+pub(super) const ID: &str = "socket-as-stdin";
+pub(super) const SEVERITY: Severity = Severity::High;
+
+pub(super) const fn fires(process: &ProcessBehaviour) -> bool {
+    process.stdin_socket()
+}
+
+pub(super) fn sentence(process: &ProcessBehaviour) -> String {
+    format!(
+        "{} {} reads its standard input from a socket and is not in the baseline",
+        program(process),
+        started(process)
+    )
+}

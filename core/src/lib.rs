@@ -14,6 +14,7 @@
 //! Maps are ordered, so that the same inputs give the same bytes.
 
 pub mod alert;
+pub mod backtest;
 pub mod baseline;
 pub mod behaviour;
 pub mod decide;

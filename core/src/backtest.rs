@@ -1,0 +1,107 @@
+//! The same decisions over recorded observations: one recording is learned, another one is judged, line by line.
+//!
+//! Everything that is kept is bounded: what is beyond the bounds is counted, and shown in the summary.
+
+mod judgement;
+mod summary;
+#[cfg(test)]
+mod tests;
+mod watch;
+
+use std::collections::BTreeMap;
+
+use crate::{
+    id::{ContainerName, WorkloadKey},
+    observation::Observation,
+    policy::Policy,
+    time::Timestamp,
+};
+
+pub use judgement::{Judgement, Near, Ruling, UNUSUAL_COMMAND};
+pub use summary::{Maturing, Summary};
+use watch::{Learner, Watch};
+
+/// Most containers of a recording.
+const MAX_CONTAINERS: usize = 10_000;
+/// Most different commands that are learned, over all containers (about 1.5 KiB each).
+const MAX_COMMANDS: usize = 100_000;
+
+/// Takes recorded observations in.
+#[derive(Debug, Default)]
+pub struct Learning {
+    containers: BTreeMap<(WorkloadKey, ContainerName), Learner>,
+    commands: usize,
+    overflowed: u64,
+}
+
+/// Judges recorded observations.
+#[derive(Debug)]
+pub struct Backtest {
+    policy: Policy,
+    containers: BTreeMap<(WorkloadKey, ContainerName), Watch>,
+    summary: summary::Tally,
+}
+
+impl Learning {
+    /// Takes an observation in as normal. What needs no baseline to be raised is not learned from a recording either.
+    pub fn learn(&mut self, observation: &Observation) {
+        let key = (observation.workload.clone(), observation.container.clone());
+        if !self.containers.contains_key(&key) && self.containers.len() >= MAX_CONTAINERS {
+            self.overflowed += 1;
+            return;
+        }
+        let container = self.containers.entry(key).or_default();
+        let room = self.commands < MAX_COMMANDS;
+        match container.learn(observation, room) {
+            watch::Taken::Known => {}
+            watch::Taken::New => self.commands += 1,
+            watch::Taken::NoRoom => self.overflowed += 1,
+        }
+    }
+
+    /// Ends learning and calibrates each container on its own commands.
+    pub fn finish(self, policy: Policy) -> Backtest {
+        let containers = self
+            .containers
+            .into_iter()
+            .map(|(key, learner)| (key, learner.finish()));
+        Backtest {
+            containers: containers.collect(),
+            summary: summary::Tally::new(self.overflowed),
+            policy,
+        }
+    }
+}
+
+impl Backtest {
+    /// Judges an observation.
+    pub fn judge(&mut self, observation: &Observation) -> Judgement {
+        let key = (observation.workload.clone(), observation.container.clone());
+        if !self.containers.contains_key(&key) && self.containers.len() >= MAX_CONTAINERS {
+            self.summary.overflow();
+            return Judgement::passed_over();
+        }
+        let watch = self
+            .containers
+            .entry(key)
+            .or_insert_with(|| Learner::default().finish());
+        let judged = watch.judge(observation, &self.policy);
+        self.summary.count(observation.time, &judged);
+        judged.judgement
+    }
+
+    /// What all judgements together amount to.
+    pub fn summary(&self) -> Summary {
+        let maturing = self.containers.iter().map(|((workload, container), watch)| Maturing {
+            workload: workload.to_string(),
+            container: container.to_string(),
+            hours_to_maturity: watch.hours_to_maturity(),
+        });
+        self.summary.finish(maturing.collect())
+    }
+}
+
+/// Whole hours from one time to another.
+fn hours(from: Timestamp, to: Timestamp) -> u64 {
+    to.since(from).as_secs() / 3_600
+}

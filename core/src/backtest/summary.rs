@@ -1,0 +1,117 @@
+//! What all judgements together amount to.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use super::{judgement::Ruling, watch::Judged};
+use crate::{id::BehaviourId, time::Timestamp};
+
+/// Different alerts that are told apart; beyond, each drifting line counts as one.
+const MAX_ALERTS: usize = 100_000;
+
+/// What a back-test amounts to.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Summary {
+    /// Replayed lines that were judged.
+    pub lines: u64,
+    /// Of them, by what they are.
+    pub known: u64,
+    /// New, and learned by being seen.
+    pub learned: u64,
+    /// Outside of what is normal.
+    pub drift: u64,
+    /// Days that the replayed lines span, at least one.
+    pub days: f64,
+    /// Different deviations: one that repeats is one alert.
+    pub alerts: u64,
+    /// Alerts a day.
+    pub alerts_per_day: f64,
+    /// Alerts by the rules that raised them.
+    pub by_rule: BTreeMap<&'static str, u64>,
+    /// Alerts by their severity.
+    pub by_severity: BTreeMap<&'static str, u64>,
+    /// How long each container took until its baseline judged.
+    pub maturity: Vec<Maturing>,
+    /// Observations that found no room.
+    pub overflowed: u64,
+}
+
+/// How long a container took until its baseline judged.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct Maturing {
+    /// The workload, as `namespace/Kind/name`.
+    pub workload: String,
+    /// The container.
+    pub container: String,
+    /// Whole hours from the first observation on; `None` where it never did.
+    pub hours_to_maturity: Option<u64>,
+}
+
+/// The sums so far.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    by_verdict: BTreeMap<Ruling, u64>,
+    first: Option<Timestamp>,
+    last: Option<Timestamp>,
+    seen: BTreeSet<(BehaviourId, String)>,
+    alerts: u64,
+    by_rule: BTreeMap<&'static str, u64>,
+    by_severity: BTreeMap<&'static str, u64>,
+    overflowed: u64,
+}
+
+impl Tally {
+    pub(super) fn new(overflowed: u64) -> Self {
+        Self {
+            overflowed,
+            ..Self::default()
+        }
+    }
+
+    pub(super) const fn overflow(&mut self) {
+        self.overflowed += 1;
+    }
+
+    pub(super) fn count(&mut self, time: Timestamp, judged: &Judged) {
+        self.first = Some(self.first.map_or(time, |first| first.min(time)));
+        self.last = Some(self.last.map_or(time, |last| last.max(time)));
+        *self.by_verdict.entry(judged.judgement.verdict).or_default() += 1;
+        if judged.judgement.rules.is_empty() {
+            return;
+        }
+        if self.seen.len() < MAX_ALERTS && !self.seen.insert(judged.identity.clone()) {
+            return;
+        }
+        self.alerts += 1;
+        for rule in &judged.judgement.rules {
+            *self.by_rule.entry(rule).or_default() += 1;
+        }
+        if let Some(severity) = judged.judgement.severity {
+            *self.by_severity.entry(severity.as_str()).or_default() += 1;
+        }
+    }
+
+    #[allow(clippy::cast_precision_loss)] // counts and seconds
+    pub(super) fn finish(&self, maturity: Vec<Maturing>) -> Summary {
+        let of = |ruling| self.by_verdict.get(&ruling).copied().unwrap_or(0);
+        let span = self
+            .first
+            .zip(self.last)
+            .map_or(0, |(first, last)| last.since(first).as_secs());
+        let days = (span as f64 / 86_400.0).max(1.0);
+        Summary {
+            lines: self.by_verdict.values().sum(),
+            known: of(Ruling::Known),
+            learned: of(Ruling::Learned),
+            drift: of(Ruling::Drift),
+            days,
+            alerts: self.alerts,
+            alerts_per_day: self.alerts as f64 / days,
+            by_rule: self.by_rule.clone(),
+            by_severity: self.by_severity.clone(),
+            maturity,
+            overflowed: self.overflowed,
+        }
+    }
+}

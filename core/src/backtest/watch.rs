@@ -1,0 +1,352 @@
+//! One container of a recording: first learned, then watched.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{
+    hours,
+    judgement::{Judgement, Near, Ruling, UNUSUAL_COMMAND},
+};
+use crate::{
+    baseline::{Baseline, Batch, BehaviourReport, ContainerReport, Maturity, ReportingPod, age, merge},
+    behaviour::{Behaviour, Feed, Origin},
+    decide::{Verdict, decide},
+    features::{Command, Features},
+    id::{BatchId, BehaviourId, NodeName, PodUid},
+    normalise,
+    observation::{Observation, Observed},
+    policy::{MaturityMethod, Policy},
+    score::{Index, Scorer, Scratch, explain, least_p, reference},
+    severity::{Severity, assess},
+    text::{bounded, shown},
+    time::{Duration, Hour, Timestamp},
+};
+
+/// Alerts that a workload may raise in a week by chance: the default of `tolerance.alertsPerWorkloadPerWeek`.
+const ALERTS_A_WEEK: f64 = 0.1;
+/// The most probable command that is ever raised.
+const MAX_ALPHA: f64 = 0.05;
+/// What is raised while too little time was recorded to measure how often commands are new.
+const USUAL_ALPHA: f64 = 0.01;
+/// Fewest wall-clock hours that new commands are counted over.
+const MEASURABLE_HOURS: usize = 24;
+/// Judgements that are kept, so that what repeats is scored once.
+const MAX_KEPT: usize = 4_096;
+/// Longest template that identifies a command, in bytes.
+const MAX_TEMPLATE: usize = 4_096;
+
+/// What became of an observation.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Taken {
+    Known,
+    New,
+    NoRoom,
+}
+
+/// A container that is being learned.
+#[derive(Debug, Default)]
+pub(super) struct Learner {
+    held: Held,
+    index: Index,
+    /// Each command's template, the number that it has in the index, and the hour it was seen in; `None` once it was seen
+    /// in several.
+    commands: BTreeMap<String, (u32, Option<Hour>)>,
+    hours: BTreeSet<Hour>,
+}
+
+/// A container that is watched.
+#[derive(Debug)]
+pub(super) struct Watch {
+    held: Held,
+    scorer: Scorer,
+    scratch: Scratch,
+    commands: Vec<String>,
+    known: BTreeSet<String>,
+    alpha: f64,
+    kept: BTreeMap<String, Scored>,
+}
+
+/// The baseline, and what merging into it needs.
+#[derive(Debug, Default)]
+struct Held {
+    baseline: Baseline,
+    seq: u64,
+    /// When time alone changes something next.
+    due: Option<Timestamp>,
+    mature_at: Option<Timestamp>,
+}
+
+#[derive(Clone, Debug)]
+struct Scored {
+    p: Option<f64>,
+    novelty: f64,
+    nearest: Vec<Near>,
+    strange: Vec<String>,
+    capabilities: Vec<String>,
+}
+
+/// A judgement, and what identifies it among the alerts.
+#[derive(Debug)]
+pub(super) struct Judged {
+    pub judgement: Judgement,
+    pub identity: (BehaviourId, String),
+}
+
+impl Learner {
+    pub(super) fn learn(&mut self, observation: &Observation, room: bool) -> Taken {
+        let mut policy = Policy::default();
+        policy.maturity.method = MaturityMethod::Elapsed;
+        policy.maturity.minimum = Duration::MAX;
+        let behaviour = behaviour(observation);
+        self.held.see(observation, &behaviour, &policy);
+        let hour = observation.time.hour();
+        self.hours.insert(hour);
+        let argv = argv(observation);
+        let template = template(&behaviour, &argv);
+        if let Some((_, seen)) = self.commands.get_mut(&template) {
+            *seen = seen.filter(|seen| *seen == hour);
+            return Taken::Known;
+        }
+        if !room {
+            return Taken::NoRoom;
+        }
+        // What no baseline is needed for to be raised teaches nothing.
+        if self.held.is_quarantined(observation, behaviour.id()) {
+            return Taken::Known;
+        }
+        let number = self.index.insert(&features(&behaviour, &argv));
+        self.commands.insert(template, (number, Some(hour)));
+        Taken::New
+    }
+
+    pub(super) fn finish(self) -> Watch {
+        let mut commands = vec![String::new(); self.commands.len()];
+        let once = self.commands.values().filter(|(_, seen)| seen.is_some()).count();
+        for (template, (number, _)) in &self.commands {
+            if let Some(place) = commands.get_mut(*number as usize) {
+                *place = shown(template.rsplit('\u{1e}').next().unwrap_or(template));
+            }
+        }
+        Watch {
+            held: self.held,
+            scorer: Scorer::calibrate(self.index),
+            scratch: Scratch::default(),
+            commands,
+            alpha: alpha(once, self.hours.len()),
+            known: self.commands.into_keys().collect(),
+            kept: BTreeMap::new(),
+        }
+    }
+}
+
+/// The probability below which a command is raised: so that those that are new by chance raise no more alerts a week
+/// than are tolerated. `once` is the number of commands seen in exactly one of the recorded wall-clock hours.
+#[allow(clippy::cast_precision_loss)] // counts
+fn alpha(once: usize, hours: usize) -> f64 {
+    if hours < MEASURABLE_HOURS {
+        return USUAL_ALPHA;
+    }
+    let new_a_week = 168.0 * once as f64 / hours as f64;
+    (ALERTS_A_WEEK / new_a_week.max(f64::MIN_POSITIVE)).min(MAX_ALPHA)
+}
+
+impl Watch {
+    pub(super) fn judge(&mut self, observation: &Observation, policy: &Policy) -> Judged {
+        let behaviour = behaviour(observation);
+        let id = behaviour.id();
+        let maturity = self.held.pass_time(observation, policy);
+        let verdict = self.held.decide(observation, &behaviour, maturity, policy);
+        self.held.see(observation, &behaviour, policy);
+        let argv = argv(observation);
+        let template = template(&behaviour, &argv);
+        let scored = self.scored(&behaviour, &argv, &template);
+        let raises = match maturity {
+            Maturity::Learning => false,
+            Maturity::Provisional | Maturity::Enforcing => true,
+        };
+        let is_unusual = raises && !self.known.contains(&template) && scored.p.is_some_and(|p| p <= self.alpha);
+        let mut rules = Vec::new();
+        let mut severity = None;
+        if let Verdict::Drift { rule } = verdict {
+            rules.push(rule.id());
+            severity = Some(assess(rule, &behaviour, false).severity);
+        }
+        if is_unusual {
+            rules.push(UNUSUAL_COMMAND);
+            severity = severity.max(Some(Severity::Medium));
+        }
+        let is_drift = !rules.is_empty();
+        let (strange, capabilities) = if is_drift {
+            (scored.strange, scored.capabilities)
+        } else {
+            (Vec::new(), Vec::new())
+        };
+        Judged {
+            judgement: Judgement {
+                verdict: if is_drift { Ruling::Drift } else { verdict.into() },
+                rules,
+                severity,
+                p: scored.p,
+                novelty: scored.novelty,
+                nearest: scored.nearest,
+                strange,
+                capabilities,
+            },
+            identity: (id, if is_unusual { template } else { String::new() }),
+        }
+    }
+
+    /// Whole hours between the first observation and the first one that was judged by a mature baseline.
+    pub(super) fn hours_to_maturity(&self) -> Option<u64> {
+        let (_, _, feed) = self.held.baseline.feeds().next()?;
+        self.held.mature_at.map(|at| hours(feed.started_at, at))
+    }
+
+    fn scored(&mut self, behaviour: &Behaviour, argv: &[String], template: &str) -> Scored {
+        if let Some(kept) = self.kept.get(template) {
+            return kept.clone();
+        }
+        let pool = reference().calibration();
+        let score = self.scorer.score(&features(behaviour, argv), pool, &mut self.scratch);
+        let Behaviour::Process(process) = behaviour;
+        let command = Command {
+            executable: process.executable(),
+            parent: process.parent(),
+            argv,
+        };
+        let explanation = explain(self.scorer.index(), &command);
+        let near = |neighbour: &crate::score::Neighbour| Near {
+            command: self.commands.get(neighbour.entry as usize).cloned().unwrap_or_default(),
+            similarity: neighbour.similarity(),
+        };
+        let scored = Scored {
+            p: (least_p(self.scorer.calibration(), pool) <= MAX_ALPHA).then_some(score.p),
+            novelty: score.novelty,
+            nearest: score.nearest.iter().map(near).collect(),
+            strange: explanation.strange,
+            capabilities: explanation.capabilities,
+        };
+        if self.kept.len() >= MAX_KEPT {
+            self.kept.clear();
+        }
+        self.kept.insert(template.to_owned(), scored.clone());
+        scored
+    }
+}
+
+impl Held {
+    /// Lets time pass up to an observation, and says how complete the baseline is then.
+    fn pass_time(&mut self, observation: &Observation, policy: &Policy) -> Maturity {
+        let now = observation.time;
+        self.baseline.feed_mut(&observation.container, Feed::Process, now);
+        if self.due.is_none_or(|due| now >= due) {
+            let outcome = age(&mut self.baseline, policy, now);
+            self.due = outcome.requeue_after.map(|after| now.plus(after));
+        }
+        let maturity = self.baseline.maturity();
+        if maturity == Maturity::Enforcing && self.mature_at.is_none() {
+            self.mature_at = Some(now);
+        }
+        maturity
+    }
+
+    fn decide(&self, observation: &Observation, behaviour: &Behaviour, maturity: Maturity, policy: &Policy) -> Verdict {
+        decide(
+            self.entry(observation, behaviour.id()),
+            maturity,
+            policy,
+            behaviour,
+            true,
+        )
+    }
+
+    fn entry(&self, observation: &Observation, id: BehaviourId) -> Option<&crate::baseline::Entry> {
+        let container = self.baseline.containers.get(&observation.container)?;
+        container.feeds.get(&Feed::Process)?.entries.get(&id)
+    }
+
+    fn is_quarantined(&self, observation: &Observation, id: BehaviourId) -> bool {
+        self.entry(observation, id)
+            .is_some_and(crate::baseline::Entry::is_quarantined)
+    }
+
+    /// Merges an observation where it says anything new: a new behaviour, or a known one on a new day.
+    fn see(&mut self, observation: &Observation, behaviour: &Behaviour, policy: &Policy) {
+        let time = observation.time;
+        let is_news = self
+            .entry(observation, behaviour.id())
+            .is_none_or(|entry| entry.last_seen.day() < time.day());
+        if !is_news {
+            return;
+        }
+        self.seq += 1;
+        let batch = batch(self.seq, observation, behaviour);
+        merge(&mut self.baseline, &batch, policy, time);
+        // No batch comes twice: to remember them would take room for ever.
+        self.baseline.merged.clear();
+    }
+}
+
+/// An observation as a sensor would have reported it.
+fn batch(seq: u64, observation: &Observation, behaviour: &Behaviour) -> Batch {
+    let Observed::Process(process) = &observation.what;
+    let pod = observation.pod.clone().unwrap_or_else(|| "recorded".to_owned());
+    Batch {
+        id: BatchId {
+            node: NodeName::new("recording"),
+            epoch: "recording".to_owned(),
+            seq,
+        },
+        containers: vec![ContainerReport {
+            container: observation.container.clone(),
+            pod: ReportingPod {
+                uid: PodUid::new(pod.clone()),
+                name: pod,
+                digest: None,
+                template_hash: None,
+                verified: true,
+            },
+            hours: BTreeSet::from([observation.time.hour()]),
+            behaviours: vec![BehaviourReport {
+                behaviour: behaviour.clone(),
+                lineage: process.lineage.clone(),
+                count: 1,
+                first_seen: observation.time,
+                last_seen: observation.time,
+            }],
+        }],
+        losses: BTreeMap::new(),
+    }
+}
+
+/// A line that says nothing of its origin is the entrypoint's: a person who records or writes lines means the workload's
+/// own work, and what is of unknown origin teaches nothing.
+fn behaviour(observation: &Observation) -> Behaviour {
+    let Observed::Process(process) = &observation.what;
+    if process.origin != Origin::Unknown {
+        return Behaviour::from(observation);
+    }
+    let mut placed = observation.clone();
+    let Observed::Process(process) = &mut placed.what;
+    process.origin = Origin::Entrypoint;
+    Behaviour::from(&placed)
+}
+
+fn argv(observation: &Observation) -> Vec<String> {
+    let Observed::Process(process) = &observation.what;
+    normalise::command_line(&process.argv)
+}
+
+fn features(behaviour: &Behaviour, argv: &[String]) -> Features {
+    let Behaviour::Process(process) = behaviour;
+    Features::of(&Command {
+        executable: process.executable(),
+        parent: process.parent(),
+        argv,
+    })
+}
+
+/// What identifies a command of a behaviour: its command line stands behind the last separator.
+fn template(behaviour: &Behaviour, argv: &[String]) -> String {
+    let line = argv.join(" ").replace('\u{1e}', " ");
+    bounded(format!("{}\u{1e}{line}", behaviour.id()), MAX_TEMPLATE)
+}

@@ -203,8 +203,12 @@ impl<'a> Journey<'a> {
                     reason(&finding)
                 );
                 ensure!(finding.pods == 2, "{} pods show it", finding.pods);
-                let record = self.record(&finding).await?;
-                Ok(Explained { finding, record })
+                let explained = Explained {
+                    record: self.record(&finding).await?,
+                    finding,
+                };
+                self.check_apart(&explained).await?;
+                Ok(explained)
             },
         )
         .await?;
@@ -243,6 +247,27 @@ impl<'a> Journey<'a> {
             .collect();
         ensure!(found.len() <= 1, "{} findings are about {executable}", found.len());
         found.pop().with_context(|| format!("no finding is about {executable}"))
+    }
+
+    /// What the rollout explains has an alert of its own, that names the record; the shell's stays open and names none.
+    async fn check_apart(&self, explained: &Explained) -> Result<()> {
+        let record = explained.record.metadata.name.as_deref();
+        for alert in self.alerts().await? {
+            let Some(status) = &alert.status else { continue };
+            let is_explained = status.findings.iter().any(|finding| finding.id == explained.finding.id);
+            let expected = match (is_explained, shell_finding(&alert)) {
+                (true, _) => (AlertState::Suppressed, record),
+                (false, Ok(_)) => (AlertState::Open, None),
+                (false, Err(_)) => continue,
+            };
+            ensure!(
+                (status.state, status.rollout.as_deref()) == expected,
+                "an alert is {:?} and names {:?}, and should be {expected:?}",
+                status.state,
+                status.rollout
+            );
+        }
+        Ok(())
     }
 
     async fn record(&self, finding: &Finding) -> Result<RolloutRecord> {

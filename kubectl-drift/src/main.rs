@@ -3,6 +3,7 @@
 // A command-line tool speaks by printing.
 #![allow(clippy::print_stdout)]
 
+mod backtest;
 mod connect;
 mod list;
 mod show;
@@ -30,6 +31,8 @@ struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Judge recorded observations by what other recorded observations taught.
+    Backtest(backtest::Args),
     /// List the alerts of a namespace, the gravest first.
     List(list::Args),
     /// Show an alert: lineage, pods, rollout evidence.
@@ -43,7 +46,11 @@ enum Command {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    match run(Args::parse()).await {
+    let args = Args::parse();
+    if let Command::Backtest(backtest) = &args.command {
+        return backtest::run(backtest);
+    }
+    match run(args).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             #[allow(clippy::print_stderr)] // the one place where an error reaches the person
@@ -59,6 +66,8 @@ async fn run(args: Args) -> anyhow::Result<()> {
     match args.command {
         Command::List(list) => list::run(&args.connection, &list).await,
         Command::Show(show) => show::run(&args.connection, &show).await,
+        // It says by its exit code what it found, and needs no cluster: `main` has run it.
+        Command::Backtest(_) => Ok(()),
         Command::Completion { shell } => {
             clap_complete::generate(shell, &mut Args::command(), "kubectl-drift", &mut std::io::stdout());
             Ok(())

@@ -1,0 +1,98 @@
+//! A back-test as people read it: a row for each deviation, then the sums.
+
+use std::io::{self, Write};
+
+use anchorwatch_core::{
+    backtest::{Judgement, Ruling, Summary},
+    observation::{Observation, Observed},
+};
+
+use crate::text::safe;
+
+/// The headings.
+pub fn heading(out: &mut impl Write) -> io::Result<()> {
+    writeln!(out, "{:<8} {:<8} {:<28} {:>8}   WHAT", "LINE", "SEVERITY", "RULE", "P")
+}
+
+/// A line, where it drifted: what it is, what it is nearest to, and what made it strange.
+pub fn row(out: &mut impl Write, line: u64, observation: &Observation, judgement: &Judgement) -> io::Result<()> {
+    if judgement.verdict != Ruling::Drift {
+        return Ok(());
+    }
+    let Observed::Process(process) = &observation.what;
+    let p = judgement.p.map_or_else(|| "-".to_owned(), |p| format!("{p:.4}"));
+    let severity = judgement.severity.map_or("-", |severity| severity.as_str());
+    let rules = judgement.rules.join(",");
+    let parent = if process.parent.is_empty() {
+        "(outside)"
+    } else {
+        &process.parent
+    };
+    let what = safe(&format!("{parent} → {}", process.executable));
+    writeln!(out, "{line:<8} {severity:<8} {rules:<28} {p:>8}   {what}")?;
+    let mut reasons = Vec::new();
+    if !judgement.capabilities.is_empty() {
+        reasons.push(format!("new: {}", judgement.capabilities.join(", ")));
+    }
+    if !judgement.strange.is_empty() {
+        reasons.push(format!("never seen: {}", judgement.strange.join("  ")));
+    }
+    if let Some(nearest) = judgement.nearest.first() {
+        reasons.push(format!("nearest ({:.2}): {}", nearest.similarity, nearest.command));
+    }
+    reasons
+        .iter()
+        .try_for_each(|reason| writeln!(out, "{:57}{}", "", safe(reason)))
+}
+
+/// The sums.
+pub fn summary(out: &mut impl Write, summary: &Summary, bad: u64) -> io::Result<()> {
+    let Summary {
+        lines,
+        known,
+        learned,
+        drift,
+        days,
+        alerts,
+        alerts_per_day,
+        by_rule,
+        by_severity,
+        maturity,
+        overflowed,
+    } = summary;
+    writeln!(
+        out,
+        "\n{lines} lines judged over {days:.1} days: {known} known, {learned} learned, {drift} drift"
+    )?;
+    writeln!(out, "{alerts} alerts, {alerts_per_day:.2} a day")?;
+    for (name, sums) in [("by rule", by_rule), ("by severity", by_severity)] {
+        let sums: Vec<String> = sums.iter().map(|(what, count)| format!("{what} {count}")).collect();
+        if !sums.is_empty() {
+            writeln!(out, "  {name}: {}", sums.join(", "))?;
+        }
+    }
+    let reached: Vec<u64> = maturity
+        .iter()
+        .filter_map(|container| container.hours_to_maturity)
+        .collect();
+    writeln!(
+        out,
+        "{} of {} containers judged by a mature baseline{}",
+        reached.len(),
+        maturity.len(),
+        reached
+            .iter()
+            .max()
+            .map_or(String::new(), |hours| format!(", after {hours} h at most"))
+    )?;
+    if *overflowed > 0 {
+        writeln!(
+            out,
+            "! {overflowed} observations found no room: the recording holds too many different ones"
+        )?;
+    }
+    if bad > 0 {
+        writeln!(out, "! {bad} lines were no observations and were passed over")?;
+    }
+    Ok(())
+}

@@ -1,0 +1,100 @@
+//! The command as a whole, over files.
+
+use std::{fs, path::Path};
+
+use clap::Parser;
+use serde_json::Value;
+
+use super::*;
+
+#[derive(Parser)]
+struct Cli {
+    #[command(flatten)]
+    args: Args,
+}
+
+const LEARNED: &str = r#"{"time":"2026-01-01T00:00:00Z","workload":"shop/Deployment/cart","container":"app","feed":"process","process":{"executable":"/usr/bin/date","parent":"/usr/bin/python3","argv":["date","+%s"]}}"#;
+const SHELL: &str = r#"{"time":"2026-01-02T00:00:00Z","workload":"shop/Deployment/cart","container":"app","feed":"process","process":{"executable":"/usr/bin/bash","parent":"/usr/bin/python3","argv":["bash","-c","id"]}}"#;
+
+fn write(folder: &Path, name: &str, lines: &[&str]) -> String {
+    let path = folder.join(name);
+    fs::write(&path, lines.join("\n")).unwrap();
+    path.display().to_string()
+}
+
+fn test(learn: &[&str], replay: &[&str], more: &[&str]) -> (anyhow::Result<bool>, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let learn = write(folder.path(), "learn.jsonl", learn);
+    let replay = write(folder.path(), "replay.jsonl", replay);
+    let mut arguments = vec!["backtest", "--learn", &learn, "--replay", &replay];
+    arguments.extend(more);
+    let args = Cli::try_parse_from(arguments).unwrap().args;
+    let mut out = Vec::new();
+    let result = carry_out(&args, &mut out);
+    (result, String::from_utf8(out).unwrap())
+}
+
+const AT_ONCE: [&str; 4] = ["--maturity", "elapsed:0s", "-o", "json"];
+
+#[test]
+fn each_replayed_line_gets_a_line_under_its_own_number_and_the_summary_comes_last() {
+    let (drifts, out) = test(&[LEARNED], &[LEARNED, "", "{", SHELL], &AT_ONCE);
+    assert!(drifts.unwrap());
+    let lines: Vec<Value> = out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines.len(), 3);
+    assert_eq!((&lines[0]["line"], &lines[0]["verdict"]), (&1.into(), &"known".into()));
+    assert_eq!((&lines[1]["line"], &lines[1]["verdict"]), (&4.into(), &"drift".into()));
+    assert_eq!(lines[1]["rules"][0], "process-outside-baseline");
+    for field in ["p", "novelty", "nearest"] {
+        assert!(lines[1].get(field).is_some(), "{field} is missing: {}", lines[1]);
+    }
+    let summary = &lines[2]["summary"];
+    assert_eq!(
+        (&summary["lines"], &summary["alerts"], &summary["bad_lines"]),
+        (&2.into(), &1.into(), &1.into())
+    );
+}
+
+#[test]
+fn a_replay_of_what_was_learned_is_without_drift() {
+    let (drifts, out) = test(&[LEARNED, SHELL], &[SHELL, LEARNED], &["--maturity", "elapsed:0s"]);
+    assert!(!drifts.unwrap());
+    assert!(
+        out.contains("2 lines judged over 1.0 days: 2 known, 0 learned, 0 drift"),
+        "{out}"
+    );
+}
+
+#[test]
+fn the_table_shows_what_drifted_and_obeys_no_escape_sequence() {
+    let evil = SHELL.replace("/usr/bin/bash", "/tmp/\\u001b[2Jx");
+    let (_, out) = test(&[LEARNED], &[&evil], &["--maturity", "elapsed:0s"]);
+    assert!(
+        out.contains("process-outside-baseline") && !out.contains('\u{1b}'),
+        "{out}"
+    );
+}
+
+#[test]
+fn a_bad_line_is_fatal_where_that_is_asked_for() {
+    let (result, _) = test(&[LEARNED], &["", "nonsense"], &["--strict"]);
+    let error = format!("{:#}", result.unwrap_err());
+    assert!(error.contains("replay.jsonl:2: "), "{error}");
+}
+
+#[test]
+fn a_line_of_many_megabytes_is_passed_over_and_the_next_is_read() {
+    let long = "x".repeat(3_000_000);
+    let (drifts, out) = test(&[LEARNED], &[&long, LEARNED], &AT_ONCE);
+    assert!(!drifts.unwrap());
+    assert!(out.starts_with("{\"line\":2,"), "{out}");
+}
+
+#[test]
+fn standard_input_can_be_read_once_only() {
+    let args = Cli::try_parse_from(["backtest", "--learn", "-", "--replay", "-"])
+        .unwrap()
+        .args;
+    let error = carry_out(&args, &mut Vec::new()).unwrap_err();
+    assert!(error.to_string().contains("can't both be standard input"), "{error}");
+}

@@ -58,7 +58,7 @@ pub struct ProcessObservation {
     /// Name that a multi-call binary was called by.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub applet: Option<String>,
-    /// Whether its standard input is a socket.
+    /// Whether its standard input is a socket of the network.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub stdin_socket: bool,
     /// Executables that led to it, outermost first, its own last.

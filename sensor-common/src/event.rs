@@ -34,7 +34,7 @@ pub const FLAG_RUNTIME_STAGE: u32 = 1 << 1;
 pub const FLAG_PATH_TRUNCATED: u32 = 1 << 2;
 /// [`ExecRecord::flags`]: `bprm->interp` is not `bprm->filename`: a `#!` script or a `binfmt_misc` file.
 pub const FLAG_SCRIPT: u32 = 1 << 3;
-/// [`ExecRecord::flags`]: standard input (descriptor 0) is a socket.
+/// [`ExecRecord::flags`]: standard input (descriptor 0) is a socket of the network (IPv4 or IPv6).
 pub const FLAG_STDIN_SOCKET: u32 = 1 << 4;
 
 /// [`ExecRecord::source`] and [`ExecRecord::script_source`]: not looked at.

@@ -45,6 +45,9 @@ pub enum Field {
     FilesFdt,
     FdtableMaxFds,
     FdtableFd,
+    SocketAllocVfsInode,
+    SocketAllocSk,
+    SockFamily,
     OvlVfsInode,
     OvlUpperDentry,
     OvlEntry,
@@ -95,7 +98,7 @@ const fn optional(field: Field, path: &'static str, need: Need) -> FieldSpec {
 }
 
 /// How many fields there are.
-pub const FIELD_COUNT: usize = 45;
+pub const FIELD_COUNT: usize = 48;
 
 /// Every field, in the order of [`Field`].
 pub const FIELDS: [FieldSpec; FIELD_COUNT] = [
@@ -139,6 +142,9 @@ pub const FIELDS: [FieldSpec; FIELD_COUNT] = [
     optional(Field::FilesFdt, "files_struct.fdt", Need::ScriptDescriptor),
     optional(Field::FdtableMaxFds, "fdtable.max_fds", Need::ScriptDescriptor),
     optional(Field::FdtableFd, "fdtable.fd", Need::ScriptDescriptor),
+    required(Field::SocketAllocVfsInode, "socket_alloc.vfs_inode"),
+    required(Field::SocketAllocSk, "socket_alloc.socket.sk"),
+    required(Field::SockFamily, "sock.__sk_common.skc_family"),
     optional(Field::OvlVfsInode, "ovl_inode.vfs_inode", Need::OverlayLayers),
     optional(Field::OvlUpperDentry, "ovl_inode.__upperdentry", Need::OverlayLayers),
     optional(Field::OvlEntry, "ovl_inode.oe", Need::OverlayOrigin),

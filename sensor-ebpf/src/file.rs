@@ -16,6 +16,9 @@ const OVERLAY_MAGIC: u64 = 0x794c_7630;
 /// `S_IFMT` and `S_IFSOCK` (include/uapi/linux/stat.h).
 const TYPE_MASK: u16 = 0o170_000;
 const SOCKET: u16 = 0o140_000;
+/// Address families (include/linux/socket.h).
+const AF_INET: u16 = 2;
+const AF_INET6: u16 = 10;
 
 /// Room for the longest of those names; a power of two, so that a mask bounds an index.
 const NAME: usize = 32;
@@ -77,7 +80,8 @@ fn layer(overlay_inode: Address) -> u32 {
     }
 }
 
-/// Whether standard input is a socket, as a shell's is that somebody holds the other end of.
+/// Whether standard input is a socket of the network, as a shell's is that somebody elsewhere types into. Those of one
+/// machine (`AF_UNIX`) are ordinary: some runtimes give one to each of their children.
 #[inline(always)]
 pub fn stdin_is_socket(task: Task) -> bool {
     if !has_descriptors() {
@@ -85,7 +89,16 @@ pub fn stdin_is_socket(task: Task) -> bool {
         return false;
     }
     let file = task.file(0);
-    !file.is_null() && file.follow(Field::FileInode).read::<u16>(Field::InodeMode) & TYPE_MASK == SOCKET
+    if file.is_null() {
+        return false;
+    }
+    let inode = file.follow(Field::FileInode);
+    if inode.read::<u16>(Field::InodeMode) & TYPE_MASK != SOCKET {
+        return false;
+    }
+    let socket = inode.around(Field::SocketAllocVfsInode).follow(Field::SocketAllocSk);
+    let family = socket.read::<u16>(Field::SockFamily);
+    family == AF_INET || family == AF_INET6
 }
 
 /// Whether this kernel shows the files that a process has open.

@@ -58,7 +58,7 @@ pub struct Exec {
     pub filename: Vec<u8>,
     /// `filename` is a script (or a `binfmt_misc` file) that `executable` interprets.
     pub script: bool,
-    /// Standard input is a socket.
+    /// Standard input is a socket of the network (IPv4 or IPv6).
     pub stdin_socket: bool,
     pub argv: Vec<Vec<u8>>,
     /// Arguments are missing at the end, and the last one may be cut.

@@ -112,7 +112,7 @@ pub struct ProcessParts {
     /// Name that a multi-call binary was called by.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub applet: Option<String>,
-    /// Whether its standard input is a socket.
+    /// Whether its standard input is a socket of the network.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub stdin_socket: bool,
 }
@@ -200,7 +200,7 @@ impl ProcessBehaviour {
         self.applet.as_deref()
     }
 
-    /// Whether its standard input is a socket, as a shell's is that somebody holds the other end of.
+    /// Whether its standard input is a socket of the network, as a shell's is that somebody holds the other end of.
     pub const fn stdin_socket(&self) -> bool {
         self.stdin_socket
     }

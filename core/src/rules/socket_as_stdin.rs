@@ -1,6 +1,6 @@
-//! `socket-as-stdin`: a process that the baseline does not know, and whose standard input is a socket: a shell that
-//! somebody types into from elsewhere looks like that. Servers that hand a connection to a program as its standard input
-//! are learned as such.
+//! `socket-as-stdin`: a process that the baseline does not know, and whose standard input is a socket of the network: a
+//! shell that somebody types into from elsewhere looks like that. Servers that hand a connection to a program as its
+//! standard input are learned as such.
 
 use super::{program, started};
 use crate::{behaviour::ProcessBehaviour, severity::Severity};
@@ -14,7 +14,7 @@ pub(super) const fn fires(process: &ProcessBehaviour) -> bool {
 
 pub(super) fn sentence(process: &ProcessBehaviour) -> String {
     format!(
-        "{} {} reads its standard input from a socket and is not in the baseline",
+        "{} {} reads its standard input from the network and is not in the baseline",
         program(process),
         started(process)
     )

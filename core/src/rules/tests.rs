@@ -58,7 +58,7 @@ fn cases() -> Vec<(&'static str, Behaviour, Policy)> {
             plain(),
         ),
         (
-            "with a socket as standard input",
+            "with a network socket as standard input",
             behaviour(ProcessParts {
                 stdin_socket: true,
                 ..parts("/usr/bin/python3", "/usr/bin/bash")

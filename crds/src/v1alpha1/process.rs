@@ -76,7 +76,7 @@ pub struct ProcessBehavior {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 255))]
     pub applet: Option<String>,
-    /// Whether its standard input is a socket; false where it is absent.
+    /// Whether its standard input is a socket of the network; false where it is absent.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub stdin_socket: bool,
 }

@@ -83,8 +83,8 @@ fn an_execution_is_reported_with_path_arguments_user_and_times() {
 }
 
 #[test]
-fn a_socket_as_standard_input_is_told_from_everything_else() {
-    let Some(mut live) = live("a_socket_as_standard_input_is_told_from_everything_else") else {
+fn a_network_socket_as_standard_input_is_told_from_everything_else() {
+    let Some(mut live) = live("a_network_socket_as_standard_input_is_told_from_everything_else") else {
         return;
     };
     // Without an address of this machine's: a virtual machine may have none.
@@ -93,7 +93,7 @@ fn a_socket_as_standard_input_is_told_from_everything_else() {
     let (pipe, _writer) = std::io::pipe().unwrap();
     let inputs: [(Stdio, bool); 4] = [
         (network.into(), true),
-        (OwnedFd::from(local).into(), true),
+        (OwnedFd::from(local).into(), false),
         (pipe.into(), false),
         (Stdio::null(), false),
     ];

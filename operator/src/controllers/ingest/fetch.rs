@@ -249,7 +249,12 @@ pub fn neighbours(world: &World, report: &SensorReport) -> Vec<Neighbour> {
     let neighbours = pods.into_iter().filter_map(|pod| {
         let workload = world.workload(&pod)?;
         Some(Neighbour {
-            containers: known.get(&workload)?.clone(),
+            containers: known
+                .get(&workload)?
+                .iter()
+                .filter(|name| pod.declares(name.as_str()))
+                .cloned()
+                .collect(),
             policy: holding(&policies, &pod)?,
             workload,
             pod,

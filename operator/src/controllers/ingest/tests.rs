@@ -366,7 +366,11 @@ async fn a_lost_outbox_is_counted_and_marks_the_baselines_of_the_nodes_pods() {
     };
     let (result, calls) = run_in(&world(), report(1, "/bin/a"), move |call| store.answer(call)).await;
     result.unwrap();
-    let held = calls.last(PUT_BASELINE);
+    let mut held = calls.last(PUT_BASELINE);
+    let containers = held["status"]["containers"].as_array_mut().unwrap();
+    let mut retired = containers[0].clone();
+    retired["name"] = json!("retired");
+    containers.push(retired);
 
     let mut made = world();
     put(&mut made.feeds.baselines, held.clone());
@@ -384,6 +388,13 @@ async fn a_lost_outbox_is_counted_and_marks_the_baselines_of_the_nodes_pods() {
     assert_eq!(
         written.pointer("/status/containers/0/feeds/0/losses/0/reason"),
         Some(&json!(crate::losses::OUTBOX_RENEWED))
+    );
+    let retired = written.pointer("/status/containers/1").unwrap();
+    assert_eq!(retired["name"], "retired");
+    assert_eq!(
+        retired.pointer("/feeds/0/losses"),
+        None,
+        "no pod has that container any more"
     );
     assert_eq!(calls.last(PUT_REPORT)["status"]["epochs"], 1);
     assert_eq!(made.metrics.epochs.get(), 1);

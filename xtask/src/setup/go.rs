@@ -46,14 +46,15 @@ pub fn localcluster() -> Result<PathBuf> {
 /// The Helm program.
 pub fn helm() -> Result<PathBuf> {
     go_version()?;
+    let flags = helm_ldflags();
     let folder = tool::cached(
-        &format!("helm-{}", versions::HELM),
+        &format!("helm-{}-{}", versions::HELM, tool::fingerprint(&[&flags], &[])?),
         &format!("building helm {} (about 3 minutes the first time)", versions::HELM),
         |folder| {
             let module = format!("helm.sh/helm/v3/cmd/helm@v{}", versions::HELM);
             let mut command = run::command("go");
             command
-                .args(["install", "-buildvcs=false", "-ldflags", &helm_ldflags(), &module])
+                .args(["install", "-buildvcs=false", "-ldflags", &flags, &module])
                 .env("GOBIN", folder);
             run::logged(command.current_dir(folder), "helm")
         },
@@ -75,15 +76,29 @@ fn build(source: &Path, folder: &Path, name: &str, package: &str, ldflags: &str,
 
 /// Kubernetes asks its own version of the linker; without it clients refuse to compare versions.
 fn ldflags() -> String {
-    let mut parts = versions::KUBERNETES.split('.');
-    let (major, minor) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+    let (major, minor) = major_and_minor();
     let version = "k8s.io/component-base/version";
     let tag = versions::KUBERNETES;
     format!("-s -w -X {version}.gitVersion=v{tag} -X {version}.gitMajor={major} -X {version}.gitMinor={minor}")
 }
 
+/// Where Helm is not told of a Kubernetes, it takes an old one for granted that charts of today refuse.
 fn helm_ldflags() -> String {
-    format!("-s -w -X helm.sh/helm/v3/internal/version.version=v{}", versions::HELM)
+    let helm = "helm.sh/helm/v3";
+    let (major, minor) = major_and_minor();
+    let mut flags = format!("-s -w -X {helm}/internal/version.version=v{}", versions::HELM);
+    for package in ["pkg/chartutil", "pkg/lint/rules"] {
+        for (name, value) in [("Major", major), ("Minor", minor)] {
+            flags = format!("{flags} -X {helm}/{package}.k8sVersion{name}={value}");
+        }
+    }
+    flags
+}
+
+/// Of the pinned Kubernetes.
+fn major_and_minor() -> (&'static str, &'static str) {
+    let mut parts = versions::KUBERNETES.split('.');
+    (parts.next().unwrap_or_default(), parts.next().unwrap_or_default())
 }
 
 fn go_version() -> Result<String> {

@@ -79,10 +79,12 @@ pub fn run(arguments: &Arguments, context: Option<&str>) -> Result<()> {
 
 /// The cluster to use: the person's own if they named one, else the local one, started if need be.
 pub fn ensure(context: Option<&str>) -> Result<Kubectl> {
-    match context {
-        Some(_) => Kubectl::of(context),
-        None => up(),
-    }
+    let Some(name) = context else { return up() };
+    let kubectl = Kubectl::of(context)?;
+    // Before anything is built for it.
+    run::quiet(kubectl.command().args(["get", "--raw", "/readyz", "--request-timeout", "15s"]))
+        .with_context(|| format!("the cluster of the context {name} does not answer"))?;
+    Ok(kubectl)
 }
 
 /// Waits until nobody else shows, tests or measures on the local cluster; a cluster of the person's own is their

@@ -82,8 +82,12 @@ pub fn ensure(context: Option<&str>) -> Result<Kubectl> {
     let Some(name) = context else { return up() };
     let kubectl = Kubectl::of(context)?;
     // Before anything is built for it.
-    run::quiet(kubectl.command().args(["get", "--raw", "/readyz", "--request-timeout", "15s"]))
-        .with_context(|| format!("the cluster of the context {name} does not answer"))?;
+    run::quiet(
+        kubectl
+            .command()
+            .args(["get", "--raw", "/readyz", "--request-timeout", "15s"]),
+    )
+    .with_context(|| format!("the cluster of the context {name} does not answer"))?;
     Ok(kubectl)
 }
 

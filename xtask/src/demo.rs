@@ -34,7 +34,11 @@ pub fn run(arguments: &Arguments, context: Option<&str>) -> Result<()> {
 
 /// From nothing to alerts, told step by step; an error if anything did not happen.
 pub fn show(registry: &str, context: Option<&str>) -> Result<()> {
-    println!("This demo starts a Kubernetes cluster, installs Anchorwatch on it and lets an agent misbehave.");
+    let cluster = context.map_or_else(
+        || "a Kubernetes of this machine's own".to_owned(),
+        |name| format!("the cluster of the context {name}"),
+    );
+    println!("This demo installs Anchorwatch on {cluster} and lets an agent misbehave.");
     let installed = install::install(context, registry)?;
     let mut demo = run::command("cargo");
     demo.args([

@@ -6,6 +6,7 @@ mod judgement;
 mod summary;
 #[cfg(test)]
 mod tests;
+mod tolerance;
 mod watch;
 
 use std::collections::BTreeMap;
@@ -18,7 +19,7 @@ use crate::{
 };
 
 pub use judgement::{Judgement, Near, Ruling, UNUSUAL_COMMAND};
-pub use summary::{Maturing, Summary};
+pub use summary::{ContainerState, Summary};
 use watch::{Learner, Watch};
 
 /// Most containers of a recording.
@@ -92,12 +93,11 @@ impl Backtest {
 
     /// What all judgements together amount to.
     pub fn summary(&self) -> Summary {
-        let maturing = self.containers.iter().map(|((workload, container), watch)| Maturing {
-            workload: workload.to_string(),
-            container: container.to_string(),
-            hours_to_maturity: watch.hours_to_maturity(),
-        });
-        self.summary.finish(maturing.collect())
+        let states = self
+            .containers
+            .iter()
+            .map(|((workload, container), watch)| watch.state(workload, container));
+        self.summary.finish(states.collect())
     }
 }
 

@@ -4,7 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::{judgement::Ruling, watch::Judged};
+use super::{
+    judgement::{Ruling, UNUSUAL_COMMAND},
+    watch::Judged,
+};
 use crate::{id::BehaviourId, time::Timestamp};
 
 /// Different alerts that are told apart; beyond, each drifting line counts as one.
@@ -31,21 +34,31 @@ pub struct Summary {
     pub by_rule: BTreeMap<&'static str, u64>,
     /// Alerts by their severity.
     pub by_severity: BTreeMap<&'static str, u64>,
-    /// How long each container took until its baseline judged.
-    pub maturity: Vec<Maturing>,
+    /// Unusual commands of known processes that were raised, by the week; to compare with what was expected.
+    pub unusual_per_week: f64,
+    /// What each container's baseline says of itself.
+    pub containers: Vec<ContainerState>,
     /// Observations that found no room.
     pub overflowed: u64,
 }
 
-/// How long a container took until its baseline judged.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
-pub struct Maturing {
+/// What a container's baseline says of itself.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ContainerState {
     /// The workload, as `namespace/Kind/name`.
     pub workload: String,
     /// The container.
     pub container: String,
-    /// Whole hours from the first observation on; `None` where it never did.
+    /// Whole hours from the first observation to the first that a mature baseline judged; `None` where none did.
     pub hours_to_maturity: Option<u64>,
+    /// Different commands that were learned.
+    pub commands: usize,
+    /// Commands of a known process are raised where they are at most as probable.
+    pub alpha: f64,
+    /// Whether what was learned suffices to tell anything as improbable; if not, unusual commands are raised at Info.
+    pub scorable: bool,
+    /// Unusual commands that chance is expected to raise in a week; `None` where too little time was recorded to tell.
+    pub expected_unusual_per_week: Option<f64>,
 }
 
 /// The sums so far.
@@ -93,7 +106,7 @@ impl Tally {
     }
 
     #[allow(clippy::cast_precision_loss)] // counts and seconds
-    pub(super) fn finish(&self, maturity: Vec<Maturing>) -> Summary {
+    pub(super) fn finish(&self, containers: Vec<ContainerState>) -> Summary {
         let of = |ruling| self.by_verdict.get(&ruling).copied().unwrap_or(0);
         let span = self
             .first
@@ -110,7 +123,8 @@ impl Tally {
             alerts_per_day: self.alerts as f64 / days,
             by_rule: self.by_rule.clone(),
             by_severity: self.by_severity.clone(),
-            maturity,
+            unusual_per_week: self.by_rule.get(UNUSUAL_COMMAND).copied().unwrap_or(0) as f64 / days * 7.0,
+            containers,
             overflowed: self.overflowed,
         }
     }

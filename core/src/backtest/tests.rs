@@ -78,7 +78,7 @@ fn a_baseline_that_still_learns_scores_and_raises_nothing() {
     assert!(judged.p.is_some_and(|p| p < 0.01) && judged.novelty > 0.0);
     let later = backtest.judge(&line(100_000, "/usr/bin/id", &["id"]));
     assert_eq!(later.verdict, Ruling::Drift);
-    assert_eq!(backtest.summary().maturity[0].hours_to_maturity, Some(27));
+    assert_eq!(backtest.summary().containers[0].hours_to_maturity, Some(27));
 }
 
 #[test]

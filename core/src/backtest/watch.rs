@@ -5,30 +5,24 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{
     hours,
     judgement::{Judgement, Near, Ruling, UNUSUAL_COMMAND},
+    summary::ContainerState,
+    tolerance::{MAX_ALPHA, Tolerance},
 };
 use crate::{
     baseline::{Baseline, Batch, BehaviourReport, ContainerReport, Maturity, ReportingPod, age, merge},
     behaviour::{Behaviour, Feed, Origin},
     decide::{Verdict, decide},
     features::{Command, Features},
-    id::{BatchId, BehaviourId, NodeName, PodUid},
+    id::{BatchId, BehaviourId, ContainerName, NodeName, PodUid, WorkloadKey},
     normalise,
     observation::{Observation, Observed},
     policy::{MaturityMethod, Policy},
     score::{Index, Scorer, Scratch, explain, least_p, reference},
-    severity::{Severity, assess},
+    severity::assess,
     text::{bounded, shown},
     time::{Duration, Hour, Timestamp},
 };
 
-/// Alerts that a workload may raise in a week by chance: the default of `tolerance.alertsPerWorkloadPerWeek`.
-const ALERTS_A_WEEK: f64 = 0.1;
-/// The most probable command that is ever raised.
-const MAX_ALPHA: f64 = 0.05;
-/// What is raised while too little time was recorded to measure how often commands are new.
-const USUAL_ALPHA: f64 = 0.01;
-/// Fewest wall-clock hours that new commands are counted over.
-const MEASURABLE_HOURS: usize = 24;
 /// Judgements that are kept, so that what repeats is scored once.
 const MAX_KEPT: usize = 4_096;
 /// Longest template that identifies a command, in bytes.
@@ -61,7 +55,7 @@ pub(super) struct Watch {
     scratch: Scratch,
     commands: Vec<String>,
     known: BTreeSet<String>,
-    alpha: f64,
+    tolerance: Tolerance,
     kept: BTreeMap<String, Scored>,
 }
 
@@ -131,22 +125,11 @@ impl Learner {
             scorer: Scorer::calibrate(self.index),
             scratch: Scratch::default(),
             commands,
-            alpha: alpha(once, self.hours.len()),
+            tolerance: Tolerance::of(once, self.hours.len()),
             known: self.commands.into_keys().collect(),
             kept: BTreeMap::new(),
         }
     }
-}
-
-/// The probability below which a command is raised: so that those that are new by chance raise no more alerts a week
-/// than are tolerated. `once` is the number of commands seen in exactly one of the recorded wall-clock hours.
-#[allow(clippy::cast_precision_loss)] // counts
-fn alpha(once: usize, hours: usize) -> f64 {
-    if hours < MEASURABLE_HOURS {
-        return USUAL_ALPHA;
-    }
-    let new_a_week = 168.0 * once as f64 / hours as f64;
-    (ALERTS_A_WEEK / new_a_week.max(f64::MIN_POSITIVE)).min(MAX_ALPHA)
 }
 
 impl Watch {
@@ -163,16 +146,17 @@ impl Watch {
             Maturity::Learning => false,
             Maturity::Provisional | Maturity::Enforcing => true,
         };
-        let is_unusual = raises && !self.known.contains(&template) && scored.p.is_some_and(|p| p <= self.alpha);
+        let p = scored.p.filter(|_| raises && !self.known.contains(&template));
+        let unusual = p.and_then(|p| self.tolerance.raised(p, self.is_scorable()));
         let mut rules = Vec::new();
         let mut severity = None;
         if let Verdict::Drift { rule } = verdict {
             rules.push(rule.id());
             severity = Some(assess(rule, &behaviour, false).severity);
         }
-        if is_unusual {
+        if unusual.is_some() {
             rules.push(UNUSUAL_COMMAND);
-            severity = severity.max(Some(Severity::Medium));
+            severity = severity.max(unusual);
         }
         let is_drift = !rules.is_empty();
         let (strange, capabilities) = if is_drift {
@@ -191,14 +175,28 @@ impl Watch {
                 strange,
                 capabilities,
             },
-            identity: (id, if is_unusual { template } else { String::new() }),
+            identity: (id, if unusual.is_some() { template } else { String::new() }),
         }
     }
 
-    /// Whole hours between the first observation and the first one that was judged by a mature baseline.
-    pub(super) fn hours_to_maturity(&self) -> Option<u64> {
-        let (_, _, feed) = self.held.baseline.feeds().next()?;
-        self.held.mature_at.map(|at| hours(feed.started_at, at))
+    /// Whether the least probable command would be improbable enough to be raised.
+    fn is_scorable(&self) -> bool {
+        least_p(self.scorer.calibration(), reference().calibration()) <= self.tolerance.alpha
+    }
+
+    /// What the baseline says of itself.
+    pub(super) fn state(&self, workload: &WorkloadKey, container: &ContainerName) -> ContainerState {
+        let started = self.held.baseline.feeds().next().map(|(_, _, feed)| feed.started_at);
+        let mature = started.zip(self.held.mature_at);
+        ContainerState {
+            workload: workload.to_string(),
+            container: container.to_string(),
+            hours_to_maturity: mature.map(|(from, to)| hours(from, to)),
+            commands: self.commands.len(),
+            alpha: self.tolerance.alpha,
+            scorable: self.is_scorable(),
+            expected_unusual_per_week: self.tolerance.expected(),
+        }
     }
 
     fn scored(&mut self, behaviour: &Behaviour, argv: &[String], template: &str) -> Scored {

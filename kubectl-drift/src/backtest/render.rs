@@ -57,7 +57,8 @@ pub fn summary(out: &mut impl Write, summary: &Summary, bad: u64) -> io::Result<
         alerts_per_day,
         by_rule,
         by_severity,
-        maturity,
+        unusual_per_week,
+        containers,
         overflowed,
     } = summary;
     writeln!(
@@ -71,7 +72,7 @@ pub fn summary(out: &mut impl Write, summary: &Summary, bad: u64) -> io::Result<
             writeln!(out, "  {name}: {}", sums.join(", "))?;
         }
     }
-    let reached: Vec<u64> = maturity
+    let reached: Vec<u64> = containers
         .iter()
         .filter_map(|container| container.hours_to_maturity)
         .collect();
@@ -79,12 +80,31 @@ pub fn summary(out: &mut impl Write, summary: &Summary, bad: u64) -> io::Result<
         out,
         "{} of {} containers judged by a mature baseline{}",
         reached.len(),
-        maturity.len(),
+        containers.len(),
         reached
             .iter()
             .max()
             .map_or(String::new(), |hours| format!(", after {hours} h at most"))
     )?;
+    let expected: f64 = containers
+        .iter()
+        .filter_map(|container| container.expected_unusual_per_week)
+        .sum();
+    let unknown = containers
+        .iter()
+        .filter(|container| container.expected_unusual_per_week.is_none())
+        .count();
+    write!(
+        out,
+        "unusual commands a week: {unusual_per_week:.1} raised, {expected:.1} expected by chance"
+    )?;
+    match unknown {
+        0 => writeln!(out)?,
+        unknown => writeln!(
+            out,
+            " ({unknown} containers were recorded for less than a day: not counted)"
+        )?,
+    }
     if *overflowed > 0 {
         writeln!(
             out,

@@ -1,5 +1,9 @@
 //! `cargo xtask bench`: what is promised in figures, measured: a table for people and JSON Lines to compare runs by.
 
+mod quality;
+
+use std::path::PathBuf;
+
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 
@@ -7,7 +11,9 @@ use crate::{cluster, install, paths, progress, run};
 
 /// Measure what is promised in figures.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  cargo xtask bench\n  cargo xtask bench latency")]
+#[command(
+    after_help = "Examples:\n  cargo xtask bench\n  cargo xtask bench latency\n  cargo xtask bench quality --benign normal.txt --malicious attacks.txt"
+)]
 pub struct Arguments {
     /// Which; all if left out.
     #[arg(value_enum)]
@@ -15,6 +21,12 @@ pub struct Arguments {
     /// The registry that the images are pushed to and pulled from; the local cluster's if left out.
     #[arg(long, value_name = "REGISTRY", default_value = cluster::REGISTRY)]
     registry: String,
+    /// quality: normal commands, one a line; the project's own small corpus if left out.
+    #[arg(long, value_name = "FILE")]
+    benign: Option<PathBuf>,
+    /// quality: commands of attacks, one a line; may be given several times; the project's own if left out.
+    #[arg(long, value_name = "FILE")]
+    malicious: Vec<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -23,15 +35,18 @@ enum Bench {
     Latency,
     /// API writes of sensor and operator while nothing new happens (5 minutes).
     Idle,
+    /// How well unusual commands are told from normal ones (a minute; needs no cluster).
+    Quality,
 }
 
 impl Bench {
-    const ALL: [Self; 2] = [Self::Latency, Self::Idle];
+    const ALL: [Self; 3] = [Self::Quality, Self::Latency, Self::Idle];
 
     const fn name(self) -> &'static str {
         match self {
             Self::Latency => "latency",
             Self::Idle => "idle",
+            Self::Quality => "quality",
         }
     }
 }
@@ -54,9 +69,16 @@ pub fn run(arguments: &Arguments, context: Option<&str>) -> Result<()> {
     } else {
         &arguments.names
     };
+    if names.contains(&Bench::Quality) {
+        quality::run(arguments.benign.as_deref(), &arguments.malicious)?;
+    }
+    let in_cluster: Vec<Bench> = names.iter().copied().filter(|bench| *bench != Bench::Quality).collect();
+    if in_cluster.is_empty() {
+        return Ok(());
+    }
     let installed = install::install(context, &arguments.registry)?;
     let mut lines = String::new();
-    for bench in names {
+    for bench in in_cluster {
         let mut command = run::command("cargo");
         command.args([
             "run",

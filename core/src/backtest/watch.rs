@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// Judgements that are kept, so that what repeats is scored once.
-const MAX_KEPT: usize = 4_096;
+const MAX_KEPT: usize = 16_384;
 /// Longest template that identifies a command, in bytes.
 const MAX_TEMPLATE: usize = 4_096;
 

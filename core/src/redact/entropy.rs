@@ -40,6 +40,9 @@ const ISSUED: [(&str, usize); 34] = [
     ("ya29.", 16),
 ];
 
+/// Shortest of them all, prefix included.
+const SHORTEST_ISSUED: usize = 15;
+
 /// Shortest run that is judged by its entropy. Passwords are shorter, but so are words.
 const SHORTEST: usize = 16;
 
@@ -110,13 +113,14 @@ fn token(run: &str) -> Option<Class> {
 }
 
 fn is_issued(run: &str) -> bool {
-    ISSUED.iter().any(|(prefix, least)| {
-        run.strip_prefix(prefix).is_some_and(|rest| {
-            rest.len() >= *least
-                && !rest.contains('/')
-                && (prefix.len() > 2 || rest.bytes().all(|byte| byte.is_ascii_hexdigit()))
+    run.len() >= SHORTEST_ISSUED
+        && ISSUED.iter().any(|(prefix, least)| {
+            run.strip_prefix(prefix).is_some_and(|rest| {
+                rest.len() >= *least
+                    && !rest.contains('/')
+                    && (prefix.len() > 2 || rest.bytes().all(|byte| byte.is_ascii_hexdigit()))
+            })
         })
-    })
 }
 
 /// A part of a path or of a hyphenated name: one case of letters, with a digit or two behind.

@@ -49,8 +49,40 @@ const ELSEWHERE: [&str; 10] = [
     "file", "path", "dir", "name", "url", "stdin", "type", "length", "ttl", "policy",
 ];
 
+/// The letters of each of them, one bit each: most words lack one of every name's letters and need no closer look.
+const MASKS: [u32; PARTS.len() + WHOLE.len()] = {
+    let mut masks = [0; PARTS.len() + WHOLE.len()];
+    let mut at = 0;
+    while at < masks.len() {
+        masks[at] = letters(if at < PARTS.len() {
+            PARTS[at]
+        } else {
+            WHOLE[at - PARTS.len()]
+        });
+        at += 1;
+    }
+    masks
+};
+
+const fn letters(text: &str) -> u32 {
+    let bytes = text.as_bytes();
+    let (mut mask, mut at) = (0, 0);
+    while at < bytes.len() {
+        let letter = bytes[at].to_ascii_lowercase();
+        if letter.is_ascii_lowercase() {
+            mask |= 1 << (letter - b'a');
+        }
+        at += 1;
+    }
+    mask
+}
+
 /// Whether a name announces a secret.
 pub(super) fn announces(name: &str) -> bool {
+    let own = letters(name);
+    if !MASKS.iter().any(|mask| own & mask == *mask) {
+        return false;
+    }
     let lower = name.trim_start_matches('-').to_ascii_lowercase();
     let flat: String = lower.chars().filter(char::is_ascii_alphanumeric).collect();
     if flat.is_empty() || ELSEWHERE.iter().any(|end| flat.ends_with(end)) {

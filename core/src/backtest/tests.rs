@@ -37,6 +37,7 @@ fn what_was_learned_is_known_and_what_is_strange_drifts_with_its_reasons() {
     let mut backtest = learned().finish(policy(Duration::ZERO));
     let known = backtest.judge(&line(20_000, "/usr/bin/date", &["date", "+%s"]));
     assert_eq!((known.verdict, known.rules), (Ruling::Known, vec![]));
+    assert!(known.novelty.is_sign_positive(), "{}", known.novelty);
     let unusual = backtest.judge(&line(20_001, "/usr/bin/bash", &SHELL));
     assert_eq!(
         (unusual.verdict, &unusual.rules[..]),

@@ -39,10 +39,11 @@ impl Calibration {
         let share = |at_least: usize| (at_least + 1) as f64 / (count + 1) as f64;
         let threshold = (count * 19 / 20).min(count.saturating_sub(1));
         let (Some(edge), true) = (self.0.get(threshold), count >= 20) else {
-            return -libm::log(share(self.at_least(value)));
+            // Not a negation: there is no -0 in what is shown.
+            return 0.0 - libm::log(share(self.at_least(value)));
         };
         if value <= *edge {
-            return -libm::log(share(self.at_least(value)).max(0.05));
+            return 0.0 - libm::log(share(self.at_least(value)).max(0.05));
         }
         let excesses = self.0[threshold..]
             .iter()

@@ -86,10 +86,10 @@ pub fn summary(out: &mut impl Write, summary: &Summary, bad: u64) -> io::Result<
             .max()
             .map_or(String::new(), |hours| format!(", after {hours} h at most"))
     )?;
-    let expected: f64 = containers
+    let expected = containers
         .iter()
         .filter_map(|container| container.expected_unusual_per_week)
-        .sum();
+        .fold(0.0, |sum, more| sum + more);
     let unknown = containers
         .iter()
         .filter(|container| container.expected_unusual_per_week.is_none())

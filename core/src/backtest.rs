@@ -24,7 +24,7 @@ use watch::{Learner, Watch};
 
 /// Most containers of a recording.
 const MAX_CONTAINERS: usize = 10_000;
-/// Most different commands that are learned, over all containers (about 1.5 KiB each).
+/// Most different commands that are learned, over all containers.
 const MAX_COMMANDS: usize = 100_000;
 
 /// Takes recorded observations in.

@@ -33,8 +33,8 @@ pub enum Kind {
     Capability,
 }
 
-/// A feature: its kind in the upper three bits, 29 bits of a hash below. Two of a million features share a hash in one
-/// of five hundred cases; then the one that was never seen counts as seen.
+/// A feature: its kind in the upper three bits, 29 bits of a hash below. A new feature shares its bits with one of a
+/// million learned ones in one of five hundred cases; then it counts as seen.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Feature(u32);
 

@@ -89,8 +89,8 @@ impl Scale {
 impl Scorer {
     /// Calibrates on what was learned: each command (or, of very many, each so-and-so-manieth) is judged by all others.
     ///
-    /// Judged by those before it alone, early commands look stranger than they are, and of what is normal too little
-    /// is raised (measured on shell commands: a third of what was asked for).
+    /// Judged only by those before it, an early command would look stranger than it is, and of what is normal too little
+    /// would be raised later: a command that is judged then has all of them to be near to.
     pub fn calibrate(index: Index) -> Self {
         let young = index.len() < OWN_SCALE;
         Self::scaled(index, young.then(|| &reference().scale))

@@ -44,7 +44,7 @@ pub struct Scratch {
     counts: Vec<u32>,
 }
 
-/// How many numbers of a list are read in the time in which two commands are compared (measured).
+/// How many numbers of a list are read in the time in which two commands of usual length are compared, roughly.
 const COMPARISON: usize = 100;
 /// Longest list whose best command so far is compared at once.
 const SHORT: usize = 256;

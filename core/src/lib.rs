@@ -1,4 +1,5 @@
-//! What Anchorwatch decides, and nothing that it does: observation to behaviour to verdict to alert, as pure, synchronous functions.
+//! What Anchorwatch decides, and nothing that it does: observation to behaviour to verdict to alert, as pure,
+//! synchronous functions.
 //!
 //! ```text
 //! Observation ─ behaviour ─▶ Behaviour (exact key) ─ baseline::merge (decide, rules) ─▶ learned or quarantined entry

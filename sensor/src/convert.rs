@@ -1,12 +1,12 @@
 //! Core's types ⇄ the resources' types, nowhere else.
 
-use anchorwatch_core::behaviour::{Behaviour, Origin, ProcessBehaviour, SourceLayer};
+use anchorwatch_core::behaviour::{Behaviour, Feed, Origin, ProcessBehaviour, SourceLayer};
 use anchorwatch_core::time::Timestamp;
 use anchorwatch_crds::v1alpha1 as crd;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, Time};
 use k8s_openapi::jiff;
 
-use crate::loader::{HookState, HookStatus};
+use crate::loader::HookState;
 
 /// Longest reason of a hook in characters, as the resource's schema has it.
 const MAX_REASON: usize = 512;
@@ -49,17 +49,20 @@ fn source(process: &ProcessBehaviour) -> crd::SourceLayer {
 
 /// A hook as a report has it.
 pub fn hook(hook: &HookState) -> crd::HookReport {
-    let (state, reason) = match &hook.status {
-        HookStatus::Attached => ("attached", String::new()),
-        HookStatus::Loaded => ("unattached", "switched off for a test".to_owned()),
-        HookStatus::Unsupported(why) => ("unsupported", format!("{why}; not seen without it: {}", hook.blind)),
-        HookStatus::Failed(why) => ("failed", format!("{why}; not seen without it: {}", hook.blind)),
-    };
     crd::HookReport {
         name: hook.name.to_owned(),
-        feed: crd::FeedName::Process,
-        state: state.to_owned(),
-        reason: reason.chars().take(MAX_REASON).collect(),
+        feed: feed(hook.feed),
+        state: hook.status.word().to_owned(),
+        reason: hook.remark().chars().take(MAX_REASON).collect(),
+    }
+}
+
+/// A feed as a report names it.
+pub const fn feed(feed: Feed) -> crd::FeedName {
+    match feed {
+        Feed::Process => crd::FeedName::Process,
+        Feed::Network => crd::FeedName::Network,
+        Feed::Module => crd::FeedName::Module,
     }
 }
 

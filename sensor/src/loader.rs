@@ -1,18 +1,24 @@
 //! Loads the programs into the kernel and keeps them attached.
 
+mod cgroups;
+mod hook;
 pub(crate) mod maps;
+mod place;
 mod program_info;
 mod rights;
 
 use crate::capability::{self, Capabilities, OffsetError};
-use crate::probes::{PROBES, Probe};
+use crate::probes::{self, Probe};
 use crate::ring::RingReader;
 use crate::snapshot::{self, SeedError, SeedOptions, Snapshot};
 use anchorwatch_sensor_common::loss::{LossPlace, LossReason};
 use aya::maps::{MapData, MapError, RingBuf};
-use aya::programs::{BtfTracePoint, ProgramError};
 use aya::{Ebpf, EbpfError, EbpfLoader};
+pub use cgroups::CgroupScope;
+pub use hook::{HookError, HookState, HookStatus};
 use maps::Maps;
+use place::Placer;
+use rights::Needs;
 pub use rights::Refusal;
 use std::fmt;
 use std::os::fd::AsFd;
@@ -34,6 +40,10 @@ pub struct LoadOptions {
     pub proc: PathBuf,
     /// Directory of the kernel's type information.
     pub btf: PathBuf,
+    /// The node's cgroup folder; the unified hierarchy is this folder, or `unified` in it.
+    pub cgroup_root: PathBuf,
+    /// Which cgroups the programs see that belong to cgroups.
+    pub cgroup_scope: CgroupScope,
     /// Whether to attach what was loaded; off for tests that need to see what its absence does.
     pub attach: bool,
 }
@@ -46,6 +56,8 @@ impl Default for LoadOptions {
             max_cgroups: 16_384,
             proc: PathBuf::from("/proc"),
             btf: PathBuf::from("/sys/kernel/btf"),
+            cgroup_root: PathBuf::from("/sys/fs/cgroup"),
+            cgroup_scope: CgroupScope::Pods,
             attach: true,
         }
     }
@@ -71,33 +83,10 @@ pub enum LoadError {
     Hook {
         hook: &'static str,
         blind: &'static str,
-        source: Box<ProgramError>,
+        source: Box<HookError>,
     },
     #[error("a map of the programs cannot be used")]
     Map(#[from] MapError),
-}
-
-/// Whether a hook is in place.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum HookStatus {
-    Attached,
-    /// Loaded and not attached, as the options asked.
-    Loaded,
-    /// This kernel does not have it.
-    Unsupported(String),
-    Failed(String),
-}
-
-/// One program and its hook.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HookState {
-    /// As in `tp_btf/sched_process_exec`.
-    pub name: &'static str,
-    pub status: HookStatus,
-    /// What is not seen without it.
-    pub blind: &'static str,
-    /// How many instructions the verifier walked.
-    pub verified_instructions: Option<u32>,
 }
 
 /// How often something was lost at one place for one reason.
@@ -159,9 +148,9 @@ pub fn load(options: &LoadOptions) -> Result<Loaded, LoadError> {
         .map_max_entries("IGNORED", options.max_cgroups)
         .load(OBJECT);
     let mut ebpf = ebpf.map_err(|error| refused(error, |error| LoadError::Object(Box::new(error))))?;
-    let hooks = PROBES
-        .iter()
-        .map(|probe| hook(&mut ebpf, probe, &btf, options.attach))
+    let placer = Placer::new(&btf, options);
+    let hooks = probes::all()
+        .map(|probe| placer.place(&mut ebpf, probe))
         .collect::<Result<_, _>>()?;
     let ring = ebpf.take_map("EVENTS").ok_or(LoadError::Missing("map EVENTS"))?;
     let maps = Maps::take(&mut ebpf)?;
@@ -216,12 +205,12 @@ impl Loaded {
 
     fn recursion_misses(&self) -> Result<Vec<(&'static str, u64)>, LoadError> {
         let mut misses = Vec::new();
-        for probe in &PROBES {
-            if let Some(program) = self.ebpf.program(probe.tracepoint)
+        for hook in &self.hooks {
+            if let Some(program) = hook.program.and_then(|name| self.ebpf.program(name))
                 && let Ok(fd) = program.fd()
             {
                 let count = program_info::recursion_misses(fd.as_fd()).map_err(MapError::from)?;
-                misses.push((probe.name, count));
+                misses.push((hook.name, count));
             }
         }
         Ok(misses)
@@ -237,40 +226,19 @@ impl fmt::Debug for Loaded {
     }
 }
 
-/// Loads and attaches one program.
-fn hook(ebpf: &mut Ebpf, probe: &Probe, btf: &aya::Btf, attach: bool) -> Result<HookState, LoadError> {
-    let program = ebpf
-        .program_mut(probe.tracepoint)
-        .ok_or(LoadError::Missing(probe.tracepoint))?;
-    let program: &mut BtfTracePoint = program.try_into().map_err(|source| failure(probe, source))?;
-    let placed = program.load(probe.tracepoint, btf).and_then(|()| {
-        if attach {
-            program.attach().map(|_| HookStatus::Attached)
-        } else {
-            Ok(HookStatus::Loaded)
+impl LoadError {
+    /// A hook without which the sensor can't work is not in place.
+    fn required(probe: &Probe, error: HookError) -> Self {
+        match error {
+            HookError::Refused { refusal, source } => Self::Refused { refusal, source },
+            HookError::Missing(program) => Self::Missing(program),
+            error => Self::Hook {
+                hook: probe.name(),
+                blind: probe.blind,
+                source: Box::new(error),
+            },
         }
-    });
-    let status = match placed {
-        Ok(status) => status,
-        Err(source) if probe.required => return Err(failure(probe, source)),
-        Err(ProgramError::Btf(error)) => HookStatus::Unsupported(error.to_string()),
-        Err(error) => HookStatus::Failed(error.to_string()),
-    };
-    let verified_instructions = program.info().ok().and_then(|info| info.verified_instruction_count());
-    Ok(HookState {
-        name: probe.name,
-        status,
-        blind: probe.blind,
-        verified_instructions,
-    })
-}
-
-fn failure(probe: &Probe, source: ProgramError) -> LoadError {
-    refused(source, |source| LoadError::Hook {
-        hook: probe.name,
-        blind: probe.blind,
-        source: Box::new(source),
-    })
+    }
 }
 
 /// An error that means missing rights says which.
@@ -278,7 +246,7 @@ fn refused<E: std::error::Error + Send + Sync + 'static>(
     error: E,
     otherwise: impl FnOnce(E) -> LoadError,
 ) -> LoadError {
-    match rights::refusal(&error) {
+    match rights::refusal(&error, Needs::TRACING) {
         Some(refusal) => LoadError::Refused {
             refusal,
             source: Box::new(error),

@@ -207,6 +207,7 @@ fn load_options(options: &Options, attach: bool) -> LoadOptions {
     LoadOptions {
         ring_bytes: options.ring_mib << 20,
         proc: options.proc_root.clone(),
+        cgroup_root: options.cgroup_root.clone(),
         attach,
         ..LoadOptions::default()
     }
@@ -222,8 +223,13 @@ fn load_programs(options: &Options, switches: &TestSwitches, metrics: &Metrics) 
     })?;
     for hook in loaded.hooks() {
         metrics.hook(hook);
-        if let HookStatus::Unsupported(reason) | HookStatus::Failed(reason) = &hook.status {
-            tracing::warn!(hook = hook.name, reason, not_seen = hook.blind, "hook not attached");
+        if hook.status != HookStatus::Attached {
+            tracing::warn!(
+                hook = hook.name,
+                state = hook.status.word(),
+                reason = hook.remark(),
+                "hook not attached"
+            );
         }
     }
     Ok(loaded)
@@ -269,7 +275,7 @@ fn assemble(
     for (key, row) in rows {
         seen.restore(key, row);
     }
-    let attached = loaded.hooks().iter().any(|hook| hook.status == HookStatus::Attached);
+    let attached = loaded.hooks().iter().any(|hook| hook.status.is_in_place());
     let hooks = loaded.hooks().iter().map(convert::hook).collect();
     let mut attributor = Attributor::new(AttributionLimits::default(), ProcFolder::new(options.proc_root.clone()));
     let mut events = None;

@@ -38,6 +38,7 @@ pub struct Metrics {
     attempts: IntCounterVec,
     epochs: IntCounterVec,
     hooks: IntGaugeVec,
+    hook_states: IntGaugeVec,
     instructions: IntGaugeVec,
     pub batches: IntCounter,
     pub batch_outstanding: IntGauge,
@@ -138,7 +139,16 @@ impl Metrics {
                 "New epochs of the outbox by reason: created, damaged, other_node or refused.",
                 &["reason"],
             ),
-            hooks: register.gauges("hook_attached", "Whether a hook in the kernel is attached.", &["hook"]),
+            hooks: register.gauges(
+                "hook_attached",
+                "Whether a hook in the kernel is attached, the best way or another.",
+                &["feed", "hook"],
+            ),
+            hook_states: register.gauges(
+                "hook_state",
+                "1 for the state that a hook is in: attached, fallback, unattached, unsupported or failed.",
+                &["feed", "hook", "state"],
+            ),
             instructions: register.gauges(
                 "hook_verified_instructions",
                 "Instructions that the kernel's verifier walked.",
@@ -231,8 +241,13 @@ impl Metrics {
     }
 
     pub fn hook(&self, hook: &HookState) {
-        let attached = i64::from(hook.status == HookStatus::Attached);
-        self.hooks.with_label_values(&[hook.name]).set(attached);
+        let feed = hook.feed.as_str();
+        let in_place = i64::from(hook.status.is_in_place());
+        self.hooks.with_label_values(&[feed, hook.name]).set(in_place);
+        for word in HookStatus::WORDS {
+            let state = self.hook_states.with_label_values(&[feed, hook.name, word]);
+            state.set(i64::from(word == hook.status.word()));
+        }
         if let Some(instructions) = hook.verified_instructions {
             self.instructions
                 .with_label_values(&[hook.name])

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use crate::args::Options;
 use crate::error::Chain;
-use crate::loader::{HookStatus, LoadError, LoadOptions, load};
+use crate::loader::{HookState, HookStatus, LoadError, LoadOptions, load};
 use crate::snapshot::SeedError;
 
 /// Where tracepoints are listed.
@@ -178,15 +178,22 @@ fn programs(options: &LoadOptions) -> Vec<Check> {
             .iter()
             .map(|hook| Check {
                 name: hook.name,
-                result: match &hook.status {
-                    HookStatus::Attached => CheckResult::Fine("attached".to_owned()),
-                    HookStatus::Loaded => CheckResult::Less("loaded, and not attached as a test asked".to_owned()),
-                    HookStatus::Unsupported(why) | HookStatus::Failed(why) => {
-                        CheckResult::Less(format!("{why}; not seen without it: {}", hook.blind))
-                    }
-                },
+                result: hook_result(hook),
             })
             .collect(),
+    }
+}
+
+fn hook_result(hook: &HookState) -> CheckResult {
+    let said = match (hook.status.word(), hook.remark()) {
+        (word, remark) if remark.is_empty() => word.to_owned(),
+        (word, remark) => format!("{word}: {remark}"),
+    };
+    match hook.status {
+        HookStatus::Attached => CheckResult::Fine(said),
+        HookStatus::Fallback { .. } | HookStatus::Loaded | HookStatus::Unsupported(_) | HookStatus::Failed(_) => {
+            CheckResult::Less(said)
+        }
     }
 }
 

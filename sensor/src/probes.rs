@@ -1,48 +1,95 @@
-//! The table of programs: which hook each has, and what is lost without it.
+//! The table of programs: which hooks each can have, and what is lost without them.
+//!
+//! What a kernel offers is found out by trying, never by its version: a probe names its ways in order of preference,
+//! and the first that the kernel takes is used.
 
-/// A program of the object and its hook.
+mod process;
+
+use anchorwatch_core::behaviour::Feed;
+
+/// Something that the sensor wants to see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Probe {
-    /// The hook, as in `tp_btf/sched_process_exec`.
-    pub name: &'static str,
-    /// Name of the program in the object, and of the tracepoint.
-    pub tracepoint: &'static str,
-    /// Without it the process feed cannot be had.
+    pub feed: Feed,
+    /// Without it the sensor can't work, whatever else there is.
     pub required: bool,
     /// What is not seen without it.
     pub blind: &'static str,
+    /// How it can be seen, best first; never empty.
+    pub ways: &'static [Way],
 }
 
-/// Every program, in the order in which they are attached: what forgets comes before what remembers.
-pub const PROBES: [Probe; 5] = [
-    Probe {
-        name: "tp_btf/sched_process_exit",
-        tracepoint: "sched_process_exit",
-        required: true,
-        blind: "the end of processes: their lineage would be kept until its map is full",
-    },
-    Probe {
-        name: "tp_btf/cgroup_rmdir",
-        tracepoint: "cgroup_rmdir",
-        required: false,
-        blind: "the end of cgroups",
-    },
-    Probe {
-        name: "tp_btf/sched_process_fork",
-        tracepoint: "sched_process_fork",
-        required: true,
-        blind: "lineage and origin of processes",
-    },
-    Probe {
-        name: "tp_btf/cgroup_mkdir",
-        tracepoint: "cgroup_mkdir",
-        required: false,
-        blind: "new cgroups, until their first event is looked up",
-    },
-    Probe {
-        name: "tp_btf/sched_process_exec",
-        tracepoint: "sched_process_exec",
-        required: true,
-        blind: "executions",
-    },
-];
+/// A program of the object and its hook.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Way {
+    /// The hook, as in `tp_btf/sched_process_exec`.
+    pub name: &'static str,
+    /// Name of the program in the object.
+    pub program: &'static str,
+    pub hook: Hook,
+    /// What is not seen this way, although it is in place; empty if nothing is missing.
+    pub blind: &'static str,
+}
+
+/// Where a program is attached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hook {
+    /// A tracepoint whose arguments the kernel's type information describes.
+    BtfTracepoint(&'static str),
+    /// A tracepoint by its folder in tracefs.
+    Tracepoint { category: &'static str, name: &'static str },
+    /// The entry of a kernel function; needs trampolines.
+    Fentry(&'static str),
+    /// A hook for security modules; needs trampolines, and `bpf` among the active modules.
+    Lsm(&'static str),
+    /// A cgroup's `connect` or `sendmsg`; the object says which.
+    CgroupSockAddr,
+    /// A cgroup's `post_bind`; the object says which.
+    CgroupSock,
+    /// Packets that sockets of a cgroup receive.
+    CgroupIngress,
+    /// Packets that sockets of a cgroup send.
+    CgroupEgress,
+}
+
+impl Probe {
+    /// The name of its best way, by which it is known whatever way it takes.
+    pub const fn name(&self) -> &'static str {
+        match self.ways.first() {
+            Some(way) => way.name,
+            None => "",
+        }
+    }
+}
+
+impl Hook {
+    /// Whether it belongs to a cgroup, and so needs the right to administer networks.
+    pub const fn is_cgroups(self) -> bool {
+        match self {
+            Self::BtfTracepoint(_) | Self::Tracepoint { .. } | Self::Fentry(_) | Self::Lsm(_) => false,
+            Self::CgroupSockAddr | Self::CgroupSock | Self::CgroupIngress | Self::CgroupEgress => true,
+        }
+    }
+}
+
+/// Every probe, in the order in which they are attached: what forgets comes before what remembers.
+pub fn all() -> impl Iterator<Item = &'static Probe> {
+    process::PROBES.iter()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn every_probe_has_a_way_a_name_of_its_own_and_says_what_is_lost_without_it() {
+        let mut names = HashSet::new();
+        for probe in all() {
+            assert!(!probe.ways.is_empty() && !probe.blind.is_empty(), "{probe:?}");
+            assert!(names.insert(probe.name()), "{probe:?}");
+            // The report's schema allows 63 characters.
+            assert!(probe.ways.iter().all(|way| way.name.len() <= 63), "{probe:?}");
+        }
+    }
+}

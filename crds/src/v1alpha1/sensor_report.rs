@@ -139,10 +139,11 @@ pub struct HookReport {
     pub name: String,
     /// The feed that it serves.
     pub feed: FeedName,
-    /// `attached`, `unsupported` or `failed`.
+    /// `attached`; `fallback`, if another way than the best is in place; `unsupported`, if the kernel lacks it; or
+    /// `failed`.
     #[schemars(length(max = 16))]
     pub state: String,
-    /// Why it is not attached.
+    /// Why the best way is not in place, and what is not seen as it is now.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(length(max = 512))]
     pub reason: String,

@@ -30,6 +30,8 @@ use crate::{
 
 /// What a hook that works says of itself.
 const ATTACHED: &str = "attached";
+/// The state of a hook that another way than the best stands in for.
+const FALLBACK: &str = "fallback";
 
 /// Why behaviours found no baseline. Labels of a metric.
 pub mod dropped {
@@ -407,23 +409,31 @@ fn acknowledge(
 }
 
 fn hooks_attached(hooks: &[HookReport]) -> Statement {
-    let missing: Vec<_> = hooks.iter().filter(|hook| hook.state != ATTACHED).collect();
-    if missing.is_empty() {
+    let each = |hooks: Vec<&HookReport>| {
+        let each = hooks
+            .iter()
+            .map(|hook| format!("{} is {}: {}", hook.name, hook.state, hook.reason));
+        each.collect::<Vec<_>>().join("; ")
+    };
+    let (fallbacks, others): (Vec<_>, Vec<_>) = hooks.iter().partition(|hook| hook.state == FALLBACK);
+    let missing: Vec<_> = others.into_iter().filter(|hook| hook.state != ATTACHED).collect();
+    if !missing.is_empty() {
         return Statement {
             type_: HOOKS_ATTACHED,
-            holds: true,
-            reason: "AllAttached",
-            message: format!("{} hooks are attached", hooks.len()),
+            holds: false,
+            reason: "HookMissing",
+            message: each(missing),
         };
     }
-    let each = missing
-        .iter()
-        .map(|hook| format!("{} is {}: {}", hook.name, hook.state, hook.reason));
+    let mut message = format!("{} hooks are attached", hooks.len());
+    if !fallbacks.is_empty() {
+        message = format!("{message}; {}", each(fallbacks));
+    }
     Statement {
         type_: HOOKS_ATTACHED,
-        holds: false,
-        reason: "HookMissing",
-        message: each.collect::<Vec<_>>().join("; "),
+        holds: true,
+        reason: "AllAttached",
+        message,
     }
 }
 

@@ -1,0 +1,63 @@
+//! Executions, and the lineage of processes that all feeds need.
+
+use super::{Hook, Probe, Way};
+use anchorwatch_core::behaviour::Feed;
+
+/// In the order in which they are attached.
+pub(super) const PROBES: [Probe; 5] = [
+    Probe {
+        feed: Feed::Process,
+        required: true,
+        blind: "the end of processes: their lineage would be kept until its map is full",
+        ways: &[Way {
+            name: "tp_btf/sched_process_exit",
+            program: "sched_process_exit",
+            hook: Hook::BtfTracepoint("sched_process_exit"),
+            blind: "",
+        }],
+    },
+    Probe {
+        feed: Feed::Process,
+        required: false,
+        blind: "the end of cgroups",
+        ways: &[Way {
+            name: "tp_btf/cgroup_rmdir",
+            program: "cgroup_rmdir",
+            hook: Hook::BtfTracepoint("cgroup_rmdir"),
+            blind: "",
+        }],
+    },
+    Probe {
+        feed: Feed::Process,
+        required: true,
+        blind: "lineage and origin of processes",
+        ways: &[Way {
+            name: "tp_btf/sched_process_fork",
+            program: "sched_process_fork",
+            hook: Hook::BtfTracepoint("sched_process_fork"),
+            blind: "",
+        }],
+    },
+    Probe {
+        feed: Feed::Process,
+        required: false,
+        blind: "new cgroups, until their first event is looked up",
+        ways: &[Way {
+            name: "tp_btf/cgroup_mkdir",
+            program: "cgroup_mkdir",
+            hook: Hook::BtfTracepoint("cgroup_mkdir"),
+            blind: "",
+        }],
+    },
+    Probe {
+        feed: Feed::Process,
+        required: true,
+        blind: "executions",
+        ways: &[Way {
+            name: "tp_btf/sched_process_exec",
+            program: "sched_process_exec",
+            hook: Hook::BtfTracepoint("sched_process_exec"),
+            blind: "",
+        }],
+    },
+];

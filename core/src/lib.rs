@@ -14,6 +14,7 @@
 //! interface may be imported: whoever calls passes `now` and what was fetched, and carries out what is returned.
 //! Maps are ordered, so that the same inputs give the same bytes.
 
+pub mod address;
 pub mod alert;
 pub mod backtest;
 pub mod baseline;

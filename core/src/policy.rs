@@ -1,5 +1,7 @@
 //! The policy that holds for a workload, resolved: every default filled in.
 
+pub mod groups;
+
 use std::collections::BTreeSet;
 
 use serde::Serialize;

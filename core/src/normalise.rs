@@ -6,6 +6,7 @@
 //! `normalise/tests.rs`.
 
 mod argv;
+mod destination;
 mod path;
 mod placeholder;
 mod shape;
@@ -14,6 +15,7 @@ mod tests;
 mod words;
 
 pub use argv::template_argv;
+pub use destination::{NameError, domain_name};
 pub use path::template_path;
 pub use placeholder::Class;
 pub(crate) use placeholder::{

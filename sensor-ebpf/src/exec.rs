@@ -4,6 +4,7 @@ use crate::emit::{MAX_RECORD, output};
 use crate::errors::count;
 use crate::file::{script_source, source, stdin_is_socket};
 use crate::lineage::{carried, is_ignored, remember, step};
+use crate::path::{Cursor, MIN_TAIL, POSITION_MASK, Tail};
 use crate::task::{Address, Task};
 use anchorwatch_sensor_common::event::{
     ARGV_LIMIT, COMPONENT_LIMIT, ExecRecord, FILENAME_LIMIT, FLAG_ARGV_TRUNCATED, FLAG_PATH_TRUNCATED,
@@ -22,31 +23,21 @@ use aya_ebpf::{
     programs::BtfTracePointContext,
 };
 use core::mem::size_of;
-use core::ptr::{read_volatile, write_volatile};
 
 const RECORD: usize = size_of::<ExecRecord>();
 const TAIL: usize = MAX_RECORD - RECORD;
 
-/// Most steps of the path walk: components and mounts crossed.
-const MAX_STEPS: u32 = 96;
-
-/// Bounds the position in the tail for the verifier; path and file name together are shorter.
-const POSITION_MASK: usize = 0x1fff;
-
 const _: () = {
     assert!(PATH_LIMIT + COMPONENT_LIMIT + FILENAME_LIMIT <= POSITION_MASK);
-    assert!(POSITION_MASK + ARGV_LIMIT <= TAIL);
+    assert!(POSITION_MASK + ARGV_LIMIT <= TAIL && MIN_TAIL <= TAIL);
 };
 
-/// The record with room for its tail, and the walk's position: in registers it would multiply the verifier's
-/// states (1,000,001 instructions on 6.1), in memory it does not.
+/// The record with room for its tail.
 #[repr(C)]
 struct Scratch {
     record: ExecRecord,
     tail: [u8; TAIL],
-    position: u32,
-    /// Not 0 if a component of the path could not be read.
-    fault: u32,
+    cursor: Cursor,
 }
 
 /// This program's alone: another one that interrupts it would corrupt a shared one.
@@ -113,24 +104,16 @@ fn try_exec(task: Task, bprm: Address) -> Result<(), LossReason> {
     // SAFETY: the pointer is to this CPU's value, used by this program alone.
     unsafe {
         (*scratch).record = record;
-        write_path(scratch, file);
-        write_filename(scratch, bprm, task);
-        write_arguments(scratch, task);
-        send(scratch);
+        let tail = Tail::empty((&raw mut (*scratch).tail).cast(), &raw mut (*scratch).cursor);
+        if !tail.write_path(LossPlace::Exec, file) {
+            set_flag(scratch, FLAG_PATH_TRUNCATED);
+        }
+        (*scratch).record.path_len = tail.position();
+        write_filename(scratch, tail, bprm, task);
+        write_arguments(scratch, tail, task);
+        send(scratch, tail);
     }
     Ok(())
-}
-
-#[inline(always)]
-unsafe fn position(scratch: *mut Scratch) -> u32 {
-    // SAFETY: as the caller says; volatile, so that it lives in memory (see `Scratch`).
-    unsafe { read_volatile(&raw const (*scratch).position) }
-}
-
-#[inline(always)]
-unsafe fn set_position(scratch: *mut Scratch, position: u32) {
-    // SAFETY: as the caller says; volatile, so that it lives in memory (see `Scratch`).
-    unsafe { write_volatile(&raw mut (*scratch).position, position) }
 }
 
 #[inline(always)]
@@ -139,83 +122,9 @@ unsafe fn set_flag(scratch: *mut Scratch, flag: u32) {
     unsafe { (*scratch).record.flags |= flag }
 }
 
-/// Where the tail goes on.
-#[inline(always)]
-unsafe fn end(scratch: *mut Scratch) -> *mut u8 {
-    // SAFETY: as the caller says; the mask keeps the position inside the tail.
-    unsafe {
-        (&raw mut (*scratch).tail)
-            .cast::<u8>()
-            .add(position(scratch) as usize & POSITION_MASK)
-    }
-}
-
-/// Writes the components of the file's path from the leaf to the root of its mount namespace.
-#[inline(always)]
-unsafe fn write_path(scratch: *mut Scratch, file: Address) {
-    let mut mount = file.follow(Field::FilePathMnt);
-    let mut dentry = file.follow(Field::FilePathDentry);
-    let mut whole = false;
-    // SAFETY: as the caller says; a component may begin before PATH_LIMIT and take COMPONENT_LIMIT bytes,
-    // which is less than the mask.
-    unsafe {
-        set_position(scratch, 0);
-        write_volatile(&raw mut (*scratch).fault, 0);
-        if dentry.follow(Field::DentryParent) == dentry {
-            write_component(scratch, dentry); // a file in memory has nothing but this name
-            whole = true;
-        } else {
-            for _ in 0..MAX_STEPS {
-                let parent = dentry.follow(Field::DentryParent);
-                if dentry == mount.follow(Field::VfsmountRoot) || dentry == parent {
-                    let around = mount.around(Field::MountMnt);
-                    let parent = around.follow(Field::MountParent);
-                    if parent == around {
-                        whole = true;
-                        break;
-                    }
-                    dentry = around.follow(Field::MountMountpoint);
-                    mount = parent.at(Field::MountMnt);
-                    continue;
-                }
-                if position(scratch) as usize >= PATH_LIMIT {
-                    break;
-                }
-                write_component(scratch, dentry);
-                dentry = parent;
-            }
-        }
-        let fault = read_volatile(&raw const (*scratch).fault) != 0;
-        if fault {
-            count(LossPlace::Exec, LossReason::ReadFault);
-        }
-        if fault || !whole {
-            set_flag(scratch, FLAG_PATH_TRUNCATED);
-        }
-        (*scratch).record.path_len = position(scratch);
-    }
-}
-
-#[inline(always)]
-unsafe fn write_component(scratch: *mut Scratch, dentry: Address) {
-    let name = dentry.follow(Field::DentryName);
-    // SAFETY: as the caller says; COMPONENT_LIMIT bytes behind the masked position are inside the tail.
-    unsafe {
-        let written = bpf_probe_read_kernel_str(end(scratch).cast(), COMPONENT_LIMIT as u32, name.pointer().cast());
-        // Without a branch, which would multiply the verifier's states: all ones if it failed, else zero.
-        let failed = written >> 63;
-        let length = written & !failed;
-        set_position(scratch, position(scratch).wrapping_add(length as u32 & 0x1ff));
-        write_volatile(
-            &raw mut (*scratch).fault,
-            read_volatile(&raw const (*scratch).fault) | failed as u32,
-        );
-    }
-}
-
 /// Writes the name that was given to execve, without its NUL.
 #[inline(always)]
-unsafe fn write_filename(scratch: *mut Scratch, bprm: Address, task: Task) {
+unsafe fn write_filename(scratch: *mut Scratch, tail: Tail, bprm: Address, task: Task) {
     let filename = bprm.follow(Field::BinprmFilename);
     // SAFETY: as the caller says; FILENAME_LIMIT bytes behind the masked position are inside the tail.
     unsafe {
@@ -223,20 +132,20 @@ unsafe fn write_filename(scratch: *mut Scratch, bprm: Address, task: Task) {
             set_flag(scratch, FLAG_SCRIPT);
             (*scratch).record.script_source = script_source(filename, task);
         }
-        let written = bpf_probe_read_kernel_str(end(scratch).cast(), FILENAME_LIMIT as u32, filename.pointer().cast());
+        let written = bpf_probe_read_kernel_str(tail.end().cast(), FILENAME_LIMIT as u32, filename.pointer().cast());
         if written <= 0 {
             count(LossPlace::Exec, LossReason::ReadFault);
             return;
         }
         let length = (written as u32).wrapping_sub(1);
         (*scratch).record.filename_len = length;
-        set_position(scratch, position(scratch).wrapping_add(length));
+        tail.advance(length);
     }
 }
 
 /// Writes the head of the argument block.
 #[inline(always)]
-unsafe fn write_arguments(scratch: *mut Scratch, task: Task) {
+unsafe fn write_arguments(scratch: *mut Scratch, tail: Tail, task: Task) {
     let (first, behind) = task.arguments();
     let length = behind.wrapping_sub(first);
     // SAFETY: as the caller says; ARGV_LIMIT bytes behind the masked position are inside the tail.
@@ -247,21 +156,21 @@ unsafe fn write_arguments(scratch: *mut Scratch, task: Task) {
         } else {
             length as u32
         };
-        if bpf_probe_read_user(end(scratch).cast(), length, first as *const _) != 0 {
+        if bpf_probe_read_user(tail.end().cast(), length, first as *const _) != 0 {
             set_flag(scratch, FLAG_ARGV_TRUNCATED);
             count(LossPlace::Exec, LossReason::ReadFault);
             return;
         }
         (*scratch).record.argv_len = length;
-        set_position(scratch, position(scratch).wrapping_add(length));
+        tail.advance(length);
     }
 }
 
 #[inline(always)]
-unsafe fn send(scratch: *mut Scratch) {
+unsafe fn send(scratch: *mut Scratch, tail: Tail) {
     // SAFETY: as the caller says; the mask keeps the length inside the value.
     unsafe {
-        let size = position(scratch).wrapping_add(RECORD as u32);
+        let size = tail.position().wrapping_add(RECORD as u32);
         (*scratch).record.header.size = size;
         output(
             LossPlace::Exec,

@@ -9,6 +9,7 @@ mod exec;
 mod file;
 mod fork;
 mod lineage;
+mod path;
 mod task;
 
 #[panic_handler]

@@ -113,6 +113,12 @@ impl Baseline {
             .or_insert_with(|| FeedBaseline::new(now))
     }
 
+    /// Whether a container has a feed.
+    pub fn has_feed(&self, container: &ContainerName, feed: Feed) -> bool {
+        let held = self.containers.get(container);
+        held.is_some_and(|container| container.feeds.contains_key(&feed))
+    }
+
     /// Every feed of every container.
     pub fn feeds(&self) -> impl Iterator<Item = (&ContainerName, Feed, &FeedBaseline)> {
         self.containers

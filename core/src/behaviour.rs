@@ -1,5 +1,9 @@
 //! What an observation amounts to: a behaviour with an exact key.
 
+mod attributes;
+mod destination;
+mod module;
+mod network;
 mod process;
 #[cfg(test)]
 mod tests;
@@ -12,6 +16,10 @@ use crate::{
     observation::{Observation, Observed},
 };
 
+pub use attributes::{Attributes, MAX_ADDRESSES, MAX_COMMAND, MAX_COMMANDS, MAX_UIDS};
+pub use destination::Destination;
+pub use module::{ModuleBehaviour, ModuleKind, ModuleParts};
+pub use network::{Direction, NetworkBehaviour, NetworkParts, Protocol};
 pub use process::{Origin, ProcessBehaviour, ProcessParts, SourceLayer};
 
 /// A feed of kernel events.
@@ -27,6 +35,9 @@ pub enum Feed {
 }
 
 impl Feed {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Process, Self::Network, Self::Module];
+
     /// Its name in objects, recordings and metrics.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -43,6 +54,10 @@ impl Feed {
 pub enum Behaviour {
     /// It runs a program.
     Process(ProcessBehaviour),
+    /// It talks to something, or listens.
+    Network(NetworkBehaviour),
+    /// It loads code.
+    Module(ModuleBehaviour),
 }
 
 impl Behaviour {
@@ -50,6 +65,27 @@ impl Behaviour {
     pub const fn feed(&self) -> Feed {
         match self {
             Self::Process(_) => Feed::Process,
+            Self::Network(_) => Feed::Network,
+            Self::Module(_) => Feed::Module,
+        }
+    }
+
+    /// What started the lineage of the process that shows it.
+    pub const fn origin(&self) -> Origin {
+        match self {
+            Self::Process(process) => process.origin(),
+            Self::Network(network) => network.origin(),
+            Self::Module(module) => module.origin(),
+        }
+    }
+
+    /// Path of the executable that shows it; empty where no process does, as for a module that the kernel loads by
+    /// itself.
+    pub fn executable(&self) -> &str {
+        match self {
+            Self::Process(process) => process.executable(),
+            Self::Network(network) => network.executable(),
+            Self::Module(module) => module.executable(),
         }
     }
 
@@ -60,6 +96,8 @@ impl Behaviour {
         let mut key = KeyHash::new(self.feed());
         match self {
             Self::Process(process) => process.feed_key(&mut key),
+            Self::Network(network) => network.feed_key(&mut key),
+            Self::Module(module) => module.feed_key(&mut key),
         }
         key.finish()
     }
@@ -76,6 +114,22 @@ impl From<&Observation> for Behaviour {
                 script: seen.script.clone(),
                 applet: seen.applet.clone(),
                 stdin_socket: seen.stdin_socket,
+            })),
+            Observed::Network(seen) => Self::Network(NetworkBehaviour::from(NetworkParts {
+                origin: seen.origin,
+                executable: seen.executable.clone(),
+                direction: seen.direction,
+                protocol: seen.protocol,
+                port: seen.port,
+                destination: Destination::from(seen),
+            })),
+            Observed::Module(seen) => Self::Module(ModuleBehaviour::from(ModuleParts {
+                origin: seen.origin,
+                kind: seen.kind,
+                path: seen.path.clone(),
+                sha256: seen.sha256.clone(),
+                source: seen.source,
+                executable: seen.executable.clone(),
             })),
         }
     }

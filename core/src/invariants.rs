@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::{
     alert::{Alert, AlertState, MAX_FINDINGS, MAX_SHOWN_BY},
     baseline::{Baseline, MAX_CONTAINERS, MAX_ENTRIES, MAX_LINEAGE, MAX_REASONS, MAX_SIGHTINGS},
-    behaviour::{Behaviour, Origin},
+    behaviour::Origin,
     id::ImageDigest,
     policy::Policy,
     rollout::Evidence,
@@ -39,9 +39,8 @@ pub fn baseline(baseline: &Baseline, policy: &Policy) -> Result<(), String> {
             check(entry.shown_by.is_empty(), "is learned and names pods")?;
             check(!entry.unverified, "was learned from unverified pods")?;
             check(entry.days.bits != 0, "was learned on no day")?;
-            let Behaviour::Process(process) = &entry.behaviour;
             check(
-                process.origin() != Origin::Unknown,
+                entry.behaviour.origin() != Origin::Unknown,
                 "was learned from nobody knows whom",
             )?;
             check(

@@ -1,9 +1,11 @@
 //! What was seen, attributed to a container: also one line of a recording and of a back-test (JSON Lines).
 
+use std::net::{IpAddr, SocketAddr};
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    behaviour::{Feed, Origin, SourceLayer},
+    behaviour::{Direction, Feed, ModuleKind, Origin, Protocol, SourceLayer},
     id::{ContainerName, WorkloadKey},
     time::Timestamp,
 };
@@ -36,6 +38,10 @@ pub struct Observation {
 pub enum Observed {
     /// A program was executed.
     Process(ProcessObservation),
+    /// Something was talked to, or listened for.
+    Network(NetworkObservation),
+    /// Code was loaded.
+    Module(ModuleObservation),
 }
 
 /// An executed program. Everything but the executable may be missing from a line.
@@ -69,11 +75,75 @@ pub struct ProcessObservation {
     pub uid: Option<u32>,
 }
 
+/// A flow or a listener. Executable and port have to be there; an address or a name, too, unless it listens.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(default)]
+pub struct NetworkObservation {
+    /// Path of the executable inside the container.
+    pub executable: String,
+    /// What started the lineage of the process.
+    pub origin: Origin,
+    /// Who begins.
+    pub direction: Direction,
+    /// The transport protocol.
+    pub protocol: Protocol,
+    /// The address as the container named it, before Service translation; for a listener the one that it is bound to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub address: Option<IpAddr>,
+    /// The destination's port or, for a listener, its own.
+    pub port: u16,
+    /// Address and port after Service translation, where a hook can see them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub backend: Option<SocketAddr>,
+    /// DNS name that the container looked up, and that led to the address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Service of the cluster that has the address, as `namespace/name`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service: Option<String>,
+    /// Workload of the pod that has the address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub peer: Option<WorkloadKey>,
+    /// Bytes that the connection sent, as told at its close.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bytes_sent: Option<u64>,
+    /// Executables that led to the process, outermost first, its own last.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub lineage: Vec<String>,
+}
+
+/// Loaded code. The path has to be there.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(default)]
+pub struct ModuleObservation {
+    /// What is loaded.
+    pub kind: ModuleKind,
+    /// Path of the library inside the container, or the kernel module's name.
+    pub path: String,
+    /// SHA-256 of the file in 64 lower-case hexadecimal digits; none where it could not be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+    /// GNU build id of the file in hexadecimal digits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub build_id: Option<String>,
+    /// Where the file comes from.
+    pub source: SourceLayer,
+    /// Path of the executable that loads it.
+    pub executable: String,
+    /// What started the lineage of the process.
+    pub origin: Origin,
+    /// Executables that led to the process, outermost first, its own last.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub lineage: Vec<String>,
+}
+
 impl Observation {
     /// The feed that saw it.
     pub const fn feed(&self) -> Feed {
         match self.what {
             Observed::Process(_) => Feed::Process,
+            Observed::Network(_) => Feed::Network,
+            Observed::Module(_) => Feed::Module,
         }
     }
 }
@@ -87,15 +157,15 @@ pub enum ObservationError {
         /// The feed.
         feed: &'static str,
     },
-    /// The feed is not read yet.
-    #[error("feed {feed:?} is not supported by this version")]
-    Unsupported {
-        /// The feed.
-        feed: &'static str,
+    /// A field that has to be there.
+    #[error("{field} is missing or empty")]
+    Empty {
+        /// Its path in the line.
+        field: &'static str,
     },
-    /// A process without executable.
-    #[error("process.executable is missing or empty")]
-    NoExecutable,
+    /// A flow to nowhere.
+    #[error("network.address or network.name has to be there, unless network.direction is listen")]
+    NoDestination,
 }
 
 /// An observation as it is written.
@@ -109,21 +179,25 @@ struct Line {
     feed: Feed,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     process: Option<ProcessObservation>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    network: Option<NetworkObservation>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    module: Option<ModuleObservation>,
 }
 
 impl TryFrom<Line> for Observation {
     type Error = ObservationError;
 
     fn try_from(line: Line) -> Result<Self, Self::Error> {
-        let feed = line.feed.as_str();
-        let what = match (line.feed, line.process) {
-            (Feed::Process, Some(process)) if process.executable.is_empty() => {
-                return Err(ObservationError::NoExecutable);
-            }
-            (Feed::Process, Some(process)) => Observed::Process(process),
-            (Feed::Process, None) => return Err(ObservationError::Missing { feed }),
-            (Feed::Network | Feed::Module, _) => return Err(ObservationError::Unsupported { feed }),
+        let missing = ObservationError::Missing {
+            feed: line.feed.as_str(),
         };
+        let what = match line.feed {
+            Feed::Process => Observed::Process(line.process.ok_or(missing)?),
+            Feed::Network => Observed::Network(line.network.ok_or(missing)?),
+            Feed::Module => Observed::Module(line.module.ok_or(missing)?),
+        };
+        what.check()?;
         Ok(Self {
             time: line.time,
             workload: line.workload,
@@ -134,90 +208,52 @@ impl TryFrom<Line> for Observation {
     }
 }
 
+impl Observed {
+    /// Whether what it is about is there.
+    fn check(&self) -> Result<(), ObservationError> {
+        let present = |text: &str, field| {
+            if text.is_empty() {
+                Err(ObservationError::Empty { field })
+            } else {
+                Ok(())
+            }
+        };
+        match self {
+            Self::Process(process) => present(&process.executable, "process.executable"),
+            Self::Network(network) => {
+                let listens = network.direction == Direction::Listen;
+                let named = [&network.name, &network.service].into_iter().any(Option::is_some);
+                if !listens && !named && network.address.is_none() && network.peer.is_none() {
+                    return Err(ObservationError::NoDestination);
+                }
+                present(&network.executable, "network.executable")
+            }
+            Self::Module(module) => present(&module.path, "module.path"),
+        }
+    }
+}
+
 impl From<Observation> for Line {
     fn from(observation: Observation) -> Self {
         let feed = observation.feed();
-        let Observed::Process(process) = observation.what;
-        Self {
+        let mut line = Self {
             time: observation.time,
             workload: observation.workload,
             container: observation.container,
             pod: observation.pod,
             feed,
-            process: Some(process),
+            process: None,
+            network: None,
+            module: None,
+        };
+        match observation.what {
+            Observed::Process(process) => line.process = Some(process),
+            Observed::Network(network) => line.network = Some(network),
+            Observed::Module(module) => line.module = Some(module),
         }
+        line
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::behaviour::Behaviour;
-
-    const LINE: &str = r#"{"time":"2026-01-01T00:00:00Z","workload":"shop/Deployment/cart","container":"app","feed":"process","process":{"executable":"/usr/bin/bash","parent":"/usr/bin/python3","argv":["bash","-c","id"]}}"#;
-
-    #[test]
-    fn a_line_needs_only_what_it_is_about() {
-        let observation: Observation = serde_json::from_str(LINE).expect("the documented line");
-        assert_eq!(
-            observation,
-            Observation {
-                time: Timestamp::from_secs(1_767_225_600),
-                workload: WorkloadKey::new("shop", "Deployment", "cart"),
-                container: ContainerName::new("app"),
-                pod: None,
-                what: Observed::Process(ProcessObservation {
-                    executable: "/usr/bin/bash".to_owned(),
-                    parent: "/usr/bin/python3".to_owned(),
-                    argv: ["bash", "-c", "id"].map(str::to_owned).to_vec(),
-                    ..ProcessObservation::default()
-                }),
-            }
-        );
-    }
-
-    #[test]
-    fn a_line_reads_back_as_it_was_written() {
-        let mut observation: Observation = serde_json::from_str(LINE).expect("the documented line");
-        let Observed::Process(process) = &mut observation.what;
-        process.origin = Origin::Exec;
-        process.source = SourceLayer::ImageCopiedUp;
-        process.script = Some("/app/\u{202e}x".to_owned());
-        process.lineage = vec!["/a".to_owned()];
-        process.uid = Some(0);
-        let written = serde_json::to_string(&observation).expect("JSON");
-        assert_eq!(
-            serde_json::from_str::<Observation>(&written).expect("a line"),
-            observation
-        );
-        let Behaviour::Process(behaviour) = Behaviour::from(&observation);
-        assert_eq!(
-            (behaviour.origin(), behaviour.script()),
-            (Origin::Exec, Some("/app/\u{202e}x"))
-        );
-    }
-
-    #[test]
-    fn a_field_from_a_newer_version_is_passed_over() {
-        let newer = LINE.replace("\"feed\"", "\"cluster\":\"east\",\"feed\"");
-        assert!(serde_json::from_str::<Observation>(&newer).is_ok());
-    }
-
-    #[test]
-    fn a_line_that_says_too_little_is_refused_with_the_reason() {
-        for (from, to, expected) in [
-            ("\"/usr/bin/bash\"", "\"\"", "process.executable is missing or empty"),
-            ("\"process\":{", "\"other\":{", "the field \"process\" is missing"),
-            (
-                "\"feed\":\"process\"",
-                "\"feed\":\"network\"",
-                "\"network\" is not supported",
-            ),
-            ("shop/Deployment/cart", "cart", "expected namespace/Kind/name"),
-            ("2026-01-01T00:00:00Z", "yesterday", "RFC 3339"),
-        ] {
-            let error = serde_json::from_str::<Observation>(&LINE.replace(from, to)).expect_err(to);
-            assert!(error.to_string().contains(expected), "{error}");
-        }
-    }
-}
+mod tests;

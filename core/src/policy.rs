@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use crate::time::Duration;
+use crate::{behaviour::Feed, time::Duration};
 
 /// What people ask for.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
@@ -21,6 +21,10 @@ pub struct Policy {
     pub maturity: MaturityPolicy,
     /// What is watched of processes.
     pub process: ProcessPolicy,
+    /// What is watched of the network.
+    pub network: NetworkPolicy,
+    /// What is watched of modules.
+    pub module: ModulePolicy,
     /// Findings of one container within this time of each other join one alert.
     pub correlation_window: Duration,
     /// What a rollout explains.
@@ -67,6 +71,20 @@ pub struct ProcessPolicy {
     pub deny: BTreeSet<String>,
 }
 
+/// What is watched of the network.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct NetworkPolicy {
+    /// Whether destinations and listeners are learned and judged at all.
+    pub enabled: bool,
+}
+
+/// What is watched of modules.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct ModulePolicy {
+    /// Whether libraries and kernel modules are learned and judged at all.
+    pub enabled: bool,
+}
+
 /// What a rollout explains.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
 pub struct RolloutPolicy {
@@ -97,6 +115,17 @@ pub enum OnUnmatched {
     Escalate,
 }
 
+impl Policy {
+    /// Whether a feed is learned and judged.
+    pub const fn watches(&self, feed: Feed) -> bool {
+        match feed {
+            Feed::Process => self.process.enabled,
+            Feed::Network => self.network.enabled,
+            Feed::Module => self.module.enabled,
+        }
+    }
+}
+
 impl Default for Policy {
     /// A policy that leaves everything out, under no name: observes, 7 days, measured within 72 h and 14 days,
     /// correlation within 10 minutes, rollouts explain for an hour.
@@ -114,6 +143,8 @@ impl Default for Policy {
                 enabled: true,
                 deny: BTreeSet::new(),
             },
+            network: NetworkPolicy { enabled: true },
+            module: ModulePolicy { enabled: true },
             correlation_window: Duration::from_mins(10),
             rollout: RolloutPolicy {
                 on_match: OnMatch::default(),

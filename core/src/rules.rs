@@ -4,16 +4,25 @@ mod denied_behaviour;
 mod exec_from_outside;
 mod executable_not_from_image;
 mod fileless_execution;
+mod kernel_module_load;
+mod new_destination;
+mod new_listener;
 mod process_outside_baseline;
 mod socket_as_stdin;
 #[cfg(test)]
 mod tests;
+mod unapproved_module;
+mod words;
 
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{behaviour::Behaviour, policy::Policy, severity::Severity};
+use crate::{
+    behaviour::{Behaviour, Direction, SourceLayer},
+    policy::Policy,
+    severity::Severity,
+};
 
 /// A rule. In the order of their gravity, the least first: where several fire, the last one gives the finding its name.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
@@ -21,15 +30,23 @@ use crate::{behaviour::Behaviour, policy::Policy, severity::Severity};
 pub enum Rule {
     /// A process that the baseline does not know.
     ProcessOutsideBaseline,
+    /// A destination that the baseline does not know.
+    NewDestination,
+    /// A listener that the baseline does not know.
+    NewListener,
+    /// A module that nobody approved and the baseline does not know.
+    UnapprovedModule,
     /// A process that was started from outside the container, as `kubectl exec` does.
     ExecFromOutside,
     /// A process that the baseline does not know, with a socket as its standard input.
     SocketAsStdin,
-    /// An executable that is no part of the image.
+    /// An executable, or a library, that is no part of the image.
     ExecutableNotFromImage,
-    /// An executable that exists only in memory, or whose file was deleted before it ran.
+    /// Code that exists only in memory, or whose file was deleted before it ran.
     FilelessExecution,
-    /// An executable that the policy denies.
+    /// A module that was loaded into the kernel.
+    KernelModuleLoad,
+    /// Something that the policy denies.
     DeniedBehaviour,
 }
 
@@ -42,12 +59,16 @@ pub struct RuleError {
 
 impl Rule {
     /// Every rule, the least grave first.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 10] = [
         Self::ProcessOutsideBaseline,
+        Self::NewDestination,
+        Self::NewListener,
+        Self::UnapprovedModule,
         Self::ExecFromOutside,
         Self::SocketAsStdin,
         Self::ExecutableNotFromImage,
         Self::FilelessExecution,
+        Self::KernelModuleLoad,
         Self::DeniedBehaviour,
     ];
 
@@ -55,10 +76,14 @@ impl Rule {
     pub const fn id(self) -> &'static str {
         match self {
             Self::ProcessOutsideBaseline => process_outside_baseline::ID,
+            Self::NewDestination => new_destination::ID,
+            Self::NewListener => new_listener::ID,
+            Self::UnapprovedModule => unapproved_module::ID,
             Self::ExecFromOutside => exec_from_outside::ID,
             Self::SocketAsStdin => socket_as_stdin::ID,
             Self::ExecutableNotFromImage => executable_not_from_image::ID,
             Self::FilelessExecution => fileless_execution::ID,
+            Self::KernelModuleLoad => kernel_module_load::ID,
             Self::DeniedBehaviour => denied_behaviour::ID,
         }
     }
@@ -67,10 +92,14 @@ impl Rule {
     pub const fn base_severity(self) -> Severity {
         match self {
             Self::ProcessOutsideBaseline => process_outside_baseline::SEVERITY,
+            Self::NewDestination => new_destination::SEVERITY,
+            Self::NewListener => new_listener::SEVERITY,
+            Self::UnapprovedModule => unapproved_module::SEVERITY,
             Self::ExecFromOutside => exec_from_outside::SEVERITY,
             Self::SocketAsStdin => socket_as_stdin::SEVERITY,
             Self::ExecutableNotFromImage => executable_not_from_image::SEVERITY,
             Self::FilelessExecution => fileless_execution::SEVERITY,
+            Self::KernelModuleLoad => kernel_module_load::SEVERITY,
             Self::DeniedBehaviour => denied_behaviour::SEVERITY,
         }
     }
@@ -78,11 +107,12 @@ impl Rule {
     /// Whether no rollout may ever suppress its findings.
     pub const fn never_suppressed(self) -> bool {
         match self {
-            Self::ProcessOutsideBaseline => false,
+            Self::ProcessOutsideBaseline | Self::NewDestination | Self::NewListener | Self::UnapprovedModule => false,
             Self::ExecFromOutside
             | Self::SocketAsStdin
             | Self::ExecutableNotFromImage
             | Self::FilelessExecution
+            | Self::KernelModuleLoad
             | Self::DeniedBehaviour => true,
         }
     }
@@ -91,23 +121,32 @@ impl Rule {
     /// learned.
     pub const fn needs_baseline(self) -> bool {
         match self {
-            Self::ProcessOutsideBaseline | Self::SocketAsStdin => true,
-            Self::ExecFromOutside | Self::ExecutableNotFromImage | Self::FilelessExecution | Self::DeniedBehaviour => {
-                false
-            }
+            Self::ProcessOutsideBaseline
+            | Self::NewDestination
+            | Self::NewListener
+            | Self::UnapprovedModule
+            | Self::SocketAsStdin => true,
+            Self::ExecFromOutside
+            | Self::ExecutableNotFromImage
+            | Self::FilelessExecution
+            | Self::KernelModuleLoad
+            | Self::DeniedBehaviour => false,
         }
     }
 
     /// What it says of a behaviour, in one sentence without full stop, fit for a terminal.
     pub fn sentence(self, behaviour: &Behaviour) -> String {
-        let Behaviour::Process(process) = behaviour;
         match self {
-            Self::ProcessOutsideBaseline => process_outside_baseline::sentence(process),
-            Self::ExecFromOutside => exec_from_outside::sentence(process),
-            Self::SocketAsStdin => socket_as_stdin::sentence(process),
-            Self::ExecutableNotFromImage => executable_not_from_image::sentence(process),
-            Self::FilelessExecution => fileless_execution::sentence(process),
-            Self::DeniedBehaviour => denied_behaviour::sentence(process),
+            Self::ProcessOutsideBaseline => process_outside_baseline::sentence(behaviour),
+            Self::NewDestination => new_destination::sentence(behaviour),
+            Self::NewListener => new_listener::sentence(behaviour),
+            Self::UnapprovedModule => unapproved_module::sentence(behaviour),
+            Self::ExecFromOutside => exec_from_outside::sentence(behaviour),
+            Self::SocketAsStdin => socket_as_stdin::sentence(behaviour),
+            Self::ExecutableNotFromImage => executable_not_from_image::sentence(behaviour),
+            Self::FilelessExecution => fileless_execution::sentence(behaviour),
+            Self::KernelModuleLoad => kernel_module_load::sentence(behaviour),
+            Self::DeniedBehaviour => denied_behaviour::sentence(behaviour),
         }
     }
 }
@@ -131,48 +170,47 @@ impl FromStr for Rule {
 
 /// The gravest rule that fires on a behaviour without asking a baseline.
 pub fn without_baseline(behaviour: &Behaviour, policy: &Policy) -> Option<Rule> {
-    let Behaviour::Process(process) = behaviour;
     let fires = |rule: &Rule| match rule {
-        Rule::ProcessOutsideBaseline | Rule::SocketAsStdin => false,
-        Rule::ExecFromOutside => exec_from_outside::fires(process),
-        Rule::ExecutableNotFromImage => executable_not_from_image::fires(process),
-        Rule::FilelessExecution => fileless_execution::fires(process),
-        Rule::DeniedBehaviour => denied_behaviour::fires(process, &policy.process),
+        Rule::ProcessOutsideBaseline
+        | Rule::NewDestination
+        | Rule::NewListener
+        | Rule::UnapprovedModule
+        | Rule::SocketAsStdin => false,
+        Rule::ExecFromOutside => exec_from_outside::fires(behaviour),
+        Rule::ExecutableNotFromImage => executable_not_from_image::fires(behaviour),
+        Rule::FilelessExecution => fileless_execution::fires(behaviour),
+        Rule::KernelModuleLoad => kernel_module_load::fires(behaviour),
+        Rule::DeniedBehaviour => denied_behaviour::fires(behaviour, policy),
     };
     Rule::ALL.into_iter().rev().find(fires)
 }
 
 /// The rule that raises a behaviour for nothing but that the baseline does not know it.
 pub const fn of_novelty(behaviour: &Behaviour) -> Rule {
-    let Behaviour::Process(process) = behaviour;
-    if socket_as_stdin::fires(process) {
-        Rule::SocketAsStdin
-    } else {
-        Rule::ProcessOutsideBaseline
+    match behaviour {
+        Behaviour::Process(process) if socket_as_stdin::fires(process) => Rule::SocketAsStdin,
+        Behaviour::Process(_) => Rule::ProcessOutsideBaseline,
+        Behaviour::Network(network) => match network.direction() {
+            Direction::Listen => Rule::NewListener,
+            Direction::Connect | Direction::Send => Rule::NewDestination,
+        },
+        Behaviour::Module(_) => Rule::UnapprovedModule,
     }
 }
 
-/// The program of a behaviour as sentences name it: the script or applet, where there is one, and the executable.
-fn program(process: &crate::behaviour::ProcessBehaviour) -> String {
-    use crate::text::shown;
-    match (process.script(), process.applet()) {
-        (Some(script), _) => format!("{} (run by {})", shown(script), shown(process.executable())),
-        (None, Some(applet)) => format!("{} (as {})", shown(process.executable()), shown(applet)),
-        (None, None) => shown(process.executable()),
+/// Whether a behaviour is normal without being learned: a library of the image's own layers.
+pub fn is_approved(behaviour: &Behaviour) -> bool {
+    match behaviour {
+        Behaviour::Process(_) | Behaviour::Network(_) => false,
+        Behaviour::Module(module) => unapproved_module::is_of_image(module),
     }
 }
 
-/// By whom a program was started, as sentences say it.
-fn started(process: &crate::behaviour::ProcessBehaviour) -> String {
-    use crate::behaviour::Origin;
-    if process.parent().is_empty() {
-        match process.origin() {
-            Origin::Entrypoint => "started as the container's entrypoint".to_owned(),
-            Origin::Probe => "started by a probe or hook".to_owned(),
-            Origin::Exec => "started from outside the container".to_owned(),
-            Origin::Unknown => "started before it was watched".to_owned(),
-        }
-    } else {
-        format!("started by {}", crate::text::shown(process.parent()))
+/// Where the file comes from that a behaviour is about, where it is about one.
+const fn source(behaviour: &Behaviour) -> Option<SourceLayer> {
+    match behaviour {
+        Behaviour::Process(process) => Some(process.source()),
+        Behaviour::Network(_) => None,
+        Behaviour::Module(module) => Some(module.source()),
     }
 }

@@ -59,8 +59,7 @@ pub struct Assessment {
 pub fn assess(rule: Rule, behaviour: &Behaviour, matched: bool) -> Assessment {
     let mut severity = rule.base_severity();
     let mut terms = vec![format!("base {}", severity.as_str())];
-    let Behaviour::Process(process) = behaviour;
-    if process.origin() == Origin::Exec {
+    if behaviour.origin() == Origin::Exec {
         severity = severity.step(1);
         terms.push("+1 exec origin".to_owned());
     }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     baseline::{Baseline, Batch, BehaviourReport, ContainerReport, MergeOutcome, ReportingPod, merge},
-    behaviour::{Behaviour, Origin, ProcessBehaviour, ProcessParts, SourceLayer},
+    behaviour::{Attributes, Behaviour, Feed, Origin, ProcessBehaviour, ProcessParts, SourceLayer},
     id::{BatchId, ContainerName, ImageDigest, NodeName, PodUid, TemplateHash, WorkloadKey, WorkloadUid},
     policy::{MaturityMethod, Mode, Policy},
     rollout::{CurrentRevision, Evidence, Pod, Record, RecordedContainer},
@@ -90,10 +90,14 @@ pub fn pod(uid: &str, hash: &str, runs: ImageDigest) -> ReportingPod {
 
 /// A report of one sighting.
 pub fn seen(behaviour: &Behaviour, time: Timestamp) -> BehaviourReport {
-    let Behaviour::Process(process) = behaviour;
+    let lineage = match behaviour {
+        Behaviour::Process(process) => vec![process.parent().to_owned(), process.executable().to_owned()],
+        Behaviour::Network(_) | Behaviour::Module(_) => vec![behaviour.executable().to_owned()],
+    };
     BehaviourReport {
         behaviour: behaviour.clone(),
-        lineage: vec![process.parent().to_owned(), process.executable().to_owned()],
+        attributes: Attributes::default(),
+        lineage,
         count: 1,
         first_seen: time,
         last_seen: time,
@@ -109,6 +113,7 @@ pub fn batch(seq: u64, pod: ReportingPod, behaviours: Vec<BehaviourReport>) -> B
             epoch: "e".repeat(32),
             seq,
         },
+        watched: BTreeSet::from([Feed::Process]),
         containers: vec![ContainerReport {
             container: container(),
             pod,

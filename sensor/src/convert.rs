@@ -13,7 +13,10 @@ const MAX_REASON: usize = 512;
 
 /// A behaviour as a report has it.
 pub fn process(behaviour: &Behaviour) -> crd::ProcessBehavior {
-    let Behaviour::Process(process) = behaviour;
+    let Behaviour::Process(process) = behaviour else {
+        // The resources carry processes alone until the other feeds are reported.
+        return crd::ProcessBehavior::default();
+    };
     crd::ProcessBehavior {
         origin: origin(process),
         parent: process.parent().to_owned(),

@@ -99,6 +99,9 @@ struct Entry {
 /// What an entry or a container takes beside its texts: maps, hashes and the tables' own needs.
 const OVERHEAD: usize = 400;
 
+/// What a destination takes, at most but for the longest names.
+const MAX_DESTINATION: usize = 128;
+
 /// The share of the room that is freed at once: the search for what is oldest looks at everything.
 const EVICTED_SHARE: usize = 16;
 
@@ -390,9 +393,7 @@ impl Entry {
 
     /// Whether it has to be told again as if it were new: what nobody could place teaches nothing, and now it is placed.
     fn count(&mut self, behaviour: &Behaviour, at: Timestamp) -> bool {
-        let Behaviour::Process(before) = &self.row.behaviour;
-        let Behaviour::Process(now) = behaviour;
-        let placed = before.origin() == Origin::Unknown && now.origin() != Origin::Unknown;
+        let placed = self.row.behaviour.origin() == Origin::Unknown && behaviour.origin() != Origin::Unknown;
         // Of several variants of one identity, the one that says more stands for it.
         if *behaviour < self.row.behaviour {
             self.row.behaviour.clone_from(behaviour);
@@ -409,11 +410,18 @@ fn container_size(row: &ContainerRow) -> usize {
 
 /// The variants of one identity have texts of the same lengths.
 fn behaviour_size(row: &BehaviourRow) -> usize {
-    let Behaviour::Process(process) = &row.behaviour;
-    let texts = process.parent().len()
-        + process.executable().len()
-        + process.script().map_or(0, str::len)
-        + process.applet().map_or(0, str::len);
+    let texts = match &row.behaviour {
+        Behaviour::Process(process) => {
+            process.parent().len()
+                + process.executable().len()
+                + process.script().map_or(0, str::len)
+                + process.applet().map_or(0, str::len)
+        }
+        Behaviour::Network(network) => network.executable().len() + MAX_DESTINATION,
+        Behaviour::Module(module) => {
+            module.executable().len() + module.path().len() + module.sha256().map_or(0, str::len)
+        }
+    };
     let lineage: usize = row.lineage.iter().map(|path| path.len()).sum();
     OVERHEAD + 2 * texts + lineage
 }

@@ -86,7 +86,9 @@ fn a_baseline_that_still_learns_scores_and_raises_nothing() {
 fn what_needs_no_baseline_is_not_learned_from_a_recording() {
     let mut learning = learned();
     let mut fileless = line(1, "/memfd:x", &["x"]);
-    let crate::observation::Observed::Process(process) = &mut fileless.what;
+    let crate::observation::Observed::Process(process) = &mut fileless.what else {
+        panic!("a process");
+    };
     process.source = crate::behaviour::SourceLayer::Memory;
     learning.learn(&fileless);
     let mut backtest = learning.finish(policy(Duration::ZERO));

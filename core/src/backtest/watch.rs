@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     baseline::{Baseline, Batch, BehaviourReport, ContainerReport, Maturity, ReportingPod, age, merge},
-    behaviour::{Behaviour, Feed, Origin},
+    behaviour::{Attributes, Behaviour, Origin},
     decide::{Verdict, decide},
     features::{Command, Features},
     id::{BatchId, BehaviourId, ContainerName, NodeName, PodUid, WorkloadKey},
@@ -69,7 +69,7 @@ struct Held {
     mature_at: Option<Timestamp>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 struct Scored {
     p: Option<f64>,
     novelty: f64,
@@ -94,7 +94,9 @@ impl Learner {
         self.held.see(observation, &behaviour, &policy);
         let hour = observation.time.hour();
         self.hours.insert(hour);
-        let argv = argv(observation);
+        let Some(argv) = argv(observation) else {
+            return Taken::Known; // only commands are scored
+        };
         let template = template(&behaviour, &argv);
         if let Some((_, seen)) = self.commands.get_mut(&template) {
             *seen = seen.filter(|seen| *seen == hour);
@@ -139,9 +141,14 @@ impl Watch {
         let maturity = self.held.pass_time(observation, policy);
         let verdict = self.held.decide(observation, &behaviour, maturity, policy);
         self.held.see(observation, &behaviour, policy);
-        let argv = argv(observation);
-        let template = template(&behaviour, &argv);
-        let scored = self.scored(&behaviour, &argv, &template);
+        let (template, scored) = match argv(observation) {
+            Some(argv) => {
+                let template = template(&behaviour, &argv);
+                let scored = self.scored(&behaviour, &argv, &template);
+                (template, scored)
+            }
+            None => (String::new(), Scored::default()),
+        };
         let raises = match maturity {
             Maturity::Learning => false,
             Maturity::Provisional | Maturity::Enforcing => true,
@@ -205,13 +212,7 @@ impl Watch {
         }
         let pool = reference().calibration();
         let score = self.scorer.score(&features(behaviour, argv), pool, &mut self.scratch);
-        let Behaviour::Process(process) = behaviour;
-        let command = Command {
-            executable: process.executable(),
-            parent: process.parent(),
-            argv,
-        };
-        let explanation = explain(self.scorer.index(), &command);
+        let explanation = explain(self.scorer.index(), &command(behaviour, argv));
         let near = |neighbour: &crate::score::Neighbour| Near {
             command: self.commands.get(neighbour.entry as usize).cloned().unwrap_or_default(),
             similarity: neighbour.similarity(),
@@ -235,12 +236,15 @@ impl Held {
     /// Lets time pass up to an observation, and says how complete the baseline is then.
     fn pass_time(&mut self, observation: &Observation, policy: &Policy) -> Maturity {
         let now = observation.time;
-        self.baseline.feed_mut(&observation.container, Feed::Process, now);
+        self.baseline.feed_mut(&observation.container, observation.feed(), now);
         if self.due.is_none_or(|due| now >= due) {
             let outcome = age(&mut self.baseline, policy, now);
             self.due = outcome.requeue_after.map(|after| now.plus(after));
         }
-        let maturity = self.baseline.maturity();
+        let maturity = self
+            .baseline
+            .feed_mut(&observation.container, observation.feed(), now)
+            .maturity;
         if maturity == Maturity::Enforcing && self.mature_at.is_none() {
             self.mature_at = Some(now);
         }
@@ -259,7 +263,7 @@ impl Held {
 
     fn entry(&self, observation: &Observation, id: BehaviourId) -> Option<&crate::baseline::Entry> {
         let container = self.baseline.containers.get(&observation.container)?;
-        container.feeds.get(&Feed::Process)?.entries.get(&id)
+        container.feeds.get(&observation.feed())?.entries.get(&id)
     }
 
     fn is_quarantined(&self, observation: &Observation, id: BehaviourId) -> bool {
@@ -286,7 +290,11 @@ impl Held {
 
 /// An observation as a sensor would have reported it.
 fn batch(seq: u64, observation: &Observation, behaviour: &Behaviour) -> Batch {
-    let Observed::Process(process) = &observation.what;
+    let lineage = match &observation.what {
+        Observed::Process(process) => &process.lineage,
+        Observed::Network(network) => &network.lineage,
+        Observed::Module(module) => &module.lineage,
+    };
     let pod = observation.pod.clone().unwrap_or_else(|| "recorded".to_owned());
     Batch {
         id: BatchId {
@@ -294,6 +302,7 @@ fn batch(seq: u64, observation: &Observation, behaviour: &Behaviour) -> Batch {
             epoch: "recording".to_owned(),
             seq,
         },
+        watched: BTreeSet::from([observation.feed()]),
         containers: vec![ContainerReport {
             container: observation.container.clone(),
             pod: ReportingPod {
@@ -306,7 +315,8 @@ fn batch(seq: u64, observation: &Observation, behaviour: &Behaviour) -> Batch {
             hours: BTreeSet::from([observation.time.hour()]),
             behaviours: vec![BehaviourReport {
                 behaviour: behaviour.clone(),
-                lineage: process.lineage.clone(),
+                attributes: Attributes::from(observation),
+                lineage: lineage.clone(),
                 count: 1,
                 first_seen: observation.time,
                 last_seen: observation.time,
@@ -319,28 +329,40 @@ fn batch(seq: u64, observation: &Observation, behaviour: &Behaviour) -> Batch {
 /// A line that says nothing of its origin is the entrypoint's: a person who records or writes lines means the workload's
 /// own work, and what is of unknown origin teaches nothing.
 fn behaviour(observation: &Observation) -> Behaviour {
-    let Observed::Process(process) = &observation.what;
-    if process.origin != Origin::Unknown {
-        return Behaviour::from(observation);
-    }
     let mut placed = observation.clone();
-    let Observed::Process(process) = &mut placed.what;
-    process.origin = Origin::Entrypoint;
+    let origin = match &mut placed.what {
+        Observed::Process(process) => &mut process.origin,
+        Observed::Network(network) => &mut network.origin,
+        Observed::Module(module) => &mut module.origin,
+    };
+    if *origin == Origin::Unknown {
+        *origin = Origin::Entrypoint;
+    }
     Behaviour::from(&placed)
 }
 
-fn argv(observation: &Observation) -> Vec<String> {
-    let Observed::Process(process) = &observation.what;
-    normalise::command_line(&process.argv)
+/// The command line, redacted and templated, where a program was executed.
+fn argv(observation: &Observation) -> Option<Vec<String>> {
+    match &observation.what {
+        Observed::Process(process) => Some(normalise::command_line(&process.argv)),
+        Observed::Network(_) | Observed::Module(_) => None,
+    }
 }
 
 fn features(behaviour: &Behaviour, argv: &[String]) -> Features {
-    let Behaviour::Process(process) = behaviour;
-    Features::of(&Command {
-        executable: process.executable(),
-        parent: process.parent(),
+    Features::of(&command(behaviour, argv))
+}
+
+fn command<'a>(behaviour: &'a Behaviour, argv: &'a [String]) -> Command<'a> {
+    let parent = match behaviour {
+        Behaviour::Process(process) => process.parent(),
+        Behaviour::Network(_) | Behaviour::Module(_) => "",
+    };
+    Command {
+        executable: behaviour.executable(),
+        parent,
         argv,
-    })
+    }
 }
 
 /// What identifies a command of a behaviour: its command line stands behind the last separator.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    behaviour::{Behaviour, Feed},
+    behaviour::{Attributes, Behaviour, Feed},
     id::{BatchId, ContainerName, ImageDigest, PodUid, TemplateHash},
     time::{Hour, Timestamp},
 };
@@ -13,6 +13,8 @@ use crate::{
 pub struct Batch {
     /// Its identity.
     pub id: BatchId,
+    /// Feeds that the sensor could watch while the batch was gathered: only they were observed in its hours.
+    pub watched: BTreeSet<Feed>,
     /// What its containers did.
     pub containers: Vec<ContainerReport>,
     /// What the sensor lost, by feed and reason.
@@ -52,6 +54,8 @@ pub struct ReportingPod {
 pub struct BehaviourReport {
     /// The behaviour.
     pub behaviour: Behaviour,
+    /// What else was seen of it.
+    pub attributes: Attributes,
     /// Executables that led to it, outermost first, its own last.
     pub lineage: Vec<String>,
     /// How often it was seen.

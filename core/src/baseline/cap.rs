@@ -8,6 +8,7 @@ use super::{
     entry::{MAX_ANCESTOR, MAX_LINEAGE},
 };
 use crate::{
+    behaviour::{Attributes, Behaviour},
     text::{MAX_NAME, MAX_PATH},
     time::Timestamp,
 };
@@ -134,16 +135,47 @@ const FRAME: usize = 420;
 
 /// About how many bytes an entry takes in the object, sightings aside: never less than it really takes.
 pub(super) fn size(entry: &Entry) -> usize {
-    let crate::behaviour::Behaviour::Process(process) = &entry.behaviour;
-    let texts = [
-        process.parent(),
-        process.executable(),
-        process.script().unwrap_or_default(),
-        process.applet().unwrap_or_default(),
-    ];
-    let texts = texts.into_iter().chain(entry.lineage.iter().map(String::as_str));
-    texts.map(|text| json_len(text) + 3).sum::<usize>() + FRAME
+    let key = match &entry.behaviour {
+        Behaviour::Process(process) => [
+            process.parent(),
+            process.executable(),
+            process.script().unwrap_or_default(),
+            process.applet().unwrap_or_default(),
+        ]
+        .map(json_len)
+        .iter()
+        .sum(),
+        Behaviour::Network(network) => {
+            json_len(network.executable()) + json_len(&network.destination().to_string()) + NETWORK_FRAME
+        }
+        Behaviour::Module(module) => {
+            let hash = module.sha256().map_or(0, str::len);
+            json_len(module.path()) + json_len(module.executable()) + hash + MODULE_FRAME
+        }
+    };
+    let lineage: usize = entry.lineage.iter().map(|text| json_len(text) + 3).sum();
+    key + lineage + attributes_size(&entry.attributes) + FRAME
 }
+
+/// What a network behaviour's other fields take beyond those of a process, and a module's.
+const NETWORK_FRAME: usize = 96;
+const MODULE_FRAME: usize = 64;
+
+/// About how many bytes the attributes take.
+fn attributes_size(attributes: &Attributes) -> usize {
+    let Attributes {
+        addresses,
+        bytes_sent: _,
+        commands,
+        build_id,
+        uids,
+    } = attributes;
+    let commands: usize = commands.iter().map(|text| json_len(text) + 3).sum();
+    addresses.len() * ADDRESS + commands + build_id.as_deref().map_or(0, json_len) + uids.len() * 11
+}
+
+/// The longest address as text, with its quotes and comma.
+const ADDRESS: usize = 42;
 
 /// Bytes of a text in JSON: a control character takes six, a quote or backslash two.
 fn json_len(text: &str) -> usize {

@@ -5,7 +5,13 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::{Marks, Sighting};
-use crate::{behaviour::Behaviour, id::PodUid, rules::Rule, text, time::Timestamp};
+use crate::{
+    behaviour::{Attributes, Behaviour},
+    id::PodUid,
+    rules::Rule,
+    text,
+    time::Timestamp,
+};
 
 /// Longest lineage that is kept.
 pub const MAX_LINEAGE: usize = 8;
@@ -30,6 +36,8 @@ pub enum EntryState {
 pub struct Entry {
     /// The behaviour. Of variants with one key, the one that says most.
     pub behaviour: Behaviour,
+    /// What else was seen of it.
+    pub attributes: Attributes,
     /// What the entry is good for.
     pub state: EntryState,
     /// Executables that led to it, outermost first, its own last; at most [`MAX_LINEAGE`].

@@ -16,7 +16,7 @@ use super::{
     sighting,
 };
 use crate::{
-    behaviour::Feed,
+    behaviour::{Attributes, Feed},
     decide::{Verdict, decide},
     id::{BehaviourId, ContainerName, PodUid},
     policy::Policy,
@@ -59,7 +59,7 @@ pub fn merge(baseline: &mut Baseline, batch: &Batch, policy: &Policy, now: Times
         };
     }
     let mut outcome = MergeOutcome::default();
-    if !policy.process.enabled {
+    if Feed::ALL.iter().all(|feed| !policy.watches(*feed)) {
         return outcome;
     }
     let teachers = teachers(batch);
@@ -73,16 +73,12 @@ pub fn merge(baseline: &mut Baseline, batch: &Batch, policy: &Policy, now: Times
             baseline.overflowed = baseline.overflowed.saturating_add(lost);
             continue;
         }
-        let begins = !has_feed(baseline, &report.container);
-        let feed = baseline.feed_mut(&report.container, Feed::Process, now);
-        outcome.changed |= begins;
-        let reached = maturity(feed, policy, now);
-        outcome.changed |= reached != feed.maturity;
-        feed.maturity = reached;
-        for hour in &report.hours {
-            outcome.changed |= feed.hours.observe((*hour).min(now.hour()));
-        }
+        outcome.changed |= observe_feeds(baseline, batch, report, policy, now);
         for seen in &report.behaviours {
+            if !policy.watches(seen.behaviour.feed()) {
+                continue;
+            }
+            let feed = baseline.feed_mut(&report.container, seen.behaviour.feed(), now);
             let context = Context {
                 batch,
                 report,
@@ -93,9 +89,9 @@ pub fn merge(baseline: &mut Baseline, batch: &Batch, policy: &Policy, now: Times
             context.merge_behaviour(feed, seen, &mut used, &mut outcome);
         }
     }
-    outcome.changed |= add_losses(baseline, batch, now);
+    outcome.changed |= add_losses(baseline, batch, policy, now);
     // Only what is counted could be counted twice: marking hours again changes nothing.
-    if counts(batch) {
+    if counts(batch, policy) {
         outcome.changed = true;
         baseline.merged.insert(batch.id.clone());
     }
@@ -103,15 +99,40 @@ pub fn merge(baseline: &mut Baseline, batch: &Batch, policy: &Policy, now: Times
     outcome
 }
 
-fn counts(batch: &Batch) -> bool {
-    let behaves = |report: &ContainerReport| !report.behaviours.is_empty();
-    let losses = || batch.losses.values().flat_map(BTreeMap::values);
+fn counts(batch: &Batch, policy: &Policy) -> bool {
+    let watched = |feed: Feed| policy.watches(feed);
+    let behaves = |report: &ContainerReport| report.behaviours.iter().any(|seen| watched(seen.behaviour.feed()));
+    let losses = || {
+        let feeds = batch.losses.iter().filter(|(feed, _)| watched(**feed));
+        feeds.flat_map(|(_, reasons)| reasons.values())
+    };
     batch.containers.iter().any(behaves) || (!batch.containers.is_empty() && losses().any(|count| *count > 0))
 }
 
-fn has_feed(baseline: &Baseline, container: &ContainerName) -> bool {
-    let held = baseline.containers.get(container);
-    held.is_some_and(|container| container.feeds.contains_key(&Feed::Process))
+/// Begins, ages and counts the hours of the feeds that were watched, and of those that something is reported of.
+/// Returns whether anything differs.
+fn observe_feeds(
+    baseline: &mut Baseline,
+    batch: &Batch,
+    report: &ContainerReport,
+    policy: &Policy,
+    now: Timestamp,
+) -> bool {
+    let mut changed = false;
+    let reported: BTreeSet<Feed> = report.behaviours.iter().map(|seen| seen.behaviour.feed()).collect();
+    for feed in batch.watched.union(&reported).filter(|feed| policy.watches(**feed)) {
+        changed |= !baseline.has_feed(&report.container, *feed);
+        let held = baseline.feed_mut(&report.container, *feed, now);
+        let reached = maturity(held, policy, now);
+        changed |= reached != held.maturity;
+        held.maturity = reached;
+        if batch.watched.contains(feed) {
+            for hour in &report.hours {
+                changed |= held.hours.observe((*hour).min(now.hour()));
+            }
+        }
+    }
+    changed
 }
 
 /// The verified pods of the batch that show each behaviour.
@@ -127,14 +148,14 @@ fn teachers(batch: &Batch) -> BTreeMap<(&ContainerName, BehaviourId), BTreeSet<&
 }
 
 /// Adds what the sensor lost to every container that the batch names.
-fn add_losses(baseline: &mut Baseline, batch: &Batch, now: Timestamp) -> bool {
+fn add_losses(baseline: &mut Baseline, batch: &Batch, policy: &Policy, now: Timestamp) -> bool {
     let named: BTreeSet<&ContainerName> = batch.containers.iter().map(|report| &report.container).collect();
     let mut changed = false;
     for name in named {
         let Some(container) = baseline.containers.get_mut(name) else {
             continue;
         };
-        for (feed, losses) in &batch.losses {
+        for (feed, losses) in batch.losses.iter().filter(|(feed, _)| policy.watches(**feed)) {
             let Some(feed) = container.feeds.get_mut(feed) else {
                 continue;
             };
@@ -241,6 +262,7 @@ impl Context<'_> {
         let (first_seen, _) = self.times(seen);
         Entry {
             behaviour: seen.behaviour.clone(),
+            attributes: Attributes::default(),
             state: EntryState::Learned,
             lineage: bounded_lineage(&seen.lineage),
             count: 0,
@@ -261,6 +283,7 @@ impl Context<'_> {
         if seen.behaviour < entry.behaviour {
             entry.behaviour = seen.behaviour.clone();
         }
+        entry.attributes = std::mem::take(&mut entry.attributes).join(seen.attributes.clone());
         let lineage = bounded_lineage(&seen.lineage);
         if (first_seen, &lineage) < (entry.first_seen, &entry.lineage) {
             entry.lineage = lineage;

@@ -5,7 +5,10 @@ mod properties;
 
 use super::{sighting::sample, *};
 use crate::{
-    behaviour::{Origin, ProcessParts, SourceLayer},
+    behaviour::{
+        Behaviour, Destination, Direction, ModuleBehaviour, ModuleParts, NetworkBehaviour, NetworkParts, Origin,
+        ProcessParts, Protocol, SourceLayer,
+    },
     rules::Rule,
     seen::Seen,
     testkit::{World, at, batch, behaviour, container, digest, parts, pod, policy, process, seen, shell},
@@ -284,4 +287,52 @@ fn a_pod_that_ran_two_digests_is_remembered_to_have() {
     let held = entry(&world.baseline, &shell());
     assert_eq!(held.shown_by[&"p1".into()].digest, Seen::Several);
     assert_eq!(held.pods, 1);
+}
+
+/// A library of the image, or of a volume.
+fn library(source: SourceLayer, origin: Origin) -> Behaviour {
+    Behaviour::Module(ModuleBehaviour::from(ModuleParts {
+        origin,
+        path: "/usr/lib/x.so".to_owned(),
+        sha256: Some("a".repeat(64)),
+        source,
+        executable: "/usr/bin/python3".to_owned(),
+        ..ModuleParts::default()
+    }))
+}
+
+#[test]
+fn a_library_of_the_image_is_normal_at_any_time_and_another_is_not() {
+    let mut world = World::mature();
+    // The first report of a feed begins its learning.
+    world.shows_at("p1", "h1", '1', &library(SourceLayer::Image, Origin::Exec), at(0));
+    let of_image = library(SourceLayer::Image, Origin::Entrypoint);
+    let of_volume = library(SourceLayer::Volume, Origin::Entrypoint);
+    assert_eq!(world.shows_at("p1", "h1", '1', &of_image, at(100)).new_learned.len(), 1);
+    let raised = world.shows_at("p1", "h1", '1', &of_volume, at(101)).new_quarantined;
+    assert_eq!(
+        raised.iter().map(|raised| raised.rule).collect::<Vec<_>>(),
+        [Rule::UnapprovedModule]
+    );
+}
+
+#[test]
+fn a_feed_that_no_sensor_could_watch_does_not_mature() {
+    let mut world = World::mature();
+    let flow = Behaviour::Network(NetworkBehaviour::from(NetworkParts {
+        origin: Origin::Entrypoint,
+        executable: "/usr/bin/python3".to_owned(),
+        direction: Direction::Connect,
+        protocol: Protocol::Tcp,
+        port: 443,
+        destination: Destination::Name("example.org".to_owned()),
+    }));
+    world.shows_at("p1", "h1", '1', &flow, at(0));
+    let feeds = &world.baseline.containers[&container()].feeds;
+    assert_eq!(feeds[&Feed::Process].hours.total, 1);
+    assert_eq!(
+        (feeds[&Feed::Network].hours.total, feeds[&Feed::Network].entries.len()),
+        (0, 1)
+    );
+    assert!(!feeds.contains_key(&Feed::Module));
 }

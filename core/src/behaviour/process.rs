@@ -34,7 +34,7 @@ impl Origin {
     /// What stands for it in a key. A lineage that is older than the sensor has the entrypoint's: else each restart of a
     /// sensor (unknown after entrypoint) and of a pod (entrypoint after unknown) would make everything new. The key is
     /// all that they share: an unknown origin teaches nothing ([`crate::decide`]).
-    const fn in_key(self) -> &'static str {
+    pub(super) const fn in_key(self) -> &'static str {
         match self {
             Self::Entrypoint | Self::Unknown => "entrypoint",
             Self::Probe => "probe",
@@ -83,7 +83,7 @@ impl SourceLayer {
 
     /// What stands for it in a key. A `chmod` or `chown` at start copies a file up without changing it, so that a file
     /// of the image and its copy are one; everything else stays apart, what could not be told included.
-    const fn in_key(self) -> &'static str {
+    pub(super) const fn in_key(self) -> &'static str {
         match self {
             Self::Image | Self::ImageCopiedUp => "image",
             Self::UpperNew | Self::UpperUnknown | Self::Volume | Self::Memory | Self::Deleted | Self::Unsupported => {

@@ -85,7 +85,9 @@ fn ids_do_not_change_from_version_to_version() {
 fn paths_of_any_length_stay_apart() {
     let long = |end: &str| process("/a", &format!("/{}{end}", "x".repeat(10_000)));
     assert_ne!(long("1").id(), long("2").id());
-    let Behaviour::Process(process) = long("1");
+    let Behaviour::Process(process) = long("1") else {
+        panic!("a process");
+    };
     assert!(process.executable().len() <= crate::text::MAX_PATH);
 }
 

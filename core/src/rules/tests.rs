@@ -4,7 +4,10 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    behaviour::{Origin, ProcessParts, SourceLayer},
+    behaviour::{
+        Destination, ModuleBehaviour, ModuleKind, ModuleParts, NetworkBehaviour, NetworkParts, Origin, ProcessParts,
+        Protocol, SourceLayer,
+    },
     severity::assess,
     testkit::{behaviour, parts, shell},
 };
@@ -13,6 +16,28 @@ fn denying(path: &str) -> Policy {
     let mut policy = Policy::default();
     policy.process.deny.insert(path.to_owned());
     policy
+}
+
+fn network(direction: Direction, address: &str, port: u16, origin: Origin) -> Behaviour {
+    Behaviour::Network(NetworkBehaviour::from(NetworkParts {
+        origin,
+        executable: "/usr/bin/python3".to_owned(),
+        direction,
+        protocol: Protocol::Tcp,
+        port,
+        destination: Destination::prefix(address.parse().expect("an address")),
+    }))
+}
+
+fn library(source: SourceLayer) -> Behaviour {
+    Behaviour::Module(ModuleBehaviour::from(ModuleParts {
+        origin: Origin::Entrypoint,
+        path: "/usr/lib/x.so".to_owned(),
+        sha256: Some("a".repeat(64)),
+        source,
+        executable: "/usr/bin/python3".to_owned(),
+        ..ModuleParts::default()
+    }))
 }
 
 fn cases() -> Vec<(&'static str, Behaviour, Policy)> {
@@ -72,6 +97,42 @@ fn cases() -> Vec<(&'static str, Behaviour, Policy)> {
             plain(),
         ),
         ("by a probe", of(Origin::Probe, SourceLayer::Image), plain()),
+        (
+            "a connection",
+            network(Direction::Connect, "198.51.100.7", 443, Origin::Entrypoint),
+            plain(),
+        ),
+        (
+            "a datagram",
+            network(Direction::Send, "2001:db8::1", 53, Origin::Entrypoint),
+            plain(),
+        ),
+        (
+            "a listener",
+            network(Direction::Listen, "0.0.0.0", 4444, Origin::Entrypoint),
+            plain(),
+        ),
+        (
+            "a connection by kubectl exec",
+            network(Direction::Connect, "198.51.100.7", 443, Origin::Exec),
+            plain(),
+        ),
+        ("a library of a volume", library(SourceLayer::Volume), plain()),
+        (
+            "a library new in the upper layer",
+            library(SourceLayer::UpperNew),
+            plain(),
+        ),
+        ("a library in memory", library(SourceLayer::Memory), plain()),
+        (
+            "a kernel module",
+            Behaviour::Module(ModuleBehaviour::from(ModuleParts {
+                kind: ModuleKind::KernelModule,
+                path: "rootkit".to_owned(),
+                ..ModuleParts::default()
+            })),
+            plain(),
+        ),
         ("denied", of(Origin::Entrypoint, SourceLayer::Memory), denying("/tmp/x")),
     ]
 }

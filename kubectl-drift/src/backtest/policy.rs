@@ -3,7 +3,8 @@
 use std::{path::Path, str::FromStr};
 
 use anchorwatch_core::policy::{
-    MaturityMethod, MaturityPolicy, Mode, OnMatch, OnUnmatched, Policy, ProcessPolicy, RolloutPolicy,
+    MaturityMethod, MaturityPolicy, Mode, ModulePolicy, NetworkPolicy, OnMatch, OnUnmatched, Policy, ProcessPolicy,
+    RolloutPolicy,
 };
 use anchorwatch_crds::v1alpha1::{self as crd, DriftPolicySpec, Duration};
 use anyhow::{Context, bail, ensure};
@@ -86,6 +87,8 @@ fn resolve(name: String, spec: &DriftPolicySpec) -> Policy {
             enabled: spec.feeds.process.enabled,
             deny: spec.feeds.process.deny.iter().cloned().collect(),
         },
+        network: NetworkPolicy { enabled: true },
+        module: ModulePolicy { enabled: true },
         correlation_window: spec.correlation.window.get(),
         rollout: RolloutPolicy {
             on_match: match spec.rollout.on_match {

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use anchorwatch_core::{
     backtest::{Judgement, Ruling, Summary},
+    behaviour::Destination,
     observation::{Observation, Observed},
 };
 
@@ -19,16 +20,10 @@ pub fn row(out: &mut impl Write, line: u64, observation: &Observation, judgement
     if judgement.verdict != Ruling::Drift {
         return Ok(());
     }
-    let Observed::Process(process) = &observation.what;
     let p = judgement.p.map_or_else(|| "-".to_owned(), |p| format!("{p:.4}"));
     let severity = judgement.severity.map_or("-", |severity| severity.as_str());
     let rules = judgement.rules.join(",");
-    let parent = if process.parent.is_empty() {
-        "(outside)"
-    } else {
-        &process.parent
-    };
-    let what = safe(&format!("{parent} → {}", process.executable));
+    let what = safe(&what(observation));
     writeln!(out, "{line:<8} {severity:<8} {rules:<28} {p:>8}   {what}")?;
     let mut reasons = Vec::new();
     if !judgement.capabilities.is_empty() {
@@ -43,6 +38,29 @@ pub fn row(out: &mut impl Write, line: u64, observation: &Observation, judgement
     reasons
         .iter()
         .try_for_each(|reason| writeln!(out, "{:57}{}", "", safe(reason)))
+}
+
+/// What was seen, in a few words.
+fn what(observation: &Observation) -> String {
+    let or = |text: &str, otherwise: &str| {
+        if text.is_empty() {
+            otherwise.to_owned()
+        } else {
+            text.to_owned()
+        }
+    };
+    match &observation.what {
+        Observed::Process(process) => format!("{} → {}", or(&process.parent, "(outside)"), process.executable),
+        Observed::Network(network) => format!(
+            "{} {} {} {}/{}",
+            network.executable,
+            network.direction.as_str(),
+            Destination::from(network),
+            network.protocol.as_str(),
+            network.port
+        ),
+        Observed::Module(module) => format!("{} loads {}", or(&module.executable, "(the kernel)"), module.path),
+    }
 }
 
 /// The sums.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use anchorwatch_core::{
     baseline::{Baseline, ContainerBaseline, Entry, EntryState, FeedBaseline, Hours, Lost, Marks, Maturity, Sighting},
-    behaviour::Feed,
+    behaviour::{Attributes, Feed},
     id::{BatchId, ContainerName, PodUid},
     rules::Rule,
     seen::Seen,
@@ -131,6 +131,7 @@ fn entry_from_crd(entry: crd::BaselineEntry) -> Entry {
     Entry {
         behaviour: process_from_crd(entry.process),
         state,
+        attributes: Attributes::default(),
         lineage: entry.lineage,
         count: unsigned(entry.count),
         first_seen: from_time(&entry.first_seen),
@@ -288,6 +289,7 @@ mod tests {
                         state: rule.map_or(EntryState::Learned, |index| EntryState::Quarantined {
                             rule: Rule::ALL[index],
                         }),
+                        attributes: Attributes::default(),
                         lineage: vec!["/bin/a".into()],
                         count,
                         first_seen: Timestamp::from_secs(first),

@@ -27,7 +27,10 @@ pub fn process_from_crd(process: ProcessBehavior) -> Behaviour {
 
 /// To an object's behaviour.
 pub fn process_to_crd(behaviour: &Behaviour) -> ProcessBehavior {
-    let Behaviour::Process(process) = behaviour;
+    let Behaviour::Process(process) = behaviour else {
+        // The resources carry processes alone until the other feeds are reported.
+        return ProcessBehavior::default();
+    };
     ProcessBehavior {
         origin: origin_to_crd(process.origin()),
         parent: process.parent().to_owned(),

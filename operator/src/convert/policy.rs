@@ -1,7 +1,8 @@
 //! Policies.
 
 use anchorwatch_core::policy::{
-    MaturityMethod, MaturityPolicy, Mode, OnMatch, OnUnmatched, Policy, ProcessPolicy, RolloutPolicy,
+    MaturityMethod, MaturityPolicy, Mode, ModulePolicy, NetworkPolicy, OnMatch, OnUnmatched, Policy, ProcessPolicy,
+    RolloutPolicy,
 };
 use anchorwatch_crds::v1alpha1::{self as crd, DriftPolicySpec};
 
@@ -27,6 +28,8 @@ pub fn policy_from_crd(name: String, spec: &DriftPolicySpec) -> Policy {
             enabled: spec.feeds.process.enabled,
             deny: spec.feeds.process.deny.iter().cloned().collect(),
         },
+        network: NetworkPolicy { enabled: true },
+        module: ModulePolicy { enabled: true },
         correlation_window: spec.correlation.window.get(),
         rollout: RolloutPolicy {
             on_match: match spec.rollout.on_match {

@@ -2,7 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use anchorwatch_core::{baseline::BehaviourReport, behaviour::Feed, time::Hour};
+use anchorwatch_core::{
+    baseline::BehaviourReport,
+    behaviour::{Attributes, Feed},
+    time::Hour,
+};
 use anchorwatch_crds::v1alpha1::{Loss, ReportedBehavior};
 
 use super::{
@@ -15,6 +19,7 @@ use super::{
 pub fn behaviours_from_crd(behaviors: Vec<ReportedBehavior>) -> Vec<BehaviourReport> {
     let reports = behaviors.into_iter().map(|reported| BehaviourReport {
         behaviour: process_from_crd(reported.process),
+        attributes: Attributes::default(),
         lineage: reported.lineage,
         count: unsigned(reported.count),
         first_seen: from_micro_time(&reported.first_seen),

@@ -56,7 +56,9 @@ fn attributed(outcome: Outcome) -> Attributed {
 }
 
 fn parts(outcome: Outcome) -> ProcessParts {
-    let Behaviour::Process(process) = attributed(outcome).behaviour;
+    let Behaviour::Process(process) = attributed(outcome).behaviour else {
+        panic!("a process");
+    };
     process.into()
 }
 

@@ -41,6 +41,7 @@ fn any_batch(verified: impl Strategy<Value = bool> + 'static) -> impl Strategy<V
         "[xyz]{1,2}",
     )
         .prop_map(|(behaviour, first, length, count, lineage)| BehaviourReport {
+            attributes: crate::behaviour::Attributes::default(),
             behaviour,
             lineage: vec![lineage],
             count,
@@ -121,8 +122,7 @@ proptest! {
             // What cannot be placed does not count before learning is over.
             for batch in &mut batches {
                 batch.containers[0].behaviours.retain(|seen| {
-                    let crate::behaviour::Behaviour::Process(process) = &seen.behaviour;
-                    process.origin() != Origin::Unknown
+                    seen.behaviour.origin() != Origin::Unknown
                 });
             }
             batches

@@ -269,6 +269,7 @@ pub fn plan(
         };
         let batch = Batch {
             id: batch_id(&report),
+            watched: BTreeSet::from([Feed::Process]),
             containers: group.containers,
             losses: lost.clone(),
         };

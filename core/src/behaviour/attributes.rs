@@ -1,0 +1,161 @@
+//! What is known of a behaviour beside its key: sets and maxima that only grow, so that reports of it can be joined in
+//! any order.
+
+use std::{collections::BTreeSet, net::IpAddr};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    observation::{Observation, Observed},
+    text::bounded,
+};
+
+/// Most addresses that are kept.
+pub const MAX_ADDRESSES: usize = 16;
+/// Most command lines that are kept.
+pub const MAX_COMMANDS: usize = 8;
+/// Longest command line that is kept whole, in bytes.
+pub const MAX_COMMAND: usize = 512;
+/// Most user ids that are kept.
+pub const MAX_UIDS: usize = 8;
+/// Most hexadecimal digits of a build id: 20 bytes in practice, 64 where a linker was told otherwise.
+const MAX_BUILD_ID: usize = 128;
+
+/// What is known of a behaviour beside its key. A lattice: [`Attributes::join`] is commutative, associative and
+/// idempotent. A set that is full keeps its least members, which does not depend on the order of arrival.
+#[derive(Clone, Debug, Default, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Attributes {
+    /// Addresses that were reached under the key; at most [`MAX_ADDRESSES`].
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub addresses: BTreeSet<IpAddr>,
+    /// The most bytes that one connection sent, as told at its close; 0 where none was closed.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub bytes_sent: u64,
+    /// Command lines, redacted and templated; at most [`MAX_COMMANDS`] of [`MAX_COMMAND`] bytes.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub commands: BTreeSet<String>,
+    /// Build id of a library, in hexadecimal digits: the least, where files of one hash could have several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub build_id: Option<String>,
+    /// User ids in the host's user namespace; at most [`MAX_UIDS`].
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub uids: BTreeSet<u32>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
+const fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
+impl Attributes {
+    /// What both say together.
+    #[must_use]
+    pub fn join(mut self, other: Self) -> Self {
+        let Self {
+            addresses,
+            bytes_sent,
+            commands,
+            build_id,
+            uids,
+        } = other;
+        self.addresses.extend(addresses);
+        self.bytes_sent = self.bytes_sent.max(bytes_sent);
+        self.commands.extend(commands);
+        self.build_id = match (self.build_id, build_id) {
+            (Some(mine), Some(others)) => Some(mine.min(others)),
+            (mine, others) => mine.or(others),
+        };
+        self.uids.extend(uids);
+        self.bounded()
+    }
+
+    /// Within the limits, whatever came.
+    #[must_use]
+    pub fn bounded(mut self) -> Self {
+        if self.commands.iter().any(|command| command.len() > MAX_COMMAND) {
+            let commands = std::mem::take(&mut self.commands);
+            self.commands = commands.into_iter().map(|text| bounded(text, MAX_COMMAND)).collect();
+        }
+        self.build_id = self.build_id.map(|id| bounded(id, MAX_BUILD_ID));
+        keep_least(&mut self.addresses, MAX_ADDRESSES);
+        keep_least(&mut self.commands, MAX_COMMANDS);
+        keep_least(&mut self.uids, MAX_UIDS);
+        self
+    }
+
+    /// Whether joining `other` would say anything new.
+    pub fn grows_by(&self, other: &Self) -> bool {
+        self.clone().join(other.clone()) != *self
+    }
+}
+
+fn keep_least<T: Ord>(set: &mut BTreeSet<T>, limit: usize) {
+    while set.len() > limit {
+        set.pop_last();
+    }
+}
+
+impl From<&Observation> for Attributes {
+    /// The command line of a process is not taken as it is: whoever holds an observation redacts and templates it.
+    fn from(observation: &Observation) -> Self {
+        match &observation.what {
+            Observed::Process(process) => Self {
+                uids: process.uid.into_iter().collect(),
+                ..Self::default()
+            },
+            Observed::Network(network) => Self {
+                addresses: network.address.into_iter().collect(),
+                bytes_sent: network.bytes_sent.unwrap_or(0),
+                ..Self::default()
+            },
+            Observed::Module(module) => Self {
+                build_id: module.build_id.clone(),
+                ..Self::default()
+            },
+        }
+        .bounded()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::{collection::btree_set, option, prelude::*};
+
+    use super::*;
+
+    prop_compose! {
+        fn attributes()(
+            addresses in btree_set(any::<u8>(), 0..20),
+            bytes_sent in 0_u64..4,
+            commands in btree_set("[a-c]{1,3}|x{600}", 0..12),
+            build_id in option::of("[0-9a-f]{2}"),
+            uids in btree_set(0_u32..20, 0..12),
+        ) -> Attributes {
+            Attributes {
+                addresses: addresses.into_iter().map(|last| IpAddr::from([192, 0, 2, last])).collect(),
+                bytes_sent,
+                commands,
+                build_id,
+                uids,
+            }.bounded()
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn joining_is_commutative_associative_and_idempotent(
+            a in attributes(), b in attributes(), c in attributes()
+        ) {
+            prop_assert_eq!(a.clone().join(b.clone()), b.clone().join(a.clone()));
+            prop_assert_eq!(a.clone().join(b.clone()).join(c.clone()), a.clone().join(b.join(c)));
+            prop_assert_eq!(a.clone().join(a.clone()), a);
+        }
+
+        #[test]
+        fn what_was_joined_adds_nothing_more(a in attributes(), b in attributes()) {
+            prop_assert!(!a.clone().join(b.clone()).grows_by(&b));
+            prop_assert!(a.commands.len() <= MAX_COMMANDS && a.addresses.len() <= MAX_ADDRESSES);
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! `new-listener`: a port that is listened on, and that the baseline, complete enough to judge by, does not know.
+
+use super::words::subject;
+use crate::{behaviour::Behaviour, severity::Severity};
+
+pub(super) const ID: &str = "new-listener";
+pub(super) const SEVERITY: Severity = Severity::Medium;
+
+pub(super) fn sentence(behaviour: &Behaviour) -> String {
+    format!("{} is not in the baseline", subject(behaviour))
+}

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::KeyHash;
 use crate::{
     id::WorkloadKey,
-    normalise::destination::domain_name,
+    normalise::domain_name,
     observation::NetworkObservation,
     text::{MAX_NAME, bounded},
 };

@@ -10,12 +10,13 @@ const OTHER: &str = "other";
 const SENSOR_RESTARTED: &str = "sensor_restarted";
 
 /// The words that sensors use for what they lost themselves.
-const SENSOR: [&str; 12] = [
+const SENSOR: [&str; 13] = [
     "malformed_record",
     "snapshot_full",
     "cgroup_unknown",
     "cgroup_unrecognised",
-    "unattributed",
+    "pod_unknown",
+    "container_unknown",
     "waiting_full",
     "waiting_container_full",
     "container_quota",

@@ -3,9 +3,12 @@
 pub mod applet;
 pub mod cgroup;
 mod lineage;
+pub mod mounts;
+pub mod places;
 pub mod pod;
 pub mod probe;
 pub mod process;
+mod seats;
 #[cfg(test)]
 pub mod testkit;
 pub mod text;
@@ -20,10 +23,12 @@ use std::time::{Duration, Instant};
 use crate::decode::{Exec, FileSource, OriginMark, RawEvent};
 use crate::losses::LossReason;
 use crate::snapshot::{SeededProcess, Snapshot};
-use cgroup::{Cgroups, ContainerId, Placement};
+use cgroup::hierarchy::Hierarchy;
+use cgroup::{InPod, Placement};
 use lineage::Lineage;
-use pod::{Container, PodChange, Pods};
-use process::ProcFolder;
+use places::Places;
+use pod::{Container, PodChange};
+use process::{ProcFolder, ProcessAt};
 use waiting::{WaitLimits, WaitRefusal, Waiting};
 
 /// How much attribution remembers.
@@ -74,6 +79,7 @@ pub enum Outcome {
 /// An execution whose container may not be known yet. What `/proc` and the lineage tell is read at once.
 #[derive(Debug)]
 struct Prepared {
+    place: InPod,
     exec: Exec,
     lineage: Vec<Arc<str>>,
     script: Option<String>,
@@ -82,8 +88,7 @@ struct Prepared {
 /// Attributes executions to containers.
 #[derive(Debug)]
 pub struct Attributor {
-    cgroups: Cgroups,
-    pods: Pods,
+    places: Places,
     lineage: Lineage,
     waiting: Waiting<Prepared>,
     proc: ProcFolder,
@@ -105,8 +110,7 @@ const PROBE_IS_OVER: Duration = Duration::from_mins(1);
 impl Attributor {
     pub fn new(limits: AttributionLimits, proc: ProcFolder) -> Self {
         Self {
-            cgroups: Cgroups::new(limits.cgroups),
-            pods: Pods::default(),
+            places: Places::new(limits.cgroups, proc.clone()),
             lineage: Lineage::new(limits.executions),
             waiting: Waiting::new(limits.waiting),
             proc,
@@ -115,13 +119,20 @@ impl Attributor {
         }
     }
 
+    /// Cgroups that nobody told of are looked up there.
+    #[must_use]
+    pub fn with_hierarchy(mut self, hierarchy: Hierarchy) -> Self {
+        self.places.look_up_in(hierarchy);
+        self
+    }
+
     /// Takes over what was there before the sensor: its executables are the lineage of what comes.
     pub fn seed(&mut self, snapshot: &Snapshot) {
         for cgroup in &snapshot.cgroups {
-            self.cgroups.insert(cgroup.id, &cgroup.path);
+            self.places.cgroups.insert(cgroup.id, &cgroup.path, snapshot.time_ns);
         }
         for process in &snapshot.processes {
-            if let Some(Placement::Container(_)) = self.cgroups.get(process.cgroup_id) {
+            if let Some(Placement::Container(_)) = self.places.cgroups.get(process.cgroup_id) {
                 self.lineage
                     .insert(process.exec_id, text::path(&process.executable, false).into());
                 if let (OriginMark::Outside, []) = (process.origin, process.ancestors.as_slice()) {
@@ -135,12 +146,12 @@ impl Attributor {
     pub fn event(&mut self, event: RawEvent, now: Instant) -> Option<Outcome> {
         match event {
             RawEvent::Exec(exec) => Some(self.exec(exec, now)),
-            RawEvent::CgroupCreated { id, path, .. } => {
-                self.cgroups.insert(id, &path);
+            RawEvent::CgroupCreated { time_ns, id, path } => {
+                self.places.cgroups.insert(id, &path, time_ns);
                 None
             }
-            RawEvent::CgroupRemoved { id, .. } => {
-                self.cgroups.remove(id);
+            RawEvent::CgroupRemoved { time_ns, id } => {
+                self.places.cgroups.remove(id, time_ns, now);
                 None
             }
         }
@@ -148,37 +159,35 @@ impl Attributor {
 
     /// Takes over what became of a pod; what waited for its containers is attributed.
     pub fn pod(&mut self, change: PodChange, now: Instant) -> Vec<Outcome> {
+        let mut known = self.places.pods.change(change, now);
+        // Of those that no status names yet, some are named by where they sit.
+        known.extend(self.waiting.containers().cloned());
         let mut outcomes = Vec::new();
-        for id in self.pods.change(change, now) {
-            let waited = self.waiting.release(&id);
-            let Some(container) = self.pods.get(&id).map(Arc::clone) else {
+        for id in known {
+            let Some(container) = self.places.known(&id) else {
                 continue;
             };
+            let waited = self.waiting.release(&id);
             outcomes.extend(waited.into_iter().map(|prepared| self.attribute(prepared, &container)));
         }
         outcomes
     }
 
-    /// Gives up what waited too long, and forgets pods that are gone.
+    /// Gives up what waited too long, and forgets pods and cgroups that are gone.
     pub fn expire(&mut self, now: Instant) -> Vec<Outcome> {
-        self.pods.expire(now);
+        self.places.expire(now);
         let expired = self.waiting.expire(now);
-        expired.iter().map(|prepared| unattributed(&prepared.exec)).collect()
+        expired.iter().map(|prepared| self.unattributed(prepared)).collect()
     }
 
     /// The containers that run, as far as the API server has told of them.
     pub fn running(&self) -> Vec<Arc<Container>> {
-        let running: HashMap<&ContainerId, &Arc<Container>> = self
-            .cgroups
-            .containers()
-            .filter_map(|id| Some((id, self.pods.get(id)?)))
-            .collect();
-        running.into_values().cloned().collect()
+        self.places.running()
     }
 
     /// Whether events of the pod may still come.
     pub fn knows_pod(&self, uid: &str) -> bool {
-        self.pods.knows(uid)
+        self.places.pods.knows(uid)
     }
 
     pub fn waiting(&self) -> usize {
@@ -186,11 +195,11 @@ impl Attributor {
     }
 
     pub fn pods(&self) -> usize {
-        self.pods.len()
+        self.places.pods.len()
     }
 
     pub fn cgroups(&self) -> usize {
-        self.cgroups.len()
+        self.places.cgroups.len()
     }
 
     /// Ancestors of which nothing was known any more.
@@ -199,17 +208,23 @@ impl Attributor {
     }
 
     fn exec(&mut self, exec: Exec, now: Instant) -> Outcome {
-        let id = match self.placement(&exec) {
+        let process = ProcessAt {
+            pid: exec.pid,
+            at_ns: exec.time_ns,
+        };
+        let place = match self.places.placement(exec.cgroup_id, process) {
             None => return Outcome::Lost(LossReason::CgroupUnknown),
             Some(Placement::Host) => return Outcome::Host,
             Some(Placement::Unrecognised) => return Outcome::Lost(LossReason::CgroupUnrecognised),
+            Some(Placement::Runtime) => return Outcome::RuntimeStage,
             Some(Placement::Container(_)) if exec.runtime_stage => return Outcome::RuntimeStage,
-            Some(Placement::Container(id)) => id,
+            Some(Placement::Container(place)) => place,
         };
-        let prepared = self.prepare(exec);
-        if let Some(container) = self.pods.get(&id).map(Arc::clone) {
+        let prepared = self.prepare(place, exec);
+        if let Some(container) = self.places.container(&prepared.place, process) {
             return self.attribute(prepared, &container);
         }
+        let id = prepared.place.id.clone();
         match self.waiting.push(&id, prepared, now) {
             Ok(()) => Outcome::Waiting,
             Err(WaitRefusal::Full) => Outcome::Lost(LossReason::WaitingFull),
@@ -217,16 +232,7 @@ impl Attributor {
         }
     }
 
-    /// By the cgroups that we were told of, else by `/proc`.
-    fn placement(&mut self, exec: &Exec) -> Option<Placement> {
-        if let Some(placement) = self.cgroups.get(exec.cgroup_id) {
-            return Some(placement.clone());
-        }
-        let path = self.proc.cgroup(exec.pid)?;
-        Some(self.cgroups.insert(exec.cgroup_id, &path))
-    }
-
-    fn prepare(&mut self, exec: Exec) -> Prepared {
+    fn prepare(&mut self, place: InPod, exec: Exec) -> Prepared {
         let executable: Arc<str> = text::path(&exec.executable, exec.path_truncated).into();
         let mut lineage = Vec::with_capacity(exec.ancestors.len() + 1);
         for id in exec.ancestors.iter().rev() {
@@ -237,14 +243,28 @@ impl Attributor {
         }
         lineage.push(Arc::clone(&executable));
         self.lineage.insert(exec.exec_id, executable);
+        let process = ProcessAt {
+            pid: exec.pid,
+            at_ns: exec.time_ns,
+        };
         let script = exec
             .script
-            .then(|| text::path(&self.proc.script(exec.pid, &exec.filename), false));
-        Prepared { exec, lineage, script }
+            .then(|| text::path(&self.proc.script(process, &exec.filename), false));
+        Prepared {
+            place,
+            exec,
+            lineage,
+            script,
+        }
     }
 
     fn attribute(&mut self, prepared: Prepared, container: &Arc<Container>) -> Outcome {
-        let Prepared { exec, lineage, script } = prepared;
+        let Prepared {
+            place: _,
+            exec,
+            lineage,
+            script,
+        } = prepared;
         let executable = lineage.last().map_or(text::UNKNOWN, |own| own);
         let parent = lineage.len().checked_sub(2).map_or("", |index| &lineage[index]);
         let parts = ProcessParts {
@@ -262,6 +282,20 @@ impl Attributor {
             lineage,
             time_ns: exec.time_ns,
         }))
+    }
+
+    /// A pod's sandbox is a container that no status names. What it runs is told by its first process alone: whatever
+    /// else runs in there is worth knowing.
+    fn unattributed(&self, prepared: &Prepared) -> Outcome {
+        let exec = &prepared.exec;
+        let first = exec.origin != OriginMark::Outside && exec.ancestors.is_empty();
+        if first && text::base_name(&exec.executable) == b"pause" {
+            Outcome::Sandbox
+        } else if self.places.pods.knows_kubelet_name(&prepared.place.pod) {
+            Outcome::Lost(LossReason::ContainerUnknown)
+        } else {
+            Outcome::Lost(LossReason::PodUnknown)
+        }
     }
 
     /// What came from outside is a probe's if its first execution was exactly a probe's command. What descends from an
@@ -310,17 +344,6 @@ impl Visit {
         } else {
             Origin::Unknown
         }
-    }
-}
-
-/// A pod's sandbox is a container that no status names. What it runs is told by its first process alone: whatever else
-/// runs in there is worth knowing.
-fn unattributed(exec: &Exec) -> Outcome {
-    let first = exec.origin != OriginMark::Outside && exec.ancestors.is_empty();
-    if first && text::base_name(&exec.executable) == b"pause" {
-        Outcome::Sandbox
-    } else {
-        Outcome::Lost(LossReason::Unattributed)
     }
 }
 

@@ -16,8 +16,10 @@ pub enum LossReason {
     CgroupUnknown,
     /// Its cgroup is among the pods, in a shape that is not known.
     CgroupUnrecognised,
-    /// Its container did not become known in time.
-    Unattributed,
+    /// Its pod did not become known in time.
+    PodUnknown,
+    /// Its pod is known, and which of its containers it was did not become known in time.
+    ContainerUnknown,
     /// Too much waited for containers to become known.
     WaitingFull,
     /// Too much waited for its container to become known.
@@ -35,12 +37,13 @@ pub enum LossReason {
 }
 
 impl LossReason {
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::MalformedRecord,
         Self::SnapshotFull,
         Self::CgroupUnknown,
         Self::CgroupUnrecognised,
-        Self::Unattributed,
+        Self::PodUnknown,
+        Self::ContainerUnknown,
         Self::WaitingFull,
         Self::WaitingContainerFull,
         Self::ContainerQuota,
@@ -57,7 +60,8 @@ impl LossReason {
             Self::SnapshotFull => "snapshot_full",
             Self::CgroupUnknown => "cgroup_unknown",
             Self::CgroupUnrecognised => "cgroup_unrecognised",
-            Self::Unattributed => "unattributed",
+            Self::PodUnknown => "pod_unknown",
+            Self::ContainerUnknown => "container_unknown",
             Self::WaitingFull => "waiting_full",
             Self::WaitingContainerFull => "waiting_container_full",
             Self::ContainerQuota => "container_quota",
@@ -171,7 +175,7 @@ mod tests {
         let mut losses = Losses::default();
         losses.add_kernel(&kernel(5, 0));
         losses.add_kernel(&kernel(7, 1));
-        losses.add(LossReason::Unattributed, 1);
+        losses.add(LossReason::PodUnknown, 1);
         let taken: Vec<(String, i64)> = losses
             .take()
             .into_iter()
@@ -180,7 +184,7 @@ mod tests {
         let expected = [
             ("kernel_exec_ring_full", 7),
             ("kernel_recursion", 1),
-            ("unattributed", 1),
+            ("pod_unknown", 1),
         ];
         assert_eq!(taken, expected.map(|(reason, count)| (reason.to_owned(), count)));
         losses.add_kernel(&kernel(7, 1));

@@ -2,6 +2,7 @@
 
 use anchorwatch_sensor::admin::{Admin, Health};
 use anchorwatch_sensor::args::{Args, Command, LogFormat, Options};
+use anchorwatch_sensor::attribute::cgroup::hierarchy::Hierarchy;
 use anchorwatch_sensor::attribute::process::ProcFolder;
 use anchorwatch_sensor::attribute::{AttributionLimits, Attributor};
 use anchorwatch_sensor::convert;
@@ -281,6 +282,7 @@ fn assemble(
     let mut events = None;
     if attached {
         let cgroup_root = node::unified_hierarchy(&options.cgroup_root).context("no unified cgroup hierarchy")?;
+        let hierarchy = Hierarchy::open(&cgroup_root).context("unified cgroup hierarchy")?;
         let snapshot = loaded.seed(&SeedOptions {
             proc: options.proc_root.clone(),
             cgroup_root,
@@ -294,6 +296,7 @@ fn assemble(
         })?;
         losses.add(LossReason::SnapshotFull, snapshot.untold);
         attributor.seed(&snapshot);
+        attributor = attributor.with_hierarchy(hierarchy);
         events = loaded.events()?;
     }
     // Loading fails where a hook is missing that the sensor can't do without; a test that attaches none wants it so.

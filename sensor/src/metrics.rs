@@ -303,7 +303,7 @@ mod tests {
     #[test]
     fn events_and_sightings_are_counted_under_their_own_names() {
         let metrics = Metrics::new();
-        metrics.event(&Outcome::Lost(LossReason::Unattributed));
+        metrics.event(&Outcome::Lost(LossReason::PodUnknown));
         metrics.sight(Sight::New);
         let text = metrics.text().unwrap();
         assert!(
@@ -320,12 +320,12 @@ mod tests {
     fn losses_are_exported_as_a_counter() {
         let metrics = Metrics::new();
         let mut losses = Losses::default();
-        losses.add(LossReason::Unattributed, 2);
+        losses.add(LossReason::PodUnknown, 2);
         metrics.set_losses(&losses);
         losses.take();
-        losses.add(LossReason::Unattributed, 1);
+        losses.add(LossReason::PodUnknown, 1);
         metrics.set_losses(&losses);
-        let line = "anchorwatch_sensor_losses_total{feed=\"process\",reason=\"unattributed\"} 3";
+        let line = "anchorwatch_sensor_losses_total{feed=\"process\",reason=\"pod_unknown\"} 3";
         assert!(metrics.text().unwrap().contains(line));
     }
 }

@@ -15,6 +15,8 @@ use std::time::Duration;
 /// What was found at the start.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Snapshot {
+    /// When the reading began, in nanoseconds of `CLOCK_BOOTTIME`.
+    pub time_ns: u64,
     /// Every cgroup of the unified hierarchy that existed, parents before children.
     pub cgroups: Vec<KnownCgroup>,
     /// Every process that the kernel's map took from us; those started meanwhile come as events.
@@ -86,7 +88,10 @@ pub fn find_cgroup_root() -> Result<PathBuf, SeedError> {
 
 /// Reads, decides and tells, until nothing new is found.
 pub(crate) fn seed(options: &SeedOptions, maps: &mut Maps) -> Result<Snapshot, SeedError> {
-    let mut snapshot = Snapshot::default();
+    let mut snapshot = Snapshot {
+        time_ns: boot_time()?,
+        ..Snapshot::default()
+    };
     let mut told = HashSet::new();
     for _ in 0..MAX_PASSES {
         let (cgroups, processes) = read::read(options)?;

@@ -1,8 +1,14 @@
-//! Cgroup ids → containers, by the paths that Kubernetes gives to cgroups.
+//! Cgroup ids → containers.
 
-use std::collections::HashMap;
+pub mod hierarchy;
+pub mod path;
+
+use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+pub use path::{InPod, Placement, placement};
 
 /// A container runtime's id of a container: 64 hexadecimal digits.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -26,219 +32,168 @@ impl fmt::Display for ContainerId {
     }
 }
 
-/// What a cgroup's path says about the processes in it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Placement {
-    /// Not in a pod.
-    Host,
-    /// In a container, or in a cgroup below one.
-    Container(ContainerId),
-    /// Among the pods, but in no shape that we know: never taken for the host.
-    Unrecognised,
-}
+/// How long a removed cgroup is still known: records come through more than one ring, and a connection may outlive the
+/// cgroup that opened it.
+const GRACE: Duration = Duration::from_mins(1);
 
-/// Reads a path of the unified hierarchy; a total function.
+/// The node's cgroups.
 ///
-/// The outermost match counts: a container that may write cgroups can make any path below its own.
-pub fn placement(path: &[u8]) -> Placement {
-    let Ok(path) = str::from_utf8(path) else {
-        // Kubernetes' own names are ASCII, so only what comes before the odd bytes can matter.
-        return match path.utf8_chunks().next() {
-            Some(chunk) => placement(cut_to_component(chunk.valid()).as_bytes()),
-            None => Placement::Host,
-        };
-    };
-    let components: Vec<&str> = path.split('/').filter(|component| !component.is_empty()).collect();
-    let Some(root) = components
-        .iter()
-        .position(|component| component.starts_with("kubepods"))
-    else {
-        return Placement::Host;
-    };
-    SHAPES
-        .iter()
-        .find_map(|shape| shape(&components[root..]))
-        .map_or(Placement::Unrecognised, Placement::Container)
-}
-
-/// Drops the last component, which may be incomplete.
-fn cut_to_component(path: &str) -> &str {
-    path.rfind('/').map_or("", |end| &path[..end])
-}
-
-/// From the components below the node's cgroup root to a container's id.
-type Shape = fn(&[&str]) -> Option<ContainerId>;
-
-/// One entry for each pair of runtime and cgroup driver.
-const SHAPES: &[Shape] = &[containerd_cgroupfs];
-
-/// `kubepods/[burstable|besteffort/]pod<uid>/<id>[/…]`
-fn containerd_cgroupfs(components: &[&str]) -> Option<ContainerId> {
-    let (["kubepods", "burstable" | "besteffort", below_root @ ..] | ["kubepods", below_root @ ..]) = components else {
-        return None;
-    };
-    match below_root {
-        [pod, container, ..] if pod.strip_prefix("pod").is_some_and(is_pod_uid) => ContainerId::parse(container),
-        _ => None,
-    }
-}
-
-/// A UUID, or the hash that a static pod has instead.
-fn is_pod_uid(text: &str) -> bool {
-    (1..=63).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
-}
-
-/// The node's cgroups. Kernfs never gives an id twice while the node is up.
+/// Kernfs never gives an id twice while the node is up (`__kernfs_new_node` counts in the upper half whenever the lower
+/// one wraps, fs/kernfs/dir.c). Where one comes again all the same, the later record counts, in whatever order they are
+/// read.
 #[derive(Debug)]
 pub struct Cgroups {
-    placements: HashMap<u64, Placement>,
+    known: HashMap<u64, Known>,
+    /// Removed, and still known for a while.
+    leaving: VecDeque<(Instant, u64)>,
     limit: usize,
+}
+
+#[derive(Debug)]
+struct Known {
+    placement: Placement,
+    /// When it was told of, in nanoseconds of `CLOCK_BOOTTIME`.
+    since_ns: u64,
+    removed: bool,
 }
 
 impl Cgroups {
     pub fn new(limit: usize) -> Self {
         Self {
-            placements: HashMap::new(),
+            known: HashMap::new(),
+            leaving: VecDeque::new(),
             limit,
         }
     }
 
-    /// Remembers a cgroup; the container's id if it is one's. Beyond the limit nothing is remembered, and each event
-    /// costs a look at `/proc`.
-    pub fn insert(&mut self, id: u64, path: &[u8]) -> Placement {
+    /// Remembers a cgroup that existed at a moment of `CLOCK_BOOTTIME`. Beyond the limit nothing is remembered, and each
+    /// event costs a look-up.
+    pub fn insert(&mut self, id: u64, path: &[u8], at_ns: u64) -> Placement {
         let placement = placement(path);
-        if self.placements.len() < self.limit || self.placements.contains_key(&id) {
-            self.placements.insert(id, placement.clone());
+        if self.known.get(&id).is_some_and(|known| known.since_ns > at_ns) {
+            return placement;
+        }
+        if self.known.len() >= self.limit && !self.known.contains_key(&id) {
+            self.forget_leaving();
+        }
+        if self.known.len() < self.limit || self.known.contains_key(&id) {
+            let known = Known {
+                placement: placement.clone(),
+                since_ns: at_ns,
+                removed: false,
+            };
+            self.known.insert(id, known);
         }
         placement
     }
 
     pub fn get(&self, id: u64) -> Option<&Placement> {
-        self.placements.get(&id)
+        self.known.get(&id).map(|known| &known.placement)
     }
 
-    /// Forgets a cgroup; the container that has no cgroup left by that, if there is one.
-    pub fn remove(&mut self, id: u64) -> Option<ContainerId> {
-        let Some(Placement::Container(container)) = self.placements.remove(&id) else {
-            return None;
-        };
-        let nested = self.containers().any(|other| *other == container);
-        (!nested).then_some(container)
+    /// A cgroup was removed at a moment of `CLOCK_BOOTTIME`; it is forgotten a little later.
+    pub fn remove(&mut self, id: u64, at_ns: u64, now: Instant) {
+        if let Some(known) = self.known.get_mut(&id)
+            && known.since_ns <= at_ns
+            && !std::mem::replace(&mut known.removed, true)
+        {
+            self.leaving.push_back((now + GRACE, id));
+        }
     }
 
-    /// The container of every cgroup that is in one; a container with nested cgroups comes repeatedly.
+    /// Forgets what was removed a while ago.
+    pub fn expire(&mut self, now: Instant) {
+        while let Some((_, id)) = self.leaving.pop_front_if(|(due, _)| *due <= now) {
+            self.forget_removed(id);
+        }
+    }
+
+    /// The containers of cgroups that are there; one with nested cgroups comes repeatedly.
     pub fn containers(&self) -> impl Iterator<Item = &ContainerId> {
-        self.placements.values().filter_map(|placement| match placement {
-            Placement::Container(container) => Some(container),
-            Placement::Host | Placement::Unrecognised => None,
-        })
+        self.known
+            .values()
+            .filter(|known| !known.removed)
+            .filter_map(|known| match &known.placement {
+                Placement::Container(container) => Some(&container.id),
+                Placement::Host | Placement::Runtime | Placement::Unrecognised => None,
+            })
     }
 
     pub fn len(&self) -> usize {
-        self.placements.len()
+        self.known.len()
     }
 
     pub fn is_empty(&self) -> bool {
-        self.placements.is_empty()
+        self.known.is_empty()
+    }
+
+    fn forget_leaving(&mut self) {
+        for (_, id) in std::mem::take(&mut self.leaving) {
+            self.forget_removed(id);
+        }
+    }
+
+    /// An id that came again meanwhile stays.
+    fn forget_removed(&mut self, id: u64) {
+        if self.known.get(&id).is_some_and(|known| known.removed) {
+            self.known.remove(&id);
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
 
     const A: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
-    const B: &str = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
 
-    fn container(id: &str) -> Placement {
-        Placement::Container(ContainerId::parse(id).unwrap())
+    fn containers(cgroups: &Cgroups) -> usize {
+        cgroups.containers().count()
     }
 
     #[test]
-    fn containers_of_every_quality_of_service_are_found() {
-        for class in ["", "burstable/", "besteffort/"] {
-            let path = format!("/kubepods/{class}pod1b4f9a51-4f2e-4bb0-9a6f-3f8b8f0a8f11/{A}");
-            assert_eq!(placement(path.as_bytes()), container(A), "{path}");
-        }
-    }
-
-    #[test]
-    fn static_pods_and_a_cgroup_root_of_the_kubelets_own_are_found() {
-        let path = format!("/lc/kubepods/burstable/pod0123456789abcdef0123456789abcdef/{A}");
-        assert_eq!(placement(path.as_bytes()), container(A));
-        let path = format!("/../../kubepods/pod1/{A}");
-        assert_eq!(placement(path.as_bytes()), container(A));
-    }
-
-    #[test]
-    fn a_nested_cgroup_belongs_to_its_container_whatever_it_is_called() {
-        let path = format!("/kubepods/podx/{A}/kubepods/pody/{B}");
-        assert_eq!(placement(path.as_bytes()), container(A));
-        let mut path = format!("/kubepods/podx/{A}/").into_bytes();
-        path.extend([0xff, b'/', b'a']);
-        assert_eq!(placement(&path), container(A));
-    }
-
-    #[test]
-    fn what_is_not_among_the_pods_is_the_hosts() {
-        for path in ["", "/", "/system.slice/containerd.service", "/user.slice", "/pod1"] {
-            assert_eq!(placement(path.as_bytes()), Placement::Host, "{path}");
-        }
-    }
-
-    #[test]
-    fn an_unknown_shape_among_the_pods_is_never_the_hosts() {
-        let short = format!("/kubepods/podx/{}", &A[1..]);
-        let upper = format!("/kubepods/podx/{}", A.to_uppercase());
-        let slice = format!("/kubepods.slice/kubepods-podx.slice/cri-containerd-{A}.scope");
-        for path in [
-            "/kubepods",
-            "/kubepods/burstable",
-            "/kubepods/podx",
-            &short,
-            &upper,
-            &slice,
-        ] {
-            assert_eq!(placement(path.as_bytes()), Placement::Unrecognised, "{path}");
-        }
-    }
-
-    #[test]
-    fn a_container_is_gone_with_the_last_of_its_cgroups() {
+    fn a_removed_cgroup_is_known_for_a_while_and_runs_no_container() {
+        let now = Instant::now();
         let mut cgroups = Cgroups::new(16);
-        cgroups.insert(1, format!("/kubepods/podx/{A}").as_bytes());
-        cgroups.insert(2, format!("/kubepods/podx/{A}/nested").as_bytes());
-        assert_eq!(cgroups.remove(1), None);
-        assert_eq!(cgroups.remove(2), ContainerId::parse(A));
-        assert_eq!(cgroups.remove(2), None);
+        cgroups.insert(1, format!("/kubepods/podx/{A}").as_bytes(), 1);
+        cgroups.insert(2, format!("/kubepods/podx/{A}/nested").as_bytes(), 2);
+        cgroups.remove(2, 3, now);
+        assert_eq!((containers(&cgroups), cgroups.len()), (1, 2));
+        cgroups.remove(1, 4, now);
+        cgroups.remove(1, 4, now);
+        cgroups.expire(now + GRACE / 2);
+        assert!(matches!(cgroups.get(1), Some(Placement::Container(_))));
+        cgroups.expire(now + GRACE);
+        assert!(cgroups.is_empty());
     }
 
     #[test]
-    fn cgroups_are_bounded() {
+    fn an_id_that_comes_again_is_the_later_one_in_whatever_order_the_records_are_read() {
+        let now = Instant::now();
+        let pod = format!("/kubepods/podx/{A}");
+        let mut in_order = Cgroups::new(16);
+        in_order.insert(1, b"/system.slice/a", 1);
+        in_order.remove(1, 2, now);
+        in_order.insert(1, pod.as_bytes(), 3);
+        let mut late = Cgroups::new(16);
+        late.insert(1, pod.as_bytes(), 3);
+        late.remove(1, 2, now);
+        late.insert(1, b"/system.slice/a", 1);
+        for mut cgroups in [in_order, late] {
+            cgroups.expire(now + 2 * GRACE);
+            assert_eq!(containers(&cgroups), 1);
+        }
+    }
+
+    #[test]
+    fn cgroups_are_bounded_and_what_is_leaving_makes_room() {
         let mut cgroups = Cgroups::new(2);
         for id in 0..10 {
-            cgroups.insert(id, b"/system.slice");
+            cgroups.insert(id, b"/system.slice", 1);
         }
-        assert_eq!(cgroups.len(), 2);
-    }
-
-    proptest! {
-        #[test]
-        fn any_bytes_have_a_placement(path in prop::collection::vec(any::<u8>(), 0..200)) {
-            let _placement = placement(&path);
-        }
-
-        #[test]
-        fn any_path_below_a_container_is_the_containers(tail in prop::collection::vec(any::<u8>(), 0..100)) {
-            let mut path = format!("/kubepods/besteffort/podx/{A}/").into_bytes();
-            path.extend(tail);
-            prop_assert_eq!(placement(&path), container(A));
-        }
-
-        #[test]
-        fn only_a_path_that_names_the_pods_is_not_the_hosts(path in "(/[a-jl-z0-9.-]{0,12}){0,6}") {
-            prop_assert_eq!(placement(path.as_bytes()), Placement::Host);
-        }
+        assert_eq!((cgroups.len(), cgroups.get(9)), (2, None));
+        cgroups.remove(0, 2, Instant::now());
+        cgroups.insert(9, b"/system.slice", 3);
+        assert_eq!((cgroups.len(), cgroups.get(9)), (2, Some(&Placement::Host)));
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::cgroup::ContainerId;
+use super::mounts::Seat;
 use super::probe::{self, Command};
 
 /// A pod, as much of it as a report names.
@@ -59,7 +60,12 @@ impl Container {
 #[derive(Debug, Clone)]
 pub struct PodFacts {
     pub pod: Arc<PodIdentity>,
+    /// What the kubelet names its cgroups and folders by: the UID, or the hash of a static pod's file.
+    pub kubelet_name: String,
+    /// As its status has them.
     pub containers: Vec<(ContainerId, Arc<Container>)>,
+    /// Every container of its specification, with the commands of its probes and hooks.
+    pub specified: Vec<(String, Vec<Command>)>,
 }
 
 /// What became of this node's pods.
@@ -80,37 +86,47 @@ impl PodFacts {
             name: pod.metadata.name.clone()?,
             uid: pod.metadata.uid.clone()?,
         });
-        let Some(status) = &pod.status else {
-            return Some(Self {
-                pod: identity,
-                containers: Vec::new(),
-            });
+        let specified = pod.spec.as_ref().map_or_else(Vec::new, specified);
+        let commands = |name: &str| {
+            let found = specified.iter().find(|(other, _)| other == name);
+            found.map_or_else(Vec::new, |(_, commands)| commands.clone())
         };
-        let statuses = [
-            &status.container_statuses,
-            &status.init_container_statuses,
-            &status.ephemeral_container_statuses,
-        ];
-        let containers = statuses
-            .into_iter()
-            .flatten()
-            .flatten()
+        let containers = statuses(pod)
             .flat_map(|status| ids(status).map(move |id| (status, id)))
             .filter_map(|(status, uri)| {
                 let id = ContainerId::parse(uri.split_once("://")?.1)?;
-                let commands = pod
-                    .spec
-                    .as_ref()
-                    .map_or_else(Vec::new, |spec| commands(spec, &status.name));
-                let container = Container::new(Arc::clone(&identity), status.name.clone(), uri.to_owned(), commands);
+                let name = status.name.clone();
+                let container = Container::new(Arc::clone(&identity), name, uri.to_owned(), commands(&status.name));
                 Some((id, Arc::new(container)))
             })
             .collect();
         Some(Self {
+            kubelet_name: kubelet_name(pod).unwrap_or(&identity.uid).to_owned(),
             pod: identity,
             containers,
+            specified,
         })
     }
+}
+
+fn statuses(pod: &Pod) -> impl Iterator<Item = &ContainerStatus> {
+    let status = pod.status.as_ref();
+    let kinds = status.map(|status| {
+        [
+            &status.container_statuses,
+            &status.init_container_statuses,
+            &status.ephemeral_container_statuses,
+        ]
+    });
+    kinds.into_iter().flatten().flatten().flatten()
+}
+
+/// A static pod's object in the API is the kubelet's mirror of it, with a UID of its own
+/// (`kubernetes.io/config.hash`, `pkg/kubelet/types/pod_update.go`).
+fn kubelet_name(pod: &Pod) -> Option<&str> {
+    let annotations = pod.metadata.annotations.as_ref()?;
+    annotations.get("kubernetes.io/config.mirror")?;
+    annotations.get("kubernetes.io/config.hash").map(String::as_str)
 }
 
 /// A container that has been restarted already shows under its last state.
@@ -123,19 +139,22 @@ fn ids(status: &ContainerStatus) -> impl Iterator<Item = &str> {
     status.container_id.as_deref().into_iter().chain(last)
 }
 
-/// Ephemeral containers can have neither probes nor hooks.
-fn commands(spec: &PodSpec, name: &str) -> Vec<Command> {
+/// Init containers, sidecars among them, ordinary and ephemeral ones; the last can have neither probes nor hooks.
+fn specified(spec: &PodSpec) -> Vec<(String, Vec<Command>)> {
     let init = spec.init_containers.as_deref().unwrap_or_default();
-    let mut all = spec.containers.iter().chain(init);
-    let found: Option<&ContainerSpec> = all.find(|container| container.name == name);
-    found.map_or_else(Vec::new, probe::commands)
+    let declared = spec.containers.iter().chain(init);
+    let declared = declared.map(|container: &ContainerSpec| (container.name.clone(), probe::commands(container)));
+    let ephemeral = spec.ephemeral_containers.iter().flatten();
+    declared
+        .chain(ephemeral.map(|container| (container.name.clone(), Vec::new())))
+        .collect()
 }
 
 /// The containers of this node's pods, by id.
 #[derive(Debug, Default)]
 pub struct Pods {
     containers: HashMap<ContainerId, Arc<Container>>,
-    by_pod: HashMap<String, Vec<ContainerId>>,
+    by_pod: HashMap<String, PodFacts>,
     /// When deleted pods are forgotten.
     leaving: Vec<(Instant, String)>,
 }
@@ -146,6 +165,32 @@ const GRACE: Duration = Duration::from_mins(1);
 impl Pods {
     pub fn get(&self, id: &ContainerId) -> Option<&Arc<Container>> {
         self.containers.get(id)
+    }
+
+    /// The container that a seat names, under an id that no status has told of yet. `None` where more than one pod
+    /// claims the kubelet's name: annotations are whatever somebody wrote.
+    pub fn at(&self, seat: &Seat, id: &ContainerId) -> Option<Arc<Container>> {
+        let mut pods = self.by_pod.values().filter(|facts| *facts.kubelet_name == *seat.pod);
+        let (Some(facts), None) = (pods.next(), pods.next()) else {
+            return None;
+        };
+        let (name, commands) = facts.specified.iter().find(|(name, _)| *name == seat.container)?;
+        let id = format!("{}://{id}", self.runtime());
+        let container = Container::new(Arc::clone(&facts.pod), name.clone(), id, commands.clone());
+        Some(Arc::new(container))
+    }
+
+    /// Whether the kubelet's name of a pod is one that we know.
+    pub fn knows_kubelet_name(&self, name: &str) -> bool {
+        self.by_pod.values().any(|facts| facts.kubelet_name == name)
+    }
+
+    /// The node's container runtime, as statuses name it.
+    fn runtime(&self) -> &str {
+        let known = self.containers.values().next();
+        known
+            .and_then(|container| container.id.split_once("://"))
+            .map_or("unknown", |(runtime, _)| runtime)
     }
 
     /// Whether the pod is known, be it that it was deleted a moment ago.
@@ -188,8 +233,9 @@ impl Pods {
             .partition(|(at, _)| *at <= now);
         self.leaving = later;
         for (_, uid) in due {
-            for id in self.by_pod.remove(&uid).unwrap_or_default() {
-                self.containers.remove(&id);
+            let gone = self.by_pod.remove(&uid);
+            for (id, _) in gone.iter().flat_map(|facts| &facts.containers) {
+                self.containers.remove(id);
             }
         }
     }
@@ -203,7 +249,7 @@ impl Pods {
     fn apply(&mut self, facts: PodFacts) -> Vec<ContainerId> {
         let uid = &facts.pod.uid;
         self.leaving.retain(|(_, leaving)| leaving != uid);
-        let before = self.by_pod.remove(uid).unwrap_or_default();
+        let before = self.by_pod.remove(uid);
         let mut known = Vec::new();
         for (id, container) in &facts.containers {
             match self.containers.get_mut(id) {
@@ -215,13 +261,12 @@ impl Pods {
                 }
             }
         }
-        let ids: Vec<ContainerId> = facts.containers.into_iter().map(|(id, _)| id).collect();
-        for id in before {
-            if !ids.contains(&id) {
-                self.containers.remove(&id);
+        for (id, _) in before.iter().flat_map(|facts| &facts.containers) {
+            if !facts.containers.iter().any(|(other, _)| other == id) {
+                self.containers.remove(id);
             }
         }
-        self.by_pod.insert(uid.clone(), ids);
+        self.by_pod.insert(uid.clone(), facts);
         known
     }
 }
@@ -323,6 +368,62 @@ mod tests {
         pods.change(PodChange::Listed(HashSet::from(["2".to_owned()])), now);
         pods.expire(now + GRACE);
         assert!(!pods.knows("1") && pods.knows("2"));
+    }
+
+    fn seat(pod: &str, container: &str) -> Seat {
+        Seat {
+            pod: pod.into(),
+            container: container.to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_container_that_no_status_has_yet_is_found_by_pod_and_name() {
+        let now = Instant::now();
+        let mut pods = Pods::default();
+        let change = || PodChange::Applied(facts("1", &json!({"containerStatuses": [status("main", 'a')]})));
+        pods.change(change(), now);
+        let restarted = pods.at(&seat("1", "main"), &parsed('e')).unwrap();
+        let known = pods.get(&parsed('a')).unwrap();
+        assert_eq!((&restarted.key, &restarted.commands), (&known.key, &known.commands));
+        assert_eq!(restarted.id, format!("containerd://{}", id('e')));
+        assert!(pods.at(&seat("1", "prepare"), &parsed('e')).is_some());
+        assert_eq!(pods.at(&seat("1", "other"), &parsed('e')), None);
+        assert_eq!(pods.at(&seat("2", "main"), &parsed('e')), None);
+    }
+
+    #[test]
+    fn a_static_pod_is_named_by_its_files_hash_unless_two_claim_it() {
+        let now = Instant::now();
+        let mirror = |uid: &str| {
+            let pod = json!({
+                "metadata": {"namespace": "kube-system", "name": uid, "uid": uid, "annotations": {
+                    "kubernetes.io/config.hash": "0123", "kubernetes.io/config.mirror": "0123"}},
+                "spec": {"containers": [{"name": "etcd"}]},
+            });
+            PodChange::Applied(PodFacts::of(&serde_json::from_value(pod).unwrap()).unwrap())
+        };
+        let mut pods = Pods::default();
+        pods.change(mirror("1"), now);
+        let found = pods.at(&seat("0123", "etcd"), &parsed('a')).unwrap();
+        assert_eq!(found.pod.uid, "1");
+        assert_eq!(pods.at(&seat("1", "etcd"), &parsed('a')), None);
+        pods.change(mirror("2"), now);
+        assert_eq!(pods.at(&seat("0123", "etcd"), &parsed('a')), None);
+    }
+
+    #[test]
+    fn a_pod_that_is_made_again_under_its_name_is_another_one() {
+        let now = Instant::now();
+        let mut pods = Pods::default();
+        let first = facts("1", &json!({"containerStatuses": [status("main", 'a')]}));
+        pods.change(PodChange::Applied(first.clone()), now);
+        pods.change(PodChange::Deleted(first), now);
+        let second = facts("2", &json!({"containerStatuses": [status("main", 'b')]}));
+        pods.change(PodChange::Applied(second), now);
+        let key = |digit: char| pods.get(&parsed(digit)).unwrap().key.clone();
+        assert_eq!(key('a'), ContainerKey::new("1", "main"));
+        assert_eq!(key('b'), ContainerKey::new("2", "main"));
     }
 
     #[test]

@@ -1,13 +1,24 @@
-//! What `/proc` still tells of a process that has just executed something: best effort, it may be gone.
+//! What `/proc` still tells of a process that has just done something: best effort, it may be gone, and its number may
+//! be another's by now.
 
+use anchorwatch_sensor_common::lineage::NANOSECONDS_PER_TICK;
 use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 
-/// The node's `/proc`.
+use super::mounts::{self, Seat};
+
+/// The node's `/proc`. Never a container's own, which may show anything or nothing.
 #[derive(Debug, Clone)]
 pub struct ProcFolder {
     root: PathBuf,
+}
+
+/// A process, by its number and a moment of `CLOCK_BOOTTIME` at which it had that number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ProcessAt {
+    pub pid: u32,
+    pub at_ns: u64,
 }
 
 impl ProcFolder {
@@ -16,33 +27,73 @@ impl ProcFolder {
     }
 
     /// The process's working directory, inside its container.
-    fn working_directory(&self, pid: u32) -> Option<Vec<u8>> {
-        let target = std::fs::read_link(self.root.join(pid.to_string()).join("cwd")).ok()?;
+    fn working_directory(&self, process: ProcessAt) -> Option<Vec<u8>> {
+        let target = std::fs::read_link(self.folder(process).join("cwd")).ok()?;
         let path = target.as_os_str().as_bytes();
-        path.starts_with(b"/").then(|| path.to_vec())
+        (path.starts_with(b"/") && self.is_still(process)).then(|| path.to_vec())
     }
 
     /// Path of the process's cgroup in the unified hierarchy; relative to our own cgroup namespace, so that it may
     /// begin with `/..`.
-    pub fn cgroup(&self, pid: u32) -> Option<Vec<u8>> {
-        let listing = std::fs::read(self.root.join(pid.to_string()).join("cgroup")).ok()?;
-        listing
+    pub fn cgroup(&self, process: ProcessAt) -> Option<Vec<u8>> {
+        let listing = std::fs::read(self.folder(process).join("cgroup")).ok()?;
+        let path = listing
             .split(|byte| *byte == b'\n')
-            .find_map(|line| line.strip_prefix(b"0::").map(<[u8]>::to_vec))
+            .find_map(|line| line.strip_prefix(b"0::").map(<[u8]>::to_vec))?;
+        self.is_still(process).then_some(path)
+    }
+
+    /// The pod and container that the kubelet has mounted something into the process's container for.
+    pub fn seat(&self, process: ProcessAt) -> Option<Seat> {
+        let mounts = std::fs::read(self.folder(process).join("mountinfo")).ok()?;
+        let seat = mounts::seat(&mounts)?;
+        self.is_still(process).then_some(seat)
     }
 
     /// A script's path by the name that it was called by. A relative name whose process is gone stays as it is.
-    pub fn script(&self, pid: u32, name: &[u8]) -> Vec<u8> {
+    pub fn script(&self, process: ProcessAt, name: &[u8]) -> Vec<u8> {
         if name.starts_with(b"/") {
             return name.to_vec();
         }
-        match self.working_directory(pid) {
+        match self.working_directory(process) {
             Some(directory) => joined(&directory, name),
             None => name.to_vec(),
         }
     }
+
+    fn folder(&self, process: ProcessAt) -> PathBuf {
+        self.root.join(process.pid.to_string())
+    }
+
+    /// Whether the number was not given to another process since: that one would have started later. To be asked after
+    /// reading, since numbers never go back.
+    fn is_still(&self, process: ProcessAt) -> bool {
+        let stat = std::fs::read(self.folder(process).join("stat")).unwrap_or_default();
+        parse_stat(&stat).is_some_and(|stat| stat.start_ticks.saturating_mul(NANOSECONDS_PER_TICK) <= process.at_ns)
+    }
 }
 
+/// Parts of `/proc/PID/stat`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stat {
+    pub parent: u32,
+    /// `PF_` bits (include/linux/sched.h).
+    pub flags: u32,
+    /// In ticks of [`NANOSECONDS_PER_TICK`] since boot.
+    pub start_ticks: u64,
+}
+
+/// The name that comes first may hold anything, so the last `)` ends it.
+pub fn parse_stat(stat: &[u8]) -> Option<Stat> {
+    let behind = stat.iter().rposition(|byte| *byte == b')')? + 1;
+    let fields: Vec<&str> = str::from_utf8(&stat[behind..]).ok()?.split_whitespace().collect();
+    // Fields 4, 9 and 22 of proc_pid_stat(5), counted from the third, which comes first here.
+    Some(Stat {
+        parent: fields.get(1)?.parse().ok()?,
+        flags: fields.get(6)?.parse().ok()?,
+        start_ticks: fields.get(19)?.parse().ok()?,
+    })
+}
 /// Resolves `.` and `..` by their text alone: symbolic links are the container's.
 fn joined(directory: &[u8], name: &[u8]) -> Vec<u8> {
     let mut parts: Vec<&[u8]> = Vec::new();
@@ -68,12 +119,23 @@ fn joined(directory: &[u8], name: &[u8]) -> Vec<u8> {
 mod tests {
     use super::*;
 
+    /// Started at the tick 100.
+    const STAT: &str = "7 (a) b (c) S 3 7 7 0 -1 4194368 1 0 0 0 0 0 0 0 20 0 1 0 100 0 0";
+
+    fn at(pid: u32) -> ProcessAt {
+        ProcessAt {
+            pid,
+            at_ns: 100 * NANOSECONDS_PER_TICK,
+        }
+    }
+
     fn proc_with(pid: u32, working_directory: &str, cgroup: &str) -> (tempfile::TempDir, ProcFolder) {
         let root = tempfile::tempdir().unwrap();
         let folder = root.path().join(pid.to_string());
         std::fs::create_dir(&folder).unwrap();
         std::os::unix::fs::symlink(working_directory, folder.join("cwd")).unwrap();
         std::fs::write(folder.join("cgroup"), cgroup).unwrap();
+        std::fs::write(folder.join("stat"), STAT).unwrap();
         let proc = ProcFolder::new(root.path().to_path_buf());
         (root, proc)
     }
@@ -81,22 +143,45 @@ mod tests {
     #[test]
     fn a_relative_script_is_found_from_the_working_directory() {
         let (_root, proc) = proc_with(7, "/app/bin", "");
-        assert_eq!(proc.script(7, b"../run.sh"), b"/app/run.sh");
-        assert_eq!(proc.script(7, b"./run.sh"), b"/app/bin/run.sh");
-        assert_eq!(proc.script(7, b"/run.sh"), b"/run.sh");
+        assert_eq!(proc.script(at(7), b"../run.sh"), b"/app/run.sh");
+        assert_eq!(proc.script(at(7), b"./run.sh"), b"/app/bin/run.sh");
+        assert_eq!(proc.script(at(7), b"/run.sh"), b"/run.sh");
     }
 
     #[test]
     fn a_relative_script_of_a_process_that_is_gone_stays_as_it_was_called() {
         let (_root, proc) = proc_with(7, "(unreachable)/app", "");
-        assert_eq!(proc.script(8, b"./run.sh"), b"./run.sh");
-        assert_eq!(proc.script(7, b"./run.sh"), b"./run.sh");
+        assert_eq!(proc.script(at(8), b"./run.sh"), b"./run.sh");
+        assert_eq!(proc.script(at(7), b"./run.sh"), b"./run.sh");
     }
 
     #[test]
     fn the_unified_hierarchys_cgroup_is_found_beside_others() {
         let (_root, proc) = proc_with(7, "/", "4:memory:/x\n0::/kubepods/pod1\n");
-        assert_eq!(proc.cgroup(7).as_deref(), Some(b"/kubepods/pod1".as_slice()));
-        assert_eq!(proc.cgroup(8), None);
+        assert_eq!(proc.cgroup(at(7)).as_deref(), Some(b"/kubepods/pod1".as_slice()));
+        assert_eq!(proc.cgroup(at(8)), None);
+    }
+
+    #[test]
+    fn a_number_that_was_given_to_another_process_tells_nothing() {
+        let (_root, proc) = proc_with(7, "/app", "0::/kubepods/pod1\n");
+        let before = ProcessAt {
+            pid: 7,
+            at_ns: 100 * NANOSECONDS_PER_TICK - 1,
+        };
+        assert_eq!(proc.cgroup(before), None);
+        assert_eq!(proc.script(before, b"./run.sh"), b"./run.sh");
+        assert_eq!(proc.seat(before), None);
+    }
+
+    #[test]
+    fn a_name_with_parentheses_and_spaces_does_not_shift_the_fields() {
+        let expected = Stat {
+            parent: 3,
+            flags: 0x40_0040,
+            start_ticks: 100,
+        };
+        assert_eq!(parse_stat(STAT.as_bytes()), Some(expected));
+        assert_eq!(parse_stat(b"7 (a"), None);
     }
 }

@@ -1,6 +1,7 @@
 //! Builders for tests.
 
-use super::pod::{Container, PodIdentity};
+use super::cgroup::ContainerId;
+use super::pod::{Container, PodFacts, PodIdentity};
 use crate::decode::{Exec, FileSource, OriginMark};
 use std::sync::Arc;
 
@@ -13,6 +14,18 @@ pub fn container(pod_uid: &str) -> Container {
     };
     let id = format!("containerd://{}", "a".repeat(64));
     Container::new(Arc::new(pod), "main".into(), id, Vec::new())
+}
+
+/// A pod of which the status tells this container alone.
+pub fn facts(container: Container) -> PodFacts {
+    let (_, id) = container.id.split_once("://").expect("an id with the runtime's name");
+    let id = ContainerId::parse(id).expect("a container's id");
+    PodFacts {
+        pod: Arc::clone(&container.pod),
+        kubelet_name: container.pod.uid.clone(),
+        specified: vec![(container.name.clone(), container.commands.clone())],
+        containers: vec![(id, Arc::new(container))],
+    }
 }
 
 /// An execution in the making.

@@ -24,23 +24,24 @@ fn attributor() -> Attributor {
     attributor
 }
 
-fn facts() -> PodFacts {
+fn known_pod() -> PodFacts {
     let pod = Arc::new(PodIdentity {
         namespace: "shop".into(),
         name: "agent".into(),
         uid: "1".into(),
     });
     let commands = vec![vec!["sh".to_owned(), "-c".to_owned(), "check".to_owned()]];
-    let container = Container::new(Arc::clone(&pod), "main".into(), format!("containerd://{A}"), commands);
-    PodFacts {
+    testkit::facts(Container::new(
         pod,
-        containers: vec![(ContainerId::parse(A).unwrap(), Arc::new(container))],
-    }
+        "main".into(),
+        format!("containerd://{A}"),
+        commands,
+    ))
 }
 
 fn known() -> Attributor {
     let mut attributor = attributor();
-    assert_eq!(attributor.pod(PodChange::Applied(facts()), Instant::now()), []);
+    assert_eq!(attributor.pod(PodChange::Applied(known_pod()), Instant::now()), []);
     attributor
 }
 
@@ -90,7 +91,7 @@ fn what_comes_before_its_pod_is_known_waits_and_keeps_its_order() {
     assert_eq!(run(&mut attributor, exec("/b").ids(11, &[10])), Outcome::Waiting);
     assert_eq!(attributor.waiting(), 2);
     let released: Vec<ProcessParts> = attributor
-        .pod(PodChange::Applied(facts()), Instant::now())
+        .pod(PodChange::Applied(known_pod()), Instant::now())
         .into_iter()
         .map(parts)
         .collect();
@@ -109,7 +110,7 @@ fn what_waits_too_long_is_lost_unless_it_is_a_pods_sandbox() {
     run(&mut attributor, exec("/pause").ids(11, &[]).origin(OriginMark::Outside));
     run(&mut attributor, exec("/bin/sh").ids(12, &[10]));
     assert_eq!(attributor.expire(Instant::now()), []);
-    let lost = Outcome::Lost(LossReason::Unattributed);
+    let lost = Outcome::Lost(LossReason::PodUnknown);
     let later = Instant::now() + Duration::from_secs(61);
     assert_eq!(attributor.expire(later), [Outcome::Sandbox, lost.clone(), lost]);
 }
@@ -173,11 +174,12 @@ fn what_ran_before_the_sensor_is_the_parent_of_what_comes() {
         age: Duration::ZERO,
     }];
     attributor.seed(&Snapshot {
+        time_ns: 1,
         cgroups,
         processes,
         untold: 0,
     });
-    attributor.pod(PodChange::Applied(facts()), Instant::now());
+    attributor.pod(PodChange::Applied(known_pod()), Instant::now());
     let child = exec("/bin/sh").ids(11, &[10]).origin(OriginMark::Unknown);
     let child = parts(run(&mut attributor, child));
     assert_eq!(
@@ -191,6 +193,7 @@ fn what_ran_before_the_sensor_is_the_parent_of_what_comes() {
 fn origin_of_what_runs_in(visit: &[&str], age: u64, facts: PodFacts) -> Origin {
     let mut attributor = attributor();
     attributor.seed(&Snapshot {
+        time_ns: 1,
         processes: vec![SeededProcess {
             pid: 7,
             uid: 0,
@@ -217,7 +220,7 @@ fn origin_of_what_runs_in(visit: &[&str], age: u64, facts: PodFacts) -> Origin {
 #[test]
 fn a_session_that_was_open_before_the_sensor_is_somebodys_and_a_probe_is_a_probe() {
     let without_probes = || {
-        let mut facts = facts();
+        let mut facts = known_pod();
         facts.containers[0].1 = Arc::new(Container {
             commands: Vec::new(),
             ..(*facts.containers[0].1).clone()
@@ -225,14 +228,14 @@ fn a_session_that_was_open_before_the_sensor_is_somebodys_and_a_probe_is_a_probe
         facts
     };
     assert_eq!(origin_of_what_runs_in(&["sh"], 1, without_probes()), Origin::Exec);
-    assert_eq!(origin_of_what_runs_in(&["sh"], 60, facts()), Origin::Exec);
+    assert_eq!(origin_of_what_runs_in(&["sh"], 60, known_pod()), Origin::Exec);
     assert_eq!(
-        origin_of_what_runs_in(&["sh", "-c", "check"], 1, facts()),
+        origin_of_what_runs_in(&["sh", "-c", "check"], 1, known_pod()),
         Origin::Probe
     );
     // A probe's command may have replaced itself by this.
     assert_eq!(
-        origin_of_what_runs_in(&["/bin/check", "--all"], 1, facts()),
+        origin_of_what_runs_in(&["/bin/check", "--all"], 1, known_pod()),
         Origin::Unknown
     );
 }
@@ -264,4 +267,103 @@ fn a_new_file_in_the_upper_layer_is_not_hidden_by_a_script_of_the_image() {
         SourceLayer::UpperNew
     );
     assert_eq!(source(FileSource::Image, None), SourceLayer::Image);
+}
+
+/// A `/proc` with one process, started at the tick 0, in a container of pod 1 that the kubelet calls `main`.
+fn proc_of_main(pid: u32, cgroup: &str) -> (tempfile::TempDir, ProcFolder) {
+    let root = tempfile::tempdir().unwrap();
+    let folder = root.path().join(pid.to_string());
+    std::fs::create_dir(&folder).unwrap();
+    let mount =
+        "9 8 254:1 /var/lib/kubelet/pods/1/containers/main/5f3c2a1b /dev/termination-log rw - ext4 /dev/vda1 rw";
+    for (file, content) in [
+        ("mountinfo", mount),
+        ("cgroup", &format!("0::{cgroup}")),
+        ("stat", "7 (a) S 3 7 7 0 -1 4194304 1 0 0 0 0 0 0 0 20 0 1 0 0 0 0"),
+    ] {
+        std::fs::write(folder.join(file), content).unwrap();
+    }
+    let proc = ProcFolder::new(root.path().to_path_buf());
+    (root, proc)
+}
+
+/// Of a pod whose status tells of no container yet.
+fn without_status() -> PodFacts {
+    PodFacts {
+        containers: Vec::new(),
+        ..known_pod()
+    }
+}
+
+#[test]
+fn a_container_is_attributed_by_its_mounts_while_no_status_names_it() {
+    let (_root, proc) = proc_of_main(1000, &format!("/kubepods/burstable/pod1/{A}"));
+    let mut attributor = Attributor::new(AttributionLimits::default(), proc);
+    assert_eq!(run(&mut attributor, exec("/a").ids(10, &[])), Outcome::Waiting);
+    let released = attributor.pod(PodChange::Applied(without_status()), Instant::now());
+    assert_eq!(released.len(), 1);
+    let next = attributed(run(&mut attributor, exec("/b").ids(11, &[10])));
+    assert_eq!(next.container.key, pod::ContainerKey::new("1", "main"));
+    assert_eq!(attributor.running().len(), 1);
+    // The status has the last word, and what it says is the same container.
+    assert_eq!(attributor.pod(PodChange::Applied(known_pod()), Instant::now()), []);
+    let last = attributed(run(&mut attributor, exec("/c").ids(12, &[10])));
+    assert_eq!(last.container.key, next.container.key);
+    assert_eq!(last.container.id, format!("containerd://{A}"));
+}
+
+#[test]
+fn what_nobody_can_place_is_counted_by_what_is_known_of_it() {
+    let mut attributor = attributor();
+    run(&mut attributor, exec("/bin/sh").ids(10, &[]));
+    attributor.pod(PodChange::Applied(without_status()), Instant::now());
+    let later = Instant::now() + Duration::from_secs(61);
+    assert_eq!(attributor.expire(later), [Outcome::Lost(LossReason::ContainerUnknown)]);
+}
+
+#[test]
+fn a_process_in_a_reused_number_places_nothing() {
+    let (root, proc) = proc_of_main(1000, "/system.slice/sshd.service");
+    let mut attributor = Attributor::new(AttributionLimits::default(), proc.clone());
+    let mut reused = exec("/bin/sh").cgroup(77).build();
+    reused.time_ns = 0;
+    assert_eq!(
+        attributor.event(RawEvent::Exec(reused.clone()), Instant::now()),
+        Some(Outcome::Host)
+    );
+    let stat = "7 (a) S 3 7 7 0 -1 4194304 1 0 0 0 0 0 0 0 20 0 1 0 100 0 0";
+    std::fs::write(root.path().join("1000/stat"), stat).unwrap();
+    let mut attributor = Attributor::new(AttributionLimits::default(), proc);
+    assert_eq!(
+        attributor.event(RawEvent::Exec(reused), Instant::now()),
+        Some(Outcome::Lost(LossReason::CgroupUnknown))
+    );
+}
+
+#[test]
+fn what_comes_after_its_cgroup_was_removed_is_still_attributed() {
+    let mut attributor = known();
+    let now = Instant::now();
+    attributor.event(RawEvent::CgroupRemoved { time_ns: 1, id: 1 }, now);
+    assert_eq!(attributor.running(), []);
+    attributed(run(&mut attributor, exec("/bin/late").ids(10, &[])));
+    attributor.expire(now + Duration::from_mins(2));
+    let late = run(&mut attributor, exec("/bin/late").ids(11, &[]));
+    assert_eq!(late, Outcome::Lost(LossReason::CgroupUnknown));
+}
+
+#[test]
+fn a_runtimes_process_beside_a_container_has_no_behaviour() {
+    let mut attributor = known();
+    let path = format!("/kubepods.slice/kubepods-pod1.slice/crio-conmon-{A}.scope").into_bytes();
+    let created = RawEvent::CgroupCreated {
+        time_ns: 0,
+        id: 4,
+        path,
+    };
+    attributor.event(created, Instant::now());
+    assert_eq!(
+        run(&mut attributor, exec("/usr/bin/conmon").cgroup(4)),
+        Outcome::RuntimeStage
+    );
 }

@@ -71,6 +71,11 @@ impl<T> Waiting<T> {
         Ok(())
     }
 
+    /// The containers that are waited for.
+    pub fn containers(&self) -> impl Iterator<Item = &ContainerId> {
+        self.queues.keys()
+    }
+
     /// Everything that waits for the container.
     pub fn release(&mut self, container: &ContainerId) -> Vec<T> {
         let queue = self.queues.remove(container).unwrap_or_default();

@@ -1,9 +1,7 @@
 use super::*;
 use crate::attribute::AttributionLimits;
-use crate::attribute::cgroup::ContainerId;
-use crate::attribute::pod::PodFacts;
 use crate::attribute::process::ProcFolder;
-use crate::attribute::testkit::{container, exec};
+use crate::attribute::testkit::{container, exec, facts};
 use crate::decode::RawEvent;
 use crate::loader;
 use crate::outbox::{History, Opened};
@@ -149,12 +147,8 @@ impl Running {
     }
 
     async fn tell_pod(&self) {
-        let main = Arc::new(container("1"));
-        let facts = PodFacts {
-            pod: Arc::clone(&main.pod),
-            containers: vec![(ContainerId::parse(&"a".repeat(64)).unwrap(), main)],
-        };
-        self.pods.send(PodChange::Applied(facts)).await.unwrap();
+        let change = PodChange::Applied(facts(container("1")));
+        self.pods.send(change).await.unwrap();
         let listed = HashSet::from(["1".to_owned()]);
         self.pods.send(PodChange::Listed(listed)).await.unwrap();
     }

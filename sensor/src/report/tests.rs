@@ -1,8 +1,7 @@
 use super::*;
-use crate::attribute::cgroup::ContainerId;
-use crate::attribute::pod::{PodChange, PodFacts};
+use crate::attribute::pod::PodChange;
 use crate::attribute::process::ProcFolder;
-use crate::attribute::testkit::{container, exec};
+use crate::attribute::testkit::{container, exec, facts};
 use crate::attribute::{AttributionLimits, Attributor, Outcome};
 use crate::decode::{FileSource, OriginMark, RawEvent};
 use crate::losses::LossReason;
@@ -141,13 +140,13 @@ fn batches_are_limited_in_rate() {
 #[test]
 fn losses_travel_with_a_batch_or_alone_at_the_next_mark() {
     let mut setup = Setup::new();
-    setup.losses.add(LossReason::Unattributed, 3);
+    setup.losses.add(LossReason::PodUnknown, 3);
     assert_eq!(setup.close(), None);
     setup.now = setup.reporter.wake(&setup.seen, setup.now).unwrap();
     let alone = setup.close().unwrap();
     assert_eq!((alone.containers.len(), alone.losses[0].count), (0, 3));
     setup.acknowledge();
-    setup.losses.add(LossReason::Unattributed, 1);
+    setup.losses.add(LossReason::PodUnknown, 1);
     setup.observe("/a");
     assert_eq!(setup.close().unwrap().losses[0].count, 1);
     assert!(setup.losses.is_empty());
@@ -221,12 +220,7 @@ fn no_argument_of_a_command_line_ever_stands_in_a_report() {
         },
         now,
     );
-    let main = Arc::new(container("1"));
-    let facts = PodFacts {
-        pod: Arc::clone(&main.pod),
-        containers: vec![(ContainerId::parse(&id).unwrap(), main)],
-    };
-    attributor.pod(PodChange::Applied(facts), now);
+    attributor.pod(PodChange::Applied(facts(container("1"))), now);
     let secret = [
         "--password=hunter2",
         "-c",

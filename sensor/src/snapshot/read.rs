@@ -1,6 +1,7 @@
 //! Reads what runs: the cgroup tree first, then `/proc`. What vanishes while we read is left out.
 
 use super::{KnownCgroup, SeedError, SeedOptions};
+use crate::attribute::process::{Stat, parse_stat};
 use crate::capability::{host_mount_namespace, mount_namespace};
 use std::collections::HashMap;
 use std::fs;
@@ -78,7 +79,11 @@ fn read_cgroup(
 
 fn read_process(directory: &Path, pid: u32, cgroup_id: u64, in_host_mounts: bool) -> Option<Found> {
     let stat = fs::read(directory.join("stat")).ok()?;
-    let (parent, start_ticks) = parse_stat(&stat)?;
+    let Stat {
+        parent,
+        flags: _,
+        start_ticks,
+    } = parse_stat(&stat)?;
     let status = fs::read_to_string(directory.join("status")).ok()?;
     let words = |name| {
         let line = status.lines().find_map(|line| line.strip_prefix(name));
@@ -100,14 +105,6 @@ fn read_process(directory: &Path, pid: u32, cgroup_id: u64, in_host_mounts: bool
     })
 }
 
-/// Parent and start of a process. The name before them may hold anything, so the last `)` ends it.
-fn parse_stat(stat: &[u8]) -> Option<(u32, u64)> {
-    let behind = stat.iter().rposition(|byte| *byte == b')')? + 1;
-    let fields: Vec<&str> = std::str::from_utf8(&stat[behind..]).ok()?.split_whitespace().collect();
-    // Fields 4 and 22 of proc_pid_stat(5), counted from the third, which comes first here.
-    Some((fields.get(1)?.parse().ok()?, fields.get(19)?.parse().ok()?))
-}
-
 /// The link's target in the form of the exec program: without the mark of a deleted file, and a file in memory
 /// by its kernel name.
 fn as_kernel_shows(link: &[u8]) -> Vec<u8> {
@@ -127,12 +124,6 @@ fn arguments(command: &[u8]) -> Vec<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_name_with_parentheses_and_spaces_does_not_shift_the_fields() {
-        let stat = b"7 (a) b (c) S 3 7 7 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 4711 0 0";
-        assert_eq!(parse_stat(stat), Some((3, 4711)));
-    }
 
     #[test]
     fn executables_read_as_the_exec_program_shows_them() {

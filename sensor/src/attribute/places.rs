@@ -1,0 +1,83 @@
+//! Which container something happened in: cgroup → place → container.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::cgroup::hierarchy::Hierarchy;
+use super::cgroup::{Cgroups, ContainerId, InPod, Placement};
+use super::pod::{Container, Pods};
+use super::process::{ProcFolder, ProcessAt};
+use super::seats::Seats;
+
+/// All that is known of the node's cgroups and pods.
+#[derive(Debug)]
+pub struct Places {
+    pub cgroups: Cgroups,
+    pub pods: Pods,
+    seats: Seats,
+    proc: ProcFolder,
+    hierarchy: Option<Hierarchy>,
+}
+
+impl Places {
+    /// Remembers so many cgroups at most.
+    pub fn new(cgroups: usize, proc: ProcFolder) -> Self {
+        Self {
+            cgroups: Cgroups::new(cgroups),
+            pods: Pods::default(),
+            seats: Seats::default(),
+            proc,
+            hierarchy: None,
+        }
+    }
+
+    /// Cgroups that nobody told of are looked up there.
+    pub fn look_up_in(&mut self, hierarchy: Hierarchy) {
+        self.hierarchy = Some(hierarchy);
+    }
+
+    /// By the cgroups that we were told of, else by the hierarchy, else by `/proc`; `None` if all of them have lost it.
+    pub fn placement(&mut self, cgroup: u64, process: ProcessAt) -> Option<Placement> {
+        if let Some(placement) = self.cgroups.get(cgroup) {
+            return Some(placement.clone());
+        }
+        let by_id = self
+            .hierarchy
+            .as_ref()
+            .and_then(|hierarchy| hierarchy.path(cgroup).ok());
+        let path = by_id.or_else(|| self.proc.cgroup(process))?;
+        Some(self.cgroups.insert(cgroup, &path, process.at_ns))
+    }
+
+    /// By the statuses of pods, else by where the process sits.
+    pub fn container(&mut self, place: &InPod, process: ProcessAt) -> Option<Arc<Container>> {
+        if let Some(container) = self.pods.get(&place.id) {
+            return Some(Arc::clone(container));
+        }
+        self.seats.look(place, || self.proc.seat(process));
+        self.known(&place.id)
+    }
+
+    /// The same without another look at the process.
+    pub fn known(&self, id: &ContainerId) -> Option<Arc<Container>> {
+        let by_status = self.pods.get(id).map(Arc::clone);
+        by_status.or_else(|| self.pods.at(self.seats.get(id)?, id))
+    }
+
+    /// The containers that run, as far as they are known.
+    pub fn running(&self) -> Vec<Arc<Container>> {
+        let running: HashMap<&ContainerId, Arc<Container>> = self
+            .cgroups
+            .containers()
+            .filter_map(|id| Some((id, self.known(id)?)))
+            .collect();
+        running.into_values().collect()
+    }
+
+    /// Forgets what has been gone for a while.
+    pub fn expire(&mut self, now: Instant) {
+        self.pods.expire(now);
+        self.cgroups.expire(now);
+    }
+}

@@ -1,0 +1,83 @@
+//! What the kubelet's mounts said of containers that no status named when they did something.
+
+use lru::LruCache;
+use std::num::NonZeroUsize;
+
+use super::cgroup::{ContainerId, InPod};
+use super::mounts::Seat;
+
+/// How many are remembered, about 200 bytes each: as many as a node has containers, dead ones of some restarts included.
+const LIMIT: NonZeroUsize = NonZeroUsize::new(4096).expect("not zero");
+
+/// How often a container is asked: one whose first processes are gone before we look, or a pod's sandbox, which the
+/// kubelet mounts nothing for, must not cost a look for each of its events.
+const TRIES: u8 = 8;
+
+/// By container. The first answer stays: the first process is the one that had no time to mount anything itself.
+#[derive(Debug)]
+pub struct Seats(LruCache<ContainerId, Asked>);
+
+#[derive(Debug, Default)]
+struct Asked {
+    tries: u8,
+    seat: Option<Seat>,
+}
+
+impl Default for Seats {
+    fn default() -> Self {
+        Self(LruCache::new(LIMIT))
+    }
+}
+
+impl Seats {
+    /// Asks where the container sits, unless that is known or was asked often enough.
+    pub fn look(&mut self, place: &InPod, ask: impl FnOnce() -> Option<Seat>) {
+        let asked = self.0.get_or_insert_mut(place.id.clone(), Asked::default);
+        if asked.seat.is_none() && asked.tries < TRIES {
+            asked.tries += 1;
+            asked.seat = ask().filter(|seat| seat.agrees(place));
+        }
+    }
+
+    pub fn get(&self, id: &ContainerId) -> Option<&Seat> {
+        self.0.peek(id)?.seat.as_ref()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place() -> InPod {
+        InPod {
+            id: ContainerId::parse(&"a".repeat(64)).unwrap(),
+            pod: "1".into(),
+        }
+    }
+
+    fn seat(pod: &str) -> Seat {
+        Seat {
+            pod: pod.into(),
+            container: "main".into(),
+        }
+    }
+
+    #[test]
+    fn the_first_answer_stays() {
+        let mut seats = Seats::default();
+        seats.look(&place(), || None);
+        seats.look(&place(), || Some(seat("1")));
+        seats.look(&place(), || panic!("it is known"));
+        assert_eq!(seats.get(&place().id), Some(&seat("1")));
+    }
+
+    #[test]
+    fn another_pods_mount_is_no_answer_and_nobody_is_asked_for_ever() {
+        let mut seats = Seats::default();
+        for _ in 0..TRIES {
+            seats.look(&place(), || Some(seat("2")));
+        }
+        seats.look(&place(), || panic!("asked often enough"));
+        assert_eq!(seats.get(&place().id), None);
+    }
+}

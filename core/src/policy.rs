@@ -1,12 +1,14 @@
 //! The policy that holds for a workload, resolved: every default filled in.
 
 pub mod groups;
+pub mod hashes;
 
 use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use crate::{behaviour::Feed, time::Duration};
+use self::{groups::Groups, hashes::Hashes};
+use crate::{address::IpPrefix, behaviour::Feed, time::Duration};
 
 /// What people ask for.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
@@ -76,6 +78,25 @@ pub struct ProcessPolicy {
 pub struct NetworkPolicy {
     /// Whether destinations and listeners are learned and judged at all.
     pub enabled: bool,
+    /// DNS names, in lower case, that are never normal; `*.` before one stands for every name below it.
+    pub deny_names: BTreeSet<String>,
+    /// Networks whose addresses are never normal, whatever their name.
+    pub deny_networks: BTreeSet<IpPrefix>,
+    /// Groups whose addresses are never normal, whatever their name.
+    pub deny_groups: BTreeSet<String>,
+    /// Named groups of networks.
+    pub groups: Groups,
+    /// When many new destinations within an hour are a deviation of their own.
+    pub spike: SpikePolicy,
+}
+
+/// When many new destinations within an hour are a deviation of their own.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+pub struct SpikePolicy {
+    /// How many times what is usual.
+    pub factor: u32,
+    /// Fewest of them.
+    pub minimum: u32,
 }
 
 /// What is watched of modules.
@@ -83,6 +104,10 @@ pub struct NetworkPolicy {
 pub struct ModulePolicy {
     /// Whether libraries and kernel modules are learned and judged at all.
     pub enabled: bool,
+    /// Libraries, by their path inside the container, and kernel modules, by their name, that are never normal.
+    pub deny: BTreeSet<String>,
+    /// The only libraries that are approved. `None`: those of the running image's own layers are.
+    pub approved: Option<Hashes>,
 }
 
 /// What a rollout explains.
@@ -143,8 +168,19 @@ impl Default for Policy {
                 enabled: true,
                 deny: BTreeSet::new(),
             },
-            network: NetworkPolicy { enabled: true },
-            module: ModulePolicy { enabled: true },
+            network: NetworkPolicy {
+                enabled: true,
+                deny_names: BTreeSet::new(),
+                deny_networks: BTreeSet::new(),
+                deny_groups: BTreeSet::new(),
+                groups: Groups::default(),
+                spike: SpikePolicy { factor: 3, minimum: 5 },
+            },
+            module: ModulePolicy {
+                enabled: true,
+                deny: BTreeSet::new(),
+                approved: None,
+            },
             correlation_window: Duration::from_mins(10),
             rollout: RolloutPolicy {
                 on_match: OnMatch::default(),

@@ -1,16 +1,21 @@
 //! Version `v1alpha1`: one kind a file, and beside them what several kinds share.
 
+mod behavior;
 mod behavior_approval;
 mod behavior_baseline;
 mod drift_alert;
 mod drift_policy;
 mod duration;
+mod feed_policy;
+mod module;
 mod name;
+mod network;
 mod process;
 mod rollout_record;
 mod sensor_report;
 mod workload;
 
+pub use behavior::{Behavior, BehaviorAttributes};
 pub use behavior_approval::{ApprovedProcess, BehaviorApproval, BehaviorApprovalSpec, BehaviorApprovalStatus};
 pub use behavior_baseline::{
     BaselineEntry, BaselineLoss, BaselineState, BehaviorBaseline, BehaviorBaselineSpec, BehaviorBaselineStatus,
@@ -22,10 +27,15 @@ pub use drift_alert::{
 };
 pub use drift_policy::{
     BaselinePolicy, ClusterDriftPolicy, ClusterDriftPolicySpec, CorrelationPolicy, DriftPolicy, DriftPolicySpec,
-    DriftPolicyStatus, FeedPolicies, MaturityMethod, MaturityPolicy, Mode, OnMatch, OnUnmatched, ProcessFeedPolicy,
-    RolloutPolicy,
+    DriftPolicyStatus, MaturityMethod, MaturityPolicy, Mode, OnMatch, OnUnmatched, RolloutPolicy,
 };
 pub use duration::{Days, Duration, DurationError};
+pub use feed_policy::{
+    ApprovedHashes, ConfigMapReference, DeniedDestinations, DestinationGroup, FeedPolicies, ModuleFeedPolicy,
+    NetworkFeedPolicy, ProcessFeedPolicy, SpikePolicy,
+};
+pub use module::{ModuleBehavior, ModuleKind};
+pub use network::{Direction, NetworkBehavior, NetworkDestination, Protocol};
 pub use process::{FeedName, Origin, ProcessBehavior, SourceLayer};
 pub use rollout_record::{RecordedContainer, RolloutRecord, RolloutRecordSpec, RolloutRecordStatus};
 pub use sensor_report::{

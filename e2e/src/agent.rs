@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anchorwatch_crds::v1alpha1::{BaselineState, BehaviorBaseline, DriftPolicy, EntryState};
+use anchorwatch_crds::v1alpha1::{BaselineState, BehaviorBaseline, DriftPolicy, EntryState, FeedName};
 use anyhow::{Context, Result, ensure};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Pod, Service};
@@ -121,12 +121,12 @@ impl Agent {
         let status = baseline.status.as_ref().context("it has no status")?;
         let container = status.containers.iter().find(|container| container.name == AGENT);
         let feed = container
-            .and_then(|container| container.feeds.first())
+            .and_then(|container| container.feeds.iter().find(|feed| feed.feed == FeedName::Process))
             .context("nothing is in it yet")?;
-        let helper = feed
-            .entries
-            .iter()
-            .find(|entry| is_python(&entry.process.parent) && entry.process.executable.ends_with("/date"));
+        let helper = feed.entries.iter().find(|entry| {
+            let process = entry.behavior.process.as_ref();
+            process.is_some_and(|process| is_python(&process.parent) && process.executable.ends_with("/date"))
+        });
         let helper = helper.context("the helper is not in it yet")?;
         ensure!(helper.state == EntryState::Learned, "the helper is {:?}", helper.state);
         ensure!(feed.state == BaselineState::Enforcing, "it is {:?}", feed.state);

@@ -3,7 +3,9 @@
 
 use std::time::Duration;
 
-use anchorwatch_crds::v1alpha1::{AlertState, BehaviorBaseline, DriftAlert, Finding, RolloutRecord, RolloutVerdict};
+use anchorwatch_crds::v1alpha1::{
+    AlertState, BehaviorBaseline, DriftAlert, FeedName, Finding, RolloutRecord, RolloutVerdict,
+};
 use anyhow::{Context, Result, ensure};
 use kube::api::{Api, ListParams};
 
@@ -243,7 +245,7 @@ impl<'a> Journey<'a> {
             .filter_map(|alert| alert.status)
             .flat_map(|status| status.findings);
         let mut found: Vec<Finding> = findings
-            .filter(|finding| finding.process.executable == executable)
+            .filter(|finding| finding.feed == FeedName::Process && finding.behavior.executable() == executable)
             .collect();
         ensure!(found.len() <= 1, "{} findings are about {executable}", found.len());
         found.pop().with_context(|| format!("no finding is about {executable}"))
@@ -315,7 +317,9 @@ impl<'a> Journey<'a> {
 
 /// Columns for what was learned.
 const LEARNED: &str = "go-template={{range .status.containers}}container {{.name}}{{range .feeds}}, {{.feed}}: {{.state}}\
-{{\"\\n\"}}{{range .entries}}  {{.process.origin}}  {{.process.parent}} → {{.process.executable}}  ({{.count}} times)\
+{{\"\\n\"}}{{range .entries}}{{with .process}}  {{.origin}}  {{.parent}} → {{.executable}}{{end}}\
+{{with .network}}  {{.origin}}  {{.executable}} {{.direction}} {{.protocol}} {{.port}}{{range .destination}} {{.}}{{end}}{{end}}\
+{{with .module}}  {{.origin}}  {{.executable}} maps {{.path}}{{end}}  ({{.count}} times)\
 {{\"\\n\"}}{{end}}{{end}}{{end}}";
 
 /// Columns for findings.

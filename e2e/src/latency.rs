@@ -139,7 +139,10 @@ impl Sightings {
 
 fn keys(alert: &DriftAlert) -> Vec<Key> {
     let Some(status) = &alert.status else { return Vec::new() };
-    let executables = status.findings.iter().map(|finding| finding.process.executable.clone());
+    let executables = status
+        .findings
+        .iter()
+        .map(|finding| finding.behavior.executable().to_owned());
     executables
         .map(|executable| (status.workload.name.clone(), executable))
         .collect()

@@ -1,7 +1,7 @@
 //! The demo's journey, as assertions on the objects that it leaves behind.
 #![allow(clippy::unwrap_used, reason = "a test fails where something is not as it should be")]
 
-use anchorwatch_crds::v1alpha1::{AlertState, DriftAlert, Origin, Severity, SourceLayer};
+use anchorwatch_crds::v1alpha1::{AlertState, DriftAlert, FeedName, Origin, Severity, SourceLayer};
 use anchorwatch_e2e::agent::Judgement;
 use anchorwatch_e2e::journey::Journey;
 use anchorwatch_e2e::narrator::ToTheTest;
@@ -57,8 +57,9 @@ fn assert_shell(alert: &DriftAlert) {
     assert!(status.policy.ends_with("/agent"), "{}", status.policy);
     for finding in &status.findings {
         assert_eq!(finding.rule, "process-outside-baseline");
+        let process = finding.behavior.process.as_ref().unwrap();
         assert_eq!(
-            (finding.process.origin, finding.process.source),
+            (process.origin, process.source),
             (Origin::Entrypoint, SourceLayer::Image)
         );
         assert_eq!(finding.severity_terms.first().map(String::as_str), Some("base Medium"));
@@ -80,7 +81,7 @@ async fn assert_the_shell_stays_open(cluster: &Cluster, namespace: &str) {
         .filter_map(|alert| alert.status)
         .flat_map(|status| status.findings);
     let shells: Vec<AlertState> = findings
-        .filter(|finding| finding.process.executable.ends_with("/bash"))
+        .filter(|finding| finding.feed == FeedName::Process && finding.behavior.executable().ends_with("/bash"))
         .map(|finding| finding.state)
         .collect();
     assert_eq!(shells, [AlertState::Open]);

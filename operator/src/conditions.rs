@@ -16,6 +16,13 @@ pub const LOSS_OBSERVED: &str = "LossObserved";
 /// Every hook of a sensor is attached.
 pub const HOOKS_ATTACHED: &str = "HooksAttached";
 
+/// The process feed is watched on a node.
+pub const PROCESS_FEED: &str = "ProcessFeedWatched";
+/// The network feed is watched on a node.
+pub const NETWORK_FEED: &str = "NetworkFeedWatched";
+/// The module feed is watched on a node.
+pub const MODULE_FEED: &str = "ModuleFeedWatched";
+
 /// A statement to be made as a condition.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Statement {

@@ -1,18 +1,15 @@
-//! From the resources' types to the core's and back: here and nowhere else.
+//! From the resources' types to the core's and back: what the operator alone needs of it. Behaviours and policies are in
+//! `anchorwatch-convert`.
 
 mod alert;
 mod baseline;
-mod behaviour;
 mod digest;
-mod number;
-mod policy;
 mod record;
 mod report;
 mod time;
 
 pub use alert::{alert_from_crd, alert_to_crd};
 pub use baseline::{baseline_from_crd, baseline_to_crd};
-pub use policy::policy_from_crd;
 pub use record::{record_from_crd, record_to_crd};
 pub use report::{behaviours_from_crd, hours_from_crd, losses_from_crd};
 pub use time::from_clock;

@@ -1,8 +1,9 @@
 //! Which policy holds for a workload, and which policies make sense at all.
 
-use std::{cmp::Ordering, collections::BTreeMap};
+use std::{cmp::Ordering, collections::BTreeMap, sync::Arc};
 
-use anchorwatch_core::id::WorkloadKey;
+use anchorwatch_convert::{Materials, Violation, inline_violations, materials, policy_from_crd};
+use anchorwatch_core::{id::WorkloadKey, policy::Policy as Resolved};
 use anchorwatch_crds::v1alpha1::{BehaviorBaseline, ClusterDriftPolicy, DriftPolicy, DriftPolicySpec};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
@@ -26,15 +27,8 @@ pub struct Policy {
     pub spec: DriftPolicySpec,
     /// Its selector; none where that can't be read.
     selector: Option<Selector>,
-}
-
-/// Why a policy is not accepted.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Violation {
-    /// Path of the field, `spec.…`.
-    pub field: String,
-    /// What was expected there.
-    pub expected: String,
+    /// What it refers to.
+    materials: Arc<Materials>,
 }
 
 impl From<&DriftPolicy> for Policy {
@@ -61,7 +55,9 @@ impl From<&ClusterDriftPolicy> for Policy {
 
 impl Policy {
     fn new(namespace: Option<String>, metadata: &ObjectMeta, spec: DriftPolicySpec) -> Self {
+        let (materials, _) = materials(&spec.feeds, &|_| Err("it is not read".into()));
         Self {
+            materials: Arc::new(materials),
             namespace,
             name: metadata.name.clone().unwrap_or_default(),
             created: created(metadata),
@@ -113,7 +109,13 @@ impl Policy {
                 });
             }
         }
+        violations.extend(inline_violations(&self.spec.feeds));
         violations
+    }
+
+    /// As decisions need it, every default filled in.
+    pub fn resolved(&self) -> Resolved {
+        policy_from_crd(self.title(), &self.spec, &self.materials)
     }
 
     /// The policy that goes before comes first: by priority, then a namespace's before the cluster's, then the older,

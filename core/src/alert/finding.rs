@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::AlertState;
 use crate::{
     baseline::{MAX_SIGHTINGS, Sighting},
-    behaviour::Behaviour,
+    behaviour::{Attributes, Behaviour},
     id::{FindingId, PodUid},
     rollout::RolloutMatch,
     rules::Rule,
@@ -27,6 +27,8 @@ pub struct Finding {
     pub rule: Rule,
     /// The behaviour.
     pub behaviour: Behaviour,
+    /// What else was seen of it.
+    pub attributes: Attributes,
     /// It in words.
     pub summary: String,
     /// How grave it is.

@@ -70,6 +70,7 @@ pub(super) fn settle(
             rule,
             summary: rule.sentence(&entry.behaviour),
             behaviour: entry.behaviour.clone(),
+            attributes: entry.attributes.clone(),
             severity: assessment.severity,
             severity_terms: assessment.terms,
             state: stance.state,

@@ -66,14 +66,14 @@ impl From<ModuleParts> for ModuleBehaviour {
             source: parts.source,
             kind: parts.kind,
             path: bounded(parts.path, MAX_PATH),
-            sha256: parts.sha256.and_then(hash),
+            sha256: parts.sha256.as_deref().and_then(hash),
             executable: bounded(parts.executable, MAX_PATH),
         }
     }
 }
 
 /// A SHA-256 as it is written, or none where the text is no such hash.
-fn hash(text: String) -> Option<String> {
+fn hash(text: &str) -> Option<String> {
     let is_hash = text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     is_hash.then(|| text.to_ascii_lowercase())
 }

@@ -50,7 +50,7 @@ impl Protocol {
     }
 }
 
-/// The least port that a kernel chooses by itself, by default (`ip_local_port_range`, net/ipv4/af_inet.c).
+/// The least port that a kernel chooses by itself, by default (`ip_local_port_range`, `net/ipv4/af_inet.c`).
 const FIRST_EPHEMERAL: u16 = 32_768;
 
 /// The parts of a network behaviour, as they come: any text may stand in them.

@@ -97,6 +97,14 @@ fn cases() -> Vec<(&'static str, Behaviour, Policy)> {
             plain(),
         ),
         ("by a probe", of(Origin::Probe, SourceLayer::Image), plain()),
+        ("denied", of(Origin::Entrypoint, SourceLayer::Memory), denying("/tmp/x")),
+    ]
+}
+
+/// Cases of the other feeds.
+fn flows_and_modules() -> Vec<(&'static str, Behaviour, Policy)> {
+    let plain = Policy::default;
+    vec![
         (
             "a connection",
             network(Direction::Connect, "198.51.100.7", 443, Origin::Entrypoint),
@@ -133,7 +141,6 @@ fn cases() -> Vec<(&'static str, Behaviour, Policy)> {
             })),
             plain(),
         ),
-        ("denied", of(Origin::Entrypoint, SourceLayer::Memory), denying("/tmp/x")),
     ]
 }
 
@@ -141,6 +148,7 @@ fn cases() -> Vec<(&'static str, Behaviour, Policy)> {
 fn rules_say_what_they_see_and_how_grave_it_is() {
     let table: Vec<_> = cases()
         .into_iter()
+        .chain(flows_and_modules())
         .map(|(case, behaviour, policy)| {
             let always = without_baseline(&behaviour, &policy);
             let rule = always.unwrap_or_else(|| of_novelty(&behaviour));

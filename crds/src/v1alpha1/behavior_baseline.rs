@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    FeedName, ProcessBehavior, WorkloadReference,
+    Behavior, BehaviorAttributes, FeedName, WorkloadReference,
     name::{DNS_LABEL, DNS_SUBDOMAIN},
 };
 
@@ -172,8 +172,12 @@ pub struct BaselineEntry {
     /// Identity of the behaviour, 32 hexadecimal digits: the id of its finding, too.
     #[schemars(length(max = 32))]
     pub id: String,
-    /// The behaviour.
-    pub process: ProcessBehavior,
+    /// The behaviour, under the name of its feed.
+    #[serde(flatten)]
+    pub behavior: Behavior,
+    /// What else was seen of it.
+    #[serde(default, skip_serializing_if = "BehaviorAttributes::is_empty")]
+    pub attributes: BehaviorAttributes,
     /// What the entry is good for.
     pub state: EntryState,
     /// Rule that raised it, where it is quarantined.

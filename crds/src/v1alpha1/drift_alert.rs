@@ -7,7 +7,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{FeedName, Loss, PodSighting, ProcessBehavior, WorkloadReference};
+use super::{Behavior, BehaviorAttributes, FeedName, Loss, PodSighting, WorkloadReference};
 
 /// A drift of one workload, whatever the number of events and replicas. People write `spec.dispositions`, the operator
 /// the rest.
@@ -188,8 +188,12 @@ pub struct Finding {
     #[serde(default)]
     #[schemars(length(max = 8))]
     pub lineage: Vec<String>,
-    /// The behaviour.
-    pub process: ProcessBehavior,
+    /// The behaviour, under the name of its feed.
+    #[serde(flatten)]
+    pub behavior: Behavior,
+    /// What else was seen of it.
+    #[serde(default, skip_serializing_if = "BehaviorAttributes::is_empty")]
+    pub attributes: BehaviorAttributes,
     /// How often it was seen.
     pub count: i64,
     /// Number of different pods that showed it.

@@ -5,7 +5,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Days, Duration};
+use super::{Days, Duration, FeedPolicies};
 
 /// Asks for the workloads of its namespace that the selector matches to be watched, and says what a deviation from
 /// their baseline leads to. Where several policies match a workload, the one with the highest priority holds, then the
@@ -152,29 +152,6 @@ pub enum MaturityMethod {
     Elapsed,
 }
 
-/// What is watched, feed by feed.
-#[derive(Clone, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct FeedPolicies {
-    /// Executed programs and their lineage.
-    #[serde(default)]
-    pub process: ProcessFeedPolicy,
-}
-
-/// What is watched of processes.
-#[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct ProcessFeedPolicy {
-    /// Whether processes are learned and judged at all. Default true.
-    #[serde(default = "enabled")]
-    pub enabled: bool,
-    /// Executables, by their path inside the container, that are never normal: they are raised from the first moment
-    /// on and never learned.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 64))]
-    pub deny: Vec<String>,
-}
-
 /// Which findings belong together.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -255,15 +232,6 @@ impl Default for MaturityPolicy {
     }
 }
 
-impl Default for ProcessFeedPolicy {
-    fn default() -> Self {
-        Self {
-            enabled: enabled(),
-            deny: Vec::new(),
-        }
-    }
-}
-
 impl Default for CorrelationPolicy {
     fn default() -> Self {
         Self {
@@ -280,10 +248,6 @@ impl Default for RolloutPolicy {
             window: default_rollout_window(),
         }
     }
-}
-
-const fn enabled() -> bool {
-    true
 }
 
 const fn default_window() -> Days {

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    FeedName, ProcessBehavior,
+    Behavior, BehaviorAttributes, FeedName,
     name::{DNS_LABEL, DNS_SUBDOMAIN, UID},
 };
 
@@ -101,8 +101,12 @@ pub struct PodReference {
 #[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ReportedBehavior {
-    /// The behaviour.
-    pub process: ProcessBehavior,
+    /// The behaviour, under the name of its feed.
+    #[serde(flatten)]
+    pub behavior: Behavior,
+    /// What else was seen of it.
+    #[serde(default, skip_serializing_if = "BehaviorAttributes::is_empty")]
+    pub attributes: BehaviorAttributes,
     /// Executables that led to it, outermost first, its own last.
     #[serde(default)]
     #[schemars(length(max = 8))]

@@ -35,7 +35,9 @@ async fn findings(cluster: &Cluster, namespace: &str) -> Result<Vec<Finding>> {
 /// The finding about a program that was run once: there, open, and counted once.
 async fn counted_once(cluster: &Cluster, namespace: &str, executable: &str) -> Result<()> {
     let findings = findings(cluster, namespace).await?;
-    let finding = findings.iter().find(|finding| finding.process.executable == executable);
+    let finding = findings
+        .iter()
+        .find(|finding| finding.behavior.executable() == executable);
     let finding = finding.with_context(|| format!("no finding is about {executable}"))?;
     ensure!(finding.state == AlertState::Open, "{executable} is {:?}", finding.state);
     ensure!(

@@ -2,11 +2,9 @@
 
 use std::{path::Path, str::FromStr};
 
-use anchorwatch_core::policy::{
-    MaturityMethod, MaturityPolicy, Mode, ModulePolicy, NetworkPolicy, OnMatch, OnUnmatched, Policy, ProcessPolicy,
-    RolloutPolicy,
-};
-use anchorwatch_crds::v1alpha1::{self as crd, DriftPolicySpec, Duration};
+use anchorwatch_convert::{inline_violations, materials, policy_from_crd};
+use anchorwatch_core::policy::{MaturityMethod, Policy};
+use anchorwatch_crds::v1alpha1::{ConfigMapReference, DriftPolicySpec, Duration};
 use anyhow::{Context, bail, ensure};
 use serde_json::Value;
 
@@ -64,49 +62,24 @@ fn parse(text: &str) -> anyhow::Result<Policy> {
     // Both kinds have the same fields.
     let spec: DriftPolicySpec = serde_json::from_value(object["spec"].clone()).context("spec")?;
     let name = object["metadata"]["name"].as_str().unwrap_or_default();
-    Ok(resolve(name.to_owned(), &spec))
+    resolve(name.to_owned(), &spec)
 }
 
-fn resolve(name: String, spec: &DriftPolicySpec) -> Policy {
-    Policy {
-        name,
-        mode: match spec.mode {
-            crd::Mode::Observe => Mode::Observe,
-            crd::Mode::Alert => Mode::Alert,
-        },
-        window_days: spec.baseline.window.get(),
-        maturity: MaturityPolicy {
-            method: match spec.baseline.maturity.method {
-                crd::MaturityMethod::Measured => MaturityMethod::Measured,
-                crd::MaturityMethod::Elapsed => MaturityMethod::Elapsed,
-            },
-            minimum: spec.baseline.maturity.minimum.get(),
-            maximum: spec.baseline.maturity.maximum.get(),
-        },
-        process: ProcessPolicy {
-            enabled: spec.feeds.process.enabled,
-            deny: spec.feeds.process.deny.iter().cloned().collect(),
-        },
-        network: NetworkPolicy { enabled: true },
-        module: ModulePolicy { enabled: true },
-        correlation_window: spec.correlation.window.get(),
-        rollout: RolloutPolicy {
-            on_match: match spec.rollout.on_match {
-                crd::OnMatch::Suppress => OnMatch::Suppress,
-                crd::OnMatch::Tag => OnMatch::Tag,
-            },
-            on_unmatched: spec.rollout.on_unmatched.map(|unmatched| match unmatched {
-                crd::OnUnmatched::Queue => OnUnmatched::Queue,
-                crd::OnUnmatched::Escalate => OnUnmatched::Escalate,
-            }),
-            window: spec.rollout.window.get(),
-        },
+/// A back-test reads no ConfigMap: what a policy refers to there it has to list itself.
+fn resolve(name: String, spec: &DriftPolicySpec) -> anyhow::Result<Policy> {
+    let text =
+        |_: &ConfigMapReference| Err("a back-test reads no ConfigMap: list its content in the policy".to_owned());
+    let (found, violations) = materials(&spec.feeds, &text);
+    match violations.into_iter().chain(inline_violations(&spec.feeds)).next() {
+        Some(violation) => bail!("{}: {}", violation.field, violation.expected),
+        None => Ok(policy_from_crd(name, spec, &found)),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use anchorwatch_core::policy::Mode;
 
     #[test]
     fn a_policy_reads_as_it_would_be_applied() {

@@ -18,7 +18,7 @@ use super::driver::{Driver, queue};
 use crate::{
     baselines,
     context::Context,
-    convert::{baseline_from_crd, from_clock, policy_from_crd},
+    convert::{baseline_from_crd, from_clock},
     policies::Policies,
     world::{Guarded, World, changes::Change},
     writes::{Writes, is_conflict, is_gone},
@@ -79,7 +79,7 @@ fn fetch(context: &Context, baseline: &BehaviorBaseline) -> Option<Policy> {
     let world: &World = &context.world;
     let policies = Policies::of(world);
     let policy = policies.holding_for(world, &baselines::workload_of(baseline), baseline)?;
-    Some(policy_from_crd(policy.title(), &policy.spec))
+    Some(policy.resolved())
 }
 
 #[derive(Debug)]

@@ -6,6 +6,7 @@
 
 mod apply;
 mod fetch;
+mod node;
 mod outboxes;
 mod plan;
 #[cfg(test)]

@@ -2,20 +2,22 @@
 
 use std::collections::BTreeMap;
 
+use anchorwatch_convert::{
+    attributes_from_crd, attributes_to_crd, behaviour_from_crd, behaviour_to_crd, feed_from_crd, feed_to_crd, to_i32,
+    to_i64, unsigned,
+};
 use anchorwatch_core::{
     alert::{Alert, AlertState, Finding},
     behaviour::Feed,
     id::{PodUid, WorkloadKey},
     rollout::{RolloutMatch, RolloutVerdict},
-    rules::Rule,
+    rules,
     severity::Severity,
 };
 use anchorwatch_crds::v1alpha1::{self as crd, DriftAlert, DriftAlertStatus, Loss, WorkloadReference};
 
 use super::{
     baseline::{sighting_from_crd, sightings_to_crd},
-    behaviour::{feed_from_crd, feed_to_crd, process_from_crd, process_to_crd},
-    number::{to_i32, to_i64, unsigned},
     time::{from_time, to_time},
 };
 
@@ -28,7 +30,7 @@ pub fn alert_from_crd(alert: &DriftAlert) -> Option<Alert> {
         reasons.insert(loss.reason, unsigned(loss.count));
     }
     let namespace = alert.metadata.namespace.clone().unwrap_or_default();
-    let findings: Vec<_> = status.findings.into_iter().map(finding_from_crd).collect();
+    let findings: Vec<_> = status.findings.into_iter().filter_map(finding_from_crd).collect();
     let oldest = findings
         .iter()
         .map(|finding| finding.first_seen)
@@ -94,11 +96,13 @@ pub fn alert_to_crd(alert: &Alert) -> DriftAlertStatus {
     }
 }
 
-fn finding_from_crd(finding: crd::Finding) -> Finding {
-    let behaviour = process_from_crd(finding.process);
-    Finding {
+/// None where it is of a feed that this version does not know.
+fn finding_from_crd(finding: crd::Finding) -> Option<Finding> {
+    let behaviour = behaviour_from_crd(finding.behavior)?;
+    Some(Finding {
         id: finding.id.parse().unwrap_or_else(|_| behaviour.id()),
-        rule: finding.rule.parse().unwrap_or(Rule::ProcessOutsideBaseline),
+        rule: finding.rule.parse().unwrap_or_else(|_| rules::of_novelty(&behaviour)),
+        attributes: attributes_from_crd(finding.attributes),
         behaviour,
         summary: finding.summary,
         severity: severity_from_crd(finding.severity),
@@ -120,7 +124,7 @@ fn finding_from_crd(finding: crd::Finding) -> Finding {
             reason: rollout.reason,
         }),
         unverified: finding.unverified,
-    }
+    })
 }
 
 fn finding_to_crd(finding: &Finding) -> crd::Finding {
@@ -133,7 +137,8 @@ fn finding_to_crd(finding: &Finding) -> crd::Finding {
         severity_terms: finding.severity_terms.clone(),
         state: state_to_crd(finding.state),
         lineage: finding.lineage.clone(),
-        process: process_to_crd(&finding.behaviour),
+        behavior: behaviour_to_crd(&finding.behaviour),
+        attributes: attributes_to_crd(&finding.attributes),
         count: to_i64(finding.count),
         pods: to_i32(finding.pods),
         shown_by: sightings_to_crd(&finding.shown_by),
@@ -202,7 +207,8 @@ same_variants!(
 mod tests {
     use super::*;
     use anchorwatch_core::{
-        behaviour::{Behaviour, ProcessBehaviour, ProcessParts},
+        behaviour::{Attributes, Behaviour, ProcessBehaviour, ProcessParts},
+        rules::Rule,
         time::Timestamp,
     };
     use anchorwatch_crds::v1alpha1::DriftAlertSpec;
@@ -217,6 +223,10 @@ mod tests {
             id: behaviour.id(),
             rule,
             summary: rule.sentence(&behaviour),
+            attributes: Attributes {
+                uids: [1_000].into(),
+                ..Attributes::default()
+            },
             behaviour,
             severity: Severity::High,
             severity_terms: vec!["base High".into()],

@@ -3,19 +3,21 @@
 
 use std::collections::BTreeMap;
 
+use anchorwatch_convert::{
+    attributes_from_crd, attributes_to_crd, behaviour_from_crd, behaviour_to_crd, feed_from_crd, feed_to_crd, to_i32,
+    to_i64, unsigned,
+};
 use anchorwatch_core::{
     baseline::{Baseline, ContainerBaseline, Entry, EntryState, FeedBaseline, Hours, Lost, Marks, Maturity, Sighting},
-    behaviour::{Attributes, Feed},
+    behaviour::Feed,
     id::{BatchId, ContainerName, PodUid},
-    rules::Rule,
+    rules,
     seen::Seen,
 };
 use anchorwatch_crds::v1alpha1::{self as crd, BaselineLoss, BehaviorBaselineStatus, MergedBatch, PodSighting};
 
 use super::{
-    behaviour::{feed_from_crd, feed_to_crd, process_from_crd, process_to_crd},
     digest::{digest_from_crd, digest_to_crd},
-    number::{to_i32, to_i64, unsigned},
     time::{from_time, to_time},
 };
 
@@ -88,8 +90,8 @@ fn feed_baseline_from_crd(held: crd::FeedBaseline) -> (Feed, FeedBaseline) {
         lost.count = lost.count.saturating_add(count);
         lost.last = lost.last.max(loss.last.as_ref().map(from_time));
     }
-    for entry in held.entries {
-        baseline.insert(entry_from_crd(entry));
+    for entry in held.entries.into_iter().filter_map(entry_from_crd) {
+        baseline.insert(entry);
     }
     (feed_from_crd(held.feed), baseline)
 }
@@ -117,7 +119,9 @@ fn feed_baseline_to_crd(feed: Feed, held: &FeedBaseline) -> crd::FeedBaseline {
     }
 }
 
-fn entry_from_crd(entry: crd::BaselineEntry) -> Entry {
+/// None where it is of a feed that this version does not know.
+fn entry_from_crd(entry: crd::BaselineEntry) -> Option<Entry> {
+    let behaviour = behaviour_from_crd(entry.behavior)?;
     let state = match entry.state {
         crd::EntryState::Learned => EntryState::Learned,
         // A rule of a newer version, or of nobody: what was raised stays raised.
@@ -125,13 +129,13 @@ fn entry_from_crd(entry: crd::BaselineEntry) -> Entry {
             rule: entry
                 .rule
                 .and_then(|id| id.parse().ok())
-                .unwrap_or(Rule::ProcessOutsideBaseline),
+                .unwrap_or_else(|| rules::of_novelty(&behaviour)),
         },
     };
-    Entry {
-        behaviour: process_from_crd(entry.process),
+    Some(Entry {
+        behaviour,
+        attributes: attributes_from_crd(entry.attributes),
         state,
-        attributes: Attributes::default(),
         lineage: entry.lineage,
         count: unsigned(entry.count),
         first_seen: from_time(&entry.first_seen),
@@ -143,13 +147,14 @@ fn entry_from_crd(entry: crd::BaselineEntry) -> Entry {
         pods: unsigned(entry.pods),
         shown_by: entry.shown_by.into_iter().map(sighting_from_crd).collect(),
         unverified: entry.unverified,
-    }
+    })
 }
 
 fn entry_to_crd(id: String, entry: &Entry) -> crd::BaselineEntry {
     crd::BaselineEntry {
         id,
-        process: process_to_crd(&entry.behaviour),
+        behavior: behaviour_to_crd(&entry.behaviour),
+        attributes: attributes_to_crd(&entry.attributes),
         state: match entry.state {
             EntryState::Learned => crd::EntryState::Learned,
             EntryState::Quarantined { .. } => crd::EntryState::Quarantined,
@@ -219,7 +224,8 @@ fn maturity_to_crd(maturity: Maturity) -> crd::BaselineState {
 mod tests {
     use super::*;
     use anchorwatch_core::{
-        behaviour::{Behaviour, Origin, ProcessBehaviour, ProcessParts, SourceLayer},
+        behaviour::{Attributes, Behaviour, Origin, ProcessBehaviour, ProcessParts, SourceLayer},
+        rules::Rule,
         time::Timestamp,
     };
     use proptest::{collection::vec, prelude::*};
@@ -286,10 +292,14 @@ mod tests {
                             applet: None,
                             stdin_socket: true,
                         })),
+                        attributes: Attributes {
+                            bytes_sent: count,
+                            addresses: [std::net::Ipv4Addr::new(192, 0, 2, 1).into()].into(),
+                            ..Attributes::default()
+                        },
                         state: rule.map_or(EntryState::Learned, |index| EntryState::Quarantined {
                             rule: Rule::ALL[index],
                         }),
-                        attributes: Attributes::default(),
                         lineage: vec!["/bin/a".into()],
                         count,
                         first_seen: Timestamp::from_secs(first),

@@ -1,15 +1,13 @@
 //! Records of rollouts.
 
+use anchorwatch_convert::{to_i64, unsigned};
 use anchorwatch_core::{
     id::ContainerName,
     rollout::{NewRecord, Record, RecordedContainer},
 };
 use anchorwatch_crds::v1alpha1::{self as crd, RolloutRecord, RolloutRecordSpec, WorkloadReference};
 
-use super::{
-    number::{to_i64, unsigned},
-    time::{from_time, to_time},
-};
+use super::time::{from_time, to_time};
 
 /// From an object. A container whose digest is none is left out: it explains nothing.
 pub fn record_from_crd(record: &RolloutRecord) -> Record {

@@ -2,28 +2,23 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use anchorwatch_core::{
-    baseline::BehaviourReport,
-    behaviour::{Attributes, Feed},
-    time::Hour,
-};
+use anchorwatch_convert::{attributes_from_crd, behaviour_from_crd, feed_from_crd, unsigned};
+use anchorwatch_core::{baseline::BehaviourReport, behaviour::Feed, time::Hour};
 use anchorwatch_crds::v1alpha1::{Loss, ReportedBehavior};
 
-use super::{
-    behaviour::{feed_from_crd, process_from_crd},
-    number::unsigned,
-    time::from_micro_time,
-};
+use super::time::from_micro_time;
 
-/// What a container did.
+/// What a container did. What is of a feed that this version does not know is left out.
 pub fn behaviours_from_crd(behaviors: Vec<ReportedBehavior>) -> Vec<BehaviourReport> {
-    let reports = behaviors.into_iter().map(|reported| BehaviourReport {
-        behaviour: process_from_crd(reported.process),
-        attributes: Attributes::default(),
-        lineage: reported.lineage,
-        count: unsigned(reported.count),
-        first_seen: from_micro_time(&reported.first_seen),
-        last_seen: from_micro_time(&reported.last_seen),
+    let reports = behaviors.into_iter().filter_map(|reported| {
+        Some(BehaviourReport {
+            behaviour: behaviour_from_crd(reported.behavior)?,
+            attributes: attributes_from_crd(reported.attributes),
+            lineage: reported.lineage,
+            count: unsigned(reported.count),
+            first_seen: from_micro_time(&reported.first_seen),
+            last_seen: from_micro_time(&reported.last_seen),
+        })
     });
     reports.collect()
 }

@@ -161,9 +161,7 @@ impl Running {
 
 fn told(batch: &SensorReportSpec) -> Vec<&str> {
     let behaviours = batch.containers.iter().flat_map(|container| &container.behaviors);
-    behaviours
-        .map(|behaviour| behaviour.process.executable.as_str())
-        .collect()
+    behaviours.map(|behaviour| behaviour.behavior.executable()).collect()
 }
 
 #[tokio::test]

@@ -73,7 +73,7 @@ fn news_is_told_at_once_and_the_next_batch_waits_for_the_acknowledgement() {
     setup.acknowledge();
     let second = setup.close().unwrap();
     assert_eq!((second.seq, second.epoch), (2, first.epoch));
-    assert_eq!(second.containers[0].behaviors[0].process.executable, "/b");
+    assert_eq!(second.containers[0].behaviors[0].behavior.executable(), "/b");
 }
 
 #[test]

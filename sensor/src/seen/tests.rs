@@ -51,7 +51,7 @@ fn restored(seen: &mut Seen) -> Seen {
 fn told(batch: &[ReportedContainer]) -> Vec<(&str, i64)> {
     let behaviours = batch.iter().flat_map(|container| &container.behaviors);
     behaviours
-        .map(|behaviour| (behaviour.process.executable.as_str(), behaviour.count))
+        .map(|behaviour| (behaviour.behavior.executable(), behaviour.count))
         .collect()
 }
 
@@ -91,8 +91,12 @@ fn a_lineage_older_than_the_sensor_is_known_if_the_entrypoints_was() {
     assert_eq!(see(Origin::Entrypoint), Sight::Known);
     assert_eq!(see(Origin::Exec), Sight::New);
     let batch = seen.take_due(SPACE);
-    let origin = batch[0].behaviors[0].process.origin;
-    assert_eq!(origin, anchorwatch_crds::v1alpha1::Origin::Entrypoint);
+    let origin = batch[0].behaviors[0]
+        .behavior
+        .process
+        .as_ref()
+        .map(|process| process.origin);
+    assert_eq!(origin, Some(anchorwatch_crds::v1alpha1::Origin::Entrypoint));
 }
 
 #[test]
@@ -236,7 +240,7 @@ fn what_nobody_could_place_is_told_again_at_once_when_it_is_placed() {
     assert_eq!(seen.dirty(), (true, true));
     let placed = seen.take_due(SPACE);
     assert_eq!(told(&placed), [("/bin/sh", 3)]);
-    let process = &placed[0].behaviors[0].process;
+    let process = placed[0].behaviors[0].behavior.process.as_ref().unwrap();
     assert_eq!(process.origin, anchorwatch_crds::v1alpha1::Origin::Entrypoint);
     observe(&mut seen, Origin::Unknown);
     assert!(!seen.has_fresh());
@@ -268,7 +272,7 @@ proptest! {
             let size = serde_json::to_vec(&batch).unwrap().len();
             for container in &batch {
                 for behaviour in &container.behaviors {
-                    let key = (container.pod.uid.clone(), behaviour.process.executable.clone());
+                    let key = (container.pod.uid.clone(), behaviour.behavior.executable().to_owned());
                     *reported.entry(key).or_default() += behaviour.count;
                 }
             }

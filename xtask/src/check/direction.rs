@@ -9,18 +9,20 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package, Package
 use super::Verdict;
 use crate::paths;
 
+const CONVERT: &str = "anchorwatch-convert";
 const CORE: &str = "anchorwatch-core";
 const CRDS: &str = "anchorwatch-crds";
 const COMMON: &str = "anchorwatch-sensor-common";
 
 /// Each package of the workspace, and which others it may use.
-const MAY_USE: [(&str, &[&str]); 8] = [
+const MAY_USE: [(&str, &[&str]); 9] = [
     (CORE, &[]),
     (CRDS, &[]),
     (COMMON, &[]),
-    ("anchorwatch-sensor", &[CORE, CRDS, COMMON]),
-    ("anchorwatch-operator", &[CORE, CRDS]),
-    ("kubectl-drift", &[CORE, CRDS]),
+    (CONVERT, &[CORE, CRDS]),
+    ("anchorwatch-sensor", &[CONVERT, CORE, CRDS, COMMON]),
+    ("anchorwatch-operator", &[CONVERT, CORE, CRDS]),
+    ("kubectl-drift", &[CONVERT, CORE, CRDS]),
     // What is expected is written down there, never computed by the code under test.
     ("anchorwatch-e2e", &[CRDS]),
     ("xtask", &[CRDS]),

@@ -6,7 +6,7 @@ use anchorwatch_core::{alert::Alert, baseline::Baseline, id::WorkloadKey, policy
 use anchorwatch_crds::v1alpha1::{BehaviorBaseline, DriftAlert};
 
 use crate::{
-    convert::{alert_from_crd, baseline_from_crd, policy_from_crd},
+    convert::{alert_from_crd, baseline_from_crd},
     policies::Policies,
     test_switch::TestSwitches,
     world::{Guarded, World, readable, resolve::Workload},
@@ -59,7 +59,7 @@ pub fn fetch(
     Some(Known {
         workload: located,
         baseline: baseline_from_crd(baseline.status.clone().unwrap_or_default()),
-        policy: policy_from_crd(policy.title(), &policy.spec),
+        policy: policy.resolved(),
         evidence,
         alerts: alerts.collect(),
         objects,

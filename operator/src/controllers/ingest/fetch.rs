@@ -21,7 +21,6 @@ use super::{IngestError, outboxes};
 use crate::{
     baselines,
     context::Context,
-    convert::policy_from_crd,
     policies::Policies,
     reports,
     world::{
@@ -211,7 +210,7 @@ fn by_name(world: &World, policies: &Policies, reference: &PodReference) -> Opti
     containers.extend(containers_of(baseline));
     Some(Remembered {
         workload: workload.clone(),
-        policy: policy.map(|policy| policy_from_crd(policy.title(), &policy.spec)),
+        policy: policy.map(crate::policies::Policy::resolved),
         containers,
     })
 }
@@ -229,8 +228,7 @@ pub fn declared_by(world: &World, workload: &WorkloadKey) -> BTreeSet<ContainerN
 }
 
 fn holding(policies: &Policies, pod: &PodFacts) -> Option<Policy> {
-    let policy = policies.holding(&pod.namespace, &pod.labels)?;
-    Some(policy_from_crd(policy.title(), &policy.spec))
+    Some(policies.holding(&pod.namespace, &pod.labels)?.resolved())
 }
 
 /// Where the sensor lost something: every pod on its node whose workload has a baseline.

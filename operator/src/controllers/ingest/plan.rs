@@ -9,7 +9,7 @@ use anchorwatch_core::{
     policy::Policy,
 };
 use anchorwatch_crds::v1alpha1::{
-    Acknowledgement, BehaviorBaseline, BehaviorBaselineStatus, EntryState, HookReport, ReportedContainer, SensorReport,
+    Acknowledgement, BehaviorBaseline, BehaviorBaselineStatus, EntryState, ReportedContainer, SensorReport,
     SensorReportStatus,
 };
 use jiff::Timestamp;
@@ -17,21 +17,15 @@ use kube::ResourceExt;
 
 use super::{
     fetch::{Lookup, Neighbour, Remembered, Stored, Surroundings},
-    outboxes,
+    node, outboxes,
 };
 use crate::{
-    baselines,
-    conditions::{self, HOOKS_ATTACHED, LOSS_OBSERVED, Statement},
+    baselines, conditions,
     convert::{baseline_from_crd, behaviours_from_crd, from_clock, hours_from_crd, losses_from_crd},
     losses, reports,
     test_switch::TestSwitches,
     world::facts::PodFacts,
 };
-
-/// What a hook that works says of itself.
-const ATTACHED: &str = "attached";
-/// The state of a hook that another way than the best stands in for.
-const FALLBACK: &str = "fallback";
 
 /// Why behaviours found no baseline. Labels of a metric.
 pub mod dropped {
@@ -47,6 +41,8 @@ pub mod dropped {
     pub const CONTAINER_UNKNOWN: &str = "container-unknown";
     /// The policy switched the feed off.
     pub const FEED_DISABLED: &str = "feed-disabled";
+    /// It is of no feed that this version knows, or its destination can't be read.
+    pub const MALFORMED: &str = "malformed";
     /// The baseline has no room left.
     pub const NO_ROOM: &str = "no-room";
     /// The API server will never take the baseline as it would be.
@@ -112,10 +108,12 @@ pub fn sort(report: &SensorReport, pods: &HashMap<String, Lookup>, neighbours: &
         };
         match placed {
             Ok((workload, policy, pod)) => {
-                sorted.unverified += if pod.is_none() { behaviours } else { 0 };
-                sorted.add(workload, policy, pod, container_report(reported, pod));
+                let seen = container_report(reported, pod);
+                sorted.unverified += if pod.is_none() { seen.behaviours.len() } else { 0 };
+                sorted.drop(dropped::MALFORMED, behaviours - seen.behaviours.len());
+                sorted.add(workload, policy, pod, seen);
             }
-            Err(reason) => *sorted.dropped.entry(reason).or_default() += behaviours,
+            Err(reason) => sorted.drop(reason, behaviours),
         }
     }
     for neighbour in neighbours {
@@ -139,6 +137,12 @@ pub fn sort(report: &SensorReport, pods: &HashMap<String, Lookup>, neighbours: &
 }
 
 impl Sorted {
+    fn drop(&mut self, reason: &'static str, behaviours: usize) {
+        if behaviours > 0 {
+            *self.dropped.entry(reason).or_default() += behaviours;
+        }
+    }
+
     fn add(&mut self, workload: &WorkloadKey, policy: Policy, pod: Option<&PodFacts>, seen: ContainerReport) {
         let created = pod.map_or(Timestamp::MIN, |pod| pod.created);
         let labels = || pod.map(|pod| pod.labels.clone());
@@ -239,9 +243,10 @@ pub fn plan(
     let renewed = reports::is_renewed(&report);
     let mut lost = losses_from_crd(&report.spec.losses, losses::bounded);
     if renewed {
-        lost.entry(Feed::Process)
-            .or_default()
-            .insert(losses::OUTBOX_RENEWED.to_owned(), 1);
+        for feed in Feed::ALL {
+            let reasons = lost.entry(feed).or_default();
+            reasons.insert(losses::OUTBOX_RENEWED.to_owned(), 1);
+        }
     }
     let mut tally = Tally {
         repeated: !sorted.groups.is_empty(),
@@ -253,9 +258,12 @@ pub fn plan(
     };
     let mut baselines = Vec::new();
     for (workload, group) in sorted.groups {
-        let behaviours = group.behaviours();
-        if !group.policy.process.enabled {
-            tally.drop(dropped::FEED_DISABLED, behaviours);
+        let behaviours = group.behaviours(|feed| group.policy.watches(feed));
+        tally.drop(
+            dropped::FEED_DISABLED,
+            group.behaviours(|feed| !group.policy.watches(feed)),
+        );
+        if !Feed::ALL.into_iter().any(|feed| group.policy.watches(feed)) {
             tally.repeated = false;
             continue;
         }
@@ -269,7 +277,7 @@ pub fn plan(
         };
         let batch = Batch {
             id: batch_id(&report),
-            watched: BTreeSet::from([Feed::Process]),
+            watched: node::watched(&report.spec.hooks),
             containers: group.containers,
             losses: lost.clone(),
         };
@@ -294,7 +302,7 @@ pub fn plan(
     let status = acknowledge(&report, previous.clone(), &tally, now);
     Plan {
         baselines,
-        hooks_failed: newly_failed(&previous, &status),
+        hooks_failed: node::newly_missing(&previous, &status),
         report: SensorReport {
             status: Some(status),
             ..report
@@ -313,8 +321,10 @@ impl Tally {
 }
 
 impl Group {
-    fn behaviours(&self) -> usize {
-        self.containers.iter().map(|container| container.behaviours.len()).sum()
+    /// How many behaviours are of such a feed.
+    fn behaviours(&self, wanted: impl Fn(Feed) -> bool) -> usize {
+        let behaviours = self.containers.iter().flat_map(|container| &container.behaviours);
+        behaviours.filter(|seen| wanted(seen.behaviour.feed())).count()
     }
 }
 
@@ -404,66 +414,7 @@ fn acknowledge(
         epochs: previous.epochs.saturating_add(tally.renewed.into()),
         conditions: previous.conditions,
     };
-    let statements = vec![hooks_attached(&report.spec.hooks), loss_observed(tally)];
+    let statements = node::statements(&report.spec.hooks, tally);
     conditions::set(&mut status.conditions, statements, report.metadata.generation, now);
     status
-}
-
-fn hooks_attached(hooks: &[HookReport]) -> Statement {
-    let each = |hooks: Vec<&HookReport>| {
-        let each = hooks
-            .iter()
-            .map(|hook| format!("{} is {}: {}", hook.name, hook.state, hook.reason));
-        each.collect::<Vec<_>>().join("; ")
-    };
-    let (fallbacks, others): (Vec<_>, Vec<_>) = hooks.iter().partition(|hook| hook.state == FALLBACK);
-    let missing: Vec<_> = others.into_iter().filter(|hook| hook.state != ATTACHED).collect();
-    if !missing.is_empty() {
-        return Statement {
-            type_: HOOKS_ATTACHED,
-            holds: false,
-            reason: "HookMissing",
-            message: each(missing),
-        };
-    }
-    let mut message = format!("{} hooks are attached", hooks.len());
-    if !fallbacks.is_empty() {
-        message = format!("{message}; {}", each(fallbacks));
-    }
-    Statement {
-        type_: HOOKS_ATTACHED,
-        holds: true,
-        reason: "AllAttached",
-        message,
-    }
-}
-
-fn loss_observed(tally: &Tally) -> Statement {
-    let reasons: Vec<_> = tally
-        .losses
-        .values()
-        .flat_map(BTreeMap::keys)
-        .map(String::as_str)
-        .collect();
-    let message = if reasons.is_empty() {
-        "the last batch reported no loss".to_owned()
-    } else {
-        format!("the last batch reported losses: {}", reasons.join(", "))
-    };
-    Statement {
-        type_: LOSS_OBSERVED,
-        holds: !reasons.is_empty(),
-        reason: if reasons.is_empty() { "NoLoss" } else { "EventsLost" },
-        message,
-    }
-}
-
-/// What hooks are missing, where none was before.
-fn newly_failed(before: &SensorReportStatus, after: &SensorReportStatus) -> Option<String> {
-    let missing = |status: &SensorReportStatus| {
-        let mut conditions = status.conditions.iter();
-        let failed = conditions.find(|condition| condition.type_ == HOOKS_ATTACHED && condition.status == "False");
-        failed.map(|condition| condition.message.clone())
-    };
-    missing(after).filter(|_| missing(before).is_none())
 }

@@ -1,0 +1,95 @@
+//! Policies, and what they refer to.
+
+mod materials;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
+
+use anchorwatch_core::policy::{
+    MaturityMethod, MaturityPolicy, Mode, ModulePolicy, NetworkPolicy, OnMatch, OnUnmatched, Policy, ProcessPolicy,
+    RolloutPolicy, SpikePolicy,
+};
+use anchorwatch_crds::v1alpha1::{self as crd, DriftPolicySpec, FeedPolicies};
+
+use crate::number::unsigned;
+
+pub use materials::{Materials, Text, inline_violations, materials};
+
+/// What of a policy can't be taken as it is.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Violation {
+    /// Path of the field, `spec.…`.
+    pub field: String,
+    /// What was expected there.
+    pub expected: String,
+}
+
+/// From what people ask for; `name` is how alerts name the policy.
+pub fn policy_from_crd(name: String, spec: &DriftPolicySpec, materials: &Materials) -> Policy {
+    let maturity = &spec.baseline.maturity;
+    Policy {
+        name,
+        mode: match spec.mode {
+            crd::Mode::Observe => Mode::Observe,
+            crd::Mode::Alert => Mode::Alert,
+        },
+        window_days: spec.baseline.window.get(),
+        maturity: MaturityPolicy {
+            method: match maturity.method {
+                crd::MaturityMethod::Measured => MaturityMethod::Measured,
+                crd::MaturityMethod::Elapsed => MaturityMethod::Elapsed,
+            },
+            minimum: maturity.minimum.get(),
+            maximum: maturity.maximum.get(),
+        },
+        process: ProcessPolicy {
+            enabled: spec.feeds.process.enabled,
+            deny: spec.feeds.process.deny.iter().cloned().collect(),
+        },
+        network: network(&spec.feeds, materials),
+        module: ModulePolicy {
+            enabled: spec.feeds.module.enabled,
+            deny: spec.feeds.module.deny.iter().cloned().collect(),
+            approved: materials.approved.clone(),
+        },
+        correlation_window: spec.correlation.window.get(),
+        rollout: RolloutPolicy {
+            on_match: match spec.rollout.on_match {
+                crd::OnMatch::Suppress => OnMatch::Suppress,
+                crd::OnMatch::Tag => OnMatch::Tag,
+            },
+            on_unmatched: spec.rollout.on_unmatched.map(|unmatched| match unmatched {
+                crd::OnUnmatched::Queue => OnUnmatched::Queue,
+                crd::OnUnmatched::Escalate => OnUnmatched::Escalate,
+            }),
+            window: spec.rollout.window.get(),
+        },
+    }
+}
+
+fn network(feeds: &FeedPolicies, materials: &Materials) -> NetworkPolicy {
+    let network = &feeds.network;
+    let names: BTreeSet<String> = network
+        .deny
+        .names
+        .iter()
+        .map(|name| name.to_ascii_lowercase())
+        .collect();
+    NetworkPolicy {
+        enabled: network.enabled,
+        deny_names: names,
+        deny_networks: network
+            .deny
+            .networks
+            .iter()
+            .filter_map(|range| range.parse().ok())
+            .collect(),
+        deny_groups: network.deny.groups.iter().cloned().collect(),
+        groups: materials.groups.clone(),
+        spike: SpikePolicy {
+            factor: unsigned(network.spike.factor),
+            minimum: unsigned(network.spike.minimum),
+        },
+    }
+}

@@ -1,7 +1,7 @@
 //! How fast a command is normalised, vectorised and scored, against learned sets of several sizes.
 //!
 //! `speed [--benign FILE]`: the file holds one command a line and is repeated with changes until it suffices; the
-//! project's own corpus serves where none is named. Beside the exact search stands comparing with every command.
+//! project's own corpus serves where none is named; `--preparation` leaves the search out. Beside the exact search stands comparing with every command.
 
 #![allow(
     clippy::disallowed_methods,
@@ -32,6 +32,10 @@ fn main() {
     preparation("normalise and vectorise a script", |round| {
         argv(lines[round % lines.len()], round)
     });
+    growth();
+    if std::env::args().any(|argument| argument == "--preparation") {
+        return;
+    }
     for size in [1_000, 10_000, 100_000] {
         search(&lines, size);
     }
@@ -64,6 +68,34 @@ fn preparation(name: &str, make: impl Fn(usize) -> Vec<String>) {
     let commands: Vec<Vec<String>> = (0..10_000).map(make).collect();
     let times = commands.iter().map(|argv| timed(|| features(argv))).collect();
     report(name, times);
+}
+
+/// What makes a search look at the same bytes again, at 8 and at 128 KiB: sixteen times the time, if it grows with the
+/// length, 256 times if with its square.
+fn growth() {
+    for piece in [
+        "a/",
+        "token=",
+        "://",
+        "echo x|",
+        "TOKEN=<sh{",
+        "2026-01-01-",
+        "password:\"",
+        "%41",
+        "token=[",
+    ] {
+        let time = |length: usize| {
+            let argv = ["tool".to_owned(), piece.repeat(length / piece.len())];
+            timed(|| normalise::command_line(&argv))
+        };
+        let (short, long) = (time(8 << 10).min(time(8 << 10)), time(128 << 10));
+        println!(
+            "{:<36} {:>9.0} µs, {:.0} times that of 8 KiB",
+            format!("128 KiB of {piece:?}"),
+            long,
+            long / short
+        );
+    }
 }
 
 fn search(lines: &[&str], size: usize) {

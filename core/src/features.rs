@@ -13,7 +13,7 @@ use std::fmt::Write as _;
 
 use twox_hash::XxHash3_64;
 
-use crate::normalise::{placeholder_class, placeholder_length};
+use crate::placeholder::{class_at as placeholder_class, length_at as placeholder_length};
 
 pub use capability::CAPABILITIES;
 
@@ -135,8 +135,8 @@ pub fn named(command: &Command<'_>) -> Vec<(Feature, String)> {
     named
 }
 
-fn visit(command: &Command<'_>, sink: &mut dyn FnMut(Kind, &str)) {
-    let mut scratch = String::with_capacity(64);
+fn visit(command: &Command<'_>, sink: &mut impl FnMut(Kind, &str)) {
+    let mut scratch = String::with_capacity(128);
     for (role, path) in [('x', command.executable), ('p', command.parent)] {
         scratch.clear();
         scratch.push(role);
@@ -145,9 +145,8 @@ fn visit(command: &Command<'_>, sink: &mut dyn FnMut(Kind, &str)) {
     }
     let text = text(command.argv);
     tokens::visit(&text, &mut scratch, sink);
-    let folded = fold(&text);
-    trigrams(&folded, sink);
-    capability::visit(&text.to_ascii_lowercase(), sink);
+    trigrams(&text, sink);
+    capability::visit(&text, sink);
 }
 
 /// The command line as one text. A shell and its `-c` stand for nothing that the executable does not say already, and
@@ -178,13 +177,33 @@ fn text(argv: &[String]) -> String {
     text
 }
 
-/// The text as trigrams see it: lower case, white space and digits in a row as one character, a placeholder as one of
-/// its class.
-fn fold(text: &str) -> Vec<char> {
-    let mut folded = vec![' '];
+/// Three neighbouring characters of the text in lower case, white space and digits in a row as one character, a
+/// placeholder as one of its class.
+fn trigrams(text: &str, sink: &mut impl FnMut(Kind, &str)) {
+    let mut folded = String::with_capacity(text.len() + 8);
+    // Where the characters begin.
+    let mut starts = Vec::with_capacity(text.len() + 3);
+    fold(text, |c| {
+        starts.push(folded.len());
+        folded.push(c);
+    });
+    starts.push(folded.len());
+    for four in starts.windows(4) {
+        sink(Kind::Trigram, &folded[four[0]..four[3]]);
+    }
+}
+
+fn fold(text: &str, mut push: impl FnMut(char)) {
+    push(' ');
+    let mut last = ' ';
     let mut rest = text;
     while let Some(c) = rest.chars().next() {
-        let next = if let Some((length, class)) = placeholder_length(rest).zip(placeholder_class(rest)) {
+        let held = if c == '<' {
+            placeholder_length(rest).zip(placeholder_class(rest))
+        } else {
+            None
+        };
+        let next = if let Some((length, class)) = held {
             rest = &rest[length..];
             // Code points for private use: no text can be mistaken for them by chance.
             char::from_u32(0xe000 + class as u32).unwrap_or(' ')
@@ -196,25 +215,12 @@ fn fold(text: &str) -> Vec<char> {
                 c => c.to_ascii_lowercase(),
             }
         };
-        if !(matches!(next, ' ' | '0') && folded.last() == Some(&next)) {
-            folded.push(next);
+        if !(matches!(next, ' ' | '0') && last == next) {
+            push(next);
+            last = next;
         }
     }
-    if folded.last() != Some(&' ') {
-        folded.push(' ');
-    }
-    folded
-}
-
-fn trigrams(folded: &[char], sink: &mut dyn FnMut(Kind, &str)) {
-    let mut buffer = [0; 12];
-    for three in folded.windows(3) {
-        let mut length = 0;
-        for c in three {
-            length += c.encode_utf8(&mut buffer[length..]).len();
-        }
-        if let Ok(text) = std::str::from_utf8(&buffer[..length]) {
-            sink(Kind::Trigram, text);
-        }
+    if last != ' ' {
+        push(' ');
     }
 }

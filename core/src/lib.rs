@@ -24,13 +24,16 @@ pub mod features;
 pub mod id;
 pub mod normalise;
 pub mod observation;
+mod placeholder;
 pub mod policy;
 pub mod redact;
 pub mod rollout;
 pub mod rules;
 pub mod score;
 pub mod seen;
+mod settle;
 pub mod severity;
+mod shape;
 pub mod text;
 pub mod time;
 

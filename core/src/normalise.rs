@@ -8,42 +8,36 @@
 mod argv;
 mod destination;
 mod path;
-mod placeholder;
-mod shape;
 #[cfg(test)]
 mod tests;
 mod words;
 
+pub use crate::placeholder::Class;
 pub use argv::template_argv;
 pub use destination::{NameError, domain_name};
 pub use path::template_path;
-pub use placeholder::Class;
-pub(crate) use placeholder::{
-    class_at as placeholder_class, is_whole as is_placeholder, length_at as placeholder_length, put as put_placeholder,
-};
-pub(crate) use shape::{is_hex, is_random, is_uuid};
 pub(crate) use words::template_word as put_word;
 
-use crate::redact;
+use crate::{
+    redact,
+    settle::{settle, settle_argv},
+};
 
-/// A command line as it may leave the node: redacted, then templated.
+/// A command line as it may leave the node: redacted, then templated. What a placeholder makes of the text beside it is
+/// redacted again.
 pub fn command_line(argv: &[String]) -> Vec<String> {
-    template_argv(&redact::redact_argv(argv))
+    settle_argv(argv.to_vec(), |argv| {
+        let redacted = redact::redact_argv(argv);
+        let templates = argv::template_once(&redacted);
+        templates
+            .into_iter()
+            .zip(redacted)
+            .map(|(template, redacted)| Some(template.unwrap_or(redacted)))
+            .collect()
+    })
 }
 
 /// A path as it may leave the node.
 pub fn path(path: &str) -> String {
-    template_path(&redact::redact(path))
-}
-
-/// Repeats a round of normalisation until nothing changes any more: what one round leaves may read differently beside the
-/// new placeholder. It ends, because each round that changes anything leaves less text outside of placeholders.
-pub(crate) fn settle<T: PartialEq>(mut value: T, round: impl Fn(&T) -> T) -> T {
-    loop {
-        let next = round(&value);
-        if next == value {
-            return value;
-        }
-        value = next;
-    }
+    settle(path.to_owned(), |path| Some(template_path(&redact::redact(path))))
 }

@@ -3,7 +3,7 @@
 
 use std::sync::LazyLock;
 
-use aho_corasick::{AhoCorasick, MatchKind};
+use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 
 use super::Kind;
 
@@ -316,16 +316,24 @@ static PATTERNS: LazyLock<(AhoCorasick, Vec<(usize, bool)>)> = LazyLock::new(|| 
             meanings.push((index, pattern.bytes().all(|byte| byte.is_ascii_alphabetic())));
         }
     }
-    let automaton = AhoCorasick::builder().match_kind(MatchKind::Standard).build(texts);
+    // As a table of 200 KiB: every byte of every command passes through it.
+    let automaton = AhoCorasick::builder()
+        .match_kind(MatchKind::Standard)
+        .kind(Some(AhoCorasickKind::DFA))
+        .build(texts);
     (automaton.expect("two hundred short patterns"), meanings)
 });
 
-/// Calls `sink` with each capability of a command in lower case.
-pub(super) fn visit(text: &str, sink: &mut dyn FnMut(Kind, &str)) {
+/// Calls `sink` with each capability of a command.
+pub(super) fn visit(text: &str, sink: &mut impl FnMut(Kind, &str)) {
     let (automaton, meanings) = &*PATTERNS;
     let mut found = [false; CAPABILITIES.len()];
     // Spaces at both ends let a pattern that ends in one match at the text's end.
-    let padded = format!(" {text} ");
+    let mut padded = String::with_capacity(text.len() + 2);
+    padded.push(' ');
+    padded.push_str(text);
+    padded.push(' ');
+    padded.make_ascii_lowercase();
     let bytes = padded.as_bytes();
     for hit in automaton.find_overlapping_iter(&padded) {
         let (capability, is_word) = meanings[hit.pattern().as_usize()];
@@ -339,10 +347,14 @@ pub(super) fn visit(text: &str, sink: &mut dyn FnMut(Kind, &str)) {
             sink(Kind::Capability, name);
         }
     }
-    shells(text, sink);
+    let text = &padded[1..padded.len() - 1];
+    // Neither a shell nor an address without these.
+    if text.contains("sh") || (text.contains('.') && text.bytes().any(|byte| byte.is_ascii_digit())) {
+        shells(text, sink);
+    }
 }
 
-fn shells(text: &str, sink: &mut dyn FnMut(Kind, &str)) {
+fn shells(text: &str, sink: &mut impl FnMut(Kind, &str)) {
     let is_shell = |word: &str| matches!(word, "sh" | "bash" | "zsh" | "dash" | "ash" | "ksh" | "csh");
     let words: Vec<&str> = text
         .split_inclusive(|c: char| !(c.is_alphanumeric() || matches!(c, '-' | '_' | '.')))

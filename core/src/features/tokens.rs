@@ -1,15 +1,18 @@
 //! The tokens of a command: words, and the shell's metacharacters, which say how the words hang together.
 
 use super::Kind;
-use crate::normalise::{placeholder_length, put_word};
+use crate::{normalise::put_word, placeholder::length_at as placeholder_length};
 
 /// Longest token that is kept whole, in bytes: trigrams see the rest.
 const LONGEST: usize = 64;
 
+/// Stands between the two tokens of a pair: no text has it by chance.
+const BETWEEN: char = '\u{1f}';
+
 /// Calls `sink` with each token and each pair of neighbours.
-pub(super) fn visit(text: &str, scratch: &mut String, sink: &mut dyn FnMut(Kind, &str)) {
-    let mut before = String::new();
-    let mut token = String::with_capacity(LONGEST);
+pub(super) fn visit(text: &str, pair: &mut String, sink: &mut impl FnMut(Kind, &str)) {
+    // The token before and a mark, then this one.
+    pair.clear();
     let mut rest = text;
     while !rest.is_empty() {
         let length = next(rest);
@@ -18,19 +21,16 @@ pub(super) fn visit(text: &str, scratch: &mut String, sink: &mut dyn FnMut(Kind,
         if raw.starts_with(char::is_whitespace) {
             continue;
         }
-        token.clear();
-        write_token(&mut token, raw);
+        let begins = pair.len();
+        write_token(pair, raw);
         if is_word(raw) {
-            sink(Kind::Token, &token);
+            sink(Kind::Token, &pair[begins..]);
         }
-        if !before.is_empty() {
-            scratch.clear();
-            scratch.push_str(&before);
-            scratch.push('\u{1f}');
-            scratch.push_str(&token);
-            sink(Kind::Pair, scratch);
+        if begins > 0 {
+            sink(Kind::Pair, pair);
+            pair.drain(..begins);
         }
-        std::mem::swap(&mut before, &mut token);
+        pair.push(BETWEEN);
     }
 }
 
@@ -44,7 +44,12 @@ fn write_token(out: &mut String, raw: &str) {
     while !raw.is_char_boundary(end) {
         end -= 1;
     }
-    put_word(out, &raw[..end].to_ascii_lowercase());
+    let raw = &raw[..end];
+    if raw.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        put_word(out, &raw.to_ascii_lowercase());
+    } else {
+        put_word(out, raw);
+    }
 }
 
 fn is_word(raw: &str) -> bool {

@@ -1,23 +1,28 @@
 //! Command lines, with what changes from run to run taken out, and programs in them left alone.
 
-use super::{path::template_path, settle, words::template_word};
+use super::{
+    path,
+    words::{self, template_word},
+};
+use crate::{placeholder, settle::settle_argv};
 
 /// The template of a command line that was redacted before: each argument is templated, except for a program that an
 /// interpreter is handed (what follows `-c`, `-e`, `eval` and their like, or reads like shell): a payload must not
 /// vanish in a placeholder.
 pub fn template_argv(argv: &[String]) -> Vec<String> {
-    settle(argv.to_vec(), |argv| template_once(argv))
+    settle_argv(argv.to_vec(), template_once)
 }
 
-fn template_once(argv: &[String]) -> Vec<String> {
+/// A round over a command line: of each argument its template, where it has another one than itself.
+pub(super) fn template_once(argv: &[String]) -> Vec<Option<String>> {
     let mut program = Programs::default();
     argv.iter()
         .enumerate()
         .map(|(index, argument)| {
             if program.is_next(argument) || is_interpreter(argument) {
-                argument.clone()
+                None
             } else if index == 0 {
-                template_path(argument)
+                path::template_once(argument)
             } else {
                 template_argument(argument)
             }
@@ -25,20 +30,26 @@ fn template_once(argv: &[String]) -> Vec<String> {
         .collect()
 }
 
-fn template_argument(argument: &str) -> String {
+fn template_argument(argument: &str) -> Option<String> {
     if argument.starts_with('/') {
-        return template_path(argument);
+        return path::template_once(argument);
+    }
+    if words::is_plain(argument) && !argument.contains("=/") {
+        return None;
     }
     let mut out = String::with_capacity(argument.len());
     match argument.split_once('=') {
         Some((name, value)) if value.starts_with('/') => {
             template_word(&mut out, name);
             out.push('=');
-            out.push_str(&template_path(value));
+            match path::template_once(value) {
+                Some(template) => out.push_str(&template),
+                None => out.push_str(value),
+            }
         }
         _ => template_word(&mut out, argument),
     }
-    out
+    Some(out)
 }
 
 /// Follows a command line and tells which of its arguments are programs.
@@ -97,14 +108,15 @@ impl Programs {
 
 /// Whether a path or name is that of an interpreter, versions aside (`python3.11`).
 fn is_interpreter(argument: &str) -> bool {
-    let name = argument.rsplit('/').next().unwrap_or(argument);
+    let name = &argument[argument.rfind('/').map_or(0, |slash| slash + 1)..];
     let name = name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.' || c == '-');
-    INTERPRETERS.binary_search(&name).is_ok()
+    // As long as the shortest and the longest of them.
+    (2..=7).contains(&name.len()) && INTERPRETERS.binary_search(&name).is_ok()
 }
 
 /// Spaces and what a shell or a script separates its statements by: nobody writes file names like that.
 fn reads_like_shell(argument: &str) -> bool {
     argument.contains(char::is_whitespace)
         && argument.contains(['|', ';', '&', '$', '`', '<', '>', '(', '{'])
-        && !super::placeholder::is_whole(argument)
+        && !placeholder::is_whole(argument)
 }

@@ -1,9 +1,10 @@
 //! Paths, with what changes from run to run taken out.
 
-use super::{
+use super::words::{is_plain, template_word};
+use crate::{
     placeholder::{self, Class},
-    settle, shape,
-    words::template_word,
+    settle::settle,
+    shape,
 };
 
 /// Folders whose files are named by chance.
@@ -13,10 +14,19 @@ const TEMPORARY: [&str; 5] = ["/tmp", "/var/tmp", "/dev/shm", "/run", "/var/run"
 /// and versions in names of folders become placeholders; the rest stays as it is. The file's own name keeps its version
 /// (`python3.11` is not `python3.12`), because it is the identity of an executable.
 pub fn template_path(path: &str) -> String {
-    settle(path.to_owned(), |path| template_once(path))
+    settle(path.to_owned(), template_once)
 }
 
-fn template_once(path: &str) -> String {
+/// A round over a path: its template, where it may have another one than itself.
+pub(super) fn template_once(path: &str) -> Option<String> {
+    let may_be_temporary = || {
+        ["tmp", "temp", "/dev/shm", "/run"]
+            .iter()
+            .any(|name| path.contains(name))
+    };
+    if is_plain(path) && !may_be_temporary() {
+        return None;
+    }
     let mut out = String::with_capacity(path.len());
     let last = path.rfind('/').map_or(0, |at| at + 1);
     let mut at: usize = 0;
@@ -28,7 +38,7 @@ fn template_once(path: &str) -> String {
         template_component(&mut out, folder, component, at == last);
         at += component.len() + 1;
     }
-    out
+    Some(out)
 }
 
 fn template_component(out: &mut String, folder: &str, component: &str, is_last: bool) {

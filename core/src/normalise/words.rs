@@ -1,76 +1,96 @@
 //! Words, with what changes from run to run taken out.
 
-use super::{
-    placeholder::{self, Class},
+use crate::{
+    placeholder::{self, Class, Piece},
     shape,
 };
 
+/// The one name of a processor that would read as a number behind a joint.
 const PROCESSOR: &str = "x86_64";
 
 /// Writes the template of any text: each run of letters, digits and what joins them is judged as a whole, then by its
 /// parts; everything else, and placeholders that are there already, stay as they are.
 pub(crate) fn template_word(out: &mut String, text: &str) {
+    if is_plain(text) {
+        out.push_str(text);
+        return;
+    }
     let mut rest = text;
-    while let Some(first) = rest.chars().next() {
-        if let Some(length) = placeholder::length_at(rest) {
-            out.push_str(&rest[..length]);
-            rest = &rest[length..];
-            continue;
-        }
-        // The one name of a processor that would read as a number behind a joint.
-        if rest.starts_with(PROCESSOR) {
+    while !rest.is_empty() {
+        if let Some(behind) = rest.strip_prefix(PROCESSOR) {
             out.push_str(PROCESSOR);
-            rest = &rest[PROCESSOR.len()..];
+            rest = behind;
             continue;
         }
-        let end = run(rest);
-        if end == 0 {
-            out.push(first);
-            rest = &rest[first.len_utf8()..];
-        } else {
-            // A sentence's full stop or a host's colon is no part of what stands before it.
-            let kept = rest[..end].trim_end_matches(['.', ':', '-', '_', '+']).len();
-            template_run(out, &rest[..kept]);
-            out.push_str(&rest[kept..end]);
-            rest = &rest[end..];
+        match placeholder::next_piece(&mut rest, belongs) {
+            None => break,
+            Some(Piece::Placeholder(held)) => out.push_str(held),
+            Some(Piece::Other(other)) => out.push(other),
+            Some(Piece::Run(run)) => {
+                // A sentence's full stop or a host's colon is no part of what stands before it.
+                let kept = run.trim_end_matches(JOINTS).len();
+                template_run(out, &run[..kept]);
+                out.push_str(&run[kept..]);
+            }
         }
     }
 }
 
-fn run(text: &str) -> usize {
-    text.bytes()
-        .take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b':' | b'_' | b'+'))
-        .count()
+/// Whether nothing in a text can be of any class: all of them need a digit, colons, or the hyphens of a UUID.
+pub(super) fn is_plain(text: &str) -> bool {
+    let (mut hyphens, mut tells) = (0, false);
+    for byte in text.bytes() {
+        hyphens += usize::from(byte == b'-');
+        tells |= byte.is_ascii_digit() || byte == b':';
+    }
+    !tells && hyphens < 4
 }
 
-/// A run as a whole, or else what lies between its colons, then its hyphens and underscores, then its dots.
-fn template_run(out: &mut String, run: &str) {
+const fn belongs(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b':' | b'_' | b'+')
+}
+
+/// A run as a whole, or else what lies around the UUIDs and dates in it.
+fn template_run(out: &mut String, mut run: &str) {
+    while !run.is_empty() {
+        if let Some(class) = shape::classify(run) {
+            placeholder::put(out, class, run);
+            return;
+        }
+        let Some((at, length, class)) = embedded(run) else {
+            break;
+        };
+        let before = run[..at].trim_end_matches(JOINTS);
+        template_parts(out, before, &SEPARATORS);
+        out.push_str(&run[before.len()..at]);
+        placeholder::put(out, class, &run[at..at + length]);
+        let rest = run[at + length..].trim_start_matches(JOINTS);
+        out.push_str(&run[at + length..run.len() - rest.len()]);
+        run = rest;
+    }
+    template_parts(out, run, &SEPARATORS);
+}
+
+/// What parts of a run are separated by, the loosest first.
+const SEPARATORS: [&[char]; 3] = [&[':'], &['-', '_', '+'], &['.']];
+
+/// What lies between a run's colons, then between hyphens and underscores, then between dots.
+fn template_parts(out: &mut String, run: &str, separators: &[&[char]]) {
     if let Some(class) = shape::classify(run) {
         placeholder::put(out, class, run);
         return;
     }
-    if let Some((at, length, class)) = embedded(run) {
-        template_run(out, run[..at].trim_end_matches(JOINTS));
-        out.push_str(&run[run[..at].trim_end_matches(JOINTS).len()..at]);
-        placeholder::put(out, class, &run[at..at + length]);
-        let rest = &run[at + length..];
-        let joints = rest.len() - rest.trim_start_matches(JOINTS).len();
-        out.push_str(&rest[..joints]);
-        return template_run(out, &rest[joints..]);
-    }
-    let joint = [&[':'][..], &['-', '_', '+'], &['.']]
-        .into_iter()
-        .find(|joint| run.contains(*joint));
-    let Some(joint) = joint else {
+    let Some(index) = separators.iter().position(|separator| run.contains(*separator)) else {
         return template_atom(out, run);
     };
+    let (separator, finer) = (separators[index], &separators[index + 1..]);
     let mut start = 0;
-    for (at, found) in run.match_indices(joint) {
-        template_run(out, &run[start..at]);
+    for (at, found) in run.match_indices(separator) {
+        template_parts(out, &run[start..at], finer);
         out.push_str(found);
         start = at + found.len();
     }
-    template_run(out, &run[start..]);
+    template_parts(out, &run[start..], finer);
 }
 
 const JOINTS: [char; 5] = ['.', '-', ':', '_', '+'];

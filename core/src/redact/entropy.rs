@@ -1,93 +1,173 @@
-//! Secrets that nobody announces: tokens of well-known issuers, private keys, and runs that were drawn by lot.
+//! Secrets that nobody announces: tokens of well-known issuers, and runs that were drawn by lot.
 
-use crate::normalise::{Class, is_hex, is_random, is_uuid, placeholder_length, put_placeholder};
+use crate::{
+    placeholder::{Class, Piece, next_piece, put},
+    shape::{is_hex, is_random, is_uuid},
+};
 
-/// What tokens of well-known issuers begin with, and how many characters follow at least.
-const ISSUED: [(&str, usize); 34] = [
-    ("AC", 32), // Twilio: hexadecimal, checked with the others by length
+/// What tokens of well-known issuers begin with, and how many characters follow at least. Two letters say little: there
+/// hexadecimal digits alone may follow.
+const ISSUED: [(&str, usize); 85] = [
+    ("1//0", 30),
+    ("AAAAA", 30),
+    ("ABIA", 12),
+    ("AC", 32),
+    ("ACCA", 12),
     ("AGE-SECRET-KEY-", 20),
     ("AIza", 30),
+    ("AKCp", 30),
     ("AKIA", 12),
+    ("AQVN", 30),
     ("ASIA", 12),
     ("ATATT3", 20),
+    ("ATBB", 20),
+    ("CCIPAT_", 20),
     ("EAAC", 30),
+    ("EZAK", 40),
+    ("EZTK", 40),
+    ("FLWSECK-", 16),
     ("GOCSPX-", 20),
+    ("HRKU-", 20),
+    ("NRAK-", 20),
+    ("PMAK-", 20),
     ("SG.", 20),
     ("SK", 32),
+    ("aio_", 20),
+    ("atlasv1.", 20),
+    ("bkua_", 20),
     ("dapi", 28),
     ("dckr_pat_", 16),
     ("doo_v1_", 20),
     ("dop_v1_", 20),
+    ("dor_v1_", 20),
+    ("dp.ct.", 20),
+    ("dp.pt.", 20),
+    ("dp.st.", 20),
     ("dt0c01.", 20),
+    ("duffel_live_", 16),
     ("eyJ", 16),
+    ("figd_", 20),
+    ("fio-u-", 20),
+    ("fm2_", 20),
     ("gho_", 20),
     ("ghp_", 20),
     ("ghr_", 20),
     ("ghs_", 20),
     ("ghu_", 20),
     ("github_pat_", 20),
+    ("glagent-", 16),
+    ("glc_", 20),
+    ("glcbt-", 16),
+    ("gldt-", 16),
     ("glpat-", 16),
+    ("glptt-", 16),
+    ("glrt-", 16),
+    ("glsa_", 20),
+    ("glsoat-", 16),
     ("hf_", 20),
     ("hvb.", 20),
     ("hvs.", 20),
+    ("key-", 32),
     ("lin_api_", 20),
+    ("live_", 30),
     ("npm_", 20),
+    ("ntn_", 20),
+    ("pat-", 30),
+    ("pscale_", 20),
+    ("pul-", 20),
     ("pypi-", 20),
+    ("rk_live_", 12),
+    ("rk_test_", 12),
+    ("rubygems_", 20),
+    ("sbp_", 20),
+    ("secret_", 20),
+    ("shpat_", 16),
+    ("shpca_", 16),
+    ("shppa_", 16),
+    ("shpss_", 16),
     ("sk-", 16),
     ("sk_live_", 12),
     ("sk_test_", 12),
+    ("sntrys_", 20),
+    ("whsec_", 16),
+    ("xapp-", 16),
     ("xox", 12),
     ("ya29.", 16),
 ];
 
 /// Shortest of them all, prefix included.
-const SHORTEST_ISSUED: usize = 15;
+pub(super) const SHORTEST_ISSUED: usize = 15;
 
 /// Shortest run that is judged by its entropy. Passwords are shorter, but so are words.
 const SHORTEST: usize = 16;
 
+/// Longest rest of a run that is judged as a whole again behind each joint: keys that are drawn by lot have 40 to 88
+/// characters, and judging every rest of a long run costs the square of its length.
+const LONGEST_REST: usize = 256;
+
 /// A piece of text without tokens; `text` holds no quotes and no white space that matter.
-pub(super) fn redact_tokens(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(first) = rest.chars().next() {
-        if let Some(length) = placeholder_length(rest) {
-            out.push_str(&rest[..length]);
-            rest = &rest[length..];
-            continue;
-        }
-        let end = rest.bytes().take_while(|byte| is_token_byte(*byte)).count();
-        if end == 0 {
-            out.push(first);
-            rest = &rest[first.len_utf8()..];
-        } else {
-            redact_run(&mut out, &rest[..end]);
-            rest = &rest[end..];
-        }
-    }
-    out
+pub(super) fn redact_tokens(text: &str) -> Option<String> {
+    redact_runs(text, token)
 }
 
-const fn is_token_byte(byte: u8) -> bool {
+/// A piece of text without tokens of well-known issuers.
+pub(super) fn redact_issued(text: &str) -> Option<String> {
+    redact_runs(text, |run| is_issued(run).then_some(Class::Secret))
+}
+
+/// Whether a text is long enough anywhere for a token that is known by its beginning.
+pub(super) fn may_be_issued(text: &str) -> bool {
+    let mut runs = text.split(|c: char| !u8::try_from(c).is_ok_and(is_token_byte) || c == '/');
+    runs.any(|run| run.len() >= SHORTEST_ISSUED)
+}
+
+fn redact_runs(text: &str, judge: impl Fn(&str) -> Option<Class>) -> Option<String> {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(piece) = next_piece(&mut rest, is_token_byte) {
+        match piece {
+            Piece::Placeholder(held) => out.push_str(held),
+            Piece::Other(other) => out.push(other),
+            Piece::Run(run) => redact_run(&mut out, run, &judge),
+        }
+    }
+    (out != text).then_some(out)
+}
+
+pub(super) const fn is_token_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'_' | b'-' | b'=' | b'.' | b'~')
 }
 
-fn redact_run(out: &mut String, run: &str) {
-    if let Some(class) = token(run) {
-        return put_placeholder(out, class, run);
-    }
-    // Base64 has slashes, and so do paths: a run is judged as a whole first, then by what lies between.
-    for joint in ['/', '=', '.', '~'] {
-        if let Some(at) = run.find(joint) {
-            redact_run(out, &run[..at]);
-            out.push(joint);
-            return redact_run(out, &run[at + 1..]);
+/// Base64 has slashes, and so do paths: a run is judged as a whole, then what follows each joint.
+fn redact_run(out: &mut String, mut run: &str, judge: &impl Fn(&str) -> Option<Class>) {
+    let mut is_whole = true;
+    loop {
+        if (is_whole || run.len() <= LONGEST_REST)
+            && let Some(class) = judge(run)
+        {
+            return put(out, class, run);
         }
+        is_whole = false;
+        let Some(joint) = run.find(['/', '=', '.', '~']) else {
+            return match judge(run) {
+                Some(class) => put(out, class, run),
+                None => out.push_str(run),
+            };
+        };
+        let part = &run[..joint];
+        match judge(part) {
+            Some(class) => put(out, class, part),
+            None => out.push_str(part),
+        }
+        out.push_str(&run[joint..=joint]);
+        run = &run[joint + 1..];
     }
-    out.push_str(run);
 }
 
 fn token(run: &str) -> Option<Class> {
+    if run.len() < SHORTEST_ISSUED {
+        return None;
+    }
     if is_issued(run) {
         return Some(Class::Secret);
     }
@@ -98,11 +178,13 @@ fn token(run: &str) -> Option<Class> {
         return Some(Class::Hex);
     }
     let word = run.trim_end_matches('=');
-    let parts = || word.split(['/', '.', '-', '_', '~']).filter(|part| !part.is_empty());
-    let is_path = run.starts_with(['/', '.', '-']) || parts().any(is_word_like);
+    if word.len() < SHORTEST || word.contains(['.', '=', '~']) {
+        return None;
+    }
     // No alphabet of base64 has slashes and hyphens both.
     let is_mixed = word.contains('/') && word.contains(['-', '_']);
-    if is_mixed || word.len() < SHORTEST || word.contains(['.', '=', '~']) || !is_random(word, SHORTEST) || is_path {
+    let mut parts = word.split(['/', '.', '-', '_', '~']).filter(|part| !part.is_empty());
+    if is_mixed || run.starts_with(['/', '.', '-']) || !is_random(word, SHORTEST) || parts.any(is_word_like) {
         return None;
     }
     Some(if word.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
@@ -116,9 +198,8 @@ fn is_issued(run: &str) -> bool {
     run.len() >= SHORTEST_ISSUED
         && ISSUED.iter().any(|(prefix, least)| {
             run.strip_prefix(prefix).is_some_and(|rest| {
-                rest.len() >= *least
-                    && !rest.contains('/')
-                    && (prefix.len() > 2 || rest.bytes().all(|byte| byte.is_ascii_hexdigit()))
+                let digits = prefix.len() == 2 || *prefix == "key-";
+                rest.len() >= *least && !rest.contains('/') && (!digits || rest.bytes().all(|b| b.is_ascii_hexdigit()))
             })
         })
 }
@@ -132,34 +213,4 @@ fn is_word_like(part: &str) -> bool {
             || letters.bytes().all(|byte| byte.is_ascii_uppercase())
             || letters[1..].bytes().all(|byte| byte.is_ascii_lowercase()))
         && !is_random(part, 12)
-}
-
-/// Takes the body of each private key out of a text; a key that has no end is taken to the text's end.
-pub(super) fn redact_keys(text: &str) -> String {
-    const BEGIN: &str = "-----BEGIN ";
-    let mut out = String::new();
-    let mut rest = text;
-    while let Some(at) = rest.find(BEGIN) {
-        let (before, key) = rest.split_at(at);
-        let head = key[BEGIN.len()..].find("-----").map(|end| end + BEGIN.len() + 5);
-        let Some(head) = head.filter(|head| key[..*head].contains("PRIVATE KEY") || key[..*head].contains("SECRET"))
-        else {
-            out.push_str(before);
-            out.push_str(BEGIN);
-            rest = &key[BEGIN.len()..];
-            continue;
-        };
-        let end = key[head..].find("-----END").map_or(key.len(), |end| head + end);
-        out.push_str(before);
-        out.push_str(&key[..head]);
-        let body = &key[head..end];
-        if body.trim().is_empty() || crate::normalise::is_placeholder(body) {
-            out.push_str(body);
-        } else {
-            put_placeholder(&mut out, Class::Secret, body);
-        }
-        rest = &key[end..];
-    }
-    out.push_str(rest);
-    out
 }

@@ -1,44 +1,66 @@
-//! Secrets that a name announces: `password=x`, `"token": "x"`, `?api_key=x`, `scheme://user:x@host`.
+//! Secrets that a name announces: `password=x`, `"token": "x"`, `?api_key=x`.
 
-use crate::normalise::{Class, is_placeholder, placeholder_length, put_placeholder};
+use super::{
+    program::is_program,
+    value::{self, value},
+};
+use crate::placeholder::{Class, Piece, is_whole, next_piece, put};
 
 /// Parts of names that announce a secret, in lower case, without what joins words.
-const PARTS: [&str; 21] = [
+const PARTS: [&str; 35] = [
     "accesskey",
+    "accountkey",
+    "adminpass",
     "apikey",
     "authkey",
     "authtoken",
     "bearer",
     "clientsecret",
     "connectionstring",
+    "consumerkey",
     "credential",
+    "dbpass",
     "encryptionkey",
+    "jwt",
+    "keypass",
     "licensekey",
+    "masterauth",
     "masterkey",
     "passphrase",
     "passwd",
     "password",
+    "presharedkey",
     "privatekey",
+    "proxypass",
+    "requirepass",
+    "rootpass",
     "secret",
     "signingkey",
     "sharedkey",
     "storagekey",
+    "storepass",
     "subscriptionkey",
     "token",
+    "truststorepass",
+    "userpass",
 ];
 /// Names that announce one as a whole, or behind a joint (`db_pass`).
-const WHOLE: [&str; 15] = [
+const WHOLE: [&str; 19] = [
     "auth",
     "authorization",
     "cookie",
+    "kennwort",
+    "mdp",
     "otp",
     "pass",
     "passcode",
     "pgpass",
     "pin",
     "psk",
+    "pswd",
     "pw",
     "pwd",
+    "pword",
     "sas",
     "sessionid",
     "sig",
@@ -50,10 +72,12 @@ const ELSEWHERE: [&str; 10] = [
 ];
 
 /// The letters of each of them, one bit each: most words lack one of every name's letters and need no closer look.
-const MASKS: [u32; PARTS.len() + WHOLE.len()] = {
-    let mut masks = [0; PARTS.len() + WHOLE.len()];
+const MASKS: [u32; PARTS.len() + WHOLE.len() + 2] = {
+    let mut masks = [0; PARTS.len() + WHOLE.len() + 2];
+    masks[PARTS.len() + WHOLE.len()] = letters("key");
+    masks[PARTS.len() + WHOLE.len() + 1] = letters("webhookurl");
     let mut at = 0;
-    while at < masks.len() {
+    while at < masks.len() - 2 {
         masks[at] = letters(if at < PARTS.len() {
             PARTS[at]
         } else {
@@ -85,11 +109,18 @@ pub(super) fn announces(name: &str) -> bool {
     }
     let lower = name.trim_start_matches('-').to_ascii_lowercase();
     let flat: String = lower.chars().filter(char::is_ascii_alphanumeric).collect();
+    if flat.ends_with("webhookurl") {
+        return true;
+    }
     if flat.is_empty() || ELSEWHERE.iter().any(|end| flat.ends_with(end)) {
         return false;
     }
     let last = lower.rsplit(['-', '_', '.']).next().unwrap_or(&lower);
-    PARTS.iter().any(|part| flat.contains(part)) || WHOLE.contains(&last) || WHOLE.contains(&flat.as_str())
+    let is_key = last == "key" && !name.starts_with('-') && name.bytes().all(|byte| !byte.is_ascii_lowercase());
+    (is_key && flat.len() > 3)
+        || PARTS.iter().any(|part| flat.contains(part))
+        || WHOLE.contains(&last)
+        || WHOLE.contains(&flat.as_str())
 }
 
 /// Whether a value is no secret itself: empty, a placeholder, a word that switches something, or a variable that the
@@ -99,7 +130,7 @@ pub(super) fn is_harmless(value: &str) -> bool {
         "", "-", "true", "false", "yes", "no", "none", "null", "never", "always", "prompt", "auto",
     ];
     let inner = value.trim_matches(['\'', '"']);
-    SWITCHES.contains(&inner) || is_placeholder(inner) || is_variable(inner)
+    SWITCHES.contains(&inner) || is_whole(inner) || is_variable(inner)
 }
 
 fn is_variable(value: &str) -> bool {
@@ -124,38 +155,53 @@ pub(super) const fn is_name_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.')
 }
 
-/// A word without the values of names that announce secrets.
-pub(super) fn redact_values(text: &str) -> String {
+/// How many values of one word are looked through for programs: each such look costs the length of the word.
+const MOST_PROGRAMS: usize = 8;
+
+/// A word without the values of names that announce secrets. A value that is a program stays, and is looked through.
+pub(super) fn redact_values(text: &str) -> Option<String> {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
-    while let Some(first) = rest.chars().next() {
-        if let Some(length) = placeholder_length(rest) {
-            out.push_str(&rest[..length]);
-            rest = &rest[length..];
-            continue;
-        }
-        let name = rest.bytes().take_while(|byte| is_name_byte(*byte)).count();
-        if name == 0 {
-            out.push(first);
-            rest = &rest[first.len_utf8()..];
-            continue;
-        }
-        out.push_str(&rest[..name]);
-        let announced = announces(&rest[..name]);
-        rest = &rest[name..];
-        if announced && let Some(joint) = joint(rest) {
-            out.push_str(&rest[..joint]);
-            rest = &rest[joint..];
-            let value = value(rest);
-            if is_harmless(&rest[..value]) {
-                out.push_str(&rest[..value]);
-            } else {
-                put_placeholder(&mut out, Class::Secret, &rest[..value]);
+    let (mut leads, mut tag, mut programs) = (true, false, 0);
+    while let Some(piece) = next_piece(&mut rest, is_name_byte) {
+        match piece {
+            Piece::Placeholder(held) => out.push_str(held),
+            Piece::Other(other) => {
+                leads &= other == '=';
+                tag = other == '<';
+                out.push(other);
             }
-            rest = &rest[value..];
+            Piece::Run(name) => {
+                out.push_str(name);
+                let is_element = std::mem::take(&mut tag) && rest.starts_with('>') && rest.contains("</");
+                let length = if is_element { Some(1) } else { joint(rest) };
+                let Some(length) = length.filter(|_| announces(name)) else {
+                    continue;
+                };
+                let (joint, behind) = rest.split_at(length);
+                out.push_str(joint);
+                rest = behind;
+                let value = if is_element {
+                    value::content(behind)
+                } else {
+                    value(behind, joint, leads)
+                };
+                let secret = &behind[..value.end];
+                if programs < MOST_PROGRAMS && is_program(secret) {
+                    programs += 1;
+                    continue;
+                }
+                rest = &behind[value.end..];
+                if is_harmless(secret) {
+                    out.push_str(secret);
+                } else {
+                    put(&mut out, Class::Secret, secret);
+                    out.extend(value.close);
+                }
+            }
         }
     }
-    out
+    (out != text).then_some(out)
 }
 
 /// Length of what stands between a name and its value: `=`, `:`, `=>`, `:=`, with quotes, escapes and spaces around.
@@ -171,47 +217,12 @@ fn joint(text: &str) -> Option<usize> {
         return None;
     }
     let from = before + signs;
-    Some(from + bytes[from..].iter().take_while(|byte| is_around(byte)).count())
-}
-
-/// Length of a value: up to a quote, a separator or white space.
-fn value(text: &str) -> usize {
-    let end = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '&' | ';' | ',' | '|' | '}' | ')' | '\\');
-    text.find(end).unwrap_or(text.len())
-}
-
-/// A word without the credentials of its URLs.
-pub(super) fn redact_urls(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find("://") {
-        let (before, after) = rest.split_at(at + 3);
-        out.push_str(before);
-        let end = after
-            .find(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '`' | '|' | ';' | '>'))
-            .unwrap_or(after.len());
-        // A password may hold a slash that should have been escaped: the last `@` before the query decides, unless
-        // the path had begun with a host that has no user before it.
-        let authority = after[..end].find(['?', '#']).unwrap_or(end);
-        let host = after[..authority].rfind('@').filter(|at| credentials(&after[..*at]));
-        if let Some(host) = host {
-            let user = &after[..host];
-            if is_harmless(user) {
-                out.push_str(user);
-            } else {
-                put_placeholder(&mut out, Class::Secret, user);
-            }
-            rest = &after[host..];
-        } else {
-            rest = after;
-        }
-    }
-    out.push_str(rest);
-    out
-}
-
-/// Whether what stands before an `@` can be user and password: no path has begun, or it began behind a colon.
-fn credentials(text: &str) -> bool {
-    text.find('/')
-        .is_none_or(|slash| text[..slash].contains(':') && !text[..slash].contains('.'))
+    let around = bytes[from..]
+        .iter()
+        .take_while(|byte| matches!(byte, b'\\' | b' '))
+        .count();
+    let opens = bytes[from + around..]
+        .first()
+        .is_some_and(|byte| matches!(byte, b'"' | b'\''));
+    Some(from + around + usize::from(opens))
 }

@@ -1,60 +1,152 @@
 //! A text as words, and what the words before make of the next one.
 
 use super::{
-    entropy, named,
-    tool::{self, Flag, Place},
+    disguise::undisguised,
+    entropy,
+    fed::{self, Hints},
+    keys, named,
+    program::is_program,
+    tool::{self, Flag, Place, Program},
+    url,
 };
-use crate::normalise::{Class, is_placeholder, put_placeholder};
+use crate::placeholder::{Class, is_whole, put};
 
 /// What the words before announced.
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "independent facts about what was read, not states of one thing"
+)]
 #[derive(Clone, Debug, Default)]
 pub(super) struct Context {
-    program: Option<&'static str>,
+    program: Option<Program>,
     /// The next word is, or holds, a secret.
     awaited: Option<Place>,
-    /// The word before was a bare name that announces one, if `=` or `:` follows.
+    /// The word before was a bare name that announces one, if a sign or a quoted text follows.
     named: bool,
+    /// A setting is made: a bare name is followed by its value.
+    sets: bool,
+    /// Variables are set for a program: each word is an assignment as a whole.
+    assigns: bool,
+    /// A header's cookies go on as long as words are `name=value`.
+    cookies: bool,
+    /// What `echo` writes holds a secret.
+    written: Option<Place>,
+    hints: Hints,
 }
 
 /// Schemes that stand between `Authorization:` and the secret.
-const SCHEMES: [&str; 6] = ["bearer", "basic", "token", "digest", "apikey", "aws4-hmac-sha256"];
+const SCHEMES: [&str; 7] = [
+    "bearer",
+    "basic",
+    "token",
+    "digest",
+    "apikey",
+    "negotiate",
+    "aws4-hmac-sha256",
+];
 
-/// An argument without secrets. White space makes it a text of its own.
-pub(super) fn redact_argument(argument: &str, context: &mut Context) -> String {
-    if argument.contains(char::is_whitespace) && context.awaited.is_none() {
-        context.named = false;
-        redact_text(argument, &mut Context::default())
-    } else {
-        redact_word(argument, context)
+/// An argument without secrets; `None` where it holds none. White space makes it a text of its own.
+pub(super) fn redact_argument(argument: &str, context: &mut Context) -> Option<String> {
+    if !argument.contains(char::is_whitespace) {
+        return redact_word(argument, context);
+    }
+    context.named = false;
+    // What begins like an assignment may be a shell's text that begins with one.
+    let is_assigned = context.assigns || argument.starts_with('-');
+    let expected = redact_expected(argument, context);
+    if expected.is_some() {
+        return expected;
+    }
+    if is_assigned && let Some((name, value)) = argument.split_once('=') {
+        // A program under a secret's name is a text of its own.
+        return redact_assigned(argument)
+            .or_else(|| Some(format!("{name}={}", redact_text(value, &mut Context::default())?)));
+    }
+    redact_text(argument, &mut Context::default())
+}
+
+/// A text without secrets; `None` where it holds none.
+pub(super) fn redact_text(text: &str, context: &mut Context) -> Option<String> {
+    if let Some(text) = keys::redact_keys(text) {
+        return Some(text);
+    }
+    context.hints = Hints::of(text);
+    let mut out: Option<String> = None;
+    let mut at = 0;
+    while let Some(first) = text[at..].chars().next() {
+        let length = if is_separator(first) {
+            separate(context, first);
+            first.len_utf8()
+        } else {
+            word_length(&text[at..])
+        };
+        let piece = &text[at..at + length];
+        let redacted = if is_separator(first) {
+            None
+        } else {
+            expect_written(context, text, at, length);
+            let redacted = redact_word(piece, context);
+            context.awaited = expected_next(context, &text[..at], piece).or(context.awaited);
+            redacted
+        };
+        match (&mut out, redacted) {
+            (None, None) => {}
+            (None, Some(redacted)) => {
+                let mut begun = String::with_capacity(text.len());
+                begun.push_str(&text[..at]);
+                begun.push_str(&redacted);
+                out = Some(begun);
+            }
+            (Some(out), redacted) => out.push_str(redacted.as_deref().unwrap_or(piece)),
+        }
+        at += length;
+    }
+    out
+}
+
+fn is_separator(c: char) -> bool {
+    c.is_whitespace() || matches!(c, ';' | '|' | '&' | '(' | ')')
+}
+
+/// Another command begins behind a separator, unless the text goes on with what was announced.
+fn separate(context: &mut Context, separator: char) {
+    let goes_on = (separator.is_whitespace() && separator != '\n') || (context.hints.sql && separator == '(');
+    if !goes_on {
+        *context = Context {
+            hints: context.hints,
+            cookies: context.cookies && separator == ';',
+            ..Context::default()
+        };
     }
 }
 
-/// A text without secrets.
-pub(super) fn redact_text(text: &str, context: &mut Context) -> String {
-    let text = entropy::redact_keys(text);
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text.as_str();
-    while let Some(first) = rest.chars().next() {
-        if first.is_whitespace() || matches!(first, ';' | '|' | '&' | '(' | ')') {
-            if !first.is_whitespace() || first == '\n' {
-                *context = Context::default();
-            }
-            out.push(first);
-            rest = &rest[first.len_utf8()..];
-        } else {
-            let (word, after) = rest.split_at(word_length(rest));
-            out.push_str(&redact_word(word, context));
-            rest = after;
-        }
+/// Whether a word is, or holds, a secret because the text feeds it to a program.
+fn expect_written(context: &mut Context, text: &str, at: usize, length: usize) {
+    let word = &text[at..at + length];
+    if !context.hints.feeds {
+        return;
     }
-    out
+    if context.written.is_none() && matches!(word.rsplit('/').next(), Some("echo" | "printf" | "print")) {
+        context.written = fed::written(&text[at + length..]);
+    } else if context.awaited.is_none() && !word.starts_with('-') && !word.contains('%') {
+        context.awaited = context.written;
+    }
+}
+
+/// What the next word is because of this one, where the text feeds a secret to a program or answers a prompt.
+fn expected_next(context: &Context, before: &str, word: &str) -> Option<Place> {
+    match word {
+        "send" if context.hints.prompts => Some(Place::Value),
+        "<<<" if context.hints.feeds => fed::here(before),
+        _ => None,
+    }
 }
 
 /// Length of the word that the text begins with; white space and separators inside closed quotes belong to it.
 fn word_length(text: &str) -> usize {
     let mut at = 0;
     while let Some(c) = text[at..].chars().next() {
-        if c.is_whitespace() || matches!(c, ';' | '|' | '&' | '(' | ')') {
+        if is_separator(c) {
             break;
         }
         at += c.len_utf8();
@@ -65,78 +157,139 @@ fn word_length(text: &str) -> usize {
     at
 }
 
-fn redact_word(word: &str, context: &mut Context) -> String {
-    let named = std::mem::take(&mut context.named);
-    if named && matches!(word, "=" | ":" | "=>" | ":=") {
-        context.awaited = Some(Place::Value);
-        return word.to_owned();
+fn redact_word(word: &str, context: &mut Context) -> Option<String> {
+    let is_quoted = word.starts_with(['"', '\'']);
+    if std::mem::take(&mut context.named) {
+        if matches!(word, "=" | ":" | "=>" | ":=") {
+            context.awaited = Some(Place::Value);
+            return None;
+        }
+        if context.sets || (context.hints.sql && is_quoted) {
+            context.awaited.get_or_insert(Place::Value);
+        }
     }
+    let is_announced = context.awaited.is_some();
+    if let Some(redacted) = redact_expected(word, context) {
+        return Some(redacted);
+    }
+    if context.cookies && !is_announced {
+        match word.find('=') {
+            Some(sign) => return redact_from(word, sign + 1, Place::Value),
+            None => context.cookies = false,
+        }
+    }
+    if context.awaited.is_some() {
+        // A scheme, or a flag whose value comes next.
+        return None;
+    }
+    if let Some(inner) = quoted(word).filter(|inner| inner.starts_with('-') || inner.contains(char::is_whitespace)) {
+        let quote = &word[..1];
+        let redacted = redact_argument(inner, context)?;
+        return Some(format!("{quote}{redacted}{quote}"));
+    }
+    let plain = undisguised(word);
+    announce(plain.as_deref().unwrap_or(word), context);
+    redact_assigned(word)
+        .or_else(|| in_word(word))
+        .or_else(|| plain.and_then(|plain| redact_assigned(&plain).or_else(|| in_word(&plain))))
+}
+
+/// A word in a place where a secret is: because it was announced, or as the value of a program's flag.
+fn redact_expected(word: &str, context: &mut Context) -> Option<String> {
     if let Some(place) = context.awaited.take() {
         if place == Place::Value && is_scheme(word) {
             context.awaited = Some(place);
-            return word.to_owned();
+            return None;
         }
         if let Some(redacted) = redact_from(word, 0, place) {
-            return redacted;
+            return Some(redacted);
         }
     }
-    if let Some(program) = context.program {
-        match tool::flag(program, word) {
-            Some(Flag::Next(place)) => {
-                context.awaited = Some(place);
-                return word.to_owned();
-            }
-            Some(Flag::Attached(at, place)) => {
-                if let Some(redacted) = redact_from(word, at, place) {
-                    return redacted;
-                }
-            }
-            None => {}
+    match context.program?.flag(word)? {
+        Flag::Next(place) => {
+            context.awaited = Some(place);
+            None
         }
+        Flag::Attached(at, place) => redact_from(word, at, place),
     }
-    if let Some(inner) = quoted(word).filter(|inner| inner.contains(char::is_whitespace)) {
-        let quote = &word[..1];
-        return format!("{quote}{}{quote}", redact_text(inner, &mut Context::default()));
-    }
-    context.program = tool::program(word).or(context.program);
-    let tail = word.trim_end_matches(['"', '\'', '\\', ']']);
-    let stem = tail.trim_end_matches([':', '=', '"', '\'', '\\', ']']);
-    let name = stem.len() - stem.bytes().rev().take_while(|byte| named::is_name_byte(*byte)).count();
-    if named::announces(&stem[name..]) {
-        let is_flag = stem[name..].starts_with('-');
-        context.awaited = (is_flag || tail.ends_with([':', '='])).then_some(Place::Value);
-        context.named = context.awaited.is_none();
-    }
-    in_word(word)
 }
 
-/// A word, judged by itself.
-fn in_word(word: &str) -> String {
+/// What a word announces of those that follow.
+fn announce(word: &str, context: &mut Context) {
+    if !word.starts_with('-') {
+        context.program = tool::program(word).or(context.program);
+        context.sets |= matches!(word, "set" | "config" | "SET" | "CONFIG");
+    }
+    let sets_variable = |program: Program| program.runs_containers && matches!(word, "-e" | "--env");
+    context.assigns = matches!(word, "env" | "export")
+        || context.program.is_some_and(sets_variable)
+        || (context.assigns && word.contains('='));
+    let tail = word.trim_end_matches(['"', '\'', '\\', ']']);
+    let stem = tail.trim_end_matches([':', '=', '"', '\'', '\\', ']']);
+    let begins = stem.len() - stem.bytes().rev().take_while(|byte| named::is_name_byte(*byte)).count();
+    let name = &stem[begins..];
+    let is_header =
+        tail.ends_with(':') && (name.eq_ignore_ascii_case("cookie") || name.eq_ignore_ascii_case("set-cookie"));
+    if is_header {
+        context.awaited = Some(Place::Value);
+        context.cookies = true;
+    } else if named::announces(name) {
+        let is_flag = (name.starts_with('-') && stem.trim_start_matches(['"', '\'']) == name)
+            || context.program.is_some_and(|program| program.takes_words);
+        context.awaited = (is_flag || tail.ends_with([':', '='])).then_some(Place::Value);
+        context.named = context.awaited.is_none();
+    } else if name.eq_ignore_ascii_case("convertto-securestring") {
+        context.awaited = Some(Place::Value);
+    } else if context.hints.sql && name.eq_ignore_ascii_case("by") {
+        context.named = true;
+    }
+}
+
+/// An argument or word that is one assignment as a whole: `--password=x y`, `API_KEY=x,y`. What follows the sign is the
+/// secret, whatever it holds, unless it is a program.
+fn redact_assigned(word: &str) -> Option<String> {
     // `openssl -passin pass:x` and its like.
-    if let Some(secret) = word.strip_prefix("pass:").filter(|secret| !named::is_harmless(secret)) {
-        let mut out = "pass:".to_owned();
-        put_placeholder(&mut out, Class::Secret, secret);
-        return out;
+    let (name, value) = match word.split_once('=') {
+        Some(parts) => parts,
+        None => word.strip_prefix("pass:").map(|value| ("pass", value))?,
+    };
+    let is_variable = |name: &str| {
+        let is_byte = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
+        !name.is_empty() && name.bytes().all(is_byte)
+    };
+    let leads = is_flag(name) || is_variable(name) || name == "pass";
+    if !leads || !named::announces(name) || is_program(value) {
+        return None;
     }
-    if let Some((name, value)) = word.split_once('=')
-        && let Some(inner) = quoted(value)
-        && named::announces(name)
-    {
-        let mut out = word[..word.len() - inner.len() - 1].to_owned();
-        if named::is_harmless(inner) {
-            out.push_str(inner);
-        } else {
-            put_placeholder(&mut out, Class::Secret, inner);
+    redact_from(word, name.len() + 1, Place::Value)
+}
+
+/// A word, judged by itself; `None` where it holds no secret.
+fn in_word(word: &str) -> Option<String> {
+    let (mut quotes, mut joints, mut at, mut run, mut longest) = (false, false, false, 0, 0);
+    for byte in word.bytes() {
+        quotes |= matches!(byte, b'"' | b'\'');
+        joints |= matches!(byte, b'=' | b':' | b'<');
+        at |= byte == b'@';
+        run = if entropy::is_token_byte(byte) { run + 1 } else { 0 };
+        longest = longest.max(run);
+    }
+    let mut changed: Option<String> = None;
+    let mut step = |applies: bool, step: super::Step| {
+        if applies && let Some(next) = step(changed.as_deref().unwrap_or(word)) {
+            changed = Some(next);
         }
-        out.push_str(&value[..1]);
-        return out;
-    }
-    let inside = redact_inside(word);
-    entropy::redact_tokens(&named::redact_values(&named::redact_urls(&inside)))
+    };
+    step(quotes, redact_inside);
+    step(joints, url::redact_urls);
+    step(joints && at, url::redact_userinfo);
+    step(joints, named::redact_values);
+    step(longest >= entropy::SHORTEST_ISSUED, entropy::redact_tokens);
+    changed
 }
 
 /// Quoted parts of a word that hold white space are texts of their own: `-H"Authorization: Bearer x"`.
-fn redact_inside(word: &str) -> String {
+fn redact_inside(word: &str) -> Option<String> {
     let mut out = String::with_capacity(word.len());
     let mut rest = word;
     while let Some(open) = rest.find(['"', '\'']) {
@@ -146,16 +299,15 @@ fn redact_inside(word: &str) -> String {
         };
         let inner = &rest[open + 1..open + 1 + length];
         out.push_str(&rest[..=open]);
-        if inner.contains(char::is_whitespace) {
-            out.push_str(&redact_text(inner, &mut Context::default()));
-        } else {
-            out.push_str(inner);
-        }
+        let redacted = inner
+            .contains(char::is_whitespace)
+            .then(|| redact_text(inner, &mut Context::default()));
+        out.push_str(redacted.flatten().as_deref().unwrap_or(inner));
         out.push_str(quote);
         rest = &rest[open + length + 2..];
     }
     out.push_str(rest);
-    out
+    (out != word).then_some(out)
 }
 
 /// The word with its secret from `at` on taken out; `None` where it holds none.
@@ -163,15 +315,31 @@ fn redact_from(word: &str, at: usize, place: Place) -> Option<String> {
     let value = &word[at..];
     let quote = quoted(value).map(|_| &value[..1]).unwrap_or_default();
     let inner = quoted(value).unwrap_or(value);
-    let start = tool::secret_at(place, inner)?;
-    let (kept, secret) = inner.split_at(start);
-    if (at == 0 && quote.is_empty() && value.starts_with('-')) || named::is_harmless(secret) || is_placeholder(secret) {
+    let range = tool::secret_in(place, inner)?;
+    let secret = &inner[range.clone()];
+    let is_next_flag = at == 0 && quote.is_empty() && is_flag(value);
+    if is_next_flag || named::is_harmless(secret) || is_whole(secret) || is_program(secret) {
         return None;
     }
-    let mut out = format!("{}{quote}{kept}", &word[..at]);
-    put_placeholder(&mut out, Class::Secret, secret);
+    let mut out = format!("{}{quote}{}", &word[..at], &inner[..range.start]);
+    put(&mut out, Class::Secret, secret);
+    out.push_str(&inner[range.end..]);
     out.push_str(quote);
     Some(out)
+}
+
+/// Whether a word reads like a flag: one or two hyphens and a name, with or without a value. A password that begins with a
+/// hyphen seldom does.
+fn is_flag(word: &str) -> bool {
+    let name = word
+        .strip_prefix("--")
+        .or_else(|| word.strip_prefix('-'))
+        .unwrap_or_default();
+    let name = name.split(['=', ' ']).next().unwrap_or_default();
+    name.starts_with(|c: char| c.is_ascii_alphabetic())
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'-' | b'_' | b'.'))
 }
 
 fn quoted(text: &str) -> Option<&str> {
@@ -181,5 +349,5 @@ fn quoted(text: &str) -> Option<&str> {
 }
 
 fn is_scheme(word: &str) -> bool {
-    SCHEMES.contains(&word.to_ascii_lowercase().as_str())
+    SCHEMES.iter().any(|scheme| word.eq_ignore_ascii_case(scheme))
 }

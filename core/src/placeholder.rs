@@ -109,3 +109,29 @@ pub(crate) fn class_at(text: &str) -> Option<Class> {
 pub(crate) fn is_whole(text: &str) -> bool {
     length_at(text) == Some(text.len())
 }
+
+/// What a text consists of, as far as rewriting it matters.
+pub(crate) enum Piece<'a> {
+    /// A placeholder that is there already.
+    Placeholder(&'a str),
+    /// Bytes that belong together.
+    Run(&'a str),
+    /// A character that belongs to nothing.
+    Other(char),
+}
+
+/// Cuts the next piece off a text: placeholders stay whole, and bytes for which `belongs` holds (ASCII alone) make runs.
+pub(crate) fn next_piece<'a>(rest: &mut &'a str, belongs: impl Fn(u8) -> bool) -> Option<Piece<'a>> {
+    let first = rest.chars().next()?;
+    let length = if first == '<' { length_at(rest) } else { None };
+    let end = length.unwrap_or_else(|| rest.bytes().take_while(|byte| belongs(*byte)).count());
+    let (piece, after) = rest.split_at(if end == 0 { first.len_utf8() } else { end });
+    *rest = after;
+    Some(if length.is_some() {
+        Piece::Placeholder(piece)
+    } else if end > 0 {
+        Piece::Run(piece)
+    } else {
+        Piece::Other(first)
+    })
+}

@@ -1,11 +1,15 @@
 //! What a run of characters is, judged by its shape alone.
 
-use super::placeholder::Class;
+use crate::placeholder::Class;
 
 /// The class of a word that consists of letters, digits and `.`, `-`, `:`, `_`, `+`, where it has one.
 pub(crate) fn classify(word: &str) -> Option<Class> {
     let bytes = word.as_bytes();
     if !bytes.first()?.is_ascii_alphanumeric() && bytes[0] != b':' {
+        return None;
+    }
+    // Every class needs a digit, but a UUID and an IPv6 address that happen to have none.
+    if bytes.len() != 36 && !bytes.iter().any(|byte| byte.is_ascii_digit() || *byte == b':') {
         return None;
     }
     if is_uuid(bytes) {
@@ -49,7 +53,7 @@ pub(crate) fn is_uuid(bytes: &[u8]) -> bool {
 }
 
 fn ip4(word: &str) -> Option<Class> {
-    let address: std::net::Ipv4Addr = word.parse().ok()?;
+    let address: std::net::Ipv4Addr = (word.len() <= 15).then(|| word.parse().ok())??;
     Some(if address.is_loopback() || address.is_unspecified() {
         Class::Ip4Loopback
     } else if address.is_link_local() {
@@ -62,7 +66,10 @@ fn ip4(word: &str) -> Option<Class> {
 }
 
 fn is_ip6(word: &str) -> bool {
-    word.bytes().filter(|byte| *byte == b':').count() >= 2 && word.parse::<std::net::Ipv6Addr>().is_ok()
+    // As long as an address can be written (`INET6_ADDRSTRLEN` without its NUL).
+    word.len() <= 45
+        && word.bytes().filter(|byte| *byte == b':').count() >= 2
+        && word.parse::<std::net::Ipv6Addr>().is_ok()
 }
 
 /// `2026-01-31`, `20260131`, `2026-01-31T10:00:00Z`, `10:00`, `10:00:00`, each with a plausible month and day.
@@ -103,18 +110,24 @@ fn is_time(bytes: &[u8]) -> bool {
     })
 }
 
+/// No version is longer, and a text is looked at in many places.
+const LONGEST_VERSION: usize = 64;
+
 /// Numbers with dots between them, a `v` before and letters with a number behind (`1.2.3-rc1`) allowed.
 pub(crate) fn is_version(word: &str) -> bool {
+    if word.len() > LONGEST_VERSION {
+        return false;
+    }
     let word = word.strip_prefix('v').unwrap_or(word);
     let (numbers, rest) = match word.find(['-', '+']) {
         Some(at) => word.split_at(at),
         None => (word, ""),
     };
-    let parts: Vec<&str> = numbers.split('.').collect();
-    parts.len() >= 2
-        && parts
-            .iter()
-            .all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()))
+    let are_numbers = numbers
+        .split('.')
+        .all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()));
+    are_numbers
+        && numbers.contains('.')
         && rest.len() <= 12
         && rest
             .bytes()
@@ -125,42 +138,44 @@ pub(crate) fn is_version(word: &str) -> bool {
 /// digit) alternate, or consonants pile up, and few characters repeat. In random
 /// base64 the class changes in more than half of the places; three in ten suffice here.
 pub(crate) fn is_random(word: &str, least: usize) -> bool {
-    let bytes: Vec<u8> = word.bytes().filter(u8::is_ascii_alphanumeric).collect();
-    if bytes.len() < least {
+    let bytes = || word.bytes().filter(u8::is_ascii_alphanumeric);
+    let length = bytes().count();
+    if length < least {
         return false;
     }
-    let class = |byte: u8| (byte.is_ascii_lowercase(), byte.is_ascii_uppercase());
-    let changes = bytes.windows(2).filter(|pair| class(pair[0]) != class(pair[1])).count();
-    let mut seen = [false; 256];
-    for byte in &bytes {
-        seen[usize::from(*byte)] = true;
+    let (mut changes, mut digits, mut piled, mut pile) = (0, 0, 0, 0);
+    let mut seen = 0_u128;
+    let mut before = None;
+    for byte in bytes() {
+        let class = (byte.is_ascii_lowercase(), byte.is_ascii_uppercase());
+        changes += usize::from(before.is_some_and(|before| before != class));
+        before = Some(class);
+        seen |= 1 << byte;
+        let vowel = matches!(byte.to_ascii_lowercase(), b'a' | b'e' | b'i' | b'o' | b'u' | b'y');
+        digits += usize::from(byte.is_ascii_digit());
+        pile = if vowel || byte.is_ascii_digit() { 0 } else { pile + 1 };
+        piled = piled.max(pile);
     }
-    let distinct = seen.iter().filter(|seen| **seen).count();
-    let mixed = changes * 10 >= bytes.len() * 3;
-    let digits = bytes.iter().filter(|byte| byte.is_ascii_digit()).count();
-    let vowel = |byte: &u8| matches!(byte.to_ascii_lowercase(), b'a' | b'e' | b'i' | b'o' | b'u' | b'y');
-    let piled = bytes
-        .split(|byte| vowel(byte) || byte.is_ascii_digit())
-        .map(<[u8]>::len)
-        .max()
-        .unwrap_or(0);
-    digits < bytes.len()
-        && !(mixed && is_humped(&bytes))
-        && distinct * 3 >= least.min(bytes.len())
+    let mixed = changes * 10 >= length * 3;
+    digits < length
+        && !(mixed && is_humped(bytes(), length))
+        && seen.count_ones() as usize * 3 >= least.min(length)
         && (mixed || piled >= 6)
 }
 
 /// Words joined by capitals, as in names of classes: no digit, and hardly a hump of less than three letters.
-fn is_humped(bytes: &[u8]) -> bool {
-    let mut short = 0;
-    let mut length = 0;
+fn is_humped(bytes: impl Iterator<Item = u8>, length: usize) -> bool {
+    let (mut short, mut hump, mut small) = (0, 0, 0);
     for byte in bytes {
-        if byte.is_ascii_uppercase() {
-            short += usize::from(length == 1 || length == 2);
-            length = 0;
+        if byte.is_ascii_digit() {
+            return false;
         }
-        length += 1;
+        if byte.is_ascii_uppercase() {
+            short += usize::from(hump == 1 || hump == 2);
+            hump = 0;
+        }
+        small += usize::from(byte.is_ascii_lowercase());
+        hump += 1;
     }
-    let small = bytes.iter().filter(|byte| byte.is_ascii_lowercase()).count();
-    !bytes.iter().any(u8::is_ascii_digit) && small * 2 > bytes.len() && short <= 1
+    small * 2 > length && short <= 1
 }

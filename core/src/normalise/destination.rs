@@ -3,12 +3,13 @@
 #[cfg(test)]
 mod tests;
 
-use super::{
+use super::words::template_word;
+use crate::{
     placeholder::{self, Class},
-    settle, shape,
-    words::template_word,
+    redact,
+    settle::settle,
+    shape,
 };
-use crate::redact;
 
 /// Longest name that is taken, in bytes: what fits into a message without the dot at its end (RFC 1035, 2.3.4), and two
 /// bytes more, so that every normalised name is taken again.
@@ -48,7 +49,7 @@ pub fn domain_name(text: &str) -> Result<String, NameError> {
     let Some(below) = name[..name.len() - registered.len()].strip_suffix('.') else {
         return Ok(name);
     };
-    let below = settle(below.to_owned(), |below| template_labels(below));
+    let below = settle(below.to_owned(), |below| Some(template_labels(below)));
     let whole = format!("{below}.{registered}");
     if whole.len() <= MAX_NAME {
         return Ok(whole);

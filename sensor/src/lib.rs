@@ -20,6 +20,7 @@ pub mod error;
 pub mod loader;
 pub mod losses;
 pub mod metrics;
+pub mod names;
 pub mod node;
 pub mod outbox;
 pub mod pipeline;

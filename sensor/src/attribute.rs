@@ -2,6 +2,7 @@
 
 pub mod applet;
 pub mod cgroup;
+pub mod destination;
 mod lineage;
 pub mod mounts;
 pub mod places;

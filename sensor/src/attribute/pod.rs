@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use super::cgroup::ContainerId;
 use super::mounts::Seat;
 use super::probe::{self, Command};
+use crate::names::resolvers::PodDns;
 
 /// A pod, as much of it as a report names.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -42,6 +43,8 @@ pub struct Container {
     pub id: String,
     /// Commands of its probes and hooks.
     pub commands: Vec<Command>,
+    /// Whose answers name its destinations.
+    pub dns: Arc<PodDns>,
 }
 
 impl Container {
@@ -52,7 +55,15 @@ impl Container {
             name,
             id,
             commands,
+            dns: Arc::default(),
         }
+    }
+
+    /// The same, of a pod that asks these resolvers.
+    #[must_use]
+    pub fn asking(mut self, dns: Arc<PodDns>) -> Self {
+        self.dns = dns;
+        self
     }
 }
 
@@ -66,6 +77,8 @@ pub struct PodFacts {
     pub containers: Vec<(ContainerId, Arc<Container>)>,
     /// Every container of its specification, with the commands of its probes and hooks.
     pub specified: Vec<(String, Vec<Command>)>,
+    /// Whose answers name its destinations.
+    pub dns: Arc<PodDns>,
 }
 
 /// What became of this node's pods.
@@ -91,13 +104,14 @@ impl PodFacts {
             let found = specified.iter().find(|(other, _)| other == name);
             found.map_or_else(Vec::new, |(_, commands)| commands.clone())
         };
+        let dns = Arc::new(pod.spec.as_ref().map(PodDns::of).unwrap_or_default());
         let containers = statuses(pod)
             .flat_map(|status| ids(status).map(move |id| (status, id)))
             .filter_map(|(status, uri)| {
                 let id = ContainerId::parse(uri.split_once("://")?.1)?;
                 let name = status.name.clone();
                 let container = Container::new(Arc::clone(&identity), name, uri.to_owned(), commands(&status.name));
-                Some((id, Arc::new(container)))
+                Some((id, Arc::new(container.asking(Arc::clone(&dns)))))
             })
             .collect();
         Some(Self {
@@ -105,6 +119,7 @@ impl PodFacts {
             pod: identity,
             containers,
             specified,
+            dns,
         })
     }
 }
@@ -177,7 +192,7 @@ impl Pods {
         let (name, commands) = facts.specified.iter().find(|(name, _)| *name == seat.container)?;
         let id = format!("{}://{id}", self.runtime());
         let container = Container::new(Arc::clone(&facts.pod), name.clone(), id, commands.clone());
-        Some(Arc::new(container))
+        Some(Arc::new(container.asking(Arc::clone(&facts.dns))))
     }
 
     /// Whether the kubelet's name of a pod is one that we know.

@@ -24,6 +24,7 @@ pub fn facts(container: Container) -> PodFacts {
         pod: Arc::clone(&container.pod),
         kubelet_name: container.pod.uid.clone(),
         specified: vec![(container.name.clone(), container.commands.clone())],
+        dns: Arc::clone(&container.dns),
         containers: vec![(id, Arc::new(container))],
     }
 }

@@ -2,8 +2,11 @@
 
 use anchorwatch_core::address::{AddressClass, folded};
 use k8s_openapi::api::core::v1::PodSpec;
+use rustix::fs::{Mode, OFlags, ResolveFlags};
 use std::collections::BTreeSet;
+use std::io::Read;
 use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
 
 /// Where resolvers listen whose port nothing tells: `resolv.conf` and a pod's specification know no other.
 pub const DNS_PORT: u16 = 53;
@@ -107,6 +110,33 @@ pub fn name_servers(resolv_conf: &str) -> BTreeSet<SocketAddr> {
         .filter(|address| is_outside(*address))
         .map(|address| SocketAddr::new(folded(address), DNS_PORT))
         .collect()
+}
+
+/// The node's own resolvers, as the kubelet hands them on: those of `/etc/resolv.conf` or, where that names the node's
+/// own cache (systemd-resolved) alone, of the file that names whom the cache asks.
+pub fn of_node(proc: &Path) -> BTreeSet<SocketAddr> {
+    let root = proc.join("1/root");
+    NODE_FILES
+        .iter()
+        .filter_map(|file| read_in(&root, file).ok())
+        .map(|text| name_servers(&text))
+        .find(|found| !found.is_empty())
+        .unwrap_or_default()
+}
+
+const NODE_FILES: [&str; 2] = ["etc/resolv.conf", "run/systemd/resolve/resolv.conf"];
+
+/// Most bytes of a file that are read.
+const FILE: u64 = 64 << 10;
+
+/// Reads a file of another root, with links that mean that root.
+fn read_in(root: &Path, file: &str) -> std::io::Result<String> {
+    let root = rustix::fs::open(root, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
+    let opened = rustix::fs::openat2(root, file, flags, Mode::empty(), ResolveFlags::IN_ROOT)?;
+    let mut bytes = Vec::new();
+    std::fs::File::from(opened).take(FILE).read_to_end(&mut bytes)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 #[cfg(test)]
@@ -225,5 +255,29 @@ mod tests {
         let found: Vec<String> = name_servers(text).iter().map(ToString::to_string).collect();
         assert_eq!(found, ["192.0.2.53:53", "[2001:db8::53]:53"]);
         assert!(name_servers("").is_empty());
+    }
+
+    #[test]
+    fn the_nodes_own_cache_is_passed_over_for_whom_it_asks() {
+        let proc = tempfile::tempdir().unwrap();
+        assert!(of_node(proc.path()).is_empty());
+        let root = proc.path().join("1/root");
+        std::fs::create_dir_all(root.join("etc")).unwrap();
+        std::fs::create_dir_all(root.join("run/systemd/resolve")).unwrap();
+        std::fs::write(
+            root.join("run/systemd/resolve/stub-resolv.conf"),
+            "nameserver 127.0.0.53\n",
+        )
+        .unwrap();
+        std::fs::write(root.join("run/systemd/resolve/resolv.conf"), "nameserver 192.0.2.53\n").unwrap();
+        // A link that means the node's root, not ours.
+        std::os::unix::fs::symlink("/run/systemd/resolve/stub-resolv.conf", root.join("etc/resolv.conf")).unwrap();
+        assert_eq!(of_node(proc.path()), [resolver("192.0.2.53:53")].into());
+        std::fs::write(
+            root.join("run/systemd/resolve/stub-resolv.conf"),
+            "nameserver 192.0.2.1\n",
+        )
+        .unwrap();
+        assert_eq!(of_node(proc.path()), [resolver("192.0.2.1:53")].into());
     }
 }

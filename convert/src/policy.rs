@@ -6,6 +6,7 @@ mod tests;
 
 use std::collections::BTreeSet;
 
+use anchorwatch_core::normalise::domain_name;
 use anchorwatch_core::policy::{
     MaturityMethod, MaturityPolicy, Mode, ModulePolicy, NetworkPolicy, OnMatch, OnUnmatched, Policy, ProcessPolicy,
     RolloutPolicy, SpikePolicy,
@@ -68,14 +69,19 @@ pub fn policy_from_crd(name: String, spec: &DriftPolicySpec, materials: &Materia
     }
 }
 
+/// A name as it is listed and, as destinations are kept without what changes from request to request, as it is kept.
+fn denied_name(name: &str) -> Vec<String> {
+    let name = name.to_ascii_lowercase();
+    let kept = match name.strip_prefix("*.") {
+        Some(above) => domain_name(above).map(|kept| format!("*.{kept}")),
+        None => domain_name(&name),
+    };
+    kept.into_iter().chain([name]).collect()
+}
+
 fn network(feeds: &FeedPolicies, materials: &Materials) -> NetworkPolicy {
     let network = &feeds.network;
-    let names: BTreeSet<String> = network
-        .deny
-        .names
-        .iter()
-        .map(|name| name.to_ascii_lowercase())
-        .collect();
+    let names: BTreeSet<String> = network.deny.names.iter().flat_map(|name| denied_name(name)).collect();
     NetworkPolicy {
         enabled: network.enabled,
         deny_names: names,

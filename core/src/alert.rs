@@ -1,5 +1,7 @@
 //! Alerts: what is quarantined in a baseline, grouped, matched with rollouts, and given a state.
 
+mod burst;
+mod companion;
 mod finding;
 mod group;
 mod plan;

@@ -2,10 +2,12 @@
 
 mod batch;
 mod cap;
+mod derive;
 mod entry;
 mod maturity;
 mod merge;
 mod outbox;
+mod replaced;
 mod sighting;
 #[cfg(test)]
 mod tests;
@@ -27,8 +29,8 @@ pub use entry::{Entry, EntryState, MAX_LINEAGE};
 pub use maturity::{AgeOutcome, Maturity, age};
 pub use merge::{MergeOutcome, Quarantine, merge};
 pub use outbox::Outbox;
-pub(crate) use sighting::limit;
 pub use sighting::{MAX_SIGHTINGS, Sighting};
+pub(crate) use sighting::{limit, sample};
 pub use window::{Hours, Marks, prune};
 
 /// What was learned of a workload.

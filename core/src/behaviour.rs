@@ -16,8 +16,8 @@ use crate::{
     observation::{Observation, Observed},
 };
 
-pub use attributes::{Attributes, MAX_ADDRESSES, MAX_COMMAND, MAX_COMMANDS, MAX_UIDS};
-pub use destination::Destination;
+pub use attributes::{Attributes, MAX_ADDRESSES, MAX_BUILD_ID, MAX_COMMAND, MAX_COMMAND_BYTES, MAX_COMMANDS, MAX_UIDS};
+pub use destination::{Burst, Destination};
 pub use module::{ModuleBehaviour, ModuleKind, ModuleParts};
 pub use network::{Direction, NetworkBehaviour, NetworkParts, Protocol};
 pub use process::{Origin, ProcessBehaviour, ProcessParts, SourceLayer};

@@ -14,8 +14,8 @@ pub enum Verdict {
     Known,
     /// New, and learned by being seen.
     Learned,
-    /// It neither teaches nor alarms, and does not count: from where it came cannot be told while the baseline still
-    /// learns, or it is approved and somebody's visit.
+    /// It neither teaches nor alarms, and does not count: while the baseline still learns, from where it came cannot be
+    /// told or it is somebody's visit; or it is approved, and that, or shown by a pod that nobody knows.
     Unplaced,
     /// Outside of what is normal, and not learned.
     Drift {
@@ -45,15 +45,20 @@ pub fn decide(
     };
     let teaches = verified && learning;
     let always = rules::without_baseline(behaviour, policy);
+    let approved = always.is_none() && rules::is_approved(behaviour, policy);
+    let placed = match behaviour.origin() {
+        Origin::Entrypoint | Origin::Probe => verified || !approved,
+        Origin::Exec | Origin::Unknown => !learning && !approved,
+    };
     // Whatever the baseline holds of it: what is counted must not depend on who came first.
-    if learning && always.is_none() && behaviour.origin() == Origin::Unknown {
+    if always.is_none() && !placed {
         return Verdict::Unplaced;
     }
     match entry.map(|entry| (entry.state, entry.unverified)) {
         None => match always {
             Some(rule) => Verdict::Drift { rule },
-            None if rules::is_approved(behaviour) => approved(behaviour, verified),
-            None if teaches => Verdict::Learned,
+            // What is approved is learned at any time by being seen.
+            None if approved || teaches => Verdict::Learned,
             None => Verdict::Drift {
                 rule: rules::of_novelty(behaviour),
             },
@@ -64,13 +69,5 @@ pub fn decide(
             None if unverified && teaches && rule.needs_baseline() => Verdict::Learned,
             None => Verdict::Drift { rule },
         },
-    }
-}
-
-/// What is approved is learned at any time by being seen, and by no visitor or unknown pod.
-const fn approved(behaviour: &Behaviour, verified: bool) -> Verdict {
-    match behaviour.origin() {
-        Origin::Entrypoint | Origin::Probe if verified => Verdict::Learned,
-        Origin::Entrypoint | Origin::Probe | Origin::Exec | Origin::Unknown => Verdict::Unplaced,
     }
 }

@@ -39,10 +39,11 @@ pub fn baseline(baseline: &Baseline, policy: &Policy) -> Result<(), String> {
             check(entry.shown_by.is_empty(), "is learned and names pods")?;
             check(!entry.unverified, "was learned from unverified pods")?;
             check(entry.days.bits != 0, "was learned on no day")?;
-            check(
-                entry.behaviour.origin() != Origin::Unknown,
-                "was learned from nobody knows whom",
-            )?;
+            let taught = match entry.behaviour.origin() {
+                Origin::Entrypoint | Origin::Probe => true,
+                Origin::Exec | Origin::Unknown => false,
+            };
+            check(taught, "was learned from a visitor, or nobody knows whom")?;
             check(
                 rules::without_baseline(&entry.behaviour, policy).is_none(),
                 "was learned in spite of a rule",

@@ -1,17 +1,22 @@
 //! The rules: each with a stable id, what it sees, how grave that is, and its sentence. One file a rule.
 
+mod changed_hash;
 mod denied_behaviour;
+mod destination_spike;
 mod exec_from_outside;
 mod executable_not_from_image;
 mod fileless_execution;
 mod kernel_module_load;
+mod known_name_elsewhere;
 mod new_destination;
+mod new_destination_group;
 mod new_listener;
 mod process_outside_baseline;
 mod socket_as_stdin;
 #[cfg(test)]
 mod tests;
 mod unapproved_module;
+mod unusual_volume;
 mod words;
 
 use std::{fmt, str::FromStr};
@@ -19,7 +24,7 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    behaviour::{Behaviour, Direction, SourceLayer},
+    behaviour::{Behaviour, Destination, Direction, SourceLayer},
     policy::Policy,
     severity::Severity,
 };
@@ -28,14 +33,24 @@ use crate::{
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Rule {
+    /// A known name that leads to a network where it did not lead before.
+    KnownNameElsewhere,
     /// A process that the baseline does not know.
     ProcessOutsideBaseline,
     /// A destination that the baseline does not know.
     NewDestination,
+    /// The first connection into a group of networks that the policy names.
+    NewDestinationGroup,
     /// A listener that the baseline does not know.
     NewListener,
     /// A module that nobody approved and the baseline does not know.
     UnapprovedModule,
+    /// A connection to a known destination that sent much more than any before.
+    UnusualVolume,
+    /// More new destinations within an hour than chance explains.
+    DestinationSpike,
+    /// A library under a known path whose content changed.
+    ChangedHash,
     /// A process that was started from outside the container, as `kubectl exec` does.
     ExecFromOutside,
     /// A process that the baseline does not know, with a socket as its standard input.
@@ -59,11 +74,16 @@ pub struct RuleError {
 
 impl Rule {
     /// Every rule, the least grave first.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 15] = [
+        Self::KnownNameElsewhere,
         Self::ProcessOutsideBaseline,
         Self::NewDestination,
+        Self::NewDestinationGroup,
         Self::NewListener,
         Self::UnapprovedModule,
+        Self::UnusualVolume,
+        Self::DestinationSpike,
+        Self::ChangedHash,
         Self::ExecFromOutside,
         Self::SocketAsStdin,
         Self::ExecutableNotFromImage,
@@ -76,6 +96,11 @@ impl Rule {
     pub const fn id(self) -> &'static str {
         match self {
             Self::ProcessOutsideBaseline => process_outside_baseline::ID,
+            Self::KnownNameElsewhere => known_name_elsewhere::ID,
+            Self::NewDestinationGroup => new_destination_group::ID,
+            Self::UnusualVolume => unusual_volume::ID,
+            Self::DestinationSpike => destination_spike::ID,
+            Self::ChangedHash => changed_hash::ID,
             Self::NewDestination => new_destination::ID,
             Self::NewListener => new_listener::ID,
             Self::UnapprovedModule => unapproved_module::ID,
@@ -92,6 +117,11 @@ impl Rule {
     pub const fn base_severity(self) -> Severity {
         match self {
             Self::ProcessOutsideBaseline => process_outside_baseline::SEVERITY,
+            Self::KnownNameElsewhere => known_name_elsewhere::SEVERITY,
+            Self::NewDestinationGroup => new_destination_group::SEVERITY,
+            Self::UnusualVolume => unusual_volume::SEVERITY,
+            Self::DestinationSpike => destination_spike::SEVERITY,
+            Self::ChangedHash => changed_hash::SEVERITY,
             Self::NewDestination => new_destination::SEVERITY,
             Self::NewListener => new_listener::SEVERITY,
             Self::UnapprovedModule => unapproved_module::SEVERITY,
@@ -107,7 +137,15 @@ impl Rule {
     /// Whether no rollout may ever suppress its findings.
     pub const fn never_suppressed(self) -> bool {
         match self {
-            Self::ProcessOutsideBaseline | Self::NewDestination | Self::NewListener | Self::UnapprovedModule => false,
+            Self::KnownNameElsewhere
+            | Self::ProcessOutsideBaseline
+            | Self::NewDestination
+            | Self::NewDestinationGroup
+            | Self::NewListener
+            | Self::UnapprovedModule
+            | Self::UnusualVolume
+            | Self::DestinationSpike
+            | Self::ChangedHash => false,
             Self::ExecFromOutside
             | Self::SocketAsStdin
             | Self::ExecutableNotFromImage
@@ -121,10 +159,15 @@ impl Rule {
     /// learned.
     pub const fn needs_baseline(self) -> bool {
         match self {
-            Self::ProcessOutsideBaseline
+            Self::KnownNameElsewhere
+            | Self::ProcessOutsideBaseline
             | Self::NewDestination
+            | Self::NewDestinationGroup
             | Self::NewListener
             | Self::UnapprovedModule
+            | Self::UnusualVolume
+            | Self::DestinationSpike
+            | Self::ChangedHash
             | Self::SocketAsStdin => true,
             Self::ExecFromOutside
             | Self::ExecutableNotFromImage
@@ -138,6 +181,11 @@ impl Rule {
     pub fn sentence(self, behaviour: &Behaviour) -> String {
         match self {
             Self::ProcessOutsideBaseline => process_outside_baseline::sentence(behaviour),
+            Self::KnownNameElsewhere => known_name_elsewhere::sentence(behaviour),
+            Self::NewDestinationGroup => new_destination_group::sentence(behaviour),
+            Self::UnusualVolume => unusual_volume::sentence(behaviour),
+            Self::DestinationSpike => destination_spike::sentence(behaviour),
+            Self::ChangedHash => changed_hash::sentence(behaviour),
             Self::NewDestination => new_destination::sentence(behaviour),
             Self::NewListener => new_listener::sentence(behaviour),
             Self::UnapprovedModule => unapproved_module::sentence(behaviour),
@@ -170,16 +218,23 @@ impl FromStr for Rule {
 
 /// The gravest rule that fires on a behaviour without asking a baseline.
 pub fn without_baseline(behaviour: &Behaviour, policy: &Policy) -> Option<Rule> {
+    // Who lists a hash means the file, wherever it lies.
+    let listed = unapproved_module::is_listed(behaviour, &policy.module);
     let fires = |rule: &Rule| match rule {
-        Rule::ProcessOutsideBaseline
+        Rule::KnownNameElsewhere
+        | Rule::ProcessOutsideBaseline
         | Rule::NewDestination
+        | Rule::NewDestinationGroup
         | Rule::NewListener
-        | Rule::UnapprovedModule
+        | Rule::UnusualVolume
+        | Rule::DestinationSpike
+        | Rule::ChangedHash
         | Rule::SocketAsStdin => false,
+        Rule::UnapprovedModule => unapproved_module::fires(behaviour, &policy.module),
         Rule::ExecFromOutside => exec_from_outside::fires(behaviour),
-        Rule::ExecutableNotFromImage => executable_not_from_image::fires(behaviour),
+        Rule::ExecutableNotFromImage => !listed && executable_not_from_image::fires(behaviour),
         Rule::FilelessExecution => fileless_execution::fires(behaviour),
-        Rule::KernelModuleLoad => kernel_module_load::fires(behaviour),
+        Rule::KernelModuleLoad => !listed && kernel_module_load::fires(behaviour),
         Rule::DeniedBehaviour => denied_behaviour::fires(behaviour, policy),
     };
     Rule::ALL.into_iter().rev().find(fires)
@@ -190,20 +245,28 @@ pub const fn of_novelty(behaviour: &Behaviour) -> Rule {
     match behaviour {
         Behaviour::Process(process) if socket_as_stdin::fires(process) => Rule::SocketAsStdin,
         Behaviour::Process(_) => Rule::ProcessOutsideBaseline,
-        Behaviour::Network(network) => match network.direction() {
-            Direction::Listen => Rule::NewListener,
-            Direction::Connect | Direction::Send => Rule::NewDestination,
+        Behaviour::Network(network) => match (network.direction(), network.destination()) {
+            (Direction::Listen, _) => Rule::NewListener,
+            (Direction::Connect | Direction::Send, destination) => match destination {
+                Destination::Service(_)
+                | Destination::Workload(_)
+                | Destination::Name(_)
+                | Destination::Prefix(_)
+                | Destination::Local => Rule::NewDestination,
+                Destination::Group(_) => Rule::NewDestinationGroup,
+                Destination::NameIn { .. } => Rule::KnownNameElsewhere,
+                Destination::Volume { .. } => Rule::UnusualVolume,
+                Destination::Many(_) => Rule::DestinationSpike,
+            },
         },
         Behaviour::Module(_) => Rule::UnapprovedModule,
     }
 }
 
-/// Whether a behaviour is normal without being learned: a library of the image's own layers.
-pub fn is_approved(behaviour: &Behaviour) -> bool {
-    match behaviour {
-        Behaviour::Process(_) | Behaviour::Network(_) => false,
-        Behaviour::Module(module) => unapproved_module::is_of_image(module),
-    }
+/// Whether a behaviour is normal without being learned: a module whose hash the policy lists or, where it lists none, a
+/// library of the image's own layers.
+pub fn is_approved(behaviour: &Behaviour, policy: &Policy) -> bool {
+    unapproved_module::is_approved(behaviour, &policy.module)
 }
 
 /// Where the file comes from that a behaviour is about, where it is about one.

@@ -9,6 +9,7 @@ mod conformal;
 mod explain;
 mod neighbour;
 mod reference;
+pub mod spike;
 #[cfg(test)]
 mod tests;
 mod unseen;

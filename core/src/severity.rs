@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{behaviour::Behaviour, behaviour::Origin, rules::Rule};
+use crate::{
+    behaviour::{Behaviour, Feed, Origin},
+    rules::Rule,
+};
 
 /// How grave a finding is, the least first.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
@@ -48,28 +51,53 @@ impl Severity {
 pub struct Assessment {
     /// The sum.
     pub severity: Severity,
+    /// What it is without the rollout's own term: how grave it is decides whether a rollout may suppress it.
+    pub unexplained: Severity,
     /// Its terms, such as `base Medium` and `+1 exec origin`.
     pub terms: Vec<String>,
 }
 
-/// How grave it is that `behaviour` was raised by `rule`; `matched` where a rollout explains it.
+/// What besides rule and behaviour makes a finding more or less grave.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Circumstances {
+    /// Another feed that raised something in the same lineage at about the same time.
+    pub second_feed: Option<Feed>,
+    /// Whether a rollout explains it.
+    pub matched: bool,
+}
+
+/// How grave it is that `behaviour` was raised by `rule`.
 ///
-/// The base is the rule's; a lineage that was started from outside adds one; what can never be suppressed is at least
-/// High; a rollout that explains it takes one off, though never below Low.
-pub fn assess(rule: Rule, behaviour: &Behaviour, matched: bool) -> Assessment {
+/// The base is the rule's; a lineage that was started from outside adds one; a second feed adds one up to High; what can
+/// never be suppressed is at least High; a rollout that explains it takes one off, though never below Low. That a new
+/// version starts a new program which talks to something new is what versions do: where a rollout explains it, the second
+/// feed counts only if one of the two is a module.
+pub fn assess(rule: Rule, behaviour: &Behaviour, circumstances: Circumstances) -> Assessment {
+    let Circumstances { second_feed, matched } = circumstances;
     let mut severity = rule.base_severity();
     let mut terms = vec![format!("base {}", severity.as_str())];
     if behaviour.origin() == Origin::Exec {
         severity = severity.step(1);
         terms.push("+1 exec origin".to_owned());
     }
+    let of_modules = |feed| behaviour.feed() == Feed::Module || feed == Feed::Module;
+    let second_feed = second_feed.filter(|feed| !matched || of_modules(*feed));
+    if let Some(feed) = second_feed.filter(|_| severity < Severity::High) {
+        severity = severity.step(1);
+        terms.push(format!("+1 second feed ({})", feed.as_str()));
+    }
     if rule.never_suppressed() && severity < Severity::High {
         severity = Severity::High;
         terms.push("at least High, never suppressed".to_owned());
     }
+    let unexplained = severity;
     if matched && severity > Severity::Low {
         severity = severity.step(-1);
         terms.push("-1 rollout match".to_owned());
     }
-    Assessment { severity, terms }
+    Assessment {
+        severity,
+        unexplained,
+        terms,
+    }
 }

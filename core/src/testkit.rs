@@ -4,7 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     baseline::{Baseline, Batch, BehaviourReport, ContainerReport, MergeOutcome, ReportingPod, merge},
-    behaviour::{Attributes, Behaviour, Feed, Origin, ProcessBehaviour, ProcessParts, SourceLayer},
+    behaviour::{
+        Attributes, Behaviour, Destination, Direction, Feed, ModuleBehaviour, ModuleParts, NetworkBehaviour,
+        NetworkParts, Origin, ProcessBehaviour, ProcessParts, Protocol, SourceLayer,
+    },
     id::{BatchId, ContainerName, ImageDigest, NodeName, PodUid, TemplateHash, WorkloadKey, WorkloadUid},
     policy::{MaturityMethod, Mode, Policy},
     rollout::{CurrentRevision, Evidence, Pod, Record, RecordedContainer},
@@ -63,6 +66,35 @@ pub fn process(parent: &str, executable: &str) -> Behaviour {
 /// A shell out of python.
 pub fn shell() -> Behaviour {
     process("/usr/bin/python3", "/usr/bin/bash")
+}
+
+/// A TCP connection of python to port 443.
+pub fn flow(destination: Destination) -> Behaviour {
+    Behaviour::Network(NetworkBehaviour::from(NetworkParts {
+        origin: Origin::Entrypoint,
+        executable: "/usr/bin/python3".to_owned(),
+        direction: Direction::Connect,
+        protocol: Protocol::Tcp,
+        port: 443,
+        destination,
+    }))
+}
+
+/// A TCP connection of python to port 443 of a name.
+pub fn flow_to(name: &str) -> Behaviour {
+    flow(Destination::Name(name.to_owned()))
+}
+
+/// A library that python maps, with a content of 64 times the digit.
+pub fn library(path: &str, content: char, source: SourceLayer) -> Behaviour {
+    Behaviour::Module(ModuleBehaviour::from(ModuleParts {
+        origin: Origin::Entrypoint,
+        path: path.to_owned(),
+        sha256: Some(content.to_string().repeat(64)),
+        source,
+        executable: "/usr/bin/python3".to_owned(),
+        ..ModuleParts::default()
+    }))
 }
 
 /// A policy that alerts, and learns for so many seconds.
@@ -159,6 +191,17 @@ impl World {
         time: Timestamp,
     ) -> MergeOutcome {
         self.reports(pod(uid, hash, digest(runs)), behaviour, time)
+    }
+
+    /// Merges one sighting by pod `p1` of revision `h1`, with what is known beside the key.
+    pub fn sees(&mut self, behaviour: &Behaviour, attributes: Attributes, time: Timestamp) -> MergeOutcome {
+        self.seq += 1;
+        let report = BehaviourReport {
+            attributes,
+            ..seen(behaviour, time)
+        };
+        let batch = batch(self.seq, pod("p1", "h1", digest('1')), vec![report]);
+        merge(&mut self.baseline, &batch, &self.policy, time)
     }
 
     /// Merges one sighting by a pod.

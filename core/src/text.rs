@@ -25,6 +25,17 @@ pub fn bounded(text: String, limit: usize) -> String {
     format!("{}…#{hash}", &text[..end])
 }
 
+/// Bytes of a text in JSON: a control character takes six, a quote or backslash two.
+pub(crate) fn json_len(text: &str) -> usize {
+    text.bytes()
+        .map(|byte| match byte {
+            0..=0x1f => 6,
+            b'"' | b'\\' => 2,
+            _ => 1,
+        })
+        .sum()
+}
+
 /// The text as a sentence may show it: control characters, line separators and characters that reorder or hide text
 /// are written as `\u{…}`, and a long text is cut in its middle. An empty one reads `(nothing)`.
 pub fn shown(text: &str) -> String {

@@ -35,7 +35,7 @@ pub use feed_policy::{
     NetworkFeedPolicy, ProcessFeedPolicy, SpikePolicy,
 };
 pub use module::{ModuleBehavior, ModuleKind};
-pub use network::{Direction, NetworkBehavior, NetworkDestination, Protocol};
+pub use network::{DestinationBurst, Direction, NetworkBehavior, NetworkDestination, Protocol};
 pub use process::{FeedName, Origin, ProcessBehavior, SourceLayer};
 pub use rollout_record::{RecordedContainer, RolloutRecord, RolloutRecordSpec, RolloutRecordStatus};
 pub use sensor_report::{

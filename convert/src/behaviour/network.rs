@@ -1,7 +1,10 @@
 //! Behaviours of the network feed.
 
-use anchorwatch_core::behaviour::{Destination, Direction, NetworkBehaviour, NetworkParts, Protocol};
-use anchorwatch_crds::v1alpha1::{self as crd, NetworkBehavior, NetworkDestination};
+use anchorwatch_core::{
+    behaviour::{Burst, Destination, Direction, NetworkBehaviour, NetworkParts, Protocol},
+    time::Hour,
+};
+use anchorwatch_crds::v1alpha1::{self as crd, DestinationBurst, NetworkBehavior, NetworkDestination};
 
 use super::{origin_from_crd, origin_to_crd, same_variants};
 use crate::number::unsigned;
@@ -49,8 +52,17 @@ fn destination_from_crd(destination: NetworkDestination) -> Option<Destination> 
         name,
         network,
         group,
+        volume,
+        many,
     } = destination;
-    Some(match (service, workload, name, network, group) {
+    if let Some(many) = many {
+        return Some(Destination::Many(Burst {
+            hour: Hour(many.hour),
+            count: unsigned(many.count),
+            usual_thousandths: unsigned(many.usual_thousandths),
+        }));
+    }
+    let plain = match (service, workload, name, network, group) {
         (Some(service), ..) => Destination::Service(service),
         (None, Some(workload), ..) => Destination::Workload(workload.parse().ok()?),
         (None, None, Some(name), Some(network), _) => Destination::NameIn {
@@ -61,6 +73,13 @@ fn destination_from_crd(destination: NetworkDestination) -> Option<Destination> 
         (None, None, None, Some(network), _) => Destination::Prefix(network.parse().ok()?),
         (None, None, None, None, Some(group)) => Destination::Group(group),
         (None, None, None, None, None) => Destination::Local,
+    };
+    Some(match volume {
+        None => plain,
+        Some(log2) => Destination::Volume {
+            to: Box::new(plain),
+            log2: unsigned(log2),
+        },
     })
 }
 
@@ -90,6 +109,18 @@ fn destination_to_crd(destination: &Destination) -> Option<NetworkDestination> {
         Destination::NameIn { name, network } => Some(NetworkDestination {
             name: Some(name.clone()),
             network: Some(network.to_string()),
+            ..nothing()
+        }),
+        Destination::Volume { to, log2 } => Some(NetworkDestination {
+            volume: Some((*log2).into()),
+            ..destination_to_crd(to).unwrap_or_default()
+        }),
+        Destination::Many(burst) => Some(NetworkDestination {
+            many: Some(DestinationBurst {
+                hour: burst.hour.0,
+                count: burst.count.into(),
+                usual_thousandths: burst.usual_thousandths.into(),
+            }),
             ..nothing()
         }),
         Destination::Local => None,

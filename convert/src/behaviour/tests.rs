@@ -1,8 +1,9 @@
 //! Behaviours of every feed, there and back.
 
 use anchorwatch_core::behaviour::{
-    Destination, Direction, ModuleKind, ModuleParts, NetworkParts, ProcessParts, Protocol,
+    Burst, Destination, Direction, ModuleKind, ModuleParts, NetworkParts, ProcessParts, Protocol,
 };
+use anchorwatch_core::time::Hour;
 use proptest::{collection::btree_set, option, prelude::*};
 
 use super::*;
@@ -33,7 +34,7 @@ fn destination() -> impl Strategy<Value = Destination> {
     let network = (any::<[u8; 4]>(), 0_u8..=32)
         .prop_map(|(address, bits)| format!("{}/{bits}", std::net::Ipv4Addr::from(address)));
     let network = network.prop_filter_map("no range", |text| text.parse().ok());
-    prop_oneof![
+    let plain = prop_oneof![
         "[a-z]{1,4}/[a-z]{1,4}".prop_map(Destination::Service),
         "[a-z]{1,4}/[A-Z]{1,4}/[a-z]{1,4}"
             .prop_filter_map("no workload", |text| text.parse().ok().map(Destination::Workload)),
@@ -43,7 +44,16 @@ fn destination() -> impl Strategy<Value = Destination> {
             None => Destination::Prefix(network),
             Some(name) => Destination::NameIn { name, network },
         }),
-    ]
+    ];
+    let many = (any::<i64>(), any::<u32>(), any::<u32>()).prop_map(|(hour, count, usual_thousandths)| {
+        Destination::Many(Burst {
+            hour: Hour(hour),
+            count,
+            usual_thousandths,
+        })
+    });
+    let volume = (plain.clone(), 0_u8..64).prop_map(|(to, log2)| Destination::Volume { to: Box::new(to), log2 });
+    prop_oneof![4 => plain, 1 => many, 1 => volume]
 }
 
 fn behaviour() -> impl Strategy<Value = Behaviour> {

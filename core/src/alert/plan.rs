@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::{
     Alert, AlertState, Finding,
+    burst::{Bursts, bursts},
     group::{joins, open, sum_up},
     settle::{Settled, settle},
 };
@@ -59,6 +60,7 @@ pub struct AlertPlan {
 pub fn plan_alerts(input: &AlertInput<'_>) -> AlertPlan {
     let mut plan = Planning {
         input,
+        bursts: bursts(input.baseline, input.policy),
         retry_after: None,
         reasons: Vec::new(),
     };
@@ -91,6 +93,7 @@ type Held = BTreeSet<(ContainerName, FindingId)>;
 
 struct Planning<'a> {
     input: &'a AlertInput<'a>,
+    bursts: Bursts,
     retry_after: Option<Duration>,
     reasons: Vec<String>,
 }
@@ -107,13 +110,15 @@ impl Planning<'_> {
                 ));
                 continue;
             }
-            let Some(entry) = entry_of(self.input.baseline, &container, finding.id) else {
+            let Some(entry) = self.entry_of(&container, finding.id) else {
                 self.reasons
                     .push(format!("{}: {} is kept: the baseline lacks it", alert.name, finding.id));
                 continue;
             };
             match entry.rule() {
-                Some(rule) => *finding = self.settle(&alert.name, &container, finding.id, (entry, rule), Some(finding)),
+                Some(rule) => {
+                    *finding = self.settle(&alert.name, &container, finding.id, (&entry, rule), Some(finding));
+                }
                 None if finding.state.is_closed() => {}
                 None => {
                     self.reasons
@@ -128,8 +133,12 @@ impl Planning<'_> {
     /// Gives an alert to every quarantined entry that has none, the oldest first.
     fn place(&mut self, alerts: &mut Vec<Alert>, held: &Held) {
         let input = self.input;
-        let entries = input.baseline.entries();
-        let mut homeless: Vec<_> = entries
+        let bursts = self.bursts.clone();
+        let bursts = bursts.iter().map(|((container, id), entry)| (container, *id, entry));
+        let mut homeless: Vec<_> = input
+            .baseline
+            .entries()
+            .chain(bursts)
             .filter_map(|(container, id, entry)| Some((container, id, entry, entry.rule()?)))
             .filter(|(container, id, ..)| !held.contains(&((*container).clone(), *id)))
             .collect();
@@ -151,6 +160,12 @@ impl Planning<'_> {
         }
     }
 
+    fn entry_of(&self, container: &ContainerName, id: FindingId) -> Option<Entry> {
+        let held = self.input.baseline.containers.get(container);
+        let held = held.and_then(|container| container.feeds.values().find_map(|feed| feed.entries.get(&id)));
+        held.or_else(|| self.bursts.get(&(container.clone(), id))).cloned()
+    }
+
     fn settle(
         &mut self,
         name: &str,
@@ -168,11 +183,6 @@ impl Planning<'_> {
         self.reasons.push(format!("{name}: {id} is {:?}: {why}", finding.state));
         finding
     }
-}
-
-fn entry_of<'a>(baseline: &'a Baseline, container: &ContainerName, id: FindingId) -> Option<&'a Entry> {
-    let feeds = &baseline.containers.get(container)?.feeds;
-    feeds.values().find_map(|feed| feed.entries.get(&id))
 }
 
 /// The name of the alert that a finding opens. Where another alert has it already, the next attempt's.

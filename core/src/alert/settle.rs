@@ -2,14 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use super::{AlertInput, AlertState, Finding};
+use super::{AlertInput, AlertState, Finding, companion::second_feed};
 use crate::{
     baseline::{Entry, Sighting, limit},
+    behaviour::Feed,
     id::{ContainerName, FindingId, PodUid},
     policy::{Mode, OnMatch, OnUnmatched},
     rollout::{Judgement, RolloutMatch, RolloutVerdict, StillExplained, judge, still_explained},
     rules::Rule,
-    severity::{Severity, assess},
+    severity::{Circumstances, Severity, assess},
     time::Duration,
 };
 
@@ -39,11 +40,12 @@ pub(super) fn settle(
     (entry, rule): (&Entry, Rule),
     before: Option<&Finding>,
 ) -> Settled {
+    let second_feed = second_feed(input, container, entry);
     let entry = &Entry {
         shown_by: remembered(input, container, entry, before),
         ..entry.clone()
     };
-    let anew = || fresh(input, container, entry, rule);
+    let anew = || fresh(input, container, (entry, rule), second_feed);
     let stance = match before {
         None => anew(),
         Some(before) if before.state.is_closed() => keep(before),
@@ -51,7 +53,7 @@ pub(super) fn settle(
         Some(before) => match before.state {
             AlertState::Correlating => anew(),
             AlertState::Observed if is_pending(before) || is_seen_again(input, entry, before) => anew(),
-            AlertState::Suppressed => suppressed(input, container, (entry, rule), before),
+            AlertState::Suppressed => suppressed(input, container, (entry, rule), second_feed, before),
             AlertState::Observed
             | AlertState::Open
             | AlertState::PendingReview
@@ -63,7 +65,7 @@ pub(super) fn settle(
         },
     };
     let matched = matches!(&stance.rollout, Some(rollout) if rollout.verdict == RolloutVerdict::Matched);
-    let assessment = assess(rule, &entry.behaviour, matched);
+    let assessment = assess(rule, &entry.behaviour, Circumstances { second_feed, matched });
     Settled {
         finding: Finding {
             id,
@@ -127,11 +129,17 @@ fn is_seen_again(input: &AlertInput<'_>, entry: &Entry, before: &Finding) -> boo
 }
 
 /// Decides by the evidence alone.
-fn fresh(input: &AlertInput<'_>, container: &ContainerName, entry: &Entry, rule: Rule) -> Stance {
+fn fresh(
+    input: &AlertInput<'_>,
+    container: &ContainerName,
+    (entry, rule): (&Entry, Rule),
+    second_feed: Option<Feed>,
+) -> Stance {
     let names_at_most = limit(input.baseline.quarantined());
     let Judgement { rollout, retry_after } =
         judge(container, entry, names_at_most, input.evidence, input.policy, input.now);
-    let severity = assess(rule, &entry.behaviour, false).severity;
+    let matched = rollout.verdict == RolloutVerdict::Matched;
+    let severity = assess(rule, &entry.behaviour, Circumstances { second_feed, matched }).unexplained;
     let state = match input.policy.mode {
         Mode::Observe => AlertState::Observed,
         Mode::Alert => by_verdict(input, rollout.verdict, severity),
@@ -168,6 +176,7 @@ fn suppressed(
     input: &AlertInput<'_>,
     container: &ContainerName,
     (entry, rule): (&Entry, Rule),
+    second_feed: Option<Feed>,
     before: &Finding,
 ) -> Stance {
     let record = before.rollout.as_ref().and_then(|rollout| rollout.record.clone());
@@ -188,7 +197,8 @@ fn suppressed(
         None if is_shown_as_before(entry, before) => return keep(before),
         None => "further pods show it, and the record that explained it is gone".to_owned(),
     };
-    let severity = assess(rule, &entry.behaviour, false).severity;
+    let matched = false;
+    let severity = assess(rule, &entry.behaviour, Circumstances { second_feed, matched }).unexplained;
     Stance {
         state: match input.policy.mode {
             Mode::Observe => AlertState::Observed,

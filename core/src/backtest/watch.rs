@@ -18,7 +18,7 @@ use crate::{
     observation::{Observation, Observed},
     policy::{MaturityMethod, Policy},
     score::{Index, Scorer, Scratch, explain, least_p, reference},
-    severity::assess,
+    severity::{Circumstances, assess},
     text::{bounded, shown},
     time::{Duration, Hour, Timestamp},
 };
@@ -159,7 +159,7 @@ impl Watch {
         let mut severity = None;
         if let Verdict::Drift { rule } = verdict {
             rules.push(rule.id());
-            severity = Some(assess(rule, &behaviour, false).severity);
+            severity = Some(assess(rule, &behaviour, Circumstances::default()).severity);
         }
         if unusual.is_some() {
             rules.push(UNUSUAL_COMMAND);

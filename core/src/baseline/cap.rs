@@ -8,8 +8,8 @@ use super::{
     entry::{MAX_ANCESTOR, MAX_LINEAGE},
 };
 use crate::{
-    behaviour::{Attributes, Behaviour},
-    text::{MAX_NAME, MAX_PATH},
+    behaviour::{Attributes, Behaviour, Feed, MAX_ADDRESSES, MAX_BUILD_ID, MAX_COMMAND_BYTES, MAX_COMMANDS, MAX_UIDS},
+    text::{MAX_NAME, MAX_PATH, json_len},
     time::Timestamp,
 };
 
@@ -17,9 +17,13 @@ use crate::{
 pub const MAX_ENTRIES: usize = 2_048;
 const _: () = assert!(Class::ALL_BYTES / FRAME <= MAX_ENTRIES);
 
-// The longest entry that text can make (three paths, an applet, a lineage, each byte six in JSON) finds room in every
-// class that a pod can be in, so that nobody hides behind a long name. What is unverified has no such claim.
-const _: () = assert!(FRAME + 6 * (3 * MAX_PATH + MAX_NAME + MAX_LINEAGE * MAX_ANCESTOR) + 64 <= Class::Grave.bytes());
+// The longest entry that text can make (three paths, an applet, a lineage, each byte six in JSON, and what is known beside
+// the key) finds room in every class that a pod can be in, whatever the other feeds hold, so that nobody hides behind a
+// long name. What is unverified has no such claim. Flows have one path and a destination, libraries two paths and a hash.
+const _: () = assert!(
+    FRAME + 6 * (3 * MAX_PATH + MAX_NAME + MAX_LINEAGE * MAX_ANCESTOR) + 64 + MAX_ATTRIBUTES
+        <= Class::Grave.of_one_feed()
+);
 
 /// Most containers of a baseline.
 pub const MAX_CONTAINERS: usize = 64;
@@ -65,31 +69,50 @@ impl Class {
         }
     }
 
-    /// Most bytes in the whole baseline: together, and with the sightings (75 KiB), below the 256 KiB that an object may
+    /// Most bytes in the whole baseline: together, and with the sightings (57 KiB), below the 256 KiB that an object may
     /// take (etcd refuses requests of 1.5 MiB, and every watcher holds a copy).
     const fn bytes(self) -> usize {
         match self {
-            Self::Learned => 80 * 1_024,
-            Self::Novel => 40 * 1_024,
+            Self::Learned => 96 * 1_024,
+            Self::Novel => 48 * 1_024,
             Self::Grave => 28 * 1_024,
             Self::Unverified => 8 * 1_024,
         }
     }
+
+    /// Bytes that each feed has for itself; whichever comes first takes of the rest. So a scanner of a hundred thousand
+    /// addresses leaves room for programs and libraries, and these for it.
+    const fn reserve(self) -> usize {
+        match self {
+            Self::Learned => 16 * 1_024,
+            Self::Novel => 5 * 1_024,
+            Self::Grave => 3 * 1_024,
+            Self::Unverified => 1_024,
+        }
+    }
+
+    /// Most bytes that one feed can take.
+    const fn of_one_feed(self) -> usize {
+        self.bytes() - (Feed::ALL.len() - 1) * self.reserve()
+    }
 }
 
-/// Whether an entry of this class and size finds room beside what is `used`.
-pub(super) const fn has_room(used: &Used, class: Class, size: usize) -> bool {
-    used.of(class).saturating_add(size) <= class.bytes()
+/// Whether an entry of this class, feed and size finds room beside what is `used`.
+pub(super) fn has_room(used: &Used, class: Class, feed: Feed, size: usize) -> bool {
+    let of = |other: Feed| {
+        let held = used.of(class, other);
+        if other == feed {
+            held.saturating_add(size)
+        } else {
+            held.max(class.reserve())
+        }
+    };
+    Feed::ALL.into_iter().map(of).fold(0, usize::saturating_add) <= class.bytes()
 }
 
-/// Bytes that the entries of a baseline take, sightings aside.
+/// Bytes that the entries of a baseline take, by class and feed, sightings aside.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Used {
-    learned: usize,
-    novel: usize,
-    grave: usize,
-    unverified: usize,
-}
+pub(super) struct Used([[usize; 3]; 4]);
 
 impl Used {
     pub(super) fn by(baseline: &Baseline) -> Self {
@@ -101,32 +124,23 @@ impl Used {
     }
 
     pub(super) fn add(&mut self, entry: &Entry) {
-        let held = self.of_mut(Class::of(entry.state, entry.unverified));
+        let held = self.of_mut(entry);
         *held = held.saturating_add(size(entry));
     }
 
     /// Takes an entry out again that was counted as it is.
     pub(super) fn remove(&mut self, entry: &Entry) {
-        let held = self.of_mut(Class::of(entry.state, entry.unverified));
+        let held = self.of_mut(entry);
         *held = held.saturating_sub(size(entry));
     }
 
-    const fn of_mut(&mut self, class: Class) -> &mut usize {
-        match class {
-            Class::Learned => &mut self.learned,
-            Class::Novel => &mut self.novel,
-            Class::Grave => &mut self.grave,
-            Class::Unverified => &mut self.unverified,
-        }
+    fn of_mut(&mut self, entry: &Entry) -> &mut usize {
+        let class = Class::of(entry.state, entry.unverified);
+        &mut self.0[class as usize][entry.behaviour.feed() as usize]
     }
 
-    const fn of(&self, class: Class) -> usize {
-        match class {
-            Class::Learned => self.learned,
-            Class::Novel => self.novel,
-            Class::Grave => self.grave,
-            Class::Unverified => self.unverified,
-        }
+    fn of(&self, class: Class, feed: Feed) -> usize {
+        self.0[class as usize][feed as usize]
     }
 }
 
@@ -161,6 +175,10 @@ pub(super) fn size(entry: &Entry) -> usize {
 const NETWORK_FRAME: usize = 96;
 const MODULE_FRAME: usize = 64;
 
+/// The most that [`attributes_size`] can be.
+const MAX_ATTRIBUTES: usize =
+    MAX_ADDRESSES * ADDRESS + MAX_COMMAND_BYTES + MAX_COMMANDS * 3 + MAX_BUILD_ID + MAX_UIDS * 11;
+
 /// About how many bytes the attributes take.
 fn attributes_size(attributes: &Attributes) -> usize {
     let Attributes {
@@ -176,14 +194,3 @@ fn attributes_size(attributes: &Attributes) -> usize {
 
 /// The longest address as text, with its quotes and comma.
 const ADDRESS: usize = 42;
-
-/// Bytes of a text in JSON: a control character takes six, a quote or backslash two.
-fn json_len(text: &str) -> usize {
-    text.bytes()
-        .map(|byte| match byte {
-            0..=0x1f => 6,
-            b'"' | b'\\' => 2,
-            _ => 1,
-        })
-        .sum()
-}

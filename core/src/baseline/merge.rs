@@ -11,8 +11,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{
     Baseline, Batch, BehaviourReport, ContainerReport, Entry, EntryState, FeedBaseline, Marks, Sighting,
     cap::{self, Class, MAX_CONTAINERS, Used},
+    derive,
     entry::bounded_lineage,
     maturity::maturity,
+    replaced::replaced,
     sighting,
 };
 use crate::{
@@ -79,14 +81,25 @@ pub fn merge(baseline: &mut Baseline, batch: &Batch, policy: &Policy, now: Times
                 continue;
             }
             let feed = baseline.feed_mut(&report.container, seen.behaviour.feed(), now);
+            let id = seen.behaviour.id();
             let context = Context {
                 batch,
                 report,
                 policy,
                 now,
-                teachers: &teachers,
+                teachers: teachers.get(&(&report.container, id)).map_or(0, BTreeSet::len),
             };
-            context.merge_behaviour(feed, seen, &mut used, &mut outcome);
+            let split = derive::split(seen, feed.entries.get(&id), feed.maturity, policy);
+            context.merge_behaviour(feed, &split.base, &mut used, &mut outcome);
+            for derived in &split.derived {
+                context.merge_behaviour(feed, derived, &mut used, &mut outcome);
+            }
+        }
+        for raised in replaced(baseline, &report.container, &mut used) {
+            outcome.changed = true;
+            let is_same = |held: &Quarantine| held.id == raised.id && held.container == raised.container;
+            outcome.new_quarantined.retain(|held| !is_same(held));
+            outcome.new_quarantined.push(raised);
         }
     }
     outcome.changed |= add_losses(baseline, batch, policy, now);
@@ -188,7 +201,8 @@ struct Context<'a> {
     report: &'a ContainerReport,
     policy: &'a Policy,
     now: Timestamp,
-    teachers: &'a BTreeMap<(&'a ContainerName, BehaviourId), BTreeSet<&'a PodUid>>,
+    /// How many verified pods of the batch show it, or what it is derived of.
+    teachers: usize,
 }
 
 impl Context<'_> {
@@ -223,9 +237,10 @@ impl Context<'_> {
             // It stays where the unverified are: never learned, and never explained by a rollout.
             (Room::None, Some(held)) => {
                 feed.overflowed = feed.overflowed.saturating_add(1);
-                self.add(&mut entry, id, seen);
+                self.add(&mut entry, seen);
                 entry.unverified = true;
                 entry.state = graver(held, verdict);
+                grow(&mut entry, seen, used);
                 used.add(&entry);
                 feed.entries.insert(id, entry);
                 return;
@@ -245,7 +260,10 @@ impl Context<'_> {
                 }
             }
         }
-        self.add(&mut entry, id, seen);
+        self.add(&mut entry, seen);
+        if !grow(&mut entry, seen, used) {
+            feed.overflowed = feed.overflowed.saturating_add(1);
+        }
         used.add(&entry);
         feed.entries.insert(id, entry);
     }
@@ -276,14 +294,13 @@ impl Context<'_> {
     }
 
     /// Adds a report to its entry.
-    fn add(&self, entry: &mut Entry, id: BehaviourId, seen: &BehaviourReport) {
+    fn add(&self, entry: &mut Entry, seen: &BehaviourReport) {
         let pod = &self.report.pod;
         let (first_seen, last_seen) = self.times(seen);
         // Of variants with one key, and of lineages, the choice must not depend on who came first.
         if seen.behaviour < entry.behaviour {
             entry.behaviour = seen.behaviour.clone();
         }
-        entry.attributes = std::mem::take(&mut entry.attributes).join(seen.attributes.clone());
         let lineage = bounded_lineage(&seen.lineage);
         if (first_seen, &lineage) < (entry.first_seen, &entry.lineage) {
             entry.lineage = lineage;
@@ -313,13 +330,24 @@ impl Context<'_> {
                 }
             }
         }
-        let in_batch = self
-            .teachers
-            .get(&(&self.report.container, id))
-            .map_or(0, BTreeSet::len);
-        let pods = in_batch.max(entry.shown_by.len());
+        let pods = self.teachers.max(entry.shown_by.len());
         entry.pods = entry.pods.max(u32::try_from(pods).unwrap_or(u32::MAX));
     }
+}
+
+/// Adds what a report knows of a behaviour beside its key, if that finds room. Returns whether it did.
+fn grow(entry: &mut Entry, seen: &BehaviourReport, used: &Used) -> bool {
+    if !entry.attributes.grows_by(&seen.attributes) {
+        return true;
+    }
+    let attributes = entry.attributes.clone().join(seen.attributes.clone());
+    let before = std::mem::replace(&mut entry.attributes, attributes);
+    let class = Class::of(entry.state, entry.unverified);
+    let fits = cap::has_room(used, class, entry.behaviour.feed(), cap::size(entry));
+    if !fits {
+        entry.attributes = before;
+    }
+    fits
 }
 
 /// Whether there is room for an entry as the verdict has it.
@@ -341,7 +369,7 @@ fn find_room(used: &Used, entry: &Entry, before: Option<EntryState>, verdict: Ve
         Some(Class::Unverified) => wanted != Class::Unverified,
         Some(Class::Learned | Class::Novel | Class::Grave) => false,
     };
-    if moves && !cap::has_room(used, wanted, cap::size(entry)) {
+    if moves && !cap::has_room(used, wanted, entry.behaviour.feed(), cap::size(entry)) {
         return Room::None;
     }
     Room::Found

@@ -14,8 +14,8 @@ use crate::{
 pub const MAX_SIGHTINGS: usize = 32;
 /// Fewest pods that are kept of an entry, however many entries there are.
 const MIN_SIGHTINGS: usize = 2;
-/// Pods that are kept of all entries of a baseline together (of 300 bytes each: 75 KiB of the object).
-const BUDGET: usize = 256;
+/// Pods that are kept of all entries of a baseline together (of 300 bytes each: 57 KiB of the object).
+const BUDGET: usize = 192;
 
 /// A pod that showed a behaviour.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
@@ -58,7 +58,7 @@ pub(crate) fn limit(quarantined: usize) -> usize {
 
 /// Keeps `limit` pods, and of every revision and digest one before a second of any: a crowd of pods of one revision
 /// must not hide the single pod of another. Which pods are kept does not depend on the order in which they were seen.
-pub(super) fn sample(sightings: &BTreeMap<PodUid, Sighting>, limit: usize) -> BTreeMap<PodUid, Sighting> {
+pub(crate) fn sample(sightings: &BTreeMap<PodUid, Sighting>, limit: usize) -> BTreeMap<PodUid, Sighting> {
     let mut by_revision: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for (uid, sighting) in sightings {
         by_revision

@@ -1,6 +1,8 @@
 //! Merging: exactly once, in any order, and never more than there is room for.
 
 mod attacks;
+mod flows;
+mod modules;
 mod properties;
 
 use super::{sighting::sample, *};

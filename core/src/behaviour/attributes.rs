@@ -7,19 +7,21 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     observation::{Observation, Observed},
-    text::bounded,
+    text::{bounded, json_len},
 };
 
 /// Most addresses that are kept.
 pub const MAX_ADDRESSES: usize = 16;
 /// Most command lines that are kept.
 pub const MAX_COMMANDS: usize = 8;
+/// Most bytes that the kept command lines take together in JSON.
+pub const MAX_COMMAND_BYTES: usize = 3 * 1_024;
 /// Longest command line that is kept whole, in bytes.
 pub const MAX_COMMAND: usize = 512;
 /// Most user ids that are kept.
 pub const MAX_UIDS: usize = 8;
 /// Most hexadecimal digits of a build id: 20 bytes in practice, 64 where a linker was told otherwise.
-const MAX_BUILD_ID: usize = 128;
+pub const MAX_BUILD_ID: usize = 128;
 
 /// What is known of a behaviour beside its key. A lattice: [`Attributes::join`] is commutative, associative and
 /// idempotent. A set that is full keeps its least members, which does not depend on the order of arrival.
@@ -80,6 +82,10 @@ impl Attributes {
         self.build_id = self.build_id.map(|id| bounded(id, MAX_BUILD_ID));
         keep_least(&mut self.addresses, MAX_ADDRESSES);
         keep_least(&mut self.commands, MAX_COMMANDS);
+        // The least as far as they fit: whatever was left out before would be left out again.
+        while self.commands.iter().map(|text| json_len(text)).sum::<usize>() > MAX_COMMAND_BYTES {
+            self.commands.pop_last();
+        }
         keep_least(&mut self.uids, MAX_UIDS);
         self
     }

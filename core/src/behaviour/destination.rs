@@ -11,6 +11,7 @@ use crate::{
     normalise::domain_name,
     observation::NetworkObservation,
     text::{MAX_NAME, bounded},
+    time::Hour,
 };
 
 /// What a container talks to.
@@ -35,17 +36,44 @@ pub enum Destination {
         /// The network.
         network: IpNet,
     },
+    /// A destination to which one connection sent very much. Derived: what is sent there otherwise is normal.
+    Volume {
+        /// The destination.
+        to: Box<Self>,
+        /// The whole part of the binary logarithm of the bytes that were sent.
+        log2: u8,
+    },
+    /// More destinations than usual within an hour. Derived: each of them is a destination of its own, too.
+    Many(Burst),
     /// The container itself, which listens.
     Local,
 }
 
+/// More new destinations than usual within an hour. Its hour is what identifies it.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+pub struct Burst {
+    /// The hour.
+    pub hour: Hour,
+    /// How many they are.
+    pub count: u32,
+    /// How many are usual in an hour, in thousandths.
+    pub usual_thousandths: u32,
+}
+
 /// Prefix lengths of a destination that has no name, in bits: a provider's smallest announcement, a customer's site.
 const PREFIX: (u8, u8) = (24, 56);
+/// Prefix lengths by which a name is said to have moved, in bits.
+const WIDE: (u8, u8) = (16, 32);
 
 impl Destination {
     /// The network of an address that has no name. An IPv4 address in IPv6 clothes counts as IPv4.
     pub fn prefix(address: IpAddr) -> Self {
         Self::Prefix(network(address, PREFIX))
+    }
+
+    /// The wide network that an address lies in: a /16 of IPv4, a /32 of IPv6.
+    pub fn wide(address: IpAddr) -> IpNet {
+        network(address, WIDE)
     }
 
     /// The same with every text bounded.
@@ -64,6 +92,15 @@ impl Destination {
                 kind: bounded(kind, MAX_NAME),
                 name: bounded(name, MAX_NAME),
             }),
+            Self::Volume { to, log2 } => match *to {
+                // What is derived of what is derived is no more than that.
+                Self::Volume { to, .. } => Self::Volume { to, log2 }.bounded(),
+                to => Self::Volume {
+                    to: Box::new(to.bounded()),
+                    log2,
+                },
+            },
+            Self::Many(burst) => Self::Many(burst),
             Self::Local => Self::Local,
         }
     }
@@ -76,6 +113,12 @@ impl Destination {
             Self::Prefix(network) => ("prefix", network.to_string()),
             Self::Group(group) => ("group", group.clone()),
             Self::NameIn { name, network } => ("name in", format!("{name} {network}")),
+            Self::Volume { to, log2 } => {
+                key.part(b"volume");
+                key.part(&[*log2]);
+                return to.feed_key(key);
+            }
+            Self::Many(burst) => ("many", burst.hour.0.to_string()),
             Self::Local => ("local", String::new()),
         };
         key.part(class.as_bytes());
@@ -118,6 +161,8 @@ impl std::fmt::Display for Destination {
             Self::Prefix(network) => write!(f, "{network}"),
             Self::Group(group) => write!(f, "the group {group}"),
             Self::NameIn { name, network } => write!(f, "{name} in {network}"),
+            Self::Volume { to, log2: _ } => to.fmt(f),
+            Self::Many(burst) => write!(f, "{} new destinations", burst.count),
             Self::Local => f.write_str("the container itself"),
         }
     }

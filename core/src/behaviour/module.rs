@@ -127,6 +127,7 @@ impl ModuleBehaviour {
         key.part(self.kind.as_str().as_bytes());
         key.part(self.path.as_bytes());
         key.optional(self.sha256());
-        key.part(self.source.in_key().as_bytes());
+        // What was copied up may have been changed on the way, and is approved by nothing: it is not the image's file.
+        key.part(self.source.as_str().as_bytes());
     }
 }

@@ -1,7 +1,11 @@
-//! `denied-behaviour`: an executable or script that the policy denies, whatever was learned.
+//! `denied-behaviour`: an executable, script, destination or module that the policy denies, whatever was learned.
 
 use super::words::subject;
-use crate::{behaviour::Behaviour, policy::Policy, severity::Severity};
+use crate::{
+    behaviour::{Behaviour, Destination, Direction},
+    policy::{NetworkPolicy, Policy},
+    severity::Severity,
+};
 
 pub(super) const ID: &str = "denied-behaviour";
 pub(super) const SEVERITY: Severity = Severity::High;
@@ -12,8 +16,40 @@ pub(super) fn fires(behaviour: &Behaviour, policy: &Policy) -> bool {
             let denied = |path: &str| policy.process.deny.contains(path);
             denied(process.executable()) || process.script().is_some_and(denied)
         }
-        Behaviour::Network(_) | Behaviour::Module(_) => false,
+        Behaviour::Network(network) => match network.direction() {
+            Direction::Connect | Direction::Send => denies(&policy.network, network.destination()),
+            Direction::Listen => false,
+        },
+        Behaviour::Module(module) => policy.module.deny.contains(module.path()),
     }
+}
+
+/// Whether a destination is denied as such. By its addresses it is through what is derived of them: a group, or the
+/// denied network itself.
+fn denies(policy: &NetworkPolicy, destination: &Destination) -> bool {
+    match destination {
+        Destination::Name(name) => denies_name(policy, name),
+        Destination::Prefix(network) => {
+            let within = |denied: &crate::address::IpPrefix| denied.net().contains(network);
+            policy.deny_networks.iter().any(within)
+        }
+        Destination::Group(group) => policy.deny_groups.contains(group),
+        Destination::Service(_)
+        | Destination::Workload(_)
+        | Destination::NameIn { .. }
+        | Destination::Volume { .. }
+        | Destination::Many(_)
+        | Destination::Local => false,
+    }
+}
+
+/// Whether a name is listed, or lies below one that is listed with `*.` before it.
+fn denies_name(policy: &NetworkPolicy, name: &str) -> bool {
+    let below = name
+        .match_indices('.')
+        .map(|(dot, _)| format!("*{}", &name[dot..]))
+        .any(|above| policy.deny_names.contains(&above));
+    below || policy.deny_names.contains(name)
 }
 
 pub(super) fn sentence(behaviour: &Behaviour) -> String {

@@ -8,7 +8,7 @@ use crate::{
         Destination, ModuleBehaviour, ModuleKind, ModuleParts, NetworkBehaviour, NetworkParts, Origin, ProcessParts,
         Protocol, SourceLayer,
     },
-    severity::assess,
+    severity::{Circumstances, assess},
     testkit::{behaviour, parts, shell},
 };
 
@@ -152,7 +152,7 @@ fn rules_say_what_they_see_and_how_grave_it_is() {
         .map(|(case, behaviour, policy)| {
             let always = without_baseline(&behaviour, &policy);
             let rule = always.unwrap_or_else(|| of_novelty(&behaviour));
-            let assessment = assess(rule, &behaviour, false);
+            let assessment = assess(rule, &behaviour, Circumstances::default());
             format!(
                 "{case}: {rule}{} | {} | {} = {}",
                 if always.is_some() { ", needs no baseline" } else { "" },
@@ -178,7 +178,7 @@ fn a_denied_script_is_denied_whatever_runs_it() {
 #[test]
 fn what_is_never_suppressed_is_at_least_high_even_where_a_rollout_matches_it() {
     for rule in Rule::ALL.into_iter().filter(|rule| rule.never_suppressed()) {
-        let severity = assess(rule, &shell(), false).severity;
+        let severity = assess(rule, &shell(), Circumstances::default()).severity;
         assert!(severity >= Severity::High, "{rule}");
     }
     // What no baseline excuses, no rollout does.

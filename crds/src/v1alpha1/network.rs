@@ -55,7 +55,7 @@ pub struct NetworkBehavior {
 /// network are set, it is the name as far as it led to that network.
 #[derive(KubeSchema, Clone, Debug, Default, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("(has(self.service) ? 1 : 0) + (has(self.workload) ? 1 : 0) + (has(self.name) || has(self.network) ? 1 : 0) + (has(self.group) ? 1 : 0) <= 1").message("a destination is one of service, workload, name, network and group, or a name in a network"))]
+#[x_kube(validation = Rule::new("(has(self.service) ? 1 : 0) + (has(self.workload) ? 1 : 0) + (has(self.name) || has(self.network) ? 1 : 0) + (has(self.group) ? 1 : 0) + (has(self.many) ? 1 : 0) <= 1").message("a destination is one of service, workload, name, network, group and many, or a name in a network"))]
 pub struct NetworkDestination {
     /// A Service of the cluster, `<namespace>/<name>`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -77,4 +77,25 @@ pub struct NetworkDestination {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 255))]
     pub group: Option<String>,
+    /// Where a connection sent very much there: the whole part of the binary logarithm of its bytes, 30 for a gibibyte.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 63))]
+    pub volume: Option<i32>,
+    /// Many new destinations within an hour, each of which is a destination of its own, too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub many: Option<DestinationBurst>,
+}
+
+/// More new destinations than usual within an hour.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, JsonSchema, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DestinationBurst {
+    /// The hour, in hours since 1970-01-01T00:00Z.
+    pub hour: i64,
+    /// How many they are.
+    #[schemars(range(min = 0))]
+    pub count: i64,
+    /// How many are usual in an hour, in thousandths.
+    #[schemars(range(min = 0))]
+    pub usual_thousandths: i64,
 }

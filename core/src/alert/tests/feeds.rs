@@ -1,0 +1,167 @@
+//! Findings of several feeds: what they make of each other, and many at once.
+
+use super::*;
+use crate::{
+    behaviour::{Attributes, Burst, Destination},
+    rules::Rule,
+    severity::Severity,
+    testkit::{flow, flow_to, library},
+    time::Hour,
+};
+
+impl Watched {
+    /// Mature in every feed.
+    fn all_round() -> Self {
+        let mut watched = Self::mature();
+        watched
+            .world
+            .sees(&flow_to("known.example.org"), Attributes::default(), at(0));
+        let known = library("/usr/lib/known.so", 'a', SourceLayer::Image);
+        watched.world.sees(&known, Attributes::default(), at(0));
+        watched
+    }
+
+    fn sees(&mut self, behaviour: &Behaviour, second: i64) -> AlertPlan {
+        self.world.sees(behaviour, Attributes::default(), at(second));
+        self.act(at(second))
+    }
+}
+
+fn strange() -> Behaviour {
+    library("/data/x.so", 'c', SourceLayer::Volume)
+}
+
+#[test]
+fn a_new_flow_and_a_new_library_of_one_program_are_both_high() {
+    let mut watched = Watched::all_round();
+    watched.sees(&flow_to("new.example.org"), 100);
+    assert_eq!(
+        watched.finding(flow_to("new.example.org").id()).severity,
+        Severity::Medium
+    );
+    watched.sees(&strange(), 160);
+    for (behaviour, terms) in [
+        (flow_to("new.example.org"), ["base Medium", "+1 second feed (module)"]),
+        (strange(), ["base Medium", "+1 second feed (network)"]),
+    ] {
+        let finding = watched.finding(behaviour.id());
+        assert_eq!(finding.severity, Severity::High, "{}", finding.summary);
+        assert_eq!(finding.severity_terms, terms);
+    }
+    assert_eq!(watched.alerts.len(), 1);
+    assert_eq!(watched.alerts[0].severity, Severity::High);
+}
+
+#[test]
+fn a_second_feed_counts_within_the_correlation_window_and_in_the_same_pod_only() {
+    let mut watched = Watched::all_round();
+    watched.sees(&flow_to("new.example.org"), 100);
+    watched.sees(&strange(), 100 + 601);
+    assert_eq!(watched.finding(strange().id()).severity, Severity::Medium, "too late");
+    let mut watched = Watched::all_round();
+    watched.sees(&flow_to("new.example.org"), 100);
+    watched.world.shows_at("p2", "h1", '1', &strange(), at(101));
+    watched.act(at(101));
+    assert_eq!(
+        watched.finding(strange().id()).severity,
+        Severity::Medium,
+        "another pod"
+    );
+}
+
+#[test]
+fn a_new_program_that_connects_is_high() {
+    let mut watched = Watched::all_round();
+    watched.sees(&process("/usr/bin/date", "/usr/bin/python3"), 100);
+    watched.sees(&flow_to("new.example.org"), 101);
+    assert_eq!(
+        watched.finding(flow_to("new.example.org").id()).severity,
+        Severity::High
+    );
+}
+
+/// What two pods of a new revision show, as the rollout that brought it explains.
+fn rolled_out(behaviours: &[Behaviour]) -> Watched {
+    let mut watched = Watched::all_round();
+    watched.world.recorded(2, "h2", '2', at(1_000));
+    for uid in ["n1", "n2"] {
+        watched.world.runs(uid, "h2", '2', at(1_001));
+        for behaviour in behaviours {
+            watched.world.shows_at(uid, "h2", '2', behaviour, at(1_005));
+        }
+    }
+    watched.act(at(1_010));
+    watched.act(at(1_200));
+    watched
+}
+
+#[test]
+fn a_rollout_explains_a_new_program_and_its_flow_but_no_flow_with_a_strange_library() {
+    let program = process("/usr/bin/date", "/usr/bin/python3");
+    let flow = flow_to("new.example.org");
+    let watched = rolled_out(&[program.clone(), flow.clone()]);
+    for behaviour in [&program, &flow] {
+        let finding = watched.finding(behaviour.id());
+        assert_eq!(
+            (finding.state, finding.severity),
+            (AlertState::Suppressed, Severity::Low)
+        );
+    }
+    let watched = rolled_out(&[strange(), flow.clone()]);
+    for behaviour in [&strange(), &flow] {
+        let finding = watched.finding(behaviour.id());
+        assert_eq!(finding.state, AlertState::Escalated, "{}", finding.summary);
+        let verdict = finding.rollout.as_ref().map(|rollout| rollout.verdict);
+        assert_eq!(verdict, Some(RolloutVerdict::Matched), "it is tagged");
+    }
+}
+
+#[test]
+fn many_new_destinations_in_an_hour_are_a_finding_of_their_own_that_does_not_change_by_itself() {
+    let mut watched = Watched::all_round();
+    for number in 0..20 {
+        let destination = flow(Destination::prefix(std::net::IpAddr::from([203, 0, number, 1])));
+        watched
+            .world
+            .sees(&destination, Attributes::default(), at(100 + i64::from(number)));
+    }
+    watched.act(at(200));
+    let burst = flow(Destination::Many(Burst {
+        hour: at(100).hour(),
+        count: 0,
+        usual_thousandths: 0,
+    }));
+    let Behaviour::Network(network) = burst else {
+        panic!("a flow");
+    };
+    let burst = Behaviour::Network(
+        crate::behaviour::NetworkParts {
+            executable: String::new(),
+            port: 0,
+            ..crate::behaviour::NetworkParts::from(network)
+        }
+        .into(),
+    );
+    let finding = watched.finding(burst.id());
+    assert_eq!(
+        (finding.rule, finding.count, finding.pods),
+        (Rule::DestinationSpike, 20, 1)
+    );
+    assert_eq!(
+        finding.summary,
+        "20 new destinations in the hour from 2026-01-01T00:00:00Z, where 1.0 are usual"
+    );
+    assert_eq!(watched.alerts.len(), 1);
+    // A day later nothing has changed, and a few new destinations are no burst.
+    for number in 0..3 {
+        let destination = flow(Destination::prefix(std::net::IpAddr::from([198, 51, number, 1])));
+        watched.world.sees(&destination, Attributes::default(), at(90_000));
+    }
+    watched.act(at(90_000));
+    let bursts = watched.alerts.iter().flat_map(|alert| &alert.findings);
+    let hours: Vec<Hour> = bursts
+        .filter(|finding| finding.rule == Rule::DestinationSpike)
+        .map(|finding| finding.first_seen.hour())
+        .collect();
+    assert_eq!(hours, [at(100).hour()]);
+}

@@ -1,0 +1,175 @@
+//! What else a report of a flow says, beside the destination itself: groups of networks that it reached, denied networks, a
+//! known name that moved, and a volume that nobody saw before. Each is a behaviour of its own, and goes the way of any
+//! other.
+
+use std::{borrow::Cow, collections::BTreeSet, net::IpAddr};
+
+use super::{BehaviourReport, Entry, Maturity};
+use crate::{
+    behaviour::{Attributes, Behaviour, Destination, Direction, MAX_ADDRESSES, NetworkBehaviour, NetworkParts, Origin},
+    policy::Policy,
+    rules,
+};
+
+/// Fewest bytes that are an unusual volume: 64 MiB.
+const MIN_VOLUME: u64 = 64 << 20;
+/// How many times the learned maximum an unusual volume is.
+const VOLUME_FACTOR: u64 = 16;
+
+/// A report, and what is derived of it.
+pub(super) struct Split<'a> {
+    /// The report, without what must not be learned of it.
+    pub base: Cow<'a, BehaviourReport>,
+    /// What is derived, each a report of its own.
+    pub derived: Vec<BehaviourReport>,
+}
+
+/// Splits a report. `held` is what the baseline holds of its behaviour.
+///
+/// Nothing is derived where the behaviour itself is raised by a rule that needs no baseline. Addresses and volumes of a
+/// learned destination grow only while the baseline learns: else small steps would lead anywhere.
+pub(super) fn split<'a>(
+    seen: &'a BehaviourReport,
+    held: Option<&Entry>,
+    maturity: Maturity,
+    policy: &Policy,
+) -> Split<'a> {
+    let mut split = Split {
+        base: Cow::Borrowed(seen),
+        derived: Vec::new(),
+    };
+    let Some(network) = flow(seen) else { return split };
+    let learned = held.filter(|entry| !entry.is_quarantined());
+    let judges = match maturity {
+        Maturity::Learning => None,
+        Maturity::Provisional | Maturity::Enforcing => learned,
+    };
+    if let Some(learned) = judges {
+        let base = split.base.to_mut();
+        base.attributes.addresses = BTreeSet::new();
+        base.attributes.bytes_sent = 0;
+        if rules::without_baseline(&seen.behaviour, policy).is_none() {
+            split.derived.extend(elsewhere(network, seen, learned));
+            split.derived.extend(volume(network, seen, learned));
+        }
+    }
+    if rules::without_baseline(&seen.behaviour, policy).is_none() {
+        split.derived.extend(groups(network, seen, policy));
+        split.derived.extend(denied(network, seen, policy));
+    }
+    split
+}
+
+/// A flow of which something can be derived.
+fn flow(seen: &BehaviourReport) -> Option<&NetworkBehaviour> {
+    let Behaviour::Network(network) = &seen.behaviour else {
+        return None;
+    };
+    let leads_out = match network.direction() {
+        Direction::Connect | Direction::Send => true,
+        Direction::Listen => false,
+    };
+    (leads_out && network.origin() != Origin::Exec).then_some(network)
+}
+
+/// The report of a flow to another destination, by some of the addresses.
+fn derived(
+    network: &NetworkBehaviour,
+    seen: &BehaviourReport,
+    destination: Destination,
+    addresses: BTreeSet<IpAddr>,
+) -> BehaviourReport {
+    let parts = NetworkParts {
+        destination,
+        ..NetworkParts::from(network.clone())
+    };
+    BehaviourReport {
+        behaviour: Behaviour::Network(parts.into()),
+        attributes: Attributes {
+            addresses,
+            ..Attributes::default()
+        },
+        ..seen.clone()
+    }
+}
+
+/// Addresses that have something in common, by that.
+fn by<K: Ord>(addresses: impl Iterator<Item = (K, IpAddr)>) -> std::collections::BTreeMap<K, BTreeSet<IpAddr>> {
+    let mut sorted: std::collections::BTreeMap<K, BTreeSet<IpAddr>> = std::collections::BTreeMap::new();
+    for (key, address) in addresses {
+        sorted.entry(key).or_default().insert(address);
+    }
+    sorted
+}
+
+fn groups<'a>(
+    network: &'a NetworkBehaviour,
+    seen: &'a BehaviourReport,
+    policy: &Policy,
+) -> impl Iterator<Item = BehaviourReport> + use<'a> {
+    let reached = seen.attributes.addresses.iter().flat_map(|address| {
+        let names = policy.network.groups.of(*address);
+        names.map(|name| (name.to_owned(), *address))
+    });
+    by(reached)
+        .into_iter()
+        .map(move |(name, addresses)| derived(network, seen, Destination::Group(name), addresses))
+}
+
+fn denied<'a>(
+    network: &'a NetworkBehaviour,
+    seen: &'a BehaviourReport,
+    policy: &Policy,
+) -> impl Iterator<Item = BehaviourReport> + use<'a> {
+    let reached = seen.attributes.addresses.iter().filter_map(|address| {
+        let mut networks = policy.network.deny_networks.iter();
+        let within = networks.find(|denied| denied.contains(*address))?;
+        Some((within.net(), *address))
+    });
+    by(reached)
+        .into_iter()
+        .map(move |(within, addresses)| derived(network, seen, Destination::Prefix(within), addresses))
+}
+
+/// A known name that led to a network where it did not lead while it was learned. A name of which as many addresses were
+/// learned as are kept leads anywhere.
+fn elsewhere<'a>(
+    network: &'a NetworkBehaviour,
+    seen: &'a BehaviourReport,
+    learned: &Entry,
+) -> impl Iterator<Item = BehaviourReport> + use<'a> {
+    let known = &learned.attributes.addresses;
+    let networks: BTreeSet<_> = known.iter().copied().map(Destination::wide).collect();
+    let name = match network.destination() {
+        Destination::Name(name) if !known.is_empty() && known.len() < MAX_ADDRESSES => Some(name),
+        _ => None,
+    };
+    name.into_iter().flat_map(move |name| {
+        let wide = seen.attributes.addresses.iter();
+        let wide = wide.map(|address| (Destination::wide(*address), *address));
+        let elsewhere = by(wide.filter(|(within, _)| !networks.contains(within)));
+        elsewhere.into_iter().map(move |(within, addresses)| {
+            let destination = Destination::NameIn {
+                name: name.clone(),
+                network: within,
+            };
+            derived(network, seen, destination, addresses)
+        })
+    })
+}
+
+fn volume(network: &NetworkBehaviour, seen: &BehaviourReport, learned: &Entry) -> Option<BehaviourReport> {
+    let sent = seen.attributes.bytes_sent;
+    let log2 = u8::try_from(sent.checked_ilog2()?).ok()?;
+    let usual = learned.attributes.bytes_sent;
+    if sent < MIN_VOLUME || sent / VOLUME_FACTOR < usual {
+        return None;
+    }
+    let destination = Destination::Volume {
+        to: Box::new(network.destination().clone()),
+        log2,
+    };
+    let mut report = derived(network, seen, destination, seen.attributes.addresses.clone());
+    report.attributes.bytes_sent = sent;
+    Some(report)
+}

@@ -8,4 +8,5 @@
 pub mod event;
 pub mod lineage;
 pub mod loss;
+pub mod module;
 pub mod offsets;

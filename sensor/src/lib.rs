@@ -20,6 +20,7 @@ pub mod error;
 pub mod loader;
 pub mod losses;
 pub mod metrics;
+pub mod modules;
 pub mod names;
 pub mod node;
 pub mod outbox;

@@ -15,7 +15,7 @@ pub mod testkit;
 pub mod text;
 pub mod waiting;
 
-use anchorwatch_core::behaviour::{Behaviour, Origin, ProcessParts, SourceLayer};
+use anchorwatch_core::behaviour::{Attributes, Behaviour, Origin, ProcessParts, SourceLayer};
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -56,6 +56,8 @@ impl Default for AttributionLimits {
 pub struct Attributed {
     pub container: Arc<Container>,
     pub behaviour: Behaviour,
+    /// What else is known of it.
+    pub attributes: Attributes,
     /// Executables that led to it, outermost first, its own last.
     pub lineage: Vec<Arc<str>>,
     /// Nanoseconds of `CLOCK_BOOTTIME`.
@@ -280,6 +282,7 @@ impl Attributor {
         Outcome::Attributed(Box::new(Attributed {
             container: Arc::clone(container),
             behaviour: Behaviour::Process(parts.into()),
+            attributes: Attributes::default(),
             lineage,
             time_ns: exec.time_ns,
         }))

@@ -164,6 +164,9 @@ impl Pipeline {
                     self.parts
                         .seen
                         .observe(&attributed.container, &attributed.behaviour, &attributed.lineage, at);
+                self.parts
+                    .seen
+                    .enrich(&attributed.container, &attributed.behaviour, &attributed.attributes);
                 self.parts.metrics.sight(sight);
                 if let Sight::Refused(reason) = sight {
                     self.parts.losses.add(reason, 1);

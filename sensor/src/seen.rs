@@ -6,7 +6,7 @@
 mod due;
 mod row;
 
-use anchorwatch_core::behaviour::{Behaviour, Origin};
+use anchorwatch_core::behaviour::{Attributes, Behaviour, Origin};
 use anchorwatch_core::id::BehaviourId;
 use anchorwatch_core::time::{Hour, Timestamp};
 use std::collections::{HashMap, VecDeque};
@@ -99,6 +99,9 @@ struct Entry {
 /// What an entry or a container takes beside its texts: maps, hashes and the tables' own needs.
 const OVERHEAD: usize = 400;
 
+/// What an element of a set takes beside its text.
+const ELEMENT: usize = 32;
+
 /// What a destination takes, at most but for the longest names.
 const MAX_DESTINATION: usize = 128;
 
@@ -187,6 +190,33 @@ impl Seen {
         match self.remember(&container.key, id, BehaviourRow::new(behaviour, lineage, at)) {
             Ok(()) => Sight::New,
             Err(reason) => Sight::Refused(reason),
+        }
+    }
+
+    /// Adds what is known beside the key of a behaviour that was just observed. Where it says anything new, the behaviour
+    /// is told of again.
+    pub fn enrich(&mut self, container: &Container, behaviour: &Behaviour, attributes: &Attributes) {
+        let Some(seen) = self.containers.get_mut(&container.key) else {
+            return;
+        };
+        let id = seen.ids.get(behaviour).copied().unwrap_or_else(|| behaviour.id());
+        let Some(entry) = seen.entries.get_mut(&id) else {
+            return;
+        };
+        if !entry.row.attributes.grows_by(attributes) {
+            return;
+        }
+        let news = entry.row.attributes.has_news_in(attributes);
+        let before = behaviour_size(&entry.row);
+        entry.row.attributes = std::mem::take(&mut entry.row.attributes).join(attributes.clone());
+        self.bytes = self.bytes + behaviour_size(&entry.row) - before;
+        // What was never told is in the queue already.
+        if news && entry.row.reported_hour.take().is_some() {
+            self.queues.fresh.push_back((container.key.clone(), id));
+            self.dirty.urgent = true;
+        }
+        if !std::mem::replace(&mut entry.dirty, true) {
+            self.dirty.behaviours.push((container.key.clone(), id));
         }
     }
 
@@ -423,7 +453,19 @@ fn behaviour_size(row: &BehaviourRow) -> usize {
         }
     };
     let lineage: usize = row.lineage.iter().map(|path| path.len()).sum();
-    OVERHEAD + 2 * texts + lineage
+    OVERHEAD + 2 * texts + lineage + attributes_size(&row.attributes)
+}
+
+fn attributes_size(attributes: &Attributes) -> usize {
+    let Attributes {
+        addresses,
+        bytes_sent: _,
+        commands,
+        build_id,
+        uids,
+    } = attributes;
+    let commands: usize = commands.iter().map(|text| text.len() + ELEMENT).sum();
+    commands + (addresses.len() + uids.len()) * ELEMENT + build_id.as_ref().map_or(0, String::len)
 }
 
 #[cfg(test)]

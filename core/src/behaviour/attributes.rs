@@ -90,6 +90,21 @@ impl Attributes {
         self
     }
 
+    /// Whether nothing is known.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Whether joining `other` would say something that is worth a report: a volume counts by its power of two, so that a
+    /// row of ever larger ones is told of a few times.
+    pub fn has_news_in(&self, other: &Self) -> bool {
+        let of_volume = |attributes: &Self| Self {
+            bytes_sent: attributes.bytes_sent.checked_ilog2().map_or(0, |log2| 1 << log2),
+            ..attributes.clone()
+        };
+        of_volume(self).grows_by(&of_volume(other))
+    }
+
     /// Whether joining `other` would say anything new.
     pub fn grows_by(&self, other: &Self) -> bool {
         self.clone().join(other.clone()) != *self
@@ -156,6 +171,14 @@ mod tests {
             prop_assert_eq!(a.clone().join(b.clone()), b.clone().join(a.clone()));
             prop_assert_eq!(a.clone().join(b.clone()).join(c.clone()), a.clone().join(b.join(c)));
             prop_assert_eq!(a.clone().join(a.clone()), a);
+        }
+
+        #[test]
+        fn a_volume_is_news_when_it_doubles(bytes in 1_u64..1 << 40) {
+            let of = |bytes_sent| Attributes { bytes_sent, ..Attributes::default() };
+            prop_assert!(of(bytes).has_news_in(&of(bytes * 2)));
+            prop_assert!(!of(bytes).has_news_in(&of(bytes)));
+            prop_assert!(!of(1 << bytes.ilog2()).has_news_in(&of(bytes)));
         }
 
         #[test]

@@ -1,9 +1,9 @@
 //! What the next batch tells.
 
-use anchorwatch_convert::behaviour_to_crd;
+use anchorwatch_convert::{attributes_to_crd, behaviour_to_crd};
 use anchorwatch_core::id::BehaviourId;
 use anchorwatch_core::time::{Duration, Timestamp};
-use anchorwatch_crds::v1alpha1::{BehaviorAttributes, PodReference, ReportedBehavior, ReportedContainer};
+use anchorwatch_crds::v1alpha1::{PodReference, ReportedBehavior, ReportedContainer};
 use serde::Serialize;
 use std::collections::HashMap;
 
@@ -113,7 +113,7 @@ impl Entry {
         let unreported = self.row.unreported?;
         Some(ReportedBehavior {
             behavior: behaviour_to_crd(&self.row.behaviour),
-            attributes: BehaviorAttributes::default(),
+            attributes: attributes_to_crd(&self.row.attributes),
             lineage: self.row.lineage.iter().map(|path| path.as_ref().to_owned()).collect(),
             count: i64::try_from(unreported.count).unwrap_or(i64::MAX),
             first_seen: convert::micro_time(unreported.first),

@@ -1,6 +1,6 @@
 //! What the outbox keeps of a container and of a behaviour.
 
-use anchorwatch_core::behaviour::Behaviour;
+use anchorwatch_core::behaviour::{Attributes, Behaviour};
 use anchorwatch_core::id::BehaviourId;
 use anchorwatch_core::time::{Hour, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -31,6 +31,9 @@ pub struct ContainerRow {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BehaviourRow {
     pub behaviour: Behaviour,
+    /// What else was seen of it.
+    #[serde(default, skip_serializing_if = "Attributes::is_empty")]
+    pub attributes: Attributes,
     /// Of the first sighting.
     pub lineage: Vec<Arc<str>>,
     pub first_seen: Timestamp,
@@ -94,6 +97,7 @@ impl BehaviourRow {
     pub fn new(behaviour: &Behaviour, lineage: &[Arc<str>], at: Timestamp) -> Self {
         let mut row = Self {
             behaviour: behaviour.clone(),
+            attributes: Attributes::default(),
             lineage: lineage.to_vec(),
             first_seen: at,
             last_seen: at,

@@ -247,6 +247,27 @@ fn what_nobody_could_place_is_told_again_at_once_when_it_is_placed() {
 }
 
 #[test]
+fn a_new_address_makes_a_known_behaviour_news_again_and_the_same_one_does_not() {
+    let mut seen = Seen::new(SeenLimits::default());
+    let at = |last: u8| Attributes {
+        addresses: [std::net::Ipv4Addr::new(192, 0, 2, last).into()].into(),
+        ..Attributes::default()
+    };
+    let see = |seen: &mut Seen, attributes: &Attributes| {
+        observe(seen, "1", "/bin/sh", START);
+        seen.enrich(&container("1"), &behaviour("/bin/sh"), attributes);
+        seen.take_due(SPACE)
+    };
+    let told = |batch: &[ReportedContainer]| batch.first().map(|held| held.behaviors[0].attributes.addresses.clone());
+    assert_eq!(told(&see(&mut seen, &at(1))), Some(vec!["192.0.2.1".to_owned()]));
+    assert_eq!(told(&see(&mut seen, &at(1))), None);
+    let both = Some(vec!["192.0.2.1".to_owned(), "192.0.2.2".to_owned()]);
+    assert_eq!(told(&see(&mut seen, &at(2))), both);
+    let mut seen = restored(&mut seen);
+    assert_eq!(told(&see(&mut seen, &at(2))), None, "a restart forgets nothing");
+}
+
+#[test]
 fn only_news_is_urgent() {
     let mut seen = Seen::new(SeenLimits::default());
     observe(&mut seen, "1", "/bin/sh", START);

@@ -8,6 +8,10 @@ pub const KIND_EXEC: u32 = 1;
 pub const KIND_CGROUP_CREATED: u32 = 2;
 /// Record kind: a cgroup of the unified hierarchy was removed ([`CgroupRecord`], without a path).
 pub const KIND_CGROUP_REMOVED: u32 = 3;
+/// Record kind: a process did something with a socket ([`crate::network::FlowRecord`]).
+pub const KIND_FLOW: u32 = 4;
+/// Record kind: a resolver answered a container ([`crate::network::DnsRecord`]).
+pub const KIND_DNS: u32 = 5;
 
 /// How many exec ids of ancestors an [`ExecRecord`] holds.
 pub const RECORD_ANCESTORS: usize = 4;

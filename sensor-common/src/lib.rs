@@ -9,4 +9,5 @@ pub mod event;
 pub mod lineage;
 pub mod loss;
 pub mod module;
+pub mod network;
 pub mod offsets;

@@ -9,6 +9,10 @@ pub enum LossPlace {
     Fork = 1,
     /// The cgroup programs.
     Cgroup = 2,
+    /// The programs of connections and listeners.
+    Flow = 3,
+    /// The programs of DNS.
+    Dns = 4,
 }
 
 /// Why it was lost.
@@ -27,7 +31,7 @@ pub enum LossReason {
 
 impl LossPlace {
     /// All of them, in the order of their indices.
-    pub const ALL: [Self; 3] = [Self::Exec, Self::Fork, Self::Cgroup];
+    pub const ALL: [Self; 5] = [Self::Exec, Self::Fork, Self::Cgroup, Self::Flow, Self::Dns];
 
     /// The name used in metrics and logs.
     pub const fn name(self) -> &'static str {
@@ -35,6 +39,8 @@ impl LossPlace {
             Self::Exec => "exec",
             Self::Fork => "fork",
             Self::Cgroup => "cgroup",
+            Self::Flow => "flow",
+            Self::Dns => "dns",
         }
     }
 }
@@ -57,7 +63,7 @@ impl LossReason {
 const REASONS: u32 = 4;
 
 /// How many counters there are.
-pub const LOSS_COUNTERS: u32 = 12;
+pub const LOSS_COUNTERS: u32 = 20;
 
 /// The counter of one place and reason.
 #[must_use]

@@ -48,6 +48,16 @@ pub enum Field {
     SocketAllocVfsInode,
     SocketAllocSk,
     SockFamily,
+    SockProtocol,
+    SockUserlocks,
+    SockLocalPort,
+    SockRemotePort,
+    SockLocalV4,
+    SockRemoteV4,
+    SockLocalV6,
+    SockRemoteV6,
+    TcpBytesSent,
+    TcpBytesRetransmitted,
     OvlVfsInode,
     OvlUpperDentry,
     OvlEntry,
@@ -69,6 +79,10 @@ pub enum Need {
     OverlayLowerPath,
     /// Without it neither a script that is run through a descriptor is looked at nor standard input.
     ScriptDescriptor,
+    /// Without it neither listeners are seen nor what becomes of connections.
+    Sockets,
+    /// Without it IPv6 is not looked for in sockets: the kernel was built without.
+    SocketsV6,
 }
 
 /// One line of the table.
@@ -80,6 +94,8 @@ pub struct FieldSpec {
     pub path: &'static str,
     /// What is lost without it.
     pub need: Need,
+    /// Whether the offset counts bits instead of bytes: a bit field.
+    pub in_bits: bool,
 }
 
 /// Stands in `OFFSETS` for a field that this kernel does not have.
@@ -90,15 +106,30 @@ const fn required(field: Field, path: &'static str) -> FieldSpec {
         field,
         path,
         need: Need::Required,
+        in_bits: false,
     }
 }
 
 const fn optional(field: Field, path: &'static str, need: Need) -> FieldSpec {
-    FieldSpec { field, path, need }
+    FieldSpec {
+        field,
+        path,
+        need,
+        in_bits: false,
+    }
+}
+
+const fn bits(field: Field, path: &'static str, need: Need) -> FieldSpec {
+    FieldSpec {
+        field,
+        path,
+        need,
+        in_bits: true,
+    }
 }
 
 /// How many fields there are.
-pub const FIELD_COUNT: usize = 48;
+pub const FIELD_COUNT: usize = 58;
 
 /// Every field, in the order of [`Field`].
 pub const FIELDS: [FieldSpec; FIELD_COUNT] = [
@@ -145,6 +176,16 @@ pub const FIELDS: [FieldSpec; FIELD_COUNT] = [
     required(Field::SocketAllocVfsInode, "socket_alloc.vfs_inode"),
     required(Field::SocketAllocSk, "socket_alloc.socket.sk"),
     required(Field::SockFamily, "sock.__sk_common.skc_family"),
+    optional(Field::SockProtocol, "sock.sk_protocol", Need::Sockets),
+    bits(Field::SockUserlocks, "sock.sk_userlocks", Need::Sockets),
+    optional(Field::SockLocalPort, "sock.__sk_common.skc_num", Need::Sockets),
+    optional(Field::SockRemotePort, "sock.__sk_common.skc_dport", Need::Sockets),
+    optional(Field::SockLocalV4, "sock.__sk_common.skc_rcv_saddr", Need::Sockets),
+    optional(Field::SockRemoteV4, "sock.__sk_common.skc_daddr", Need::Sockets),
+    optional(Field::SockLocalV6, "sock.__sk_common.skc_v6_rcv_saddr", Need::SocketsV6),
+    optional(Field::SockRemoteV6, "sock.__sk_common.skc_v6_daddr", Need::SocketsV6),
+    optional(Field::TcpBytesSent, "tcp_sock.bytes_sent", Need::Sockets),
+    optional(Field::TcpBytesRetransmitted, "tcp_sock.bytes_retrans", Need::Sockets),
     optional(Field::OvlVfsInode, "ovl_inode.vfs_inode", Need::OverlayLayers),
     optional(Field::OvlUpperDentry, "ovl_inode.__upperdentry", Need::OverlayLayers),
     optional(Field::OvlEntry, "ovl_inode.oe", Need::OverlayOrigin),

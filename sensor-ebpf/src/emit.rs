@@ -2,7 +2,11 @@
 
 use crate::errors::count;
 use anchorwatch_sensor_common::loss::{LossPlace, LossReason};
-use aya_ebpf::{helpers::generated::bpf_ringbuf_output, macros::map, maps::RingBuf};
+use aya_ebpf::{
+    helpers::generated::bpf_ringbuf_output,
+    macros::map,
+    maps::{RingBuf, ring_buf::RingBufEntry},
+};
 
 /// Sized at load.
 #[map]
@@ -30,4 +34,15 @@ pub unsafe fn output(place: LossPlace, record: *const u8, length: u64) {
     if result != 0 {
         count(place, LossReason::RingFull);
     }
+}
+
+/// Room for a record that is written in place: for programs that can be preempted, where a scratch value a CPU would be
+/// shared. None, and counted, if there is no room.
+#[inline(always)]
+pub fn reserve<T: 'static>(place: LossPlace) -> Option<RingBufEntry<T>> {
+    let entry = EVENTS.reserve::<T>(0);
+    if entry.is_none() {
+        count(place, LossReason::RingFull);
+    }
+    entry
 }

@@ -2,14 +2,22 @@
 #![no_std]
 #![no_main]
 
+mod actor;
+mod bind;
 mod cgroup;
+mod dns;
 mod emit;
 mod errors;
 mod exec;
 mod file;
+mod flow;
 mod fork;
 mod lineage;
+mod packet;
 mod path;
+mod question;
+mod socket;
+mod state;
 mod task;
 
 #[panic_handler]

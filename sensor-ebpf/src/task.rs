@@ -19,11 +19,15 @@ static HOST_MOUNT_NAMESPACE: u32 = 0;
 /// Only for types without invalid bit patterns.
 pub unsafe trait Plain: Copy {}
 // SAFETY: any bytes are an integer.
+unsafe impl Plain for u8 {}
+// SAFETY: any bytes are an integer.
 unsafe impl Plain for u16 {}
 // SAFETY: any bytes are an integer.
 unsafe impl Plain for u32 {}
 // SAFETY: any bytes are an integer.
 unsafe impl Plain for u64 {}
+// SAFETY: any bytes are integers.
+unsafe impl Plain for [u32; 4] {}
 
 /// An address of kernel memory; never dereferenced, only read by helper.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -51,6 +55,13 @@ impl Address {
     #[inline(always)]
     pub fn read<T: Plain>(self, field: Field) -> T {
         self.read_at(offset(field))
+    }
+
+    /// The byte in which a bit field lies, its first bit as the lowest; for fields whose offset counts bits.
+    #[inline(always)]
+    pub fn read_bits(self, field: Field) -> u8 {
+        let bits = offset(field);
+        self.read_at::<u8>(bits / 8) >> (bits % 8)
     }
 
     /// The same for an address that the field holds.

@@ -149,6 +149,7 @@ impl Attributor {
     pub fn event(&mut self, event: RawEvent, now: Instant) -> Option<Outcome> {
         match event {
             RawEvent::Exec(exec) => Some(self.exec(exec, now)),
+            RawEvent::Flow(_) | RawEvent::Dns(_) => None,
             RawEvent::CgroupCreated { time_ns, id, path } => {
                 self.places.cgroups.insert(id, &path, time_ns);
                 None

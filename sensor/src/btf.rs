@@ -57,6 +57,14 @@ struct Member {
     bit_offset: u32,
 }
 
+/// Where a field lies.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    bits: u32,
+    is_bit_field: bool,
+    type_id: u32,
+}
+
 const MAGIC: u16 = 0xeb9f;
 const HEADER: usize = 24;
 const TYPE: usize = 12;
@@ -101,6 +109,16 @@ impl Btf {
     /// Where a field lies, in bytes, by a path as in `task_struct.real_parent`; anonymous members are
     /// transparent. None for what is not there, and for bit fields.
     pub fn offset(&self, path: &str) -> Option<u32> {
+        let place = self.place(path)?;
+        (!place.is_bit_field && place.bits % 8 == 0).then_some(place.bits / 8)
+    }
+
+    /// The same in bits, for bit fields too.
+    pub fn offset_in_bits(&self, path: &str) -> Option<u32> {
+        self.place(path).map(|place| place.bits)
+    }
+
+    fn place(&self, path: &str) -> Option<Place> {
         let mut parts = path.split('.');
         let structure = parts.next()?;
         let members: Vec<&str> = parts.collect();
@@ -133,19 +151,24 @@ impl Btf {
     }
 
     /// Sums the offsets along a path of members.
-    fn walk(&self, structure: u32, members: &[&str], visits: &mut u32) -> Option<u32> {
-        let mut id = structure;
-        let mut sum = 0u32;
+    fn walk(&self, structure: u32, members: &[&str], visits: &mut u32) -> Option<Place> {
+        let mut place = Place {
+            bits: 0,
+            is_bit_field: false,
+            type_id: structure,
+        };
         for name in members {
-            let (offset, next) = self.member(id, name.as_bytes(), MAX_DEPTH, visits)?;
-            sum = sum.checked_add(offset)?;
-            id = next;
+            let member = self.member(place.type_id, name.as_bytes(), MAX_DEPTH, visits)?;
+            place = Place {
+                bits: place.bits.checked_add(member.bits)?,
+                ..member
+            };
         }
-        Some(sum)
+        Some(place)
     }
 
-    /// Offset in bytes and type of a member, looked for in anonymous members too.
-    fn member(&self, id: u32, name: &[u8], depth: u32, visits: &mut u32) -> Option<(u32, u32)> {
+    /// Where a member lies, looked for in anonymous members too.
+    fn member(&self, id: u32, name: &[u8], depth: u32, visits: &mut u32) -> Option<Place> {
         let depth = depth.checked_sub(1)?;
         let (structure, position, layer) = self.structure(id, visits)?;
         for index in 0..structure.members {
@@ -154,12 +177,18 @@ impl Btf {
             let offset = member.bit_offset & if structure.bit_fields { 0x00ff_ffff } else { u32::MAX };
             match self.string(member.name)? {
                 found if found == name => {
-                    let is_bit_field = structure.bit_fields && member.bit_offset >> 24 != 0;
-                    return (offset % 8 == 0 && !is_bit_field).then_some((offset / 8, member.type_id));
+                    return Some(Place {
+                        bits: offset,
+                        is_bit_field: structure.bit_fields && member.bit_offset >> 24 != 0,
+                        type_id: member.type_id,
+                    });
                 }
                 [] => {
-                    if let Some((inner, type_id)) = self.member(member.type_id, name, depth, visits) {
-                        return Some(((offset / 8).checked_add(inner)?, type_id));
+                    if let Some(inner) = self.member(member.type_id, name, depth, visits) {
+                        return Some(Place {
+                            bits: offset.checked_add(inner.bits)?,
+                            ..inner
+                        });
                     }
                 }
                 _ => {}

@@ -17,6 +17,21 @@ pub struct Capabilities {
     pub script_descriptor: bool,
     /// Whether a container runtime is still in the host's mount namespace.
     pub runtime_stage: bool,
+    /// What becomes of sockets: listeners, and the ends of connections.
+    pub sockets: bool,
+}
+
+impl Capabilities {
+    /// Whether what a probe needs is there.
+    pub const fn has(&self, need: Need) -> bool {
+        match need {
+            Need::Required | Need::SocketsV6 => true,
+            Need::OverlayLayers => self.overlay_layers,
+            Need::OverlayOrigin | Need::OverlayLowerPath => self.overlay_origin,
+            Need::ScriptDescriptor => self.script_descriptor,
+            Need::Sockets => self.sockets,
+        }
+    }
 }
 
 /// Offsets for the programs, and what they allow.
@@ -73,7 +88,12 @@ pub fn kernel_btf(directory: &Path) -> Result<Btf, OffsetError> {
 pub fn resolve(btf: &Btf) -> Result<Resolved, OffsetError> {
     let mut offsets = [ABSENT; FIELD_COUNT];
     for spec in FIELDS {
-        match btf.offset(spec.path) {
+        let offset = if spec.in_bits {
+            btf.offset_in_bits(spec.path)
+        } else {
+            btf.offset(spec.path)
+        };
+        match offset {
             Some(offset) => offsets[spec.field as usize] = offset,
             None if spec.need == Need::Required => return Err(OffsetError::NoField(spec.path)),
             None => {}
@@ -99,6 +119,7 @@ pub fn resolve(btf: &Btf) -> Result<Resolved, OffsetError> {
         overlay_origin: overlay_layers && (has(Need::OverlayOrigin) || has(Need::OverlayLowerPath)),
         script_descriptor: has(Need::ScriptDescriptor),
         runtime_stage: true,
+        sockets: has(Need::Sockets),
     };
     Ok(Resolved { offsets, capabilities })
 }

@@ -1,18 +1,24 @@
 //! Bytes of the ring buffer → [`RawEvent`]; a total function: any bytes give an event or an error.
 
+pub mod network;
+
 use anchorwatch_sensor_common::event::{
     CgroupRecord, ExecRecord, FLAG_ARGV_TRUNCATED, FLAG_PATH_TRUNCATED, FLAG_RUNTIME_STAGE, FLAG_SCRIPT,
-    FLAG_STDIN_SOCKET, Header, KIND_CGROUP_CREATED, KIND_CGROUP_REMOVED, KIND_EXEC, RECORD_ANCESTORS, SOURCE_DELETED,
-    SOURCE_IMAGE, SOURCE_IMAGE_COPIED_UP, SOURCE_MEMORY, SOURCE_NONE, SOURCE_UNSUPPORTED, SOURCE_UPPER_NEW,
-    SOURCE_UPPER_UNKNOWN, SOURCE_VOLUME,
+    FLAG_STDIN_SOCKET, Header, KIND_CGROUP_CREATED, KIND_CGROUP_REMOVED, KIND_DNS, KIND_EXEC, KIND_FLOW,
+    RECORD_ANCESTORS, SOURCE_DELETED, SOURCE_IMAGE, SOURCE_IMAGE_COPIED_UP, SOURCE_MEMORY, SOURCE_NONE,
+    SOURCE_UNSUPPORTED, SOURCE_UPPER_NEW, SOURCE_UPPER_UNKNOWN, SOURCE_VOLUME,
 };
 use anchorwatch_sensor_common::lineage::{ORIGIN_ENTRYPOINT, ORIGIN_OUTSIDE, ORIGIN_UNKNOWN};
+use anchorwatch_sensor_common::network::{DnsRecord, FlowRecord};
+pub use network::{Dns, Flow, FlowKind, FlowProtocol};
 use std::mem::{offset_of, size_of};
 
 /// What a kernel program reported, before anything is known about containers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RawEvent {
     Exec(Exec),
+    Flow(Flow),
+    Dns(Dns),
     /// A cgroup of the unified hierarchy was created; `path` begins with `/` and is the hierarchy's own.
     CgroupCreated {
         time_ns: u64,
@@ -122,6 +128,14 @@ pub fn decode(bytes: &[u8]) -> Result<RawEvent, DecodeError> {
             let record = whole(bytes, stated)?;
             exec(record, time_ns).map(RawEvent::Exec)
         }
+        KIND_FLOW => {
+            need(bytes, size_of::<FlowRecord>())?;
+            network::flow(whole(bytes, stated)?, time_ns).map(RawEvent::Flow)
+        }
+        KIND_DNS => {
+            need(bytes, size_of::<DnsRecord>())?;
+            network::dns(whole(bytes, stated)?, time_ns).map(RawEvent::Dns)
+        }
         kind @ (KIND_CGROUP_CREATED | KIND_CGROUP_REMOVED) => {
             need(bytes, size_of::<CgroupRecord>())?;
             let record = whole(bytes, stated)?;
@@ -144,14 +158,25 @@ pub fn decode(bytes: &[u8]) -> Result<RawEvent, DecodeError> {
 struct Fixed<'a>(&'a [u8]);
 
 impl Fixed<'_> {
-    fn u32(&self, offset: usize) -> u32 {
+    fn bytes<const N: usize>(&self, offset: usize) -> [u8; N] {
         let field = self.0.get(offset..).and_then(<[u8]>::first_chunk);
-        field.map_or(0, |bytes| u32::from_ne_bytes(*bytes))
+        field.copied().unwrap_or([0; N])
+    }
+
+    fn u32(&self, offset: usize) -> u32 {
+        u32::from_ne_bytes(self.bytes(offset))
     }
 
     fn u64(&self, offset: usize) -> u64 {
-        let field = self.0.get(offset..).and_then(<[u8]>::first_chunk);
-        field.map_or(0, |bytes| u64::from_ne_bytes(*bytes))
+        u64::from_ne_bytes(self.bytes(offset))
+    }
+
+    /// Exec ids up to the first gap: behind the container's boundary there is none.
+    fn ids<const N: usize>(&self, offset: usize) -> Vec<u64> {
+        (0..N)
+            .map(|index| self.u64(offset + index * size_of::<u64>()))
+            .take_while(|id| *id != 0)
+            .collect()
     }
 }
 
@@ -213,7 +238,7 @@ fn exec(record: &[u8], time_ns: u64) -> Result<Exec, DecodeError> {
         uid: fixed.u32(offset_of!(ExecRecord, uid)),
         cgroup_id: fixed.u64(offset_of!(ExecRecord, cgroup_id)),
         exec_id: fixed.u64(offset_of!(ExecRecord, exec_id)),
-        ancestors: ancestors(&fixed),
+        ancestors: fixed.ids::<RECORD_ANCESTORS>(offset_of!(ExecRecord, ancestors)),
         origin: origin(fixed.u32(offset_of!(ExecRecord, origin)))?,
         source,
         script_source: script_source(&fixed)?,
@@ -248,14 +273,6 @@ fn tail<const N: usize>(record: &[u8], start: usize, lengths: [u32; N]) -> Resul
         rest = behind;
     }
     Ok(parts)
-}
-
-/// Up to the first gap: behind the container's boundary there is none.
-fn ancestors(fixed: &Fixed<'_>) -> Vec<u64> {
-    (0..RECORD_ANCESTORS)
-        .map(|index| fixed.u64(offset_of!(ExecRecord, ancestors) + index * size_of::<u64>()))
-        .take_while(|id| *id != 0)
-        .collect()
 }
 
 fn origin(value: u32) -> Result<OriginMark, DecodeError> {

@@ -16,6 +16,7 @@ pub mod capability;
 pub mod clock;
 pub mod convert;
 pub mod decode;
+pub mod dns;
 pub mod error;
 pub mod loader;
 pub mod losses;

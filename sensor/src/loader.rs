@@ -16,11 +16,12 @@ use aya::maps::{MapData, MapError, RingBuf};
 use aya::{Ebpf, EbpfError, EbpfLoader};
 pub use cgroups::CgroupScope;
 pub use hook::{HookError, HookState, HookStatus};
-use maps::Maps;
+use maps::{Added, Maps};
 use place::Placer;
 use rights::Needs;
 pub use rights::Refusal;
 use std::fmt;
+use std::net::SocketAddr;
 use std::os::fd::AsFd;
 use std::path::PathBuf;
 
@@ -36,6 +37,10 @@ pub struct LoadOptions {
     pub max_processes: u32,
     /// How many containers' first processes and how many ignored cgroups are remembered.
     pub max_cgroups: u32,
+    /// How many addresses of resolvers are known.
+    pub max_resolvers: u32,
+    /// How many questions to resolvers wait for their answers.
+    pub max_queries: u32,
     /// Where the host's processes are seen.
     pub proc: PathBuf,
     /// Directory of the kernel's type information.
@@ -54,6 +59,8 @@ impl Default for LoadOptions {
             ring_bytes: 4 << 20,
             max_processes: 65_536,
             max_cgroups: 16_384,
+            max_resolvers: 1024,
+            max_queries: 16_384,
             proc: PathBuf::from("/proc"),
             btf: PathBuf::from("/sys/kernel/btf"),
             cgroup_root: PathBuf::from("/sys/fs/cgroup"),
@@ -86,6 +93,15 @@ pub enum LoadError {
         source: Box<HookError>,
     },
     #[error("a map of the programs cannot be used")]
+    Map(#[from] MapError),
+}
+
+/// Why the programs do not know a resolver.
+#[derive(Debug, thiserror::Error)]
+pub enum ResolverError {
+    #[error("there is no room for the resolver {0}")]
+    NoRoom(SocketAddr),
+    #[error("the map of resolvers cannot be used")]
     Map(#[from] MapError),
 }
 
@@ -146,9 +162,11 @@ pub fn load(options: &LoadOptions) -> Result<Loaded, LoadError> {
         .map_max_entries("PROCESSES", options.max_processes)
         .map_max_entries("ROOTS", options.max_cgroups)
         .map_max_entries("IGNORED", options.max_cgroups)
+        .map_max_entries("RESOLVERS", options.max_resolvers)
+        .map_max_entries("QUERIES", options.max_queries)
         .load(OBJECT);
     let mut ebpf = ebpf.map_err(|error| refused(error, |error| LoadError::Object(Box::new(error))))?;
-    let placer = Placer::new(&btf, options);
+    let placer = Placer::new(&btf, resolved.capabilities, options);
     let hooks = probes::all()
         .map(|probe| placer.place(&mut ebpf, probe))
         .collect::<Result<_, _>>()?;
@@ -191,6 +209,20 @@ impl Loaded {
     /// Executions in this cgroup are reported again.
     pub fn heed_cgroup(&mut self, id: u64) {
         self.maps.heed(id);
+    }
+
+    /// Answers from this address and port name destinations from now on; an error if there is no room for more.
+    /// Loopback never counts, whatever is told here.
+    pub fn add_resolver(&mut self, resolver: SocketAddr) -> Result<(), ResolverError> {
+        match self.maps.add_resolver(resolver)? {
+            Added::New | Added::Known => Ok(()),
+            Added::NoRoom => Err(ResolverError::NoRoom(resolver)),
+        }
+    }
+
+    /// They no longer do.
+    pub fn remove_resolver(&mut self, resolver: SocketAddr) -> Result<(), ResolverError> {
+        Ok(self.maps.remove_resolver(resolver)?)
     }
 
     /// Tells the programs what ran before them. To be called once, after loading.

@@ -157,7 +157,7 @@ mod tests {
     use anchorwatch_sensor_common::loss::{LossPlace, LossReason as KernelReason};
 
     /// As the resource's schema has it.
-    const MOST_REASONS_OF_A_REPORT: usize = 32;
+    const MOST_REASONS_OF_A_REPORT: usize = 128;
 
     fn kernel(count: u64, misses: u64) -> loader::Losses {
         loader::Losses {

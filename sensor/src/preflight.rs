@@ -88,7 +88,7 @@ pub fn load_remedy(error: &LoadError) -> &'static str {
             "use a kernel built with CONFIG_DEBUG_INFO_BTF=y, 6.1 or newer, and mount /sys"
         }
         LoadError::Refused { .. } => {
-            "give the container the capabilities BPF and PERFMON and a seccomp profile that allows bpf(2)"
+            "give the container the capabilities BPF, PERFMON and NET_ADMIN and a seccomp profile that allows bpf(2)"
         }
         LoadError::Hook { .. } | LoadError::Object(_) | LoadError::Map(_) => {
             "use a kernel of 6.1 or newer; if it is, please report it with `uname -r` and this text"

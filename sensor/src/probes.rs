@@ -3,9 +3,11 @@
 //! What a kernel offers is found out by trying, never by its version: a probe names its ways in order of preference,
 //! and the first that the kernel takes is used.
 
+mod network;
 mod process;
 
 use anchorwatch_core::behaviour::Feed;
+use anchorwatch_sensor_common::offsets::Need;
 
 /// Something that the sensor wants to see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +29,8 @@ pub struct Way {
     /// Name of the program in the object.
     pub program: &'static str,
     pub hook: Hook,
+    /// The fields of the kernel without which its program can't work.
+    pub needs: Need,
     /// What is not seen this way, although it is in place; empty if nothing is missing.
     pub blind: &'static str,
 }
@@ -74,7 +78,7 @@ impl Hook {
 
 /// Every probe, in the order in which they are attached: what forgets comes before what remembers.
 pub fn all() -> impl Iterator<Item = &'static Probe> {
-    process::PROBES.iter()
+    process::PROBES.iter().chain(&network::PROBES)
 }
 
 #[cfg(test)]

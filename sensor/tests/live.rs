@@ -19,6 +19,8 @@ mod files;
 mod lineage;
 #[path = "live/loss.rs"]
 mod loss;
+#[path = "live/network.rs"]
+mod network;
 #[path = "live/placement.rs"]
 mod placement;
 #[path = "live/record.rs"]

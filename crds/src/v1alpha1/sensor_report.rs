@@ -52,7 +52,7 @@ pub struct SensorReportSpec {
     pub containers: Vec<ReportedContainer>,
     /// What was lost since the last batch.
     #[serde(default)]
-    #[schemars(length(max = 32))]
+    #[schemars(length(max = 128))]
     pub losses: Vec<Loss>,
     /// What the sensor could attach.
     #[serde(default)]

@@ -130,6 +130,8 @@ pub enum HookError {
     },
     #[error("the object has no program {0}: it was built from other sources")]
     Missing(&'static str),
+    #[error("this kernel lacks a field that it needs")]
+    NoField,
     #[error("there is no unified cgroup hierarchy")]
     NoCgroups,
     #[error("cgroup {path} cannot be opened: {source}")]
@@ -144,7 +146,7 @@ impl HookError {
     /// Whether the kernel lacks it, rather than refuses it.
     pub(super) const fn is_unsupported(&self) -> bool {
         match self {
-            Self::Program(ProgramError::Btf(_)) | Self::NoCgroups | Self::NoBpfLsm => true,
+            Self::Program(ProgramError::Btf(_)) | Self::NoField | Self::NoCgroups | Self::NoBpfLsm => true,
             Self::Program(_) | Self::Refused { .. } | Self::Missing(_) | Self::Cgroup { .. } | Self::Occupied(_) => {
                 false
             }

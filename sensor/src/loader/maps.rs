@@ -1,11 +1,14 @@
 //! The programs' maps, typed.
 
 use super::{LoadError, Loss};
+use crate::decode::network::kernel_address;
 use anchorwatch_sensor_common::lineage::Process;
 use anchorwatch_sensor_common::loss::{LossPlace, LossReason, loss_index};
+use anchorwatch_sensor_common::network::Resolver;
 use aya::maps::{HashMap, Map, MapData, MapError, PerCpuArray};
 use aya::{Ebpf, Pod};
 use std::io;
+use std::net::SocketAddr;
 
 /// `BPF_NOEXIST` (include/uapi/linux/bpf.h).
 const NOEXIST: u64 = 1;
@@ -15,6 +18,7 @@ pub(crate) struct Maps {
     processes: HashMap<MapData, u32, ProcessValue>,
     roots: HashMap<MapData, u64, u64>,
     ignored: HashMap<MapData, u64, u8>,
+    resolvers: HashMap<MapData, ResolverKey, u8>,
     losses: PerCpuArray<MapData, u64>,
 }
 
@@ -34,12 +38,21 @@ struct ProcessValue(Process);
 // SAFETY: `Process` is made of integers without implicit padding (asserted beside it), and Copy.
 unsafe impl Pod for ProcessValue {}
 
+/// The same for addresses of resolvers.
+#[derive(Debug, Clone, Copy)]
+#[repr(transparent)]
+struct ResolverKey(Resolver);
+
+// SAFETY: `Resolver` is made of integers without implicit padding (asserted beside it), and Copy.
+unsafe impl Pod for ResolverKey {}
+
 impl Maps {
     pub(super) fn take(ebpf: &mut Ebpf) -> Result<Self, LoadError> {
         Ok(Self {
             processes: HashMap::try_from(map(ebpf, "PROCESSES")?)?,
             roots: HashMap::try_from(map(ebpf, "ROOTS")?)?,
             ignored: HashMap::try_from(map(ebpf, "IGNORED")?)?,
+            resolvers: HashMap::try_from(map(ebpf, "RESOLVERS")?)?,
             losses: PerCpuArray::try_from(map(ebpf, "LOSSES")?)?,
         })
     }
@@ -68,16 +81,21 @@ impl Maps {
         }
     }
 
+    pub fn add_resolver(&mut self, resolver: SocketAddr) -> Result<Added, MapError> {
+        added(self.resolvers.insert(ResolverKey::from(resolver), 1, NOEXIST))
+    }
+
+    pub fn remove_resolver(&mut self, resolver: SocketAddr) -> Result<(), MapError> {
+        gone(self.resolvers.remove(&ResolverKey::from(resolver)))
+    }
+
     /// Adds what a process carries, unless the programs know better.
     pub fn add_process(&mut self, pid: u32, process: &Process) -> Result<Added, MapError> {
         added(self.processes.insert(pid, ProcessValue(*process), NOEXIST))
     }
 
     pub fn remove_process(&mut self, pid: u32) -> Result<(), MapError> {
-        match self.processes.remove(&pid) {
-            Err(MapError::SyscallError(error)) if error.io_error.kind() == io::ErrorKind::NotFound => Ok(()),
-            other => other,
-        }
+        gone(self.processes.remove(&pid))
     }
 
     /// Notes that a container had its first process, unless the programs know better.
@@ -88,6 +106,24 @@ impl Maps {
 
 fn map(ebpf: &mut Ebpf, name: &'static str) -> Result<Map, LoadError> {
     ebpf.take_map(name).ok_or(LoadError::Missing(name))
+}
+
+impl From<SocketAddr> for ResolverKey {
+    fn from(resolver: SocketAddr) -> Self {
+        Self(Resolver {
+            address: kernel_address(resolver.ip()),
+            port: resolver.port(),
+            reserved: 0,
+        })
+    }
+}
+
+/// Absent is what was wanted.
+fn gone(result: Result<(), MapError>) -> Result<(), MapError> {
+    match result {
+        Err(MapError::SyscallError(error)) if error.io_error.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
 }
 
 fn added(result: Result<(), MapError>) -> Result<Added, MapError> {

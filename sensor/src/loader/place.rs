@@ -2,8 +2,9 @@
 
 use super::cgroups;
 use super::hook::{HookError, HookState};
-use super::rights::{self, Needs};
+use super::rights::{self, Needs, Refusal};
 use super::{LoadError, LoadOptions};
+use crate::capability::Capabilities;
 use crate::probes::{Hook, Probe, Way};
 use aya::programs::cgroup_skb::CgroupSkbAttachType;
 use aya::programs::links::CgroupAttachMode;
@@ -17,20 +18,24 @@ use std::path::PathBuf;
 /// Names the active security modules, where securityfs is mounted.
 const ACTIVE_LSMS: &str = "/sys/kernel/security/lsm";
 
-/// How much of the verifier's log is told.
+/// How much of the verifier's log is told: an instruction and what is wrong with it.
 const VERIFIER_LINES: usize = 2;
+/// How lines of a verifier's log begin that do not tell the reason.
+const STATISTICS: [&str; 3] = ["processed ", "stack depth ", "verification time "];
 
 /// What placing needs of the system.
 pub(super) struct Placer<'a> {
     btf: &'a Btf,
     attach: bool,
     cgroups: Vec<PathBuf>,
+    capabilities: Capabilities,
 }
 
 impl<'a> Placer<'a> {
-    pub(super) fn new(btf: &'a Btf, options: &LoadOptions) -> Self {
+    pub(super) fn new(btf: &'a Btf, capabilities: Capabilities, options: &LoadOptions) -> Self {
         Self {
             btf,
+            capabilities,
             attach: options.attach,
             cgroups: cgroups::find(&options.cgroup_root, &options.cgroup_scope),
         }
@@ -66,6 +71,9 @@ impl<'a> Placer<'a> {
     /// Puts one program in place and returns how many instructions the verifier walked; leaves nothing behind if it
     /// fails.
     fn way(&self, ebpf: &mut Ebpf, way: &Way) -> Result<Option<u32>, HookError> {
+        if !self.capabilities.has(way.needs) {
+            return Err(HookError::NoField);
+        }
         let program = ebpf.program_mut(way.program).ok_or(HookError::Missing(way.program))?;
         self.load(program, way.hook)
             .map_err(|source| refused(source, way.hook))?;
@@ -120,13 +128,13 @@ impl<'a> Placer<'a> {
                 path: path.clone(),
                 source,
             })?;
-            attach_to_cgroup(program, hook, &cgroup).map_err(|error| {
-                // Rights were there when it was loaded: another program does not tolerate this one.
-                if rights::is_permission_denied(&error) {
-                    HookError::Occupied(path.clone())
-                } else {
-                    HookError::Program(error)
-                }
+            attach_to_cgroup(program, hook, &cgroup).map_err(|error| match refused(error, hook) {
+                // The rights are there: another program does not tolerate this one.
+                HookError::Refused {
+                    refusal: Refusal::Unknown | Refusal::Lockdown,
+                    ..
+                } => HookError::Occupied(path.clone()),
+                other => other,
             })?;
         }
         Ok(())
@@ -208,9 +216,13 @@ fn said(way: &Way, probe: &Probe, error: &HookError) -> String {
     }
 }
 
-/// The reason stands in front of the count of instructions.
+/// The reason stands behind the instructions and in front of statistics.
 fn last_lines(log: &str) -> String {
-    let lines: Vec<&str> = log.lines().filter(|line| !line.trim().is_empty()).collect();
+    let is_statistics = |line: &str| STATISTICS.iter().any(|begin| line.starts_with(begin));
+    let lines: Vec<&str> = log
+        .lines()
+        .filter(|line| !line.trim().is_empty() && !is_statistics(line))
+        .collect();
     lines[lines.len().saturating_sub(VERIFIER_LINES)..].join(", ")
 }
 
@@ -221,9 +233,7 @@ mod tests {
     #[test]
     fn of_a_long_verifier_log_the_end_is_told() {
         assert_eq!(last_lines(""), "");
-        assert_eq!(
-            last_lines("1: x\n2: y\n\nR1 is bad\nprocessed 2 insns\n"),
-            "R1 is bad, processed 2 insns"
-        );
+        let log = "1: x\n2: y\n\nR1 is bad\nstack depth 8\nprocessed 2 insns\n";
+        assert_eq!(last_lines(log), "2: y, R1 is bad");
     }
 }

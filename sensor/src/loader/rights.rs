@@ -63,7 +63,7 @@ fn judge(status: &str, lockdown: &str, needs: Needs) -> Refusal {
 }
 
 /// Whether it is about rights, and not the verifier's refusal.
-pub(super) fn is_permission_denied(error: &(dyn Error + 'static)) -> bool {
+fn is_permission_denied(error: &(dyn Error + 'static)) -> bool {
     let mut next = Some(error);
     while let Some(error) = next {
         let io = error.downcast_ref::<std::io::Error>();

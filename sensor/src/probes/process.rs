@@ -2,6 +2,7 @@
 
 use super::{Hook, Probe, Way};
 use anchorwatch_core::behaviour::Feed;
+use anchorwatch_sensor_common::offsets::Need;
 
 /// In the order in which they are attached.
 pub(super) const PROBES: [Probe; 5] = [
@@ -13,6 +14,7 @@ pub(super) const PROBES: [Probe; 5] = [
             name: "tp_btf/sched_process_exit",
             program: "sched_process_exit",
             hook: Hook::BtfTracepoint("sched_process_exit"),
+            needs: Need::Required,
             blind: "",
         }],
     },
@@ -24,6 +26,7 @@ pub(super) const PROBES: [Probe; 5] = [
             name: "tp_btf/cgroup_rmdir",
             program: "cgroup_rmdir",
             hook: Hook::BtfTracepoint("cgroup_rmdir"),
+            needs: Need::Required,
             blind: "",
         }],
     },
@@ -35,6 +38,7 @@ pub(super) const PROBES: [Probe; 5] = [
             name: "tp_btf/sched_process_fork",
             program: "sched_process_fork",
             hook: Hook::BtfTracepoint("sched_process_fork"),
+            needs: Need::Required,
             blind: "",
         }],
     },
@@ -46,6 +50,7 @@ pub(super) const PROBES: [Probe; 5] = [
             name: "tp_btf/cgroup_mkdir",
             program: "cgroup_mkdir",
             hook: Hook::BtfTracepoint("cgroup_mkdir"),
+            needs: Need::Required,
             blind: "",
         }],
     },
@@ -57,6 +62,7 @@ pub(super) const PROBES: [Probe; 5] = [
             name: "tp_btf/sched_process_exec",
             program: "sched_process_exec",
             hook: Hook::BtfTracepoint("sched_process_exec"),
+            needs: Need::Required,
             blind: "",
         }],
     },

@@ -211,11 +211,11 @@ fn cgroups_are_reported_when_they_come_and_go() {
         .filter_map(|event| match event {
             RawEvent::CgroupCreated { id, path, .. } => Some(RawEvent::CgroupCreated { time_ns: 0, id, path }),
             RawEvent::CgroupRemoved { id, .. } => Some(RawEvent::CgroupRemoved { time_ns: 0, id }),
-            RawEvent::Exec(_) => None,
+            RawEvent::Exec(_) | RawEvent::Flow(_) | RawEvent::Dns(_) => None,
         })
         .filter(|event| match event {
             RawEvent::CgroupCreated { id, .. } | RawEvent::CgroupRemoved { id, .. } => *id == cgroup.id,
-            RawEvent::Exec(_) => false,
+            RawEvent::Exec(_) | RawEvent::Flow(_) | RawEvent::Dns(_) => false,
         })
         .collect();
     let expected = [

@@ -1,7 +1,7 @@
 //! A kernel or a process without what the programs need: the error says which.
 
 use crate::fixture::live;
-use anchorwatch_sensor::loader::{LoadError, LoadOptions, load};
+use anchorwatch_sensor::loader::{HookStatus, LoadError, LoadOptions, Loaded, load};
 use rustix::thread::{CapabilitySet, capabilities, set_capabilities};
 use std::path::PathBuf;
 
@@ -24,21 +24,40 @@ fn missing_capabilities_are_named() {
     let Some(_live) = live("missing_capabilities_are_named") else {
         return;
     };
-    let without = |gone: CapabilitySet| {
-        // Capabilities are a thread's own: the test's others keep theirs.
-        let thread = std::thread::spawn(move || {
-            let mut sets = capabilities(None).unwrap();
-            sets.effective -= gone;
-            set_capabilities(None, sets).unwrap();
-            load(&LoadOptions::default()).map(drop)
-        });
-        match thread.join().unwrap() {
-            Err(LoadError::Refused { refusal, .. }) => refusal.to_string(),
-            other => panic!("{other:?}"),
-        }
+    let without = |gone: CapabilitySet| match load_without(gone) {
+        Err(LoadError::Refused { refusal, .. }) => refusal.to_string(),
+        other => panic!("{other:?}"),
     };
     let administrator = CapabilitySet::SYS_ADMIN;
     assert_eq!(without(administrator | CapabilitySet::PERFMON), "missing CAP_PERFMON");
     let both = CapabilitySet::BPF | CapabilitySet::PERFMON;
     assert_eq!(without(administrator | both), "missing CAP_BPF and CAP_PERFMON");
+}
+
+#[test]
+fn without_the_right_to_administer_networks_the_other_feeds_go_on() {
+    let Some(_live) = live("without_the_right_to_administer_networks_the_other_feeds_go_on") else {
+        return;
+    };
+    let loaded = load_without(CapabilitySet::SYS_ADMIN | CapabilitySet::NET_ADMIN).unwrap();
+    for hook in loaded.hooks() {
+        let is_cgroups = hook.name.starts_with("cgroup/") || hook.name.starts_with("cgroup_skb/");
+        let expected = if is_cgroups {
+            HookStatus::Failed("the kernel refuses it: missing CAP_NET_ADMIN".to_owned())
+        } else {
+            HookStatus::Attached
+        };
+        assert_eq!((hook.name, &hook.status), (hook.name, &expected));
+    }
+}
+
+/// Capabilities are a thread's own: the test's others keep theirs.
+fn load_without(gone: CapabilitySet) -> Result<Loaded, LoadError> {
+    let thread = std::thread::spawn(move || {
+        let mut sets = capabilities(None).unwrap();
+        sets.effective -= gone;
+        set_capabilities(None, sets).unwrap();
+        load(&LoadOptions::default())
+    });
+    thread.join().unwrap()
 }

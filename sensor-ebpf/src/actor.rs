@@ -1,0 +1,46 @@
+//! Whoever is at work: the current process, with what it carries.
+
+use crate::lineage::{carried, is_ignored};
+use crate::task::Task;
+use anchorwatch_sensor_common::lineage::{CARRIED_ANCESTORS, ORIGIN_UNKNOWN, Process};
+use aya_ebpf::helpers::generated::{bpf_get_current_cgroup_id, bpf_get_current_task};
+
+/// The process that runs this program's hook.
+pub struct Actor {
+    pub cgroup_id: u64,
+    pub pid: u32,
+    pub exec_id: u64,
+    pub ancestors: [u64; CARRIED_ANCESTORS],
+    pub origin: u32,
+}
+
+impl Actor {
+    /// None for what user space wants to hear nothing of. Only where the current task is the one that acts: never in
+    /// an interrupt.
+    #[inline(always)]
+    pub fn current() -> Option<Self> {
+        // SAFETY: helpers without arguments.
+        let (cgroup_id, task) = unsafe { (bpf_get_current_cgroup_id(), bpf_get_current_task()) };
+        if is_ignored(cgroup_id) {
+            return None;
+        }
+        let task = Task::new(task as *const u8);
+        let pid = task.tgid();
+        let (exec_id, ancestors, origin) = match carried(pid, task.start_ticks()) {
+            Some(Process {
+                exec_id,
+                ancestors,
+                origin,
+                ..
+            }) => (exec_id, ancestors, origin),
+            None => (0, [0; CARRIED_ANCESTORS], ORIGIN_UNKNOWN),
+        };
+        Some(Self {
+            cgroup_id,
+            pid,
+            exec_id,
+            ancestors,
+            origin,
+        })
+    }
+}

@@ -1,0 +1,222 @@
+//! What containers ask resolvers by UDP, and what these answer.
+//!
+//! Packets belong to the cgroup of their socket. Which process it is cannot be told: answers arrive in an interrupt, and
+//! the current task is anybody's.
+
+use crate::emit::reserve;
+use crate::errors::count;
+use crate::flow::{ALLOW, kept, now, report};
+use crate::lineage::is_ignored;
+use crate::packet::{Datagram, Packet};
+use crate::question::{self, Question};
+use crate::socket::End;
+use anchorwatch_sensor_common::event::{Header, KIND_DNS};
+use anchorwatch_sensor_common::loss::{LossPlace, LossReason};
+use anchorwatch_sensor_common::network::{
+    DNS_PAYLOAD_LIMIT, DNS_TRUNCATED, DnsRecord, FLOW_SENT, PROTOCOL_UDP, Resolver, is_loopback,
+};
+use aya_ebpf::{
+    bindings::BPF_ANY,
+    helpers::generated::bpf_skb_cgroup_id,
+    macros::{cgroup_skb, map},
+    maps::{HashMap, LruHashMap},
+    programs::SkBuffContext,
+};
+use core::mem::size_of;
+
+/// Where answers may come from; filled by user space. Sized at load.
+#[map]
+static RESOLVERS: HashMap<Resolver, u8> = HashMap::with_max_entries(1024, 0);
+
+/// Questions that wait for their answer. Sized at load.
+#[map]
+static QUERIES: LruHashMap<Query, Asked> = LruHashMap::with_max_entries(16_384, 0);
+
+/// After this an answer counts no more: resolvers' libraries give up earlier (resolv.conf(5): at most 30 s).
+const PATIENCE_NS: u64 = 30_000_000_000;
+
+/// Most answers are short; the ring holds what is reserved, not what is used.
+const SHORT: usize = 256;
+
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct Query {
+    cgroup_id: u64,
+    /// The port that asked.
+    port: u16,
+    id: u16,
+    reserved: u32,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct Asked {
+    time_ns: u64,
+    question: u64,
+}
+
+/// A record with room for its tail.
+#[repr(C)]
+struct Room<const N: usize> {
+    record: DnsRecord,
+    payload: [u8; N],
+}
+
+#[cgroup_skb(egress)]
+pub fn egress(ctx: SkBuffContext) -> i32 {
+    let packet = Packet::new(ctx.skb.skb);
+    if let Some(datagram) = packet.datagram() {
+        sent(packet, &datagram);
+        if is_resolver(&datagram.destination) {
+            asked(packet, &datagram);
+        }
+    }
+    ALLOW
+}
+
+#[cgroup_skb(ingress)]
+pub fn ingress(ctx: SkBuffContext) -> i32 {
+    let packet = Packet::new(ctx.skb.skb);
+    if let Some(datagram) = packet.datagram()
+        && is_resolver(&datagram.source)
+    {
+        answered(packet, &datagram);
+    }
+    ALLOW
+}
+
+/// Tells of a connected socket when it sends for the first time.
+#[inline(always)]
+fn sent(packet: Packet, datagram: &Datagram) {
+    if is_loopback(&datagram.destination.address) {
+        return;
+    }
+    // SAFETY: a field of the context, as the verifier checks.
+    let socket = unsafe { (*packet.pointer()).__bindgen_anon_2.sk };
+    if socket.is_null() {
+        return;
+    }
+    if let Some(kept) = kept(socket.cast()) {
+        // SAFETY: a value of the map. Two threads that send at the same moment may both tell of it.
+        let kept = unsafe { &mut *kept };
+        if kept.protocol == PROTOCOL_UDP && kept.flags & FLOW_SENT == 0 {
+            kept.flags |= FLOW_SENT;
+            kept.header.time_ns = now();
+            report(kept);
+        }
+    }
+}
+
+/// Loopback never counts, whatever user space filled in: containers can answer themselves there.
+#[inline(always)]
+fn is_resolver(end: &End) -> bool {
+    let resolver = Resolver {
+        address: end.address,
+        port: end.port,
+        reserved: 0,
+    };
+    // SAFETY: only the presence counts.
+    !is_loopback(&end.address) && unsafe { RESOLVERS.get(resolver) }.is_some()
+}
+
+#[inline(always)]
+fn asked(packet: Packet, datagram: &Datagram) {
+    let cgroup_id = cgroup(packet);
+    if is_ignored(cgroup_id) {
+        return;
+    }
+    if let Some(question) = question::read(packet, datagram.payload, datagram.length)
+        && !question.is_answer
+    {
+        let asked = Asked {
+            time_ns: now(),
+            question: question.hash,
+        };
+        let query = query(cgroup_id, datagram.source.port, &question);
+        if QUERIES.insert(query, asked, u64::from(BPF_ANY)).is_err() {
+            count(LossPlace::Dns, LossReason::MapFull);
+        }
+    }
+}
+
+#[inline(always)]
+fn answered(packet: Packet, datagram: &Datagram) {
+    let cgroup_id = cgroup(packet);
+    let Some(question) = question::read(packet, datagram.payload, datagram.length) else {
+        return;
+    };
+    let query = query(cgroup_id, datagram.destination.port, &question);
+    // SAFETY: the value is copied at once.
+    let Some(asked) = (unsafe { QUERIES.get(query) }).copied() else {
+        return;
+    };
+    let late = now().wrapping_sub(asked.time_ns) > PATIENCE_NS;
+    if !question.is_answer || asked.question != question.hash || late {
+        return;
+    }
+    // The first answer counts, as it does for who asked.
+    let _absent = QUERIES.remove(query);
+    if datagram.length as usize <= SHORT {
+        send::<SHORT>(packet, datagram, cgroup_id);
+    } else {
+        send::<DNS_PAYLOAD_LIMIT>(packet, datagram, cgroup_id);
+    }
+}
+
+#[inline(always)]
+fn query(cgroup_id: u64, port: u16, question: &Question) -> Query {
+    Query {
+        cgroup_id,
+        port,
+        id: question.id,
+        reserved: 0,
+    }
+}
+
+#[inline(always)]
+fn send<const N: usize>(packet: Packet, datagram: &Datagram, cgroup_id: u64) {
+    let Some(mut room) = reserve::<Room<N>>(LossPlace::Dns) else {
+        return;
+    };
+    let (length, flags) = if datagram.length as usize > N {
+        (N as u32, DNS_TRUNCATED)
+    } else {
+        (datagram.length, 0)
+    };
+    let room_pointer = room.as_mut_ptr();
+    // SAFETY: the entry has room for the record and N bytes behind it, as `copy` asks.
+    let copied = unsafe {
+        (*room_pointer).record = DnsRecord {
+            header: Header {
+                kind: KIND_DNS,
+                size: (size_of::<DnsRecord>() as u32).wrapping_add(length),
+                time_ns: now(),
+            },
+            cgroup_id,
+            resolver: datagram.source.address,
+            port: datagram.source.port,
+            reserved: 0,
+            flags,
+            payload_len: length,
+            reserved2: 0,
+        };
+        packet.copy(
+            datagram.payload,
+            (&raw mut (*room_pointer).payload).cast(),
+            length,
+            N as u32,
+        )
+    };
+    if copied {
+        room.submit(0);
+    } else {
+        room.discard(0);
+        count(LossPlace::Dns, LossReason::ReadFault);
+    }
+}
+
+#[inline(always)]
+fn cgroup(packet: Packet) -> u64 {
+    // SAFETY: the context is the one that the program was given.
+    unsafe { bpf_skb_cgroup_id(packet.pointer()) }
+}

@@ -1,0 +1,173 @@
+//! A process connects a socket, or names an address while sending.
+
+use crate::actor::Actor;
+use crate::emit::output;
+use crate::errors::count;
+use anchorwatch_sensor_common::event::{Header, KIND_FLOW};
+use anchorwatch_sensor_common::loss::{LossPlace, LossReason};
+use anchorwatch_sensor_common::network::{
+    Address, FLOW_CONNECT, FLOW_SEND, FlowRecord, MAPPED, PROTOCOL_TCP, PROTOCOL_UDP, is_loopback, mapped,
+};
+use aya_ebpf::{
+    bindings::{BPF_SK_STORAGE_GET_F_CREATE, bpf_sock_addr},
+    btf_maps::SkStorage,
+    helpers::generated::{bpf_ktime_get_boot_ns, bpf_sk_storage_get},
+    macros::{btf_map, cgroup_sock_addr},
+    programs::SockAddrContext,
+};
+use core::ffi::c_void;
+use core::mem::size_of;
+use core::ptr::null_mut;
+
+/// The verdict of a program that only looks.
+pub const ALLOW: i32 = 1;
+
+/// Whose a socket is and where it was connected to, kept with the socket and gone with it: for what happens to it
+/// later, in an interrupt, where nobody can be asked.
+#[btf_map]
+static SOCKETS: SkStorage<FlowRecord> = SkStorage::new();
+
+#[cgroup_sock_addr(connect4)]
+pub fn connect4(ctx: SockAddrContext) -> i32 {
+    connect(ctx.sock_addr, address4(ctx.sock_addr))
+}
+
+#[cgroup_sock_addr(connect6)]
+pub fn connect6(ctx: SockAddrContext) -> i32 {
+    connect(ctx.sock_addr, address6(ctx.sock_addr))
+}
+
+#[cgroup_sock_addr(sendmsg4)]
+pub fn sendmsg4(ctx: SockAddrContext) -> i32 {
+    send(ctx.sock_addr, address4(ctx.sock_addr))
+}
+
+#[cgroup_sock_addr(sendmsg6)]
+pub fn sendmsg6(ctx: SockAddrContext) -> i32 {
+    send(ctx.sock_addr, address6(ctx.sock_addr))
+}
+
+/// A TCP connection is told at once. A UDP socket that is connected sends nothing by that, and resolvers' libraries
+/// connect one to each address of a name only to choose between them: it is told when it sends.
+#[inline(always)]
+fn connect(call: *mut bpf_sock_addr, address: Address) -> i32 {
+    if let Some(record) = named(call, address, FLOW_CONNECT) {
+        // SAFETY: the context's field, as the verifier checks.
+        let socket = unsafe { (*call).__bindgen_anon_1.sk };
+        keep(socket.cast(), &record);
+        if record.protocol == PROTOCOL_TCP {
+            report(&record);
+        }
+    }
+    ALLOW
+}
+
+#[inline(always)]
+fn send(call: *mut bpf_sock_addr, address: Address) -> i32 {
+    if let Some(record) = named(call, address, FLOW_SEND) {
+        report(&record);
+    }
+    ALLOW
+}
+
+/// What the process named; None for what does not count.
+#[inline(always)]
+fn named(call: *mut bpf_sock_addr, address: Address, direction: u32) -> Option<FlowRecord> {
+    // SAFETY: fields of the context, as the verifier checks.
+    let (protocol, port) = unsafe { ((*call).protocol, u16::from_be((*call).user_port as u16)) };
+    if is_loopback(&address) || !matches!(protocol, PROTOCOL_TCP | PROTOCOL_UDP) {
+        return None;
+    }
+    Some(record(&Actor::current()?, direction, protocol, address, port))
+}
+
+#[inline(always)]
+fn address4(call: *mut bpf_sock_addr) -> Address {
+    // SAFETY: a field of the context, as the verifier checks.
+    mapped(unsafe { (*call).user_ip4 })
+}
+
+#[inline(always)]
+fn address6(call: *mut bpf_sock_addr) -> Address {
+    // SAFETY: fields of the context, as the verifier checks.
+    unsafe {
+        [
+            (&raw const (*call).user_ip6[0]).read_volatile(),
+            (&raw const (*call).user_ip6[1]).read_volatile(),
+            (&raw const (*call).user_ip6[2]).read_volatile(),
+            (&raw const (*call).user_ip6[3]).read_volatile(),
+        ]
+    }
+}
+
+/// A record of what somebody does now.
+#[inline(always)]
+pub fn record(actor: &Actor, direction: u32, protocol: u32, address: Address, port: u16) -> FlowRecord {
+    FlowRecord {
+        header: Header {
+            kind: KIND_FLOW,
+            size: size_of::<FlowRecord>() as u32,
+            time_ns: now(),
+        },
+        cgroup_id: actor.cgroup_id,
+        exec_id: actor.exec_id,
+        ancestors: actor.ancestors,
+        bytes_sent: 0,
+        address,
+        backend: [0, 0, MAPPED, 0],
+        pid: actor.pid,
+        origin: actor.origin,
+        direction,
+        protocol,
+        port,
+        backend_port: 0,
+        flags: 0,
+    }
+}
+
+#[inline(always)]
+pub fn now() -> u64 {
+    // SAFETY: a helper without arguments.
+    unsafe { bpf_ktime_get_boot_ns() }
+}
+
+#[inline(always)]
+pub fn report(record: &FlowRecord) {
+    // SAFETY: the record is whole and of this constant length.
+    unsafe {
+        output(
+            LossPlace::Flow,
+            (&raw const *record).cast(),
+            size_of::<FlowRecord>() as u64,
+        )
+    };
+}
+
+/// What is kept with a socket.
+///
+/// `socket` is what the program's context gave, as the verifier checks.
+#[inline(always)]
+pub fn kept(socket: *mut c_void) -> Option<*mut FlowRecord> {
+    // SAFETY: the map is one of this object; the verifier checks the socket.
+    let kept = unsafe { bpf_sk_storage_get(sockets(), socket, null_mut(), 0) }.cast::<FlowRecord>();
+    if kept.is_null() { None } else { Some(kept) }
+}
+
+/// Keeps a record with a socket, in place of what was kept before.
+#[inline(always)]
+pub fn keep(socket: *mut c_void, record: &FlowRecord) {
+    let create = u64::from(BPF_SK_STORAGE_GET_F_CREATE);
+    // SAFETY: the map is one of this object, whose values are such records; the verifier checks the socket.
+    let kept = unsafe { bpf_sk_storage_get(sockets(), socket, (&raw const *record).cast_mut().cast(), create) }
+        .cast::<FlowRecord>();
+    if kept.is_null() {
+        count(LossPlace::Flow, LossReason::MapFull);
+    } else {
+        // SAFETY: a value of the map; nobody else writes it while its socket is being connected.
+        unsafe { *kept = *record };
+    }
+}
+
+fn sockets() -> *mut c_void {
+    (&raw const SOCKETS).cast_mut().cast()
+}

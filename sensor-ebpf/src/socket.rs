@@ -1,0 +1,71 @@
+//! A `struct sock`, read by offsets.
+
+use crate::task::{self, Address as Pointer};
+use anchorwatch_sensor_common::network::{Address, mapped};
+use anchorwatch_sensor_common::offsets::Field;
+
+/// `AF_INET6` (include/linux/socket.h).
+const AF_INET6: u16 = 10;
+
+/// Bit of `sk_userlocks`: the port was asked for, not chosen (`SOCK_BINDPORT_LOCK`, include/net/sock.h).
+const BINDPORT_LOCK: u8 = 8;
+
+#[derive(Clone, Copy)]
+pub struct Socket(Pointer);
+
+/// One side of a socket.
+pub struct End {
+    pub address: Address,
+    /// In host order.
+    pub port: u16,
+}
+
+impl Socket {
+    pub const fn new(pointer: *const u8) -> Self {
+        Self(Pointer::new(pointer))
+    }
+
+    #[inline(always)]
+    pub fn protocol(self) -> u32 {
+        u32::from(self.0.read::<u16>(Field::SockProtocol))
+    }
+
+    #[inline(always)]
+    pub fn local(self) -> End {
+        End {
+            address: self.address(Field::SockLocalV4, Field::SockLocalV6),
+            port: self.0.read(Field::SockLocalPort),
+        }
+    }
+
+    #[inline(always)]
+    pub fn remote(self) -> End {
+        End {
+            address: self.address(Field::SockRemoteV4, Field::SockRemoteV6),
+            port: u16::from_be(self.0.read(Field::SockRemotePort)),
+        }
+    }
+
+    /// A socket of IPv6 that talks IPv4 holds both, the second mapped.
+    #[inline(always)]
+    fn address(self, v4: Field, v6: Field) -> Address {
+        if self.0.read::<u16>(Field::SockFamily) == AF_INET6 && task::has(v6) {
+            self.0.read(v6)
+        } else {
+            mapped(self.0.read(v4))
+        }
+    }
+
+    /// Whether the kernel chose the local port.
+    #[inline(always)]
+    pub fn port_is_chosen(self) -> bool {
+        self.0.read_bits(Field::SockUserlocks) & BINDPORT_LOCK == 0
+    }
+
+    /// Payload of a TCP connection, each byte counted once.
+    #[inline(always)]
+    pub fn bytes_sent(self) -> u64 {
+        let sent: u64 = self.0.read(Field::TcpBytesSent);
+        sent.wrapping_sub(self.0.read(Field::TcpBytesRetransmitted))
+    }
+}

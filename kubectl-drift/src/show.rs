@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use anchorwatch_crds::v1alpha1::{DriftAlert, DriftAlertStatus, Finding};
+use anchorwatch_crds::v1alpha1::{DriftAlert, DriftAlertStatus, Finding, NetworkDestination};
 use anyhow::Context;
 use kube::{Api, ResourceExt};
 
@@ -87,7 +87,13 @@ fn render_finding(finding: &Finding) -> String {
         &mut text,
         &format!("  severity   {}", safe(&finding.severity_terms.join(", "))),
     );
+    for (name, value) in details(finding) {
+        line(&mut text, &format!("  {name:<10} {}", safe(&value)));
+    }
     line(&mut text, "  lineage");
+    if finding.lineage.is_empty() {
+        line(&mut text, "    (of the container as a whole)");
+    }
     for (depth, executable) in finding.lineage.iter().enumerate() {
         let branch = if depth == 0 {
             String::new()
@@ -115,6 +121,62 @@ fn render_finding(finding: &Finding) -> String {
         );
     }
     text
+}
+
+/// What a finding of a flow or a module says beside its sentence.
+fn details(finding: &Finding) -> Vec<(&'static str, String)> {
+    let mut details = Vec::new();
+    if let Some(network) = &finding.behavior.network {
+        let port = match network.port {
+            0 => String::new(),
+            port => format!(" port {port}"),
+        };
+        let flow = format!("{:?} {:?}{port}", network.direction, network.protocol).to_lowercase();
+        details.push(("flow", flow));
+        details.extend(network.destination.as_ref().map(|to| ("to", destination(to))));
+    }
+    if let Some(module) = &finding.behavior.module {
+        details.push(("file", module.path.clone()));
+        let hash = module.sha256.clone();
+        details.push(("sha256", hash.unwrap_or_else(|| "could not be read".into())));
+        let source = serde_json::to_value(module.source).ok();
+        let source = source.and_then(|source| source.as_str().map(str::to_owned));
+        details.extend(source.map(|source| ("from", source)));
+    }
+    let attributes = &finding.attributes;
+    if !attributes.addresses.is_empty() {
+        details.push(("addresses", attributes.addresses.join(", ")));
+    }
+    if attributes.bytes_sent > 0 {
+        details.push((
+            "sent",
+            format!("{} bytes in one connection, at most", attributes.bytes_sent),
+        ));
+    }
+    details.extend(attributes.build_id.clone().map(|id| ("build id", id)));
+    details.extend(attributes.commands.iter().cloned().map(|command| ("command", command)));
+    details
+}
+
+fn destination(to: &NetworkDestination) -> String {
+    let NetworkDestination {
+        service,
+        workload,
+        name,
+        network,
+        group,
+        volume: _,
+        many,
+    } = to;
+    let parts = [
+        service.as_ref().map(|service| format!("Service {service}")),
+        workload.as_ref().map(|workload| format!("workload {workload}")),
+        name.clone(),
+        network.as_ref().map(|network| format!("network {network}")),
+        group.as_ref().map(|group| format!("group {group}")),
+        many.map(|many| format!("{} new destinations within an hour", many.count)),
+    ];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
 fn line(text: &mut String, content: &str) {
@@ -145,5 +207,62 @@ mod tests {
             text.contains("    /usr/bin/python3\n    └─ /usr/bin/bash\n       └─ /usr/bin/id\n"),
             "{text}"
         );
+    }
+
+    fn shown(feed: &str, rest: serde_json::Value) -> String {
+        let mut finding = serde_json::json!({
+            "id": "00", "rule": "new-destination", "feed": feed, "summary": "s", "severity": "Medium",
+            "state": "Open", "lineage": ["/usr/bin/curl"], "count": 1, "pods": 1,
+            "firstSeen": "2026-01-01T00:00:00Z", "lastSeen": "2026-01-01T00:00:00Z"
+        });
+        if let (Some(fields), serde_json::Value::Object(rest)) = (finding.as_object_mut(), rest) {
+            fields.extend(rest);
+        }
+        render_finding(&serde_json::from_value(finding).unwrap())
+    }
+
+    #[test]
+    fn a_flow_is_shown_with_what_it_reached_and_no_escape_sequence() {
+        let text = shown(
+            "network",
+            serde_json::json!({
+                "network": {
+                    "origin": "entrypoint", "executable": "/usr/bin/curl", "direction": "connect", "protocol": "tcp",
+                    "port": 443, "destination": {"name": "api.example.org\u{1b}[2J", "network": "203.0.0.0/16"}
+                },
+                "attributes": {"addresses": ["203.0.113.7"], "bytesSent": 70_000_000}
+            }),
+        );
+        for line in [
+            "  flow       connect tcp port 443\n",
+            "  to         api.example.org\\u{1b}[2J, network 203.0.0.0/16\n",
+            "  addresses  203.0.113.7\n",
+            "  sent       70000000 bytes in one connection, at most\n",
+        ] {
+            assert!(text.contains(line), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_library_is_shown_with_its_hash_and_where_it_comes_from() {
+        let hash = "a".repeat(64);
+        let text = shown(
+            "module",
+            serde_json::json!({
+                "module": {
+                    "origin": "entrypoint", "kind": "library", "path": "/data/x.so", "sha256": hash,
+                    "source": "upper-new", "executable": "/usr/bin/python3"
+                },
+                "attributes": {"buildId": "beef"}
+            }),
+        );
+        for line in [
+            "  file       /data/x.so\n",
+            &format!("  sha256     {hash}\n"),
+            "  from       upper-new\n",
+            "  build id   beef\n",
+        ] {
+            assert!(text.contains(line), "{text}");
+        }
     }
 }

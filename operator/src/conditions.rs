@@ -5,6 +5,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
 /// A policy or approval takes part in decisions.
 pub const ACCEPTED: &str = "Accepted";
+/// All that a policy refers to can be read.
+pub const REFERENCES_RESOLVED: &str = "ReferencesResolved";
 /// Another policy goes before this one.
 pub const OVERRIDDEN: &str = "Overridden";
 /// Every feed of a baseline judges.

@@ -86,7 +86,7 @@ async fn lead(
     };
     admin.readiness.set(false);
     admin.metrics.leader.set(1);
-    let (world, feeds) = feeds::new(&admin.metrics);
+    let (world, feeds) = feeds::new(&admin.metrics, &args.namespace);
     let context = Context::new(client.clone(), world.clone(), admin.metrics.clone(), switches, identity);
     let work = async {
         tokio::join!(feeds.run(client), controllers::run(&context), async {

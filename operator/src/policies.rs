@@ -2,7 +2,7 @@
 
 use std::{cmp::Ordering, collections::BTreeMap, sync::Arc};
 
-use anchorwatch_convert::{Materials, Violation, inline_violations, materials, policy_from_crd};
+use anchorwatch_convert::{Materials, Violation, inline_violations, policy_from_crd};
 use anchorwatch_core::{id::WorkloadKey, policy::Policy as Resolved};
 use anchorwatch_crds::v1alpha1::{BehaviorBaseline, ClusterDriftPolicy, DriftPolicy, DriftPolicySpec};
 use jiff::Timestamp;
@@ -27,7 +27,7 @@ pub struct Policy {
     pub spec: DriftPolicySpec,
     /// Its selector; none where that can't be read.
     selector: Option<Selector>,
-    /// What it refers to.
+    /// What it refers to, as far as it can be read.
     materials: Arc<Materials>,
 }
 
@@ -55,9 +55,8 @@ impl From<&ClusterDriftPolicy> for Policy {
 
 impl Policy {
     fn new(namespace: Option<String>, metadata: &ObjectMeta, spec: DriftPolicySpec) -> Self {
-        let (materials, _) = materials(&spec.feeds, &|_| Err("it is not read".into()));
         Self {
-            materials: Arc::new(materials),
+            materials: Arc::default(),
             namespace,
             name: metadata.name.clone().unwrap_or_default(),
             created: created(metadata),
@@ -156,6 +155,15 @@ fn selector_violations(selector: &LabelSelector, namespaced: bool) -> Vec<Violat
     violations
 }
 
+/// Every policy that can be read, whether it makes sense or not.
+pub fn every(world: &World) -> impl Iterator<Item = Policy> {
+    let namespaced = readable(&world.policies).into_iter();
+    let namespaced = namespaced.filter_map(|guarded| guarded.0.as_ref().ok().map(Policy::from));
+    let cluster = readable(&world.cluster_policies).into_iter();
+    let cluster = cluster.filter_map(|guarded| guarded.0.as_ref().ok().map(Policy::from));
+    namespaced.chain(cluster)
+}
+
 /// The accepted policies, the one that goes before first.
 #[derive(Clone, Debug, Default)]
 pub struct Policies(Vec<Policy>);
@@ -173,17 +181,14 @@ impl Policies {
 
     /// Those of the world.
     pub fn of(world: &World) -> Self {
-        let namespaced = readable(&world.policies);
-        let cluster = readable(&world.cluster_policies);
-        let namespaced = namespaced
-            .iter()
-            .filter_map(|guarded| guarded.0.as_ref().ok())
-            .map(Policy::from);
-        let cluster = cluster
-            .iter()
-            .filter_map(|guarded| guarded.0.as_ref().ok())
-            .map(Policy::from);
-        Self::new(namespaced.chain(cluster))
+        let referring = |policy: Policy| {
+            let found = world.referred(policy.namespace.as_deref(), &policy.title(), &policy.spec.feeds);
+            Policy {
+                materials: found.materials,
+                ..policy
+            }
+        };
+        Self::new(every(world).map(referring))
     }
 
     /// Every policy that selects pods with these labels, the one that holds first.

@@ -109,7 +109,7 @@ impl HandMade {
     /// An empty world.
     pub fn new() -> Self {
         let metrics = Metrics::new().unwrap();
-        let (world, feeds) = feeds::new(&metrics);
+        let (world, feeds) = feeds::new(&metrics, "anchorwatch");
         Self { world, feeds, metrics }
     }
 

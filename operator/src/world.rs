@@ -15,6 +15,7 @@ use kube::{core::DeserializeGuard, runtime::reflector::Store};
 use tokio::sync::{mpsc, watch};
 
 pub mod changes;
+pub mod config_maps;
 pub mod evidence;
 pub mod facts;
 pub mod feeds;
@@ -24,6 +25,7 @@ mod show;
 
 use self::{
     changes::{Change, Subscribers},
+    config_maps::ConfigMaps,
     facts::{OwnerFacts, PodFacts},
     index::Index,
     resolve::{Resolution, Workload, workload_of},
@@ -54,6 +56,7 @@ pub struct World {
     pub approvals: Store<Guarded<BehaviorApproval>>,
     /// Deployments, reduced.
     pub deployments: Store<Deployment>,
+    config_maps: ConfigMaps,
     pods: RwLock<Index<PodFacts>>,
     replica_sets: RwLock<Index<OwnerFacts>>,
     jobs: RwLock<Index<OwnerFacts>>,

@@ -209,6 +209,8 @@ pub struct DriftPolicyStatus {
     #[serde(default)]
     pub workloads: i32,
     /// `Accepted`: the specification makes sense. `Overridden`: another policy goes before it for some workload.
+    /// `ReferencesResolved`: every ConfigMap that it refers to can be read and makes sense; what does not is left out of
+    /// decisions.
     #[serde(default)]
     pub conditions: Vec<Condition>,
 }

@@ -23,7 +23,7 @@ pub enum Change {
     Alert(Arc<DriftAlert>),
     /// A record of a rollout.
     Record(Arc<RolloutRecord>),
-    /// A policy of a namespace.
+    /// A policy of a namespace, or a ConfigMap that a policy refers to.
     Policy,
     /// A policy of the cluster.
     ClusterPolicy,

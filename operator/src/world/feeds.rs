@@ -32,6 +32,7 @@ use tracing::warn;
 use super::{
     Guarded, World,
     changes::{Change, Subscribers},
+    config_maps::{self, ConfigMaps},
     index::{Identified, Index},
 };
 use crate::{metrics::Metrics, reports::is_acknowledged};
@@ -55,8 +56,8 @@ pub struct Feeds {
     pub(crate) deployments: Writer<Deployment>,
 }
 
-/// An empty world, and what fills it.
-pub fn new(metrics: &Metrics) -> (Arc<World>, Feeds) {
+/// An empty world, and what fills it. `namespace` is the operator's own.
+pub fn new(metrics: &Metrics, namespace: &str) -> (Arc<World>, Feeds) {
     let reports = Writer::default();
     let baselines = Writer::default();
     let alerts = Writer::default();
@@ -74,6 +75,7 @@ pub fn new(metrics: &Metrics) -> (Arc<World>, Feeds) {
         cluster_policies: cluster_policies.as_reader(),
         approvals: approvals.as_reader(),
         deployments: deployments.as_reader(),
+        config_maps: ConfigMaps::new(namespace.to_owned()),
         pods: RwLock::default(),
         replica_sets: RwLock::default(),
         jobs: RwLock::default(),
@@ -188,6 +190,7 @@ impl Feeds {
                 whole,
                 |_| {}
             ),
+            config_maps::follow(&client, &world),
         );
     }
 }

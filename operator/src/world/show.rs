@@ -43,7 +43,7 @@ impl World {
             .iter()
             .filter_map(|guarded| guarded.0.as_ref().ok())
             .flat_map(|report| &report.spec.hooks);
-        let unattached = hooks.filter(|hook| hook.state != "attached");
+        let unattached = hooks.filter(|hook| !matches!(hook.state.as_str(), "attached" | "fallback"));
         set(
             &metrics.hooks_unattached,
             unattached.map(|hook| vec![format!("{:?}", hook.feed).to_lowercase()]),

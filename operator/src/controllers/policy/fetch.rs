@@ -1,14 +1,15 @@
 //! What a policy's status is made from.
 
-use std::{collections::BTreeMap, fmt::Debug};
+use std::{collections::BTreeMap, fmt::Debug, sync::Arc};
 
+use anchorwatch_convert::Violation;
 use anchorwatch_core::id::WorkloadKey;
 use anchorwatch_crds::v1alpha1::{ClusterDriftPolicy, DriftPolicy, DriftPolicyStatus};
 use kube::{Api, Client, Resource, ResourceExt};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
-    policies::{Policies, Policy},
+    policies::{Policies, Policy, every},
     world::World,
 };
 
@@ -72,6 +73,8 @@ impl PolicyObject for ClusterDriftPolicy {
 pub struct Known {
     /// The accepted policies.
     pub policies: Policies,
+    /// What policies refer to and can't be read, by title.
+    pub unresolved: BTreeMap<String, Arc<Vec<Violation>>>,
     /// Workloads, each with the labels of one of its pods: the youngest's.
     pub workloads: BTreeMap<WorkloadKey, BTreeMap<String, String>>,
 }
@@ -83,7 +86,13 @@ pub fn fetch(world: &World) -> Known {
     let located = pods
         .iter()
         .filter_map(|pod| Some((world.workload(pod)?, pod.labels.clone())));
+    let unresolved = every(world).map(|policy| {
+        let title = policy.title();
+        let found = world.referred(policy.namespace.as_deref(), &title, &policy.spec.feeds);
+        (title, found.violations)
+    });
     Known {
+        unresolved: unresolved.collect(),
         policies: Policies::of(world),
         workloads: located.collect(),
     }

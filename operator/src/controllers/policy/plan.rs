@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::fetch::{Known, PolicyObject};
 use crate::{
-    conditions::{self, ACCEPTED, OVERRIDDEN, Statement},
+    conditions::{self, ACCEPTED, OVERRIDDEN, REFERENCES_RESOLVED, Statement},
     policies::Policy,
 };
 
@@ -18,7 +18,11 @@ pub fn plan<K: PolicyObject>(object: &K, known: &Known, now: Timestamp) -> Optio
     let mut status = object.status().cloned().unwrap_or_default();
     status.observed_generation = generation.unwrap_or_default();
     status.workloads = holds.try_into().unwrap_or(i32::MAX);
-    let statements = vec![accepted(&policy), overridden_by(&policy, overridden.as_slice())];
+    let statements = vec![
+        accepted(&policy),
+        overridden_by(&policy, overridden.as_slice()),
+        resolved(&policy, known),
+    ];
     conditions::set(&mut status.conditions, statements, generation, now);
     (Some(&status) != object.status()).then_some(status)
 }
@@ -62,6 +66,25 @@ fn accepted(policy: &Policy) -> Statement {
         holds: violations.is_empty(),
         reason: if violations.is_empty() { "Valid" } else { "Invalid" },
         message,
+    }
+}
+
+/// Whether all that the policy refers to can be read. What can't be is left out of decisions, and the rest holds.
+fn resolved(policy: &Policy, known: &Known) -> Statement {
+    let violations = known.unresolved.get(&policy.title());
+    let each = violations.iter().flat_map(|violations| violations.iter());
+    let each: Vec<_> = each
+        .map(|violation| format!("{}: {}", violation.field, violation.expected))
+        .collect();
+    Statement {
+        type_: REFERENCES_RESOLVED,
+        holds: each.is_empty(),
+        reason: if each.is_empty() { "Resolved" } else { "Unresolved" },
+        message: if each.is_empty() {
+            "all that it refers to can be read".into()
+        } else {
+            format!("left out of decisions: {}", each.join("; "))
+        },
     }
 }
 
@@ -112,6 +135,7 @@ mod tests {
     fn known(policies: Vec<Policy>) -> Known {
         let labels = |app: &str| [("app".to_owned(), app.to_owned())].into();
         Known {
+            unresolved: std::collections::BTreeMap::new(),
             policies: Policies::new(policies),
             workloads: [
                 (WorkloadKey::new("shop", "Deployment", "agent"), labels("agent")),
@@ -172,6 +196,27 @@ mod tests {
                 "False",
                 "Invalid",
                 "spec.baseline.maturity.minimum: expected at most spec.baseline.maturity.maximum, 1h, but it is 2h"
+            )
+        );
+    }
+
+    #[test]
+    fn a_policy_that_refers_to_what_is_not_there_is_told_which_field_and_holds_all_the_same() {
+        let policy = namespaced("near", &json!({"selector": {"matchLabels": {"app": "agent"}}}));
+        let violation = anchorwatch_convert::Violation {
+            field: "spec.feeds.module.approvedHashes.configMap".into(),
+            expected: "expected a ConfigMap".into(),
+        };
+        let mut known = known(vec![policy.policy()]);
+        known.unresolved = [("shop/near".to_owned(), std::sync::Arc::new(vec![violation]))].into();
+        let status = plan(&policy, &known, Timestamp::UNIX_EPOCH).unwrap();
+        assert_eq!(status.workloads, 1);
+        assert_eq!(
+            condition(&status, REFERENCES_RESOLVED),
+            (
+                "False",
+                "Unresolved",
+                "left out of decisions: spec.feeds.module.approvedHashes.configMap: expected a ConfigMap"
             )
         );
     }

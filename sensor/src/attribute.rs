@@ -62,6 +62,8 @@ pub struct Attributed {
     pub lineage: Vec<Arc<str>>,
     /// Nanoseconds of `CLOCK_BOOTTIME`.
     pub time_ns: u64,
+    /// It was found running when the sensor started, not seen to happen.
+    pub standing: bool,
 }
 
 /// What became of an execution.
@@ -86,6 +88,7 @@ struct Prepared {
     exec: Exec,
     lineage: Vec<Arc<str>>,
     script: Option<String>,
+    standing: bool,
 }
 
 /// Attributes executions to containers.
@@ -138,17 +141,35 @@ impl Attributor {
             if let Some(Placement::Container(_)) = self.places.cgroups.get(process.cgroup_id) {
                 self.lineage
                     .insert(process.exec_id, text::path(&process.executable, false).into());
-                if let (OriginMark::Outside, []) = (process.origin, process.ancestors.as_slice()) {
+                if let (OriginMark::Outside, [], false) =
+                    (process.origin, process.ancestors.as_slice(), process.fork_without_exec)
+                {
                     self.visits.insert(process.exec_id, Visit::from(process));
                 }
             }
         }
     }
 
+    /// Those of the processes that ran before which are in containers: what is to be surveyed.
+    pub fn in_containers(&self, processes: Vec<SeededProcess>) -> Vec<SeededProcess> {
+        let is_in_container = |process: &SeededProcess| {
+            matches!(
+                self.places.cgroups.get(process.cgroup_id),
+                Some(Placement::Container(_))
+            )
+        };
+        processes.into_iter().filter(is_in_container).collect()
+    }
+
+    /// Handles an execution that must have been there before the sensor, by the process that was found.
+    pub fn standing(&mut self, exec: Exec, now: Instant) -> Outcome {
+        self.exec(exec, true, now)
+    }
+
     /// Handles an event; `None` where it is about a cgroup alone.
     pub fn event(&mut self, event: RawEvent, now: Instant) -> Option<Outcome> {
         match event {
-            RawEvent::Exec(exec) => Some(self.exec(exec, now)),
+            RawEvent::Exec(exec) => Some(self.exec(exec, false, now)),
             RawEvent::Flow(_) | RawEvent::Dns(_) => None,
             RawEvent::CgroupCreated { time_ns, id, path } => {
                 self.places.cgroups.insert(id, &path, time_ns);
@@ -211,7 +232,7 @@ impl Attributor {
         self.unresolved_ancestors
     }
 
-    fn exec(&mut self, exec: Exec, now: Instant) -> Outcome {
+    fn exec(&mut self, exec: Exec, standing: bool, now: Instant) -> Outcome {
         let process = ProcessAt {
             pid: exec.pid,
             at_ns: exec.time_ns,
@@ -224,7 +245,7 @@ impl Attributor {
             Some(Placement::Container(_)) if exec.runtime_stage => return Outcome::RuntimeStage,
             Some(Placement::Container(place)) => place,
         };
-        let prepared = self.prepare(place, exec);
+        let prepared = self.prepare(place, exec, standing);
         if let Some(container) = self.places.container(&prepared.place, process) {
             return self.attribute(prepared, &container);
         }
@@ -236,7 +257,7 @@ impl Attributor {
         }
     }
 
-    fn prepare(&mut self, place: InPod, exec: Exec) -> Prepared {
+    fn prepare(&mut self, place: InPod, exec: Exec, standing: bool) -> Prepared {
         let executable: Arc<str> = text::path(&exec.executable, exec.path_truncated).into();
         let mut lineage = Vec::with_capacity(exec.ancestors.len() + 1);
         for id in exec.ancestors.iter().rev() {
@@ -259,6 +280,7 @@ impl Attributor {
             exec,
             lineage,
             script,
+            standing,
         }
     }
 
@@ -268,6 +290,7 @@ impl Attributor {
             exec,
             lineage,
             script,
+            standing,
         } = prepared;
         let executable = lineage.last().map_or(text::UNKNOWN, |own| own);
         let parent = lineage.len().checked_sub(2).map_or("", |index| &lineage[index]);
@@ -286,6 +309,7 @@ impl Attributor {
             attributes: Attributes::default(),
             lineage,
             time_ns: exec.time_ns,
+            standing,
         }))
     }
 
@@ -316,6 +340,8 @@ impl Attributor {
                     decided
                         .or_else(|| visit().map(|visit| visit.origin(container)))
                         .unwrap_or(Origin::Exec)
+                } else if let Some(visit) = self.visits.get(&exec.exec_id) {
+                    visit.origin(container)
                 } else if probe::is_one_of(exec, &container.commands) {
                     Origin::Probe
                 } else {

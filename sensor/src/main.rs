@@ -6,6 +6,7 @@ use anchorwatch_sensor::attribute::cgroup::hierarchy::Hierarchy;
 use anchorwatch_sensor::attribute::process::ProcFolder;
 use anchorwatch_sensor::attribute::{AttributionLimits, Attributor};
 use anchorwatch_sensor::convert;
+use anchorwatch_sensor::decode::Exec;
 use anchorwatch_sensor::error::Chain;
 use anchorwatch_sensor::loader::{HookStatus, LoadOptions, Loaded, load};
 use anchorwatch_sensor::losses::{LossReason, Losses};
@@ -18,6 +19,7 @@ use anchorwatch_sensor::report::Reporter;
 use anchorwatch_sensor::report::send::Sender;
 use anchorwatch_sensor::seen::{Seen, SeenLimits};
 use anchorwatch_sensor::snapshot::SeedOptions;
+use anchorwatch_sensor::snapshot::survey::Survey;
 use anchorwatch_sensor::test_switch::TestSwitches;
 use anchorwatch_sensor::watch;
 use anyhow::{Context, bail};
@@ -102,7 +104,7 @@ async fn run(options: &Options) -> anyhow::Result<ExitCode> {
     let loaded = load_programs(options, &switches, &metrics)?;
     let health = Arc::new(Health::new(Instant::now()));
     serve(options, &health, &metrics).await?;
-    let (pipeline, outbox, kernel) = assemble(options, opened, loaded, &health, &metrics)?;
+    let (pipeline, outbox, kernel, standing) = assemble(options, opened, loaded, &health, &metrics)?;
     let (changes, pods) = mpsc::channel(CHANNEL);
     let (delivered, deliveries) = mpsc::channel(CHANNEL);
     let (batches, to_send) = tokio::sync::watch::channel(None);
@@ -117,6 +119,7 @@ async fn run(options: &Options) -> anyhow::Result<ExitCode> {
     give_back_memory();
     tracing::info!(node = node.name, "the sensor watches");
     let channels = Channels {
+        standing,
         pods,
         deliveries,
         batches,
@@ -255,7 +258,7 @@ fn assemble(
     mut loaded: Loaded,
     health: &Arc<Health>,
     metrics: &Arc<Metrics>,
-) -> anyhow::Result<(Pipeline, Outbox, LiveKernel)> {
+) -> anyhow::Result<(Pipeline, Outbox, LiveKernel, mpsc::Receiver<Exec>)> {
     let Opened {
         outbox,
         history,
@@ -280,6 +283,7 @@ fn assemble(
     let hooks = loaded.hooks().iter().map(convert::hook).collect();
     let mut attributor = Attributor::new(AttributionLimits::default(), ProcFolder::new(options.proc_root.clone()));
     let mut events = None;
+    let mut survey = Survey::of(options.proc_root.clone());
     if attached {
         let cgroup_root = node::unified_hierarchy(&options.cgroup_root).context("no unified cgroup hierarchy")?;
         let hierarchy = Hierarchy::open(&cgroup_root).context("unified cgroup hierarchy")?;
@@ -297,6 +301,7 @@ fn assemble(
         losses.add(LossReason::SnapshotFull, snapshot.untold);
         attributor.seed(&snapshot);
         attributor = attributor.with_hierarchy(hierarchy);
+        survey.processes = attributor.in_containers(snapshot.processes);
         events = loaded.events()?;
     }
     // Loading fails where a hook is missing that the sensor can't do without; a test that attaches none wants it so.
@@ -308,7 +313,9 @@ fn assemble(
         reporter: Reporter::new(state, batch, hooks, Instant::now(), random_share())?,
         health: Arc::clone(health),
         metrics: Arc::clone(metrics),
+        survey: Arc::clone(&survey.progress),
         attached,
     });
-    Ok((pipeline, outbox, LiveKernel { loaded, events }))
+    let standing = survey.start().context("no thread for what runs already")?;
+    Ok((pipeline, outbox, LiveKernel { loaded, events }, standing))
 }

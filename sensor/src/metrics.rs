@@ -5,12 +5,14 @@ use prometheus::{
 };
 use std::collections::BTreeMap;
 use std::sync::Mutex;
+use std::sync::atomic::Ordering;
 
 use crate::attribute::Outcome;
 use crate::loader::{HookState, HookStatus};
 use crate::losses::{LossReason, Losses};
 use crate::outbox::History;
 use crate::seen::Sight;
+use crate::snapshot::survey::Progress;
 
 /// An attempt to send a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,6 +56,7 @@ pub struct Metrics {
     pub cgroups: IntGauge,
     pub watch_errors: IntCounter,
     pub test_switch: IntGauge,
+    survey: IntGaugeVec,
     resident: IntGauge,
 }
 
@@ -177,6 +180,11 @@ impl Metrics {
             cgroups: register.gauge("cgroups", "Cgroups of this node that are known."),
             watch_errors: register.counter("pod_watch_errors_total", "Errors of the watch of this node's pods."),
             test_switch: register.gauge("test_switch_active", "Whether a switch for tests is set."),
+            survey: register.gauges(
+                "survey_processes",
+                "Processes that ran in containers when the sensor started, by what became of them: found, and of those told, passed_over, vanished or unreadable.",
+                &["state"],
+            ),
             resident: register.gauge("resident_memory_bytes", "Resident memory of the sensor."),
             registry,
         };
@@ -265,6 +273,26 @@ impl Metrics {
             let before = exported.insert(reason.to_owned(), total).unwrap_or(0);
             let counter = self.losses.with_label_values(&["process", reason]);
             counter.inc_by(total.saturating_sub(before));
+        }
+    }
+
+    pub fn set_survey(&self, progress: &Progress) {
+        let Progress {
+            total,
+            told,
+            passed_over,
+            vanished,
+            unreadable,
+        } = progress;
+        for (state, count) in [
+            ("found", total),
+            ("told", told),
+            ("passed_over", passed_over),
+            ("vanished", vanished),
+            ("unreadable", unreadable),
+        ] {
+            let count = i64::try_from(count.load(Ordering::Relaxed)).unwrap_or(i64::MAX);
+            self.survey.with_label_values(&[state]).set(count);
         }
     }
 

@@ -15,8 +15,9 @@ use tokio::time::MissedTickBehavior;
 
 use crate::admin::Health;
 use crate::attribute::pod::PodChange;
-use crate::attribute::{Attributor, Outcome};
+use crate::attribute::{Attributed, Attributor, Outcome};
 use crate::clock::WallClock;
+use crate::decode::Exec;
 use crate::loader::LoadError;
 use crate::losses::{LossReason, Losses};
 use crate::metrics::Metrics;
@@ -25,6 +26,7 @@ use crate::report::send::Delivery;
 use crate::report::{Outstanding, Refusal, Reporter};
 use crate::ring::Batch;
 use crate::seen::{Seen, Sight};
+use crate::snapshot::survey::Progress;
 pub use kernel::{Kernel, LiveKernel};
 use writer::Writer;
 
@@ -49,6 +51,8 @@ pub enum PipelineError {
 /// Where things come from and go to.
 #[derive(Debug)]
 pub struct Channels {
+    /// What was found running at the start.
+    pub standing: mpsc::Receiver<Exec>,
     pub pods: mpsc::Receiver<PodChange>,
     pub deliveries: mpsc::Receiver<Delivery>,
     pub batches: watch::Sender<Option<Outstanding>>,
@@ -63,6 +67,7 @@ pub struct Parts {
     pub reporter: Reporter,
     pub health: Arc<Health>,
     pub metrics: Arc<Metrics>,
+    pub survey: Arc<Progress>,
     /// Whether containers are observed at all.
     pub attached: bool,
 }
@@ -99,6 +104,7 @@ impl Pipeline {
         shutdown: impl Future<Output = ()>,
     ) -> Result<(), PipelineError> {
         let Channels {
+            mut standing,
             mut pods,
             mut deliveries,
             batches,
@@ -115,6 +121,8 @@ impl Pipeline {
                 () = &mut shutdown => break,
                 batch = kernel.next() => self.events(batch.map_err(PipelineError::Ring)?),
                 Some(change) = pods.recv() => self.pod(change),
+                // It would only wait before, and take the room of what happens.
+                Some(exec) = standing.recv(), if self.pods_listed => self.standing(exec),
                 Some(delivery) = deliveries.recv() => self.delivery(delivery)?,
                 written = writer.done() => self.written(written?, &batches),
                 () = sleep_until(wake), if writer.is_free() => {}
@@ -142,6 +150,11 @@ impl Pipeline {
         }
     }
 
+    fn standing(&mut self, exec: Exec) {
+        let outcome = self.parts.attributor.standing(exec, Instant::now());
+        self.outcome(outcome, WallClock::read());
+    }
+
     fn pod(&mut self, change: PodChange) {
         if matches!(change, PodChange::Listed(_)) {
             self.pods_listed = true;
@@ -160,10 +173,7 @@ impl Pipeline {
             Outcome::Lost(reason) => self.parts.losses.add(reason, 1),
             Outcome::Attributed(attributed) => {
                 let at = clock.at(attributed.time_ns);
-                let sight =
-                    self.parts
-                        .seen
-                        .observe(&attributed.container, &attributed.behaviour, &attributed.lineage, at);
+                let sight = self.sight(&attributed, at);
                 self.parts
                     .seen
                     .enrich(&attributed.container, &attributed.behaviour, &attributed.attributes);
@@ -173,6 +183,22 @@ impl Pipeline {
                 }
             }
         }
+    }
+
+    fn sight(&mut self, attributed: &Attributed, at: Timestamp) -> Sight {
+        let Attributed {
+            container,
+            behaviour,
+            lineage,
+            attributes: _,
+            time_ns: _,
+            standing,
+        } = attributed;
+        let seen = &mut self.parts.seen;
+        if *standing && seen.has_seen_today(container, behaviour, at) {
+            return Sight::Known;
+        }
+        seen.observe(container, behaviour, lineage, at)
     }
 
     fn delivery(&mut self, delivery: Delivery) -> Result<(), PipelineError> {
@@ -254,6 +280,7 @@ impl Pipeline {
     fn export(&self) {
         let metrics = &self.parts.metrics;
         metrics.set_losses(&self.parts.losses);
+        metrics.set_survey(&self.parts.survey);
         let gauge = |value: usize| i64::try_from(value).unwrap_or(i64::MAX);
         metrics.remembered_behaviours.set(gauge(self.parts.seen.behaviours()));
         metrics.remembered_bytes.set(gauge(self.parts.seen.bytes()));

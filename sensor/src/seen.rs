@@ -220,6 +220,14 @@ impl Seen {
         }
     }
 
+    /// Whether the container has shown the behaviour on that day, or later. What still runs is no news: a sensor that
+    /// starts again counts it once a day at most.
+    pub fn has_seen_today(&self, container: &Container, behaviour: &Behaviour, at: Timestamp) -> bool {
+        let seen = self.containers.get(&container.key);
+        let entry = seen.and_then(|seen| seen.entries.get(&behaviour.id()));
+        entry.is_some_and(|entry| entry.row.last_seen.day() >= at.day())
+    }
+
     /// A container was observed in an hour, whatever it did.
     pub fn observe_hour(&mut self, container: &Container, hour: Hour) {
         // One that can't be remembered shows when it does something.

@@ -2,6 +2,7 @@
 
 mod plan;
 mod read;
+pub mod survey;
 
 use crate::decode::OriginMark;
 use crate::loader::maps::{Added, Maps};
@@ -49,6 +50,16 @@ pub struct SeededProcess {
     pub argv: Vec<Vec<u8>>,
     /// How long it had run.
     pub age: Duration,
+    /// When it was found, in nanoseconds of `CLOCK_BOOTTIME`.
+    pub found_ns: u64,
+    /// In ticks of [`NANOSECONDS_PER_TICK`] since boot: tells whether its number was given to another one since.
+    pub start_ticks: u64,
+    /// It runs what its parent executed, and its exec id is that execution's.
+    pub fork_without_exec: bool,
+    /// A container runtime that has not become the container yet.
+    pub in_host_mounts: bool,
+    /// The kernel's name of it, at most 15 bytes.
+    pub name: Vec<u8>,
 }
 
 /// Where to look.
@@ -153,6 +164,11 @@ fn seeded(entry: &Entry, found: &Found, now: u64) -> SeededProcess {
         executable: found.executable.clone(),
         argv: found.argv.clone(),
         age: Duration::from_nanos(now.saturating_sub(found.start_ticks * NANOSECONDS_PER_TICK)),
+        found_ns: now,
+        start_ticks: found.start_ticks,
+        fork_without_exec: found.fork_without_exec,
+        in_host_mounts: found.in_host_mounts,
+        name: found.name.clone(),
     }
 }
 

@@ -27,3 +27,5 @@ mod placement;
 mod record;
 #[path = "live/refusal.rs"]
 mod refusal;
+#[path = "live/survey.rs"]
+mod survey;

@@ -3,7 +3,9 @@
 use super::cgroup::ContainerId;
 use super::pod::{Container, PodFacts, PodIdentity};
 use crate::decode::{Exec, FileSource, OriginMark};
+use crate::snapshot::SeededProcess;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The container `main` of a pod.
 pub fn container(pod_uid: &str) -> Container {
@@ -26,6 +28,26 @@ pub fn facts(container: Container) -> PodFacts {
         specified: vec![(container.name.clone(), container.commands.clone())],
         dns: Arc::clone(&container.dns),
         containers: vec![(id, Arc::new(container))],
+    }
+}
+
+/// A container's first process, found when the sensor started: exec id 10 in cgroup 1, a minute old.
+pub fn seeded(executable: &str) -> SeededProcess {
+    SeededProcess {
+        pid: 7,
+        uid: 0,
+        cgroup_id: 1,
+        exec_id: 10,
+        ancestors: Vec::new(),
+        origin: OriginMark::Entrypoint,
+        executable: executable.as_bytes().to_vec(),
+        argv: Vec::new(),
+        age: Duration::from_mins(1),
+        found_ns: 1,
+        start_ticks: 0,
+        fork_without_exec: false,
+        in_host_mounts: false,
+        name: Vec::new(),
     }
 }
 

@@ -162,17 +162,7 @@ fn what_ran_before_the_sensor_is_the_parent_of_what_comes() {
         id: 1,
         path: format!("/kubepods/burstable/pod1/{A}").into_bytes(),
     }];
-    let processes = vec![SeededProcess {
-        pid: 5,
-        uid: 0,
-        cgroup_id: 1,
-        exec_id: 10,
-        ancestors: Vec::new(),
-        origin: OriginMark::Entrypoint,
-        executable: b"/usr/bin/python3".to_vec(),
-        argv: Vec::new(),
-        age: Duration::ZERO,
-    }];
+    let processes = vec![testkit::seeded("/usr/bin/python3")];
     attributor.seed(&Snapshot {
         time_ns: 1,
         cgroups,
@@ -195,15 +185,10 @@ fn origin_of_what_runs_in(visit: &[&str], age: u64, facts: PodFacts) -> Origin {
     attributor.seed(&Snapshot {
         time_ns: 1,
         processes: vec![SeededProcess {
-            pid: 7,
-            uid: 0,
-            cgroup_id: 1,
-            exec_id: 10,
-            ancestors: vec![],
             origin: OriginMark::Outside,
-            executable: b"/bin/sh".to_vec(),
             argv: visit.iter().map(|argument| argument.as_bytes().to_vec()).collect(),
             age: Duration::from_secs(age),
+            ..testkit::seeded("/bin/sh")
         }],
         ..Snapshot::default()
     });
@@ -267,6 +252,46 @@ fn a_new_file_in_the_upper_layer_is_not_hidden_by_a_script_of_the_image() {
         SourceLayer::UpperNew
     );
     assert_eq!(source(FileSource::Image, None), SourceLayer::Image);
+}
+
+/// What is made of a process that was found running.
+fn found(process: SeededProcess) -> Attributed {
+    let mut attributor = known();
+    let standing = exec(&String::from_utf8_lossy(&process.executable))
+        .ids(process.exec_id, &process.ancestors)
+        .origin(process.origin)
+        .build();
+    attributor.seed(&Snapshot {
+        time_ns: 1,
+        processes: vec![process],
+        ..Snapshot::default()
+    });
+    attributed(attributor.standing(standing, Instant::now()))
+}
+
+#[test]
+fn what_was_found_running_is_a_behaviour_by_where_it_came_from() {
+    let entrypoint = found(testkit::seeded("/usr/bin/redis-server"));
+    let Behaviour::Process(process) = &entrypoint.behaviour else {
+        panic!("a process");
+    };
+    assert!(entrypoint.standing);
+    assert_eq!(
+        (process.origin(), process.executable()),
+        (Origin::Entrypoint, "/usr/bin/redis-server")
+    );
+    for (mark, origin) in [
+        (OriginMark::Unknown, Origin::Unknown),
+        // Too young to tell from a probe, where the container has probes.
+        (OriginMark::Outside, Origin::Unknown),
+    ] {
+        let seen = found(SeededProcess {
+            origin: mark,
+            age: Duration::ZERO,
+            ..testkit::seeded("/bin/sh")
+        });
+        assert_eq!(seen.behaviour.origin(), origin, "{mark:?}");
+    }
 }
 
 /// A `/proc` with one process, started at the tick 0, in a container of pod 1 that the kubelet calls `main`.

@@ -55,7 +55,7 @@ fn hex(text: &str) -> Option<u64> {
     u64::from_str_radix(text, 16).ok()
 }
 
-/// `MKDEV` (include/linux/kdev_t.h).
+/// `MKDEV` (`include/linux/kdev_t.h`).
 fn device(major: u64, minor: u64) -> Option<u32> {
     u32::try_from(major << 20 | minor).ok()
 }

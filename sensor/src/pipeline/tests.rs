@@ -39,6 +39,7 @@ impl Kernel for FakeKernel {
 /// A running pipeline and the other ends of its channels.
 struct Running {
     events: mpsc::Sender<RawEvent>,
+    standing: mpsc::Sender<Exec>,
     pods: mpsc::Sender<PodChange>,
     deliveries: mpsc::Sender<Delivery>,
     batches: watch::Receiver<Option<Outstanding>>,
@@ -70,9 +71,11 @@ fn start(folder: &TempDir) -> Running {
         reporter: Reporter::new(state, batch, hooks, now, 1.0).unwrap(),
         health: Arc::new(Health::new(now)),
         metrics: Arc::new(Metrics::new()),
+        survey: Arc::default(),
         attached: true,
     });
     let (events, event_source) = mpsc::channel(16);
+    let (standing, found) = mpsc::channel(16);
     let (pods, pod_changes) = mpsc::channel(16);
     let (deliveries, delivered) = mpsc::channel(16);
     let (to_send, batches) = watch::channel(None);
@@ -82,6 +85,7 @@ fn start(folder: &TempDir) -> Running {
         malformed: 1,
     };
     let channels = Channels {
+        standing: found,
         pods: pod_changes,
         deliveries: delivered,
         batches: to_send,
@@ -90,6 +94,7 @@ fn start(folder: &TempDir) -> Running {
     let task = tokio::spawn(pipeline.run(kernel, outbox, channels, shutdown));
     Running {
         events,
+        standing,
         pods,
         deliveries,
         batches,
@@ -144,6 +149,12 @@ impl Running {
     async fn run(&self, executable: &str, exec_id: u64) {
         let exec = exec(executable).ids(exec_id, &[]).build();
         self.events.send(RawEvent::Exec(exec)).await.unwrap();
+    }
+
+    /// Found running when the sensor started.
+    async fn find(&self, executable: &str, exec_id: u64) {
+        let exec = exec(executable).ids(exec_id, &[]).build();
+        self.standing.send(exec).await.unwrap();
     }
 
     async fn tell_pod(&self) {
@@ -203,6 +214,36 @@ async fn a_restart_sends_the_same_batch_and_tells_nothing_twice() {
     let next = sensor.batch().await;
     assert_eq!((next.seq, told(&next)), (3, vec!["/bin/ls"]));
     sensor.stop().await;
+}
+
+#[tokio::test]
+async fn what_was_found_running_is_told_and_is_no_news_after_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut sensor = start(&folder);
+    let hooks = sensor.batch().await;
+    sensor.acknowledge(&hooks).await;
+    sensor.find("/bin/redis-server", 10).await;
+    sensor.create_container().await;
+    sensor.tell_pod().await;
+    let news = sensor.batch().await;
+    assert_eq!(told(&news), ["/bin/redis-server"]);
+    sensor.stop().await;
+
+    let mut sensor = start(&folder);
+    assert_eq!(sensor.batch().await, news);
+    sensor.create_container().await;
+    sensor.tell_pod().await;
+    sensor.find("/bin/redis-server", 11).await;
+    sensor.find("/bin/new", 12).await;
+    sensor.acknowledge(&news).await;
+    assert_eq!(told(&sensor.batch().await), ["/bin/new"]);
+    sensor.stop().await;
+    let opened = Outbox::open(folder.path(), "node-uid").unwrap();
+    let unreported = opened.rows.iter().filter(|(_, row)| match row {
+        crate::seen::Row::Behaviour(row) => row.unreported.is_some(),
+        crate::seen::Row::Container(_) => false,
+    });
+    assert_eq!(unreported.count(), 0);
 }
 
 #[tokio::test]

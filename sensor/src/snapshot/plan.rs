@@ -3,8 +3,8 @@
 use super::read::Found;
 use crate::decode::OriginMark;
 use anchorwatch_sensor_common::lineage::{
-    CARRIED_ANCESTORS, EXEC_ID_SNAPSHOT_CPU, EXEC_ID_TIME_SHIFT, ORIGIN_ENTRYPOINT, ORIGIN_OUTSIDE, ORIGIN_UNKNOWN,
-    Process, exec_id,
+    CARRIED_ANCESTORS, EXEC_ID_SNAPSHOT_CPU, EXEC_ID_TIME_SHIFT, NANOSECONDS_PER_TICK, ORIGIN_ENTRYPOINT,
+    ORIGIN_OUTSIDE, ORIGIN_UNKNOWN, Process, exec_id,
 };
 use std::collections::{HashMap, HashSet};
 
@@ -22,53 +22,88 @@ pub struct Entry {
     pub origin: OriginMark,
 }
 
+/// How long after a container's first process its children are surely its own.
+const STARTUP_TICKS: u64 = 60_000_000_000 / NANOSECONDS_PER_TICK;
+
+/// A process as its children see it.
+#[derive(Debug, Clone, Copy)]
+struct Parent {
+    entry: Entry,
+    pid_namespaces: usize,
+    /// A container's first process, which is given orphans for children: until when they are surely its own.
+    adopts_from: Option<u64>,
+}
+
 /// `found` is sorted, older processes first; `now` is `CLOCK_BOOTTIME` and makes the exec ids unique.
 ///
 /// The oldest process of a cgroup whose parent is in another one is its entrypoint, a later one whose parent is in a
 /// namespace of process ids further out was put in from outside, and what descends from either inherits that. Others
 /// stay unknown: the child of a parent that died is given another parent, though never one further out.
+///
+/// That other parent is the first process of the namespace: where it is the container's, a child that started later
+/// than a minute after it may be what somebody left behind in an `exec`, and is unknown as well. Start times are the
+/// kernel's, and nobody can set them back.
 pub fn plan(found: &[Found], now: u64) -> Plan {
     let mut plan = Plan::default();
-    let mut known: HashMap<u32, (Entry, usize)> = HashMap::new();
+    let mut known: HashMap<u32, Parent> = HashMap::new();
     let mut rooted = HashSet::new();
     for (process, index) in found.iter().zip(0..) {
         let exec_id = exec_id(now + (index << EXEC_ID_TIME_SHIFT), EXEC_ID_SNAPSHOT_CPU);
+        let mut adopts_from = None;
         let entry = match known.get(&process.parent) {
-            Some((parent, _)) if parent.process.cgroup_id == process.cgroup_id || process.in_host_mounts => {
+            Some(parent) if parent.entry.process.cgroup_id == process.cgroup_id || process.in_host_mounts => {
                 inherit(parent, process, exec_id)
             }
             // Host processes without a known parent begin no container.
             None if process.in_host_mounts => fresh(process, exec_id, OriginMark::Unknown),
             _ if rooted.insert(process.cgroup_id) => {
                 plan.roots.push((process.cgroup_id, exec_id));
+                adopts_from = process.is_init.then_some(process.start_ticks + STARTUP_TICKS);
                 fresh(process, exec_id, OriginMark::Entrypoint)
             }
-            Some((_, pid_namespaces)) if *pid_namespaces < process.pid_namespaces => {
+            Some(parent) if parent.pid_namespaces < process.pid_namespaces => {
                 fresh(process, exec_id, OriginMark::Outside)
             }
             _ => fresh(process, exec_id, OriginMark::Unknown),
         };
-        known.insert(process.pid, (entry, process.pid_namespaces));
+        let parent = Parent {
+            entry,
+            pid_namespaces: process.pid_namespaces,
+            adopts_from,
+        };
+        known.insert(process.pid, parent);
         plan.entries.push(entry);
     }
     plan
 }
 
 /// Carries on what the parent carries. In the host's mounts the cgroup is no container's yet: it stays the
-/// parent's, as at a runtime stage's execution.
-fn inherit(parent: &Entry, process: &Found, exec_id: u64) -> Entry {
-    let [first, second, _] = parent.process.ancestors;
-    let ancestors = [parent.process.exec_id, first, second];
-    let process = Process {
-        exec_id,
-        ancestors,
-        cgroup_id: parent.process.cgroup_id,
-        ..fresh(process, exec_id, parent.origin).process
+/// parent's, as at a runtime stage's execution. Without an execution of its own it carries the very same.
+fn inherit(parent: &Parent, found: &Found, exec_id: u64) -> Entry {
+    let carried = parent.entry.process;
+    let adopted = parent.adopts_from.is_some_and(|from| found.start_ticks > from);
+    let origin = if adopted {
+        OriginMark::Unknown
+    } else {
+        parent.entry.origin
     };
-    Entry {
-        process,
-        origin: parent.origin,
-    }
+    let own = fresh(found, exec_id, origin).process;
+    let process = if found.fork_without_exec {
+        Process {
+            exec_id: carried.exec_id,
+            ancestors: carried.ancestors,
+            cgroup_id: carried.cgroup_id,
+            ..own
+        }
+    } else {
+        let [first, second, _] = carried.ancestors;
+        Process {
+            ancestors: [carried.exec_id, first, second],
+            cgroup_id: carried.cgroup_id,
+            ..own
+        }
+    };
+    Entry { process, origin }
 }
 
 fn fresh(process: &Found, exec_id: u64, origin: OriginMark) -> Entry {
@@ -103,6 +138,9 @@ mod tests {
             cgroup_id,
             in_host_mounts: cgroup_id == HOST,
             pid_namespaces: if cgroup_id == HOST { 1 } else { 2 },
+            is_init: false,
+            fork_without_exec: false,
+            name: Vec::new(),
             executable: Vec::new(),
             argv: Vec::new(),
         }
@@ -160,6 +198,42 @@ mod tests {
             found(9, 6, POD),
         ];
         assert_eq!(origins(&plan(&shared, 0))[1..], [Entrypoint, Entrypoint, Unknown]);
+    }
+
+    #[test]
+    fn a_late_child_of_the_first_process_may_be_an_orphan_of_somebody_elses() {
+        use OriginMark::{Entrypoint, Unknown};
+        let mut scene = [
+            found(1, 0, HOST),
+            found(7, 1, POD),
+            found(8, 7, POD),
+            found(9, 7, POD),
+            found(10, 8, POD),
+            found(11, 9, POD),
+        ];
+        scene[1].is_init = true;
+        for (process, ticks) in scene[2..].iter_mut().zip([0, 1, 2, 3]) {
+            process.start_ticks = 7 + STARTUP_TICKS + ticks;
+        }
+        let plan_of_init = plan(&scene, 0);
+        // A late child of a child is that child's own: the kernel gives orphans to the first process alone.
+        assert_eq!(
+            origins(&plan_of_init)[1..],
+            [Entrypoint, Entrypoint, Unknown, Entrypoint, Unknown]
+        );
+        // Where the container shares its namespace, orphans go elsewhere, and so its late children are its own.
+        scene[1].is_init = false;
+        assert_eq!(origins(&plan(&scene, 0))[1..], [Entrypoint; 5]);
+    }
+
+    #[test]
+    fn a_fork_without_an_execution_is_its_parents_execution() {
+        let mut worker = found(8, 7, POD);
+        worker.fork_without_exec = true;
+        let plan = plan(&[found(1, 0, HOST), found(7, 1, POD), worker, found(9, 8, POD)], 0);
+        let id = |index: usize| plan.entries[index].process.exec_id;
+        assert_eq!(id(2), id(1));
+        assert_eq!(plan.entries[3].process.ancestors, [id(1), 0, 0]);
     }
 
     #[test]

@@ -20,6 +20,12 @@ pub struct Found {
     pub in_host_mounts: bool,
     /// How many namespaces of process ids it is in, from the host's inwards.
     pub pid_namespaces: usize,
+    /// The first process of the innermost one: orphans become its children.
+    pub is_init: bool,
+    /// Its last fork came after its last execution: it runs what its parent executed.
+    pub fork_without_exec: bool,
+    /// What the kernel calls it: the name of the file that was executed, cut to 15 bytes, unless it chose another.
+    pub name: Vec<u8>,
     pub executable: Vec<u8>,
     pub argv: Vec<Vec<u8>>,
 }
@@ -81,7 +87,7 @@ fn read_process(directory: &Path, pid: u32, cgroup_id: u64, in_host_mounts: bool
     let stat = fs::read(directory.join("stat")).ok()?;
     let Stat {
         parent,
-        flags: _,
+        flags,
         start_ticks,
     } = parse_stat(&stat)?;
     let status = fs::read_to_string(directory.join("status")).ok()?;
@@ -92,6 +98,7 @@ fn read_process(directory: &Path, pid: u32, cgroup_id: u64, in_host_mounts: bool
     let uid = words("Uid:")?.next()?.parse().ok()?;
     let executable = fs::read_link(directory.join("exe")).map(|path| path.into_os_string().into_vec());
     let command = fs::read(directory.join("cmdline")).unwrap_or_default();
+    let numbers: Vec<&str> = words("NSpid:").into_iter().flatten().collect();
     Some(Found {
         pid,
         parent,
@@ -99,10 +106,23 @@ fn read_process(directory: &Path, pid: u32, cgroup_id: u64, in_host_mounts: bool
         start_ticks,
         cgroup_id,
         in_host_mounts,
-        pid_namespaces: words("NSpid:").map_or(0, Iterator::count),
+        pid_namespaces: numbers.len(),
+        is_init: numbers.last() == Some(&"1"),
+        fork_without_exec: flags & PF_FORKNOEXEC != 0,
+        name: name(&stat).to_vec(),
         executable: executable.map(|path| as_kernel_shows(&path)).unwrap_or_default(),
         argv: arguments(&command),
     })
+}
+
+/// `PF_FORKNOEXEC` (include/linux/sched.h).
+const PF_FORKNOEXEC: u32 = 0x40;
+
+/// Between the first and the last parenthesis.
+fn name(stat: &[u8]) -> &[u8] {
+    let begin = stat.iter().position(|byte| *byte == b'(').map_or(0, |at| at + 1);
+    let end = stat.iter().rposition(|byte| *byte == b')').unwrap_or(begin);
+    stat.get(begin..end).unwrap_or_default()
 }
 
 /// The link's target in the form of the exec program: without the mark of a deleted file, and a file in memory
@@ -143,7 +163,7 @@ mod tests {
         fs::write(root.join("kubepods/pod1/cgroup.procs"), "12\n99\n").unwrap();
         fs::write(
             proc.join("12/stat"),
-            "12 (sh) S 3 7 7 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 4711 0 0",
+            "12 (sh) S 3 7 7 0 -1 4194368 1 0 0 0 0 0 0 0 20 0 1 0 4711 0 0",
         )
         .unwrap();
         fs::write(
@@ -168,6 +188,9 @@ mod tests {
             cgroup_id: cgroups[2].id,
             in_host_mounts: true,
             pid_namespaces: 2,
+            is_init: false,
+            fork_without_exec: true,
+            name: b"sh".to_vec(),
             executable: b"/bin/sh".to_vec(),
             argv: vec![b"sh".to_vec(), b"-c".to_vec(), b"x".to_vec()],
         };

@@ -186,7 +186,7 @@ fn run_with_root(root: &Path, program: &str) -> u32 {
 }
 
 /// Makes the command's program start with this directory as the root of its mounts.
-fn in_root(command: &mut Command, root: &Path) {
+pub fn in_root(command: &mut Command, root: &Path) {
     let root = root.to_path_buf();
     // SAFETY: system calls between fork and exec; this process has one thread then and no locks are taken.
     unsafe {

@@ -25,6 +25,7 @@ use crate::{
 
 pub use batch::{Batch, BehaviourReport, ContainerReport, ReportingPod};
 pub use cap::{MAX_CONTAINERS, MAX_ENTRIES, MAX_REASONS};
+pub(crate) use derive::derived;
 pub use entry::{Entry, EntryState, MAX_LINEAGE};
 pub use maturity::{AgeOutcome, Maturity, age};
 pub use merge::{MergeOutcome, Quarantine, merge};

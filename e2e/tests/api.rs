@@ -4,6 +4,7 @@
 mod api {
     mod admission;
     mod columns;
+    mod feeds;
     mod records;
     mod reports;
     mod schema;

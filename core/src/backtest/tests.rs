@@ -129,3 +129,68 @@ fn secrets_of_a_recording_are_not_shown() {
     );
     assert!(written.contains("<secret:3>"), "{written}");
 }
+
+fn of_feed(seconds: i64, feed: &str, part: &serde_json::Value) -> Observation {
+    let observation = serde_json::json!({
+        "time": crate::testkit::at(seconds),
+        "workload": "shop/Deployment/cart",
+        "container": "app",
+        "feed": feed,
+        feed: part,
+    });
+    serde_json::from_value(observation).expect("an observation")
+}
+
+fn flow(seconds: i64, name: &str, address: &str, sent: u64) -> Observation {
+    let part = serde_json::json!({
+        "executable": "/usr/bin/curl", "direction": "connect", "protocol": "tcp", "port": 443,
+        "name": name, "address": address, "bytes_sent": sent,
+    });
+    of_feed(seconds, "network", &part)
+}
+
+fn library(seconds: i64, path: &str, content: &str, source: &str) -> Observation {
+    let part = serde_json::json!({
+        "kind": "library", "path": path, "sha256": content.repeat(64), "source": source, "executable": "/usr/bin/curl",
+    });
+    of_feed(seconds, "module", &part)
+}
+
+#[test]
+fn flows_and_libraries_are_judged_as_the_operator_judges_them() {
+    let mut learning = Learning::default();
+    learning.learn(&flow(0, "api.example.org", "198.51.100.1", 1_000));
+    learning.learn(&library(0, "/usr/lib/x.so", "a", "image"));
+    let mut policy = policy(Duration::ZERO);
+    policy.network.deny_networks = ["192.0.2.0/24".parse().expect("a range")].into();
+    let mut backtest = learning.finish(policy);
+    for (line, rules) in [
+        (flow(100, "api.example.org", "198.51.9.1", 2_000), vec![]),
+        (
+            flow(101, "api.example.org", "203.0.113.1", 0),
+            vec!["known-name-elsewhere"],
+        ),
+        (
+            flow(102, "api.example.org", "203.0.113.1", 0),
+            vec!["known-name-elsewhere"],
+        ),
+        (
+            flow(103, "api.example.org", "198.51.100.1", 1 << 30),
+            vec!["unusual-volume"],
+        ),
+        (
+            flow(104, "new.example.org", "192.0.2.1", 0),
+            vec!["new-destination", "denied-behaviour"],
+        ),
+        (library(105, "/usr/lib/y.so", "b", "image"), vec![]),
+        (
+            library(106, "/usr/lib/x.so", "c", "image-copied-up"),
+            vec!["changed-hash"],
+        ),
+    ] {
+        let judgement = backtest.judge(&line);
+        assert_eq!(judgement.rules, rules, "{line:?}");
+    }
+    let summary = backtest.summary();
+    assert_eq!((summary.lines, summary.drift), (7, 5));
+}

@@ -9,7 +9,7 @@ use super::{
     tolerance::{MAX_ALPHA, Tolerance},
 };
 use crate::{
-    baseline::{Baseline, Batch, BehaviourReport, ContainerReport, Maturity, ReportingPod, age, merge},
+    baseline::{Baseline, Batch, BehaviourReport, ContainerReport, Maturity, ReportingPod, age, derived, merge},
     behaviour::{Attributes, Behaviour, Origin},
     decide::{Verdict, decide},
     features::{Command, Features},
@@ -17,6 +17,7 @@ use crate::{
     normalise,
     observation::{Observation, Observed},
     policy::{MaturityMethod, Policy},
+    rules::Rule,
     score::{Index, Scorer, Scratch, explain, least_p, reference},
     severity::{Circumstances, assess},
     text::{bounded, shown},
@@ -140,6 +141,7 @@ impl Watch {
         let id = behaviour.id();
         let maturity = self.held.pass_time(observation, policy);
         let verdict = self.held.decide(observation, &behaviour, maturity, policy);
+        let derived = self.held.derived(observation, &behaviour, maturity, policy);
         self.held.see(observation, &behaviour, policy);
         let (template, scored) = match argv(observation) {
             Some(argv) => {
@@ -155,12 +157,17 @@ impl Watch {
         };
         let p = scored.p.filter(|_| raises && !self.known.contains(&template));
         let unusual = p.and_then(|p| self.tolerance.raised(p, self.is_scorable()));
-        let mut rules = Vec::new();
-        let mut severity = None;
+        let mut raised = Vec::new();
         if let Verdict::Drift { rule } = verdict {
-            rules.push(rule.id());
-            severity = Some(assess(rule, &behaviour, Circumstances::default()).severity);
+            // A merge looks at more than the behaviour itself.
+            let held = self.held.entry(observation, id).and_then(crate::baseline::Entry::rule);
+            raised.push((behaviour.clone(), held.unwrap_or(rule)));
         }
+        raised.extend(derived);
+        let mut rules: Vec<_> = raised.iter().map(|(_, rule)| rule.id()).collect();
+        let grave = |(behaviour, rule): &(Behaviour, Rule)| assess(*rule, behaviour, Circumstances::default()).severity;
+        let mut severity = raised.iter().map(grave).max();
+        let id = raised.first().map_or(id, |(behaviour, _)| behaviour.id());
         if unusual.is_some() {
             rules.push(UNUSUAL_COMMAND);
             severity = severity.max(unusual);
@@ -261,6 +268,26 @@ impl Held {
         )
     }
 
+    /// What else a flow says beside its destination, and which rule raises it.
+    fn derived(
+        &self,
+        observation: &Observation,
+        behaviour: &Behaviour,
+        maturity: Maturity,
+        policy: &Policy,
+    ) -> Vec<(Behaviour, Rule)> {
+        let held = self.entry(observation, behaviour.id());
+        let derived = derived(&report(observation, behaviour), held, maturity, policy);
+        let raised =
+            derived.into_iter().filter_map(
+                |behaviour| match self.decide(observation, &behaviour, maturity, policy) {
+                    Verdict::Drift { rule } => Some((behaviour, rule)),
+                    Verdict::Known | Verdict::Learned | Verdict::Unplaced => None,
+                },
+            );
+        raised.collect()
+    }
+
     fn entry(&self, observation: &Observation, id: BehaviourId) -> Option<&crate::baseline::Entry> {
         let container = self.baseline.containers.get(&observation.container)?;
         container.feeds.get(&observation.feed())?.entries.get(&id)
@@ -271,12 +298,12 @@ impl Held {
             .is_some_and(crate::baseline::Entry::is_quarantined)
     }
 
-    /// Merges an observation where it says anything new: a new behaviour, or a known one on a new day.
+    /// Merges an observation where it says anything new: a new behaviour, or of a known one a new day or more than is known.
     fn see(&mut self, observation: &Observation, behaviour: &Behaviour, policy: &Policy) {
         let time = observation.time;
-        let is_news = self
-            .entry(observation, behaviour.id())
-            .is_none_or(|entry| entry.last_seen.day() < time.day());
+        let is_news = self.entry(observation, behaviour.id()).is_none_or(|entry| {
+            entry.last_seen.day() < time.day() || entry.attributes.grows_by(&Attributes::from(observation))
+        });
         if !is_news {
             return;
         }
@@ -288,13 +315,25 @@ impl Held {
     }
 }
 
-/// An observation as a sensor would have reported it.
-fn batch(seq: u64, observation: &Observation, behaviour: &Behaviour) -> Batch {
+/// A behaviour as a sensor would have reported it.
+fn report(observation: &Observation, behaviour: &Behaviour) -> BehaviourReport {
     let lineage = match &observation.what {
         Observed::Process(process) => &process.lineage,
         Observed::Network(network) => &network.lineage,
         Observed::Module(module) => &module.lineage,
     };
+    BehaviourReport {
+        behaviour: behaviour.clone(),
+        attributes: Attributes::from(observation),
+        lineage: lineage.clone(),
+        count: 1,
+        first_seen: observation.time,
+        last_seen: observation.time,
+    }
+}
+
+/// An observation as a sensor would have reported it.
+fn batch(seq: u64, observation: &Observation, behaviour: &Behaviour) -> Batch {
     let pod = observation.pod.clone().unwrap_or_else(|| "recorded".to_owned());
     Batch {
         id: BatchId {
@@ -313,14 +352,7 @@ fn batch(seq: u64, observation: &Observation, behaviour: &Behaviour) -> Batch {
                 verified: true,
             },
             hours: BTreeSet::from([observation.time.hour()]),
-            behaviours: vec![BehaviourReport {
-                behaviour: behaviour.clone(),
-                attributes: Attributes::from(observation),
-                lineage: lineage.clone(),
-                count: 1,
-                first_seen: observation.time,
-                last_seen: observation.time,
-            }],
+            behaviours: vec![report(observation, behaviour)],
         }],
         losses: BTreeMap::new(),
     }

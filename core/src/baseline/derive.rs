@@ -60,6 +60,17 @@ pub(super) fn split<'a>(
     split
 }
 
+/// The behaviours that are derived of a report.
+pub(crate) fn derived(
+    seen: &BehaviourReport,
+    held: Option<&Entry>,
+    maturity: Maturity,
+    policy: &Policy,
+) -> Vec<Behaviour> {
+    let split = split(seen, held, maturity, policy);
+    split.derived.into_iter().map(|report| report.behaviour).collect()
+}
+
 /// A flow of which something can be derived.
 fn flow(seen: &BehaviourReport) -> Option<&NetworkBehaviour> {
     let Behaviour::Network(network) = &seen.behaviour else {
@@ -73,7 +84,7 @@ fn flow(seen: &BehaviourReport) -> Option<&NetworkBehaviour> {
 }
 
 /// The report of a flow to another destination, by some of the addresses.
-fn derived(
+fn other(
     network: &NetworkBehaviour,
     seen: &BehaviourReport,
     destination: Destination,
@@ -113,7 +124,7 @@ fn groups<'a>(
     });
     by(reached)
         .into_iter()
-        .map(move |(name, addresses)| derived(network, seen, Destination::Group(name), addresses))
+        .map(move |(name, addresses)| other(network, seen, Destination::Group(name), addresses))
 }
 
 fn denied<'a>(
@@ -128,7 +139,7 @@ fn denied<'a>(
     });
     by(reached)
         .into_iter()
-        .map(move |(within, addresses)| derived(network, seen, Destination::Prefix(within), addresses))
+        .map(move |(within, addresses)| other(network, seen, Destination::Prefix(within), addresses))
 }
 
 /// A known name that led to a network where it did not lead while it was learned. A name of which as many addresses were
@@ -153,7 +164,7 @@ fn elsewhere<'a>(
                 name: name.clone(),
                 network: within,
             };
-            derived(network, seen, destination, addresses)
+            other(network, seen, destination, addresses)
         })
     })
 }
@@ -169,7 +180,7 @@ fn volume(network: &NetworkBehaviour, seen: &BehaviourReport, learned: &Entry) -
         to: Box::new(network.destination().clone()),
         log2,
     };
-    let mut report = derived(network, seen, destination, seen.attributes.addresses.clone());
+    let mut report = other(network, seen, destination, seen.attributes.addresses.clone());
     report.attributes.bytes_sent = sent;
     Some(report)
 }

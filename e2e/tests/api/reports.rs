@@ -110,7 +110,8 @@ async fn a_report_is_an_outbox_that_loses_nothing() {
         tokio::spawn(a_batch_is_replaced_only_after_its_acknowledgement(reports.clone())),
         tokio::spawn(an_acknowledgement_of_another_batch_does_not_count(reports.clone())),
         tokio::spawn(no_number_is_skipped_or_used_again(reports.clone())),
-        tokio::spawn(a_new_epoch_starts_at_one(reports)),
+        tokio::spawn(a_new_epoch_starts_at_one(reports.clone())),
+        tokio::spawn(a_behaviour_is_of_exactly_one_feed(reports)),
     ];
     let outcomes = futures::future::join_all(scenarios).await;
     remove_twin(&client).await;
@@ -174,4 +175,55 @@ async fn a_new_epoch_starts_at_one(reports: Api<DynamicObject>) {
     let said = refusal(outbox.send(OTHER_EPOCH, 2, 0).await);
     assert!(said.contains("a new epoch starts with spec.seq 1"), "{said}");
     outbox.send(OTHER_EPOCH, 1, 0).await.unwrap();
+}
+
+async fn a_behaviour_is_of_exactly_one_feed(reports: Api<DynamicObject>) {
+    let outbox = Outbox { reports, name: "feeds" };
+    let report = |behavior: Value| {
+        let mut behavior = behavior;
+        behavior["count"] = json!(1);
+        behavior["firstSeen"] = json!("2026-01-01T00:00:00.000000Z");
+        behavior["lastSeen"] = json!("2026-01-01T00:00:00.000000Z");
+        json!({
+            "nodeUid": "u", "epoch": EPOCH, "seq": 1,
+            "containers": [{
+                "pod": {"namespace": "shop", "name": "a", "uid": "u"}, "container": "a", "containerId": "containerd://a",
+                "behaviors": [behavior]
+            }]
+        })
+    };
+    let process = json!({"origin": "entrypoint", "executable": "/a", "source": "image"});
+    let network = json!({
+        "origin": "entrypoint", "executable": "/a", "direction": "connect", "protocol": "tcp", "port": 443,
+        "destination": {"name": "example.org"}
+    });
+    let module = json!({"origin": "entrypoint", "kind": "library", "path": "/a.so", "source": "image"});
+    let exactly = "exactly one of process, network and module must be set";
+    let said = refusal(outbox.apply(report(json!({}))).await);
+    assert!(said.contains(exactly), "{said}");
+    let said = refusal(
+        outbox
+            .apply(report(json!({"process": process, "network": network})))
+            .await,
+    );
+    assert!(said.contains(exactly), "{said}");
+    let mut twofold = network.clone();
+    twofold["destination"] = json!({"name": "example.org", "service": "shop/db"});
+    let said = refusal(outbox.apply(report(json!({"network": twofold}))).await);
+    assert!(said.contains("a destination is one of service"), "{said}");
+    let mut wrong = network.clone();
+    wrong["port"] = json!(65_536);
+    let said = refusal(outbox.apply(report(json!({"network": wrong}))).await);
+    assert!(said.contains("network.port"), "{said}");
+    let attributes = json!({"addresses": ["192.0.2.1"], "bytesSent": 7});
+    for (behavior, name) in [
+        (json!({"network": network, "attributes": attributes}), "feeds"),
+        (json!({"module": module}), "feeds-module"),
+    ] {
+        let outbox = Outbox {
+            reports: outbox.reports.clone(),
+            name,
+        };
+        outbox.apply(report(behavior)).await.unwrap();
+    }
 }

@@ -54,16 +54,50 @@ pub fn shown(text: &str) -> String {
     head.chain(std::iter::once("…".to_owned())).chain(tail).collect()
 }
 
+/// A command line as one line that a terminal, an object and a person take: arguments with spaces between them, in quotes
+/// where a shell would want them, and escaped as [`shown`] does. Different command lines read differently.
+pub fn command_line(argv: &[String]) -> String {
+    let mut line = String::with_capacity(argv.iter().map(|argument| argument.len() + 3).sum());
+    for (index, argument) in argv.iter().enumerate() {
+        if index > 0 {
+            line.push(' ');
+        }
+        let plain = |c: char| {
+            c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | '/' | ':' | '=' | ',' | '+' | '@' | '%' | '<' | '>')
+        };
+        if !argument.is_empty() && argument.chars().all(plain) {
+            line.push_str(argument);
+            continue;
+        }
+        line.push('\'');
+        for character in argument.chars() {
+            match character {
+                '\'' => line.push_str("'\\''"),
+                '\\' => line.push_str("\\\\"),
+                character if is_plain(character) => line.push(character),
+                character => line.extend(character.escape_unicode()),
+            }
+        }
+        line.push('\'');
+    }
+    line
+}
+
 fn escape(character: char) -> String {
+    if is_plain(character) {
+        character.to_string()
+    } else {
+        character.escape_unicode().to_string()
+    }
+}
+
+/// Whether a character neither controls a terminal nor hides or reorders text.
+pub fn is_plain(character: char) -> bool {
     let hides = matches!(character,
         '\u{ad}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}'
         | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}'
         | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}');
-    if character.is_control() || hides {
-        character.escape_unicode().to_string()
-    } else {
-        character.to_string()
-    }
+    !(character.is_control() || hides)
 }
 
 #[cfg(test)]
@@ -87,7 +121,27 @@ mod tests {
         assert!(long("a").len() <= MAX_PATH);
     }
 
+    #[test]
+    fn a_command_line_reads_as_one_types_it() {
+        let line = |argv: &[&str]| command_line(&argv.iter().map(|a| (*a).to_owned()).collect::<Vec<_>>());
+        assert_eq!(line(&["sleep", "<num:2>"]), "sleep <num:2>");
+        assert_eq!(line(&["sh", "-c", "echo it's; id"]), "sh -c 'echo it'\\''s; id'");
+        assert_eq!(
+            line(&["x", "", "\u{1b}[2J\n\u{202e}"]),
+            "x '' '\\u{1b}[2J\\u{a}\\u{202e}'"
+        );
+    }
+
     proptest! {
+        #[test]
+        fn different_command_lines_read_differently(
+            a in prop::collection::vec("[ab '\\\\\n\u{1b}u{}]{0,4}", 0..4),
+            b in prop::collection::vec("[ab '\\\\\n\u{1b}u{}]{0,4}", 0..4),
+        ) {
+            prop_assert_eq!(command_line(&a) == command_line(&b), a == b);
+            prop_assert!(command_line(&a).chars().all(is_plain));
+        }
+
         #[test]
         fn shortening_is_bounded_and_idempotent(text in ".{0,3000}", limit in 40_usize..2_000) {
             let once = bounded(text, limit);

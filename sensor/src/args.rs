@@ -1,5 +1,6 @@
 //! The command line.
 
+use crate::attribute::command::Arguments;
 use clap::{Parser, Subcommand, ValueEnum};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -71,6 +72,11 @@ pub struct Options {
     /// Mebibytes of the ring buffer between kernel and sensor, a power of two.
     #[arg(long, env = "ANCHORWATCH_RING_MIB", global = true, default_value_t = 4, value_parser = power_of_two)]
     pub ring_mib: u32,
+
+    /// What is told of command lines: templates without secrets, or nothing. Command lines as they were typed never leave
+    /// the node.
+    #[arg(long, env = "ANCHORWATCH_ARGUMENTS", global = true, value_enum, default_value_t = Arguments::Redacted)]
+    pub arguments: Arguments,
 
     /// Cluster to report to; without it $KUBECONFIG, else the cluster that the pod runs in.
     #[arg(long, global = true)]

@@ -2,6 +2,7 @@
 
 pub mod applet;
 pub mod cgroup;
+pub mod command;
 pub mod destination;
 mod lineage;
 pub mod mounts;
@@ -26,6 +27,7 @@ use crate::losses::LossReason;
 use crate::snapshot::{SeededProcess, Snapshot};
 use cgroup::hierarchy::Hierarchy;
 use cgroup::{InPod, Placement};
+use command::{Arguments, Commands};
 use lineage::Lineage;
 use places::Places;
 use pod::{Container, PodChange};
@@ -98,6 +100,7 @@ pub struct Attributor {
     lineage: Lineage,
     waiting: Waiting<Prepared>,
     proc: ProcFolder,
+    commands: Commands,
     /// What had been put into containers from outside before the sensor came, by exec id.
     visits: HashMap<u64, Visit>,
     unresolved_ancestors: u64,
@@ -120,6 +123,7 @@ impl Attributor {
             lineage: Lineage::new(limits.executions),
             waiting: Waiting::new(limits.waiting),
             proc,
+            commands: Commands::new(Arguments::default()),
             visits: HashMap::new(),
             unresolved_ancestors: 0,
         }
@@ -129,6 +133,13 @@ impl Attributor {
     #[must_use]
     pub fn with_hierarchy(mut self, hierarchy: Hierarchy) -> Self {
         self.places.look_up_in(hierarchy);
+        self
+    }
+
+    /// What leaves the node of command lines.
+    #[must_use]
+    pub fn with_arguments(mut self, arguments: Arguments) -> Self {
+        self.commands = Commands::new(arguments);
         self
     }
 
@@ -303,10 +314,16 @@ impl Attributor {
             applet: applet::applet(&exec.executable, &exec.argv),
             stdin_socket: exec.stdin_socket,
         };
+        let command = self.commands.template(&exec.argv, exec.argv_truncated);
+        let attributes = Attributes {
+            commands: command.iter().map(|line| line.as_ref().to_owned()).collect(),
+            uids: [exec.uid].into(),
+            ..Attributes::default()
+        };
         Outcome::Attributed(Box::new(Attributed {
             container: Arc::clone(container),
             behaviour: Behaviour::Process(parts.into()),
-            attributes: Attributes::default(),
+            attributes,
             lineage,
             time_ns: exec.time_ns,
             standing,

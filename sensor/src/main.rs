@@ -281,7 +281,8 @@ fn assemble(
     }
     let attached = loaded.hooks().iter().any(|hook| hook.status.is_in_place());
     let hooks = loaded.hooks().iter().map(convert::hook).collect();
-    let mut attributor = Attributor::new(AttributionLimits::default(), ProcFolder::new(options.proc_root.clone()));
+    let mut attributor = Attributor::new(AttributionLimits::default(), ProcFolder::new(options.proc_root.clone()))
+        .with_arguments(options.arguments);
     let mut events = None;
     let mut survey = Survey::of(options.proc_root.clone());
     if attached {

@@ -96,13 +96,25 @@ impl Attributes {
     }
 
     /// Whether joining `other` would say something that is worth a report: a volume counts by its power of two, so that a
-    /// row of ever larger ones is told of a few times.
+    /// row of ever larger ones is told of a few times, and a set that is full by what it holds, so that whoever thinks of
+    /// ever lesser members is not.
     pub fn has_news_in(&self, other: &Self) -> bool {
+        let mut other = other.clone();
+        let command_bytes: usize = self.commands.iter().map(|text| json_len(text)).sum();
+        if self.commands.len() >= MAX_COMMANDS || command_bytes + MAX_COMMAND > MAX_COMMAND_BYTES {
+            other.commands.clear();
+        }
+        if self.addresses.len() >= MAX_ADDRESSES {
+            other.addresses.clear();
+        }
+        if self.uids.len() >= MAX_UIDS {
+            other.uids.clear();
+        }
         let of_volume = |attributes: &Self| Self {
             bytes_sent: attributes.bytes_sent.checked_ilog2().map_or(0, |log2| 1 << log2),
             ..attributes.clone()
         };
-        of_volume(self).grows_by(&of_volume(other))
+        of_volume(self).grows_by(&of_volume(&other))
     }
 
     /// Whether joining `other` would say anything new.

@@ -1,5 +1,6 @@
 //! Bytes of the kernel → text that the API server and a terminal take.
 
+use anchorwatch_core::redact::redact_path;
 use anchorwatch_core::text::{MAX_NAME, MAX_PATH, bounded};
 use std::fmt::Write as _;
 
@@ -9,18 +10,18 @@ pub const UNKNOWN: &str = "?";
 /// Stands before a path whose beginning was too long for the kernel program.
 const CUT_HEAD: &str = "…/";
 
-/// A path as text; never empty and never longer than [`MAX_PATH`].
+/// A path as text without secrets that are announced in it; never empty and never longer than [`MAX_PATH`].
 pub fn path(bytes: &[u8], head_is_cut: bool) -> String {
     if bytes.is_empty() {
         return UNKNOWN.to_owned();
     }
     let head = if head_is_cut { CUT_HEAD } else { "" };
-    bounded(escaped(head, bytes), MAX_PATH)
+    bounded(redact_path(&escaped(head, bytes)).into_owned(), MAX_PATH)
 }
 
-/// A file's name as text; never longer than [`MAX_NAME`].
+/// A file's name as text, redacted as a path is; never longer than [`MAX_NAME`].
 pub fn name(bytes: &[u8]) -> String {
-    bounded(escaped("", bytes), MAX_NAME)
+    bounded(redact_path(&escaped("", bytes)).into_owned(), MAX_NAME)
 }
 
 /// What follows the last slash.
@@ -75,6 +76,13 @@ mod tests {
         assert_eq!(base_name(b"/bin/sh"), b"sh");
         assert_eq!(base_name(b"sh"), b"sh");
         assert_eq!(base_name(b"/bin/"), b"");
+    }
+
+    #[test]
+    fn a_secret_in_a_path_stays_on_the_node() {
+        assert_eq!(path(b"/run/token=correcthorse/x", false), "/run/token=<secret:3>/x");
+        assert_eq!(name(b"x://me:correcthorse@h"), "x://<secret:3>@h");
+        assert_eq!(path(b"/run/password=ab\xffcdef", false), "/run/password=<secret:3>");
     }
 
     proptest! {

@@ -1,4 +1,5 @@
 use super::*;
+use crate::attribute::command::Arguments;
 use crate::attribute::pod::PodChange;
 use crate::attribute::process::ProcFolder;
 use crate::attribute::testkit::{container, exec, facts};
@@ -204,13 +205,46 @@ fn a_batch_that_is_refused_even_as_the_first_of_its_epoch_is_laid_aside() {
 }
 
 #[test]
-fn no_argument_of_a_command_line_ever_stands_in_a_report() {
+fn no_argument_of_a_command_line_stands_in_a_report_where_none_is_wanted() {
+    let arguments = [
+        "--password=hunter2",
+        "-c",
+        "curl https://user:hunter2@example.test",
+        "hunter2",
+    ];
+    let report = reported(&arguments, Arguments::None);
+    for part in parts(&arguments) {
+        assert!(!report.contains(part), "{part} in {report}");
+    }
+}
+
+#[test]
+fn no_secret_of_a_command_line_ever_stands_in_a_report() {
+    let arguments = ["--password=hunter2", "-c", "curl https://user:hunter2@example.test/x"];
+    let report = reported(&arguments, Arguments::Redacted);
+    assert!(
+        report.contains("--password=<secret:2>") && report.contains("://<secret:3>@example.test"),
+        "{report}"
+    );
+    assert!(!report.contains("hunter2") && !report.contains("user:"), "{report}");
+}
+
+fn parts<'a>(arguments: &'a [&str]) -> impl Iterator<Item = &'a str> {
+    arguments
+        .iter()
+        .flat_map(|argument| argument.split([' ', '/', ':', '@']))
+        .filter(|part| part.len() > 3)
+}
+
+/// What is reported of programs of several sorts that were run with these arguments.
+fn reported(arguments: &[&str], told: Arguments) -> String {
     let id = "a".repeat(64);
     let now = Instant::now();
     let mut attributor = Attributor::new(
         AttributionLimits::default(),
         ProcFolder::new(PathBuf::from("/nonexistent")),
-    );
+    )
+    .with_arguments(told);
     let path = format!("/kubepods/podx/{id}").into_bytes();
     attributor.event(
         RawEvent::CgroupCreated {
@@ -221,17 +255,11 @@ fn no_argument_of_a_command_line_ever_stands_in_a_report() {
         now,
     );
     attributor.pod(PodChange::Applied(facts(container("1"))), now);
-    let secret = [
-        "--password=hunter2",
-        "-c",
-        "curl https://user:hunter2@example.test",
-        "hunter2",
-    ];
     let mut seen = Seen::new(SeenLimits::default());
     for (number, executable) in (1..).zip(["/usr/bin/python3", "/bin/busybox", "/usr/bin/coreutils"]) {
         for origin in [OriginMark::Entrypoint, OriginMark::Outside, OriginMark::Unknown] {
             for name in [executable, "/bin/sh"] {
-                let argv: Vec<&str> = std::iter::once(name).chain(secret).collect();
+                let argv: Vec<&str> = std::iter::once(name).chain(arguments.iter().copied()).collect();
                 let plain = exec(executable).argv(&argv).origin(origin).ids(number, &[]);
                 let script = plain.clone().script("/app/run.sh").source(FileSource::Image, None);
                 for run in [plain, script] {
@@ -240,17 +268,12 @@ fn no_argument_of_a_command_line_ever_stands_in_a_report() {
                         panic!("not attributed: {outcome:?}");
                     };
                     seen.observe(&attributed.container, &attributed.behaviour, &attributed.lineage, AT);
+                    seen.enrich(&attributed.container, &attributed.behaviour, &attributed.attributes);
                 }
             }
         }
     }
     let report = serde_json::to_string(&seen.take_due(MAX_BATCH_BYTES)).unwrap();
     assert!(report.contains("/usr/bin/python3") && report.contains("/app/run.sh"));
-    for part in secret
-        .iter()
-        .flat_map(|argument| argument.split([' ', '/', ':', '@']))
-        .filter(|part| part.len() > 3)
-    {
-        assert!(!report.contains(part), "{part} in {report}");
-    }
+    report
 }

@@ -318,3 +318,22 @@ proptest! {
         prop_assert_eq!(reported, expected);
     }
 }
+
+#[test]
+fn command_lines_without_end_are_no_news_without_end() {
+    let mut seen = Seen::new(SeenLimits::default());
+    let mut batches = 0;
+    // Each comes before all others, so that it takes the place of one.
+    for number in (0..1000).rev() {
+        let attributes = Attributes {
+            commands: [format!("sh {number:04}")].into(),
+            ..Attributes::default()
+        };
+        observe(&mut seen, "1", "/bin/sh", START);
+        seen.enrich(&container("1"), &behaviour("/bin/sh"), &attributes);
+        batches += usize::from(seen.has_fresh());
+        seen.take_due(SPACE);
+    }
+    assert_eq!(batches, 8);
+    assert!(seen.bytes() < 2_000, "{}", seen.bytes());
+}

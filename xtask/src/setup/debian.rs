@@ -48,16 +48,27 @@ pub fn version_in(suite: &str, package: &str) -> Result<Option<String>> {
         .map(str::to_owned))
 }
 
-/// What a package of the suite depends on first: the real package behind one that only names the newest.
-pub fn first_dependency_in(suite: &str, package: &str) -> Result<String> {
+/// Names of what a package of the suite depends on; of alternatives the first.
+pub fn dependencies_in(suite: &str, package: &str) -> Result<Vec<String>> {
     let apt = PrivateApt::of_suite(suite)?;
     apt.refresh()?;
     let shown = run::output(apt.command("apt-cache").args(["show", "--no-all-versions", package]))?;
     let depends = shown.lines().find_map(|line| line.strip_prefix("Depends: "));
-    let first = depends.and_then(|names| names.split([' ', ',']).next());
-    Ok(first
-        .with_context(|| format!("{package} of Debian {suite} depends on nothing"))?
-        .to_owned())
+    Ok(dependencies(depends.unwrap_or_default()))
+}
+
+/// As in `a | b (>= 1), c:any`.
+fn dependencies(field: &str) -> Vec<String> {
+    let name = |entry: &str| {
+        let end = entry.find([' ', '(', ':', '|']).unwrap_or(entry.len());
+        entry[..end].to_owned()
+    };
+    field
+        .split(',')
+        .map(str::trim)
+        .map(name)
+        .filter(|name| !name.is_empty())
+        .collect()
 }
 
 /// A root file system with the packages, of this machine's own release, and all that they depend on: programs run in
@@ -242,6 +253,13 @@ mod tests {
         let sources = "http://deb.example/debian-security/\nhttps://vendor.example/apt/\nhttp://deb.example/debian/\n";
         assert_eq!(choose_mirror(sources).as_deref(), Some("http://deb.example/debian/"));
         assert_eq!(choose_mirror("http://archive.example/ubuntu/\n"), None);
+    }
+
+    #[test]
+    fn dependencies_are_named_without_versions_and_alternatives() {
+        let field = "dracut | initramfs-tools (>= 0.120), kmod, linux-base:any (= 7.2-1)";
+        assert_eq!(dependencies(field), ["dracut", "kmod", "linux-base"]);
+        assert!(dependencies("").is_empty());
     }
 
     #[test]

@@ -43,6 +43,12 @@ impl Counts {
         }
     }
 
+    pub fn add(&mut self, other: Self) {
+        self.passed += other.passed;
+        self.failed += other.failed;
+        self.skipped.extend(other.skipped);
+    }
+
     /// Adds up the `test result:` lines of cargo. A test that noted a skip returned well, and is no pass.
     pub fn of_cargo(output: &str, skipped: Vec<Skip>) -> Self {
         let (mut passed, mut failed) = (0, 0);
@@ -102,9 +108,7 @@ impl Ledger {
 
     pub fn total(&self) -> Counts {
         self.rows.iter().fold(Counts::default(), |mut total, row| {
-            total.passed += row.counts.passed;
-            total.failed += row.counts.failed;
-            total.skipped.extend(row.counts.skipped.iter().cloned());
+            total.add(row.counts.clone());
             total
         })
     }

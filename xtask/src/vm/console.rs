@@ -3,6 +3,8 @@
 use anyhow::{Context, Result, ensure};
 use std::fmt;
 
+use super::MAX_VERIFIED;
+
 /// How a test in the guest ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
@@ -18,6 +20,15 @@ pub struct Test {
     pub outcome: Outcome,
 }
 
+/// A program that the guest's kernel took.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verified {
+    /// As in `tp_btf/sched_process_exec`.
+    pub name: String,
+    /// How many the verifier walked.
+    pub instructions: u64,
+}
+
 /// All of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
@@ -28,8 +39,8 @@ pub struct Report {
     pub failed: usize,
     /// Bare names and reasons.
     pub skipped: Vec<(String, String)>,
-    /// Programs with the number of instructions that the verifier walked.
-    pub verified: Vec<String>,
+    /// Empty where the tests that were asked for load no program.
+    pub verified: Vec<Verified>,
     /// The end of the console, if anything failed.
     pub failures: String,
 }
@@ -59,6 +70,11 @@ impl Test {
 }
 
 impl Report {
+    /// Whether no test failed and no program is too much for a verifier.
+    pub fn holds(&self) -> bool {
+        self.failed == 0 && self.verified.iter().all(|program| program.instructions <= MAX_VERIFIED)
+    }
+
     /// As in `3 passed, 0 failed, 1 skipped`.
     pub fn summary(&self) -> String {
         format!(
@@ -86,7 +102,7 @@ pub fn parse(console: &str) -> Result<Report> {
         .collect();
     let tests: Vec<Test> = said("test ").filter_map(|line| test(line, &skipped)).collect();
     ensure!(!tests.is_empty(), "no test ran");
-    let verified = said("verified ").map(str::to_owned).collect();
+    let verified = said("verified ").filter_map(verified).collect();
     let count = |outcome| tests.iter().filter(|test| test.outcome == outcome).count();
     let (passed, failed) = (count(Outcome::Passed), count(Outcome::Failed));
     ensure!(
@@ -126,6 +142,15 @@ fn test(line: &str, skipped: &[(&str, &str)]) -> Option<Test> {
     Some(test)
 }
 
+/// As in `tp_btf/sched_process_exec 47441`.
+fn verified(line: &str) -> Option<Verified> {
+    let (name, instructions) = line.rsplit_once(' ')?;
+    Some(Verified {
+        name: name.to_owned(),
+        instructions: instructions.parse().ok()?,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -159,10 +184,27 @@ mod tests {
         ];
         assert_eq!(report.tests, expected);
         assert_eq!(report.kernel, "6.1.0-1-cloud-amd64");
-        assert_eq!(report.verified, ["tp_btf/a 33"]);
+        let program = Verified {
+            name: "tp_btf/a".to_owned(),
+            instructions: 33,
+        };
+        assert_eq!(report.verified, [program]);
         assert_eq!(report.skipped, [("two".to_owned(), "no overlay: none".to_owned())]);
         assert_eq!(report.summary(), "1 passed, 1 failed, 1 skipped");
         assert!(report.failures.starts_with("failures:\nit broke"));
+    }
+
+    #[test]
+    fn a_program_that_is_too_much_for_a_verifier_fails_a_run_without_failed_tests() {
+        let walked = |instructions: &str| {
+            let console = CONSOLE
+                .replace("FAILED", "ok")
+                .replace("with 101", "with 0")
+                .replace("a 33", instructions);
+            parse(&console).unwrap().holds()
+        };
+        assert!(walked("a 100000"));
+        assert!(!walked("a 100001"));
     }
 
     #[test]

@@ -12,10 +12,10 @@ use crate::run;
 const CEILING: Duration = Duration::from_mins(7);
 
 /// Boots the kernel and waits until the guest switches itself off; its console goes to `log`.
-pub fn boot(image: &Path, initramfs: &Path, log: &Path) -> Result<()> {
+pub fn boot(image: &Path, initramfs: &Path, filter: Option<&str>, log: &Path) -> Result<()> {
     let mut emulator = run::command("qemu-system-x86_64");
     emulator
-        .args(["-machine", "q35", "-m", "768", "-smp", "2", "-nic", "none"])
+        .args(["-machine", "q35", "-m", "1024", "-smp", "2", "-nic", "none"])
         .args(["-display", "none", "-monitor", "none", "-no-reboot"])
         .arg("-serial")
         .arg(format!("file:{}", log.display()))
@@ -23,12 +23,21 @@ pub fn boot(image: &Path, initramfs: &Path, log: &Path) -> Result<()> {
         .arg(image)
         .arg("-initrd")
         .arg(initramfs)
-        // A kernel that panics reboots at once, which ends the emulator.
-        .args(["-append", "console=ttyS0 quiet panic=-1"])
+        .arg("-append")
+        .arg(command_line(filter))
         .stdout(Stdio::null())
         .stderr(Stdio::piped());
     let guest = emulator.spawn().context("cannot run qemu-system-x86_64")?;
     wait(guest)
+}
+
+/// A kernel that panics reboots at once, which ends the emulator. Programs for security modules run only where `bpf`
+/// is among these.
+fn command_line(filter: Option<&str>) -> String {
+    let tests = filter
+        .map(|filter| format!(" anchorwatch.tests={filter}"))
+        .unwrap_or_default();
+    format!("console=ttyS0 quiet panic=-1 lsm=landlock,lockdown,yama,integrity,bpf{tests}")
 }
 
 fn wait(mut guest: Child) -> Result<()> {

@@ -6,6 +6,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
+use super::kernel::Files;
 use crate::{paths, run};
 
 /// What runs first in the guest.
@@ -13,9 +14,9 @@ const INIT: &str = "e2e/vm/init";
 const BUSYBOX: [&str; 2] = ["/bin/busybox", "/usr/bin/busybox"];
 
 /// Writes the archive below `work` and returns its path.
-pub fn make(work: &Path, live: &Path, modules: &[PathBuf]) -> Result<PathBuf> {
+pub fn make(work: &Path, live: &Path, files: &Files) -> Result<PathBuf> {
     let root = work.join("root");
-    for folder in ["bin", "lib", "lib64", "modules"] {
+    for folder in ["bin", "lib", "lib64", "modules", "spare"] {
         fs::create_dir_all(root.join(folder)).with_context(|| format!("cannot make {folder}"))?;
     }
     let busybox = BUSYBOX.iter().map(Path::new).find(|path| path.exists());
@@ -28,9 +29,10 @@ pub fn make(work: &Path, live: &Path, modules: &[PathBuf]) -> Result<PathBuf> {
         let inside = library.strip_prefix("/").unwrap_or(&library);
         copy(&library, &root.join(inside))?;
     }
-    for module in modules {
+    for module in &files.modules {
         copy_module(module, &root.join("modules"))?;
     }
+    copy_module(&files.spare, &root.join("spare"))?;
     pack(&root, &work.join("initramfs"))
 }
 

@@ -32,6 +32,13 @@ impl WallClock {
     }
 }
 
+/// `CLOCK_BOOTTIME` in nanoseconds, as the kernel's records carry it.
+pub fn boot_nanos() -> u64 {
+    let time = clock_gettime(ClockId::Boottime);
+    let nanos = time.tv_sec.saturating_mul(1_000_000_000).saturating_add(time.tv_nsec);
+    u64::try_from(nanos).unwrap_or(0)
+}
+
 fn millis(clock: ClockId) -> i64 {
     let time = clock_gettime(clock);
     time.tv_sec

@@ -26,6 +26,13 @@ pub enum Attempt {
 const OUTCOMES: [&str; 6] = ["attributed", "waiting", "host", "runtime_stage", "sandbox", "lost"];
 const SIGHTS: [&str; 3] = ["known", "new", "refused"];
 
+/// In seconds.
+const COMMIT_BUCKETS: [f64; 10] = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1.0, 5.0];
+/// In seconds; finer about what is promised, 10 ms.
+const LATENCY_BUCKETS: [f64; 17] = [
+    0.001, 0.002, 0.003, 0.004, 0.005, 0.006, 0.007, 0.008, 0.01, 0.012, 0.015, 0.02, 0.03, 0.05, 0.1, 0.5, 1.0,
+];
+
 /// Registered once, shared by all parts.
 #[derive(Debug)]
 pub struct Metrics {
@@ -46,6 +53,7 @@ pub struct Metrics {
     pub batch_outstanding: IntGauge,
     pub acknowledged_at: IntGauge,
     pub commits: Histogram,
+    pub latency: Histogram,
     pub commit_errors: IntCounter,
     pub remembered_behaviours: IntGauge,
     pub remembered_bytes: IntGauge,
@@ -76,6 +84,11 @@ impl Register<'_> {
 
     fn gauge(&self, name: &str, help: &str) -> IntGauge {
         self.add(IntGauge::new(format!("anchorwatch_sensor_{name}"), help))
+    }
+
+    fn histogram(&self, name: &str, help: &str, buckets: &[f64]) -> Histogram {
+        let options = HistogramOpts::new(format!("anchorwatch_sensor_{name}"), help);
+        self.add(Histogram::with_opts(options.buckets(buckets.to_vec())))
     }
 
     fn counters(&self, name: &str, help: &str, labels: &[&str]) -> IntCounterVec {
@@ -112,11 +125,6 @@ impl Metrics {
     pub fn new() -> Self {
         let registry = Registry::new();
         let register = Register(&registry);
-        let commits = HistogramOpts::new(
-            "anchorwatch_sensor_outbox_commit_seconds",
-            "Time that a transaction of the outbox took to be on the disk.",
-        )
-        .buckets(vec![0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1.0, 5.0]);
         let metrics = Self {
             events: register.labelled(
                 "events_total",
@@ -163,7 +171,16 @@ impl Metrics {
                 "report_acknowledged_timestamp_seconds",
                 "When the last batch was acknowledged, in seconds since 1970.",
             ),
-            commits: register.add(Histogram::with_opts(commits)),
+            commits: register.histogram(
+                "outbox_commit_seconds",
+                "Time that a transaction of the outbox took to be on the disk.",
+                &COMMIT_BUCKETS,
+            ),
+            latency: register.histogram(
+                "outbox_latency_seconds",
+                "Time that what is new took from the kernel until it was on the disk.",
+                &LATENCY_BUCKETS,
+            ),
             commit_errors: register.counter("outbox_commit_errors_total", "Transactions of the outbox that failed."),
             remembered_behaviours: register.gauge("remembered_behaviours", "Behaviours that are known."),
             remembered_bytes: register.gauge("remembered_bytes", "Approximate size of what is known."),

@@ -4,6 +4,7 @@
 //! commit. A batch is given to the sender when it is on the disk, and not before.
 
 mod kernel;
+mod latency;
 mod writer;
 
 use anchorwatch_core::time::Timestamp;
@@ -16,7 +17,7 @@ use tokio::time::MissedTickBehavior;
 use crate::admin::Health;
 use crate::attribute::pod::PodChange;
 use crate::attribute::{Attributed, Attributor, Outcome};
-use crate::clock::WallClock;
+use crate::clock::{WallClock, boot_nanos};
 use crate::decode::Exec;
 use crate::loader::LoadError;
 use crate::losses::{LossReason, Losses};
@@ -28,6 +29,7 @@ use crate::ring::Batch;
 use crate::seen::{Seen, Sight};
 use crate::snapshot::survey::Progress;
 pub use kernel::{Kernel, LiveKernel};
+use latency::Latency;
 use writer::Writer;
 
 /// How often time-outs are looked at.
@@ -82,6 +84,7 @@ pub struct Pipeline {
     next_flush: Instant,
     /// Everything that is in memory alone goes with the next change.
     flush_due: bool,
+    latency: Latency,
 }
 
 impl Pipeline {
@@ -92,6 +95,7 @@ impl Pipeline {
             pods_listed: false,
             next_flush: Instant::now(),
             flush_due: false,
+            latency: Latency::default(),
         }
     }
 
@@ -178,8 +182,10 @@ impl Pipeline {
                     .seen
                     .enrich(&attributed.container, &attributed.behaviour, &attributed.attributes);
                 self.parts.metrics.sight(sight);
-                if let Sight::Refused(reason) = sight {
-                    self.parts.losses.add(reason, 1);
+                match sight {
+                    Sight::Known => {}
+                    Sight::New => self.latency.seen(attributed.time_ns),
+                    Sight::Refused(reason) => self.parts.losses.add(reason, 1),
                 }
             }
         }
@@ -324,6 +330,7 @@ impl Pipeline {
         if change != Change::default() || urgent || flush {
             change.state = Some(self.parts.reporter.state_with(&self.parts.losses));
             change.rows = self.parts.seen.take_rows();
+            self.latency.given();
         }
         (change != Change::default()).then_some(change)
     }
@@ -340,6 +347,7 @@ impl Pipeline {
         match outcome {
             writer::Outcome::Written(took) => {
                 self.parts.metrics.commits.observe(took.as_secs_f64());
+                self.latency.written(boot_nanos(), &self.parts.metrics.latency);
                 // What a delivery decided meanwhile is not on the disk yet.
                 if self.pending == Change::default() {
                     let outstanding = self.parts.reporter.outstanding();

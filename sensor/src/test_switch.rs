@@ -31,13 +31,15 @@ struct Kill {
 pub struct TestSwitches {
     /// Load the programs and attach none.
     pub no_attach: bool,
+    /// Forward every event, each with a wake-up, as if there were no filter in the kernel.
+    pub no_filter: bool,
     kill: Option<Kill>,
 }
 
 /// Why a switch is not understood.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TestSwitchError {
-    #[error("{DISABLE} is {0:?}; expected attach")]
+    #[error("{DISABLE} is {0:?}; expected attach or filter")]
     Disable(String),
     #[error("{KILL} is {0:?}; expected sensor-before-send or sensor-before-ack")]
     Kill(String),
@@ -48,9 +50,10 @@ pub enum TestSwitchError {
 impl TestSwitches {
     /// Reads them by a function from name to value; switches of the operator are not ours.
     pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, TestSwitchError> {
-        let no_attach = match variable(DISABLE).as_deref() {
-            None | Some("" | "drift-decision" | "rollout-match") => false,
-            Some("attach") => true,
+        let (no_attach, no_filter) = match variable(DISABLE).as_deref() {
+            None | Some("" | "drift-decision" | "rollout-match") => (false, false),
+            Some("attach") => (true, false),
+            Some("filter") => (false, true),
             Some(other) => return Err(TestSwitchError::Disable(other.to_owned())),
         };
         let point = match variable(KILL).as_deref() {
@@ -67,7 +70,11 @@ impl TestSwitches {
                 marker: variable(MARKER).ok_or(TestSwitchError::NoMarker)?.into(),
             }),
         };
-        Ok(Self { no_attach, kill })
+        Ok(Self {
+            no_attach,
+            no_filter,
+            kill,
+        })
     }
 
     pub fn is_active(&self) -> bool {
@@ -111,6 +118,7 @@ mod tests {
     #[test]
     fn switches_are_read() {
         assert!(read(&[(DISABLE, "attach")]).unwrap().no_attach);
+        assert!(read(&[(DISABLE, "filter")]).unwrap().no_filter);
         let switches = read(&[(KILL, "sensor-before-ack"), (MARKER, "/m"), (AT, "/bin/x")]).unwrap();
         let kill = Kill {
             point: KillPoint::BeforeAcknowledgement,

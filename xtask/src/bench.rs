@@ -1,18 +1,20 @@
 //! `cargo xtask bench`: what is promised in figures, measured: a table for people and JSON Lines to compare runs by.
 
+mod figure;
 mod quality;
+mod sensor;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
-use serde::Deserialize;
 
 use crate::{cluster, install, paths, progress, run};
+use figure::{markdown, parse, table};
 
 /// Measure what is promised in figures.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  cargo xtask bench\n  cargo xtask bench latency\n  cargo xtask bench quality --benign normal.txt --malicious attacks.txt"
+    after_help = "Examples:\n  cargo xtask bench\n  cargo xtask bench exec connect\n  cargo xtask bench latency\n  cargo xtask bench quality --benign normal.txt --malicious attacks.txt\n  cargo xtask bench --table target/bench.jsonl"
 )]
 pub struct Arguments {
     /// Which; all if left out.
@@ -27,58 +29,145 @@ pub struct Arguments {
     /// quality: commands of attacks, one a line; may be given several times; the project's own if left out.
     #[arg(long, value_name = "FILE")]
     malicious: Vec<PathBuf>,
+    /// Benches of the sensor: how often each way is measured.
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
+    rounds: u32,
+    /// Benches of the sensor: share of the usual amount of work; less is for trying them out.
+    #[arg(long, default_value_t = 1.0)]
+    share: f64,
+    /// Measure nothing: print the JSON Lines of this file as the documentation's table.
+    #[arg(long, value_name = "FILE", conflicts_with = "names")]
+    table: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Bench {
-    /// From an event in a container to its DriftAlert in the API, over 200 drifts (about 2 minutes).
-    Latency,
-    /// API writes of sensor and operator while nothing new happens (5 minutes).
-    Idle,
-    /// How well unusual commands are told from normal ones (a minute; needs no cluster).
+    /// How well unusual commands are told from normal ones (a minute).
     Quality,
+    /// Sensor: what it costs commands that run one after the other (5 minutes).
+    Exec,
+    /// Sensor: what it costs connections (5 minutes).
+    Connect,
+    /// Sensor: what it costs executable mappings (2 minutes).
+    Mmap,
+    /// Sensor: processor and memory at 1,100 events a second (8 minutes).
+    Mixed,
+    /// Sensor: from the kernel to its outbox (3 minutes).
+    Outbox,
+    /// Cluster: from an event in a container to its DriftAlert in the API, over 200 drifts (about 2 minutes).
+    Latency,
+    /// Cluster: API writes of sensor and operator while nothing new happens (5 minutes).
+    Idle,
+}
+
+/// What a bench runs on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// Core alone.
+    Core,
+    /// The sensor on this machine, as root.
+    Sensor,
+    /// A cluster with Anchorwatch on it.
+    Cluster,
 }
 
 impl Bench {
-    const ALL: [Self; 3] = [Self::Quality, Self::Latency, Self::Idle];
+    const ALL: [Self; 8] = [
+        Self::Quality,
+        Self::Exec,
+        Self::Connect,
+        Self::Mmap,
+        Self::Mixed,
+        Self::Outbox,
+        Self::Latency,
+        Self::Idle,
+    ];
 
+    /// As the program that measures it knows it.
     const fn name(self) -> &'static str {
         match self {
+            Self::Quality => "quality",
+            Self::Exec => "exec",
+            Self::Connect => "connect",
+            Self::Mmap => "mmap",
+            Self::Mixed => "mixed",
+            Self::Outbox => "outbox",
             Self::Latency => "latency",
             Self::Idle => "idle",
-            Self::Quality => "quality",
+        }
+    }
+
+    const fn place(self) -> Place {
+        match self {
+            Self::Quality => Place::Core,
+            Self::Exec | Self::Connect | Self::Mmap | Self::Mixed | Self::Outbox => Place::Sensor,
+            Self::Latency | Self::Idle => Place::Cluster,
         }
     }
 }
 
-/// A figure, as a bench writes it.
-#[derive(Debug, Deserialize)]
-struct Figure {
-    name: String,
-    value: f64,
-    unit: String,
-    budget: f64,
-    holds: bool,
-    rounds: usize,
-    spread: f64,
-}
-
 pub fn run(arguments: &Arguments, context: Option<&str>) -> Result<()> {
+    if let Some(file) = &arguments.table {
+        let lines = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+        print!("{}", markdown(&parse(&lines)?));
+        return Ok(());
+    }
     let names = if arguments.names.is_empty() {
         &Bench::ALL[..]
     } else {
         &arguments.names
     };
-    if names.contains(&Bench::Quality) {
+    let at = |place| names.iter().copied().filter(move |bench| bench.place() == place);
+    if at(Place::Core).next().is_some() {
         quality::run(arguments.benign.as_deref(), &arguments.malicious)?;
     }
-    let in_cluster: Vec<Bench> = names.iter().copied().filter(|bench| *bench != Bench::Quality).collect();
-    if in_cluster.is_empty() {
+    let file = paths::target().join("bench.jsonl");
+    let mut lines = String::new();
+    on_this_machine(arguments, at(Place::Sensor).collect(), &file, &mut lines)?;
+    in_cluster(arguments, context, at(Place::Cluster).collect(), &file, &mut lines)?;
+    if lines.is_empty() {
         return Ok(());
     }
+    let figures = parse(&lines)?;
+    print!("{}", table(&figures));
+    println!("as JSON Lines: {}", file.display());
+    let over: Vec<&str> = figures
+        .iter()
+        .filter(|figure| !figure.holds)
+        .map(|figure| figure.name.as_str())
+        .collect();
+    ensure!(over.is_empty(), "over budget: {}", over.join(", "));
+    Ok(())
+}
+
+fn on_this_machine(arguments: &Arguments, benches: Vec<Bench>, file: &Path, lines: &mut String) -> Result<()> {
+    if benches.is_empty() {
+        return Ok(());
+    }
+    sensor::build()?;
+    let extent = sensor::Extent {
+        rounds: arguments.rounds,
+        share: arguments.share,
+    };
+    for bench in benches {
+        keep(&sensor::measure(bench.name(), extent)?, file, lines)?;
+    }
+    Ok(())
+}
+
+fn in_cluster(
+    arguments: &Arguments,
+    context: Option<&str>,
+    benches: Vec<Bench>,
+    file: &Path,
+    lines: &mut String,
+) -> Result<()> {
+    if benches.is_empty() {
+        return Ok(());
+    }
+    let _turn = cluster::turn(context)?;
     let installed = install::install(context, &arguments.registry)?;
-    let mut lines = String::new();
-    for bench in in_cluster {
+    for bench in benches {
         let mut command = run::command("cargo");
         command.args([
             "run",
@@ -92,65 +181,14 @@ pub fn run(arguments: &Arguments, context: Option<&str>) -> Result<()> {
         command.current_dir(paths::repository());
         installed.offer(&mut command)?;
         let output = progress::step(&format!("measuring {}", bench.name()), || run::output(&mut command))?;
-        lines.push_str(&output);
-        lines.push('\n');
+        keep(&output, file, lines)?;
     }
-    let file = paths::target().join("bench.jsonl");
-    run::write_atomically(&file, &lines)?;
-    let figures = parse(&lines)?;
-    print!("{}", table(&figures));
-    println!("as JSON Lines: {}", file.display());
-    let over: Vec<&str> = figures
-        .iter()
-        .filter(|figure| !figure.holds)
-        .map(|figure| figure.name.as_str())
-        .collect();
-    ensure!(over.is_empty(), "over budget: {}", over.join(", "));
     Ok(())
 }
 
-fn parse(lines: &str) -> Result<Vec<Figure>> {
-    let parse = |line| serde_json::from_str(line).with_context(|| format!("a bench wrote {line:?}"));
-    lines.lines().filter(|line| !line.is_empty()).map(parse).collect()
-}
-
-fn table(figures: &[Figure]) -> String {
-    let head = format!(
-        "{:<28} {:>10} {:>10} {:>10} {:>7}  unit\n",
-        "what", "value", "budget", "spread", "rounds"
-    );
-    std::iter::once(head).chain(figures.iter().map(row)).collect()
-}
-
-fn row(figure: &Figure) -> String {
-    let Figure {
-        name,
-        value,
-        unit,
-        budget,
-        holds,
-        rounds,
-        spread,
-    } = figure;
-    let mark = if *holds { "" } else { "  OVER BUDGET" };
-    format!("{name:<28} {value:>10.1} {budget:>10.1} {spread:>10.1} {rounds:>7}  {unit}{mark}\n")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn figures_become_a_table_that_shows_what_is_over_budget() {
-        let lines = concat!(
-            r#"{"name":"a","value":1.0,"unit":"ms","budget":2.0,"holds":true,"rounds":3,"spread":0.5}"#,
-            "\n",
-            r#"{"name":"b","value":3.0,"unit":"ms","budget":2.0,"holds":false,"rounds":3,"spread":0.5}"#,
-            "\n"
-        );
-        let text = table(&parse(lines).unwrap());
-        let marked: Vec<&str> = text.lines().filter(|line| line.ends_with("OVER BUDGET")).collect();
-        assert_eq!(marked.len(), 1);
-        assert!(marked[0].starts_with("b "), "{text}");
-    }
+/// At once, so that a later bench that fails takes nothing along.
+fn keep(output: &str, file: &Path, lines: &mut String) -> Result<()> {
+    lines.push_str(output);
+    lines.push('\n');
+    run::write_atomically(file, &*lines)
 }

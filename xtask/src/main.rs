@@ -85,7 +85,7 @@ fn carry_out(arguments: Arguments) -> anyhow::Result<ExitCode> {
         // Its closing line is the last word, also when tests failed.
         Command::Test(test) => return test::run(&test, context),
         Command::Check(check) => check::run(&check),
-        Command::Bench(bench) => cluster::turn(context).and_then(|_turn| bench::run(&bench, context)),
+        Command::Bench(bench) => bench::run(&bench, context),
         Command::Demo(demo) => cluster::turn(context).and_then(|_turn| demo::run(&demo, context)),
         Command::Cluster(cluster) => cluster::run(&cluster, context),
         Command::Generate(generate) => generate::run(&generate),

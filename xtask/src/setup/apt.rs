@@ -44,6 +44,9 @@ pub const CLUSTER: &[Need] = &[
 /// Building images.
 pub const IMAGES: &[Need] = &[need(&["buildah"], "buildah"), need(&["dpkg-deb"], "dpkg")];
 
+/// Measuring the sensor: a network of its own for the loads.
+pub const BENCHES: &[Need] = &[need(&["ip"], "iproute2"), need(&["unshare"], "util-linux")];
+
 /// Booting other kernels.
 pub const VIRTUAL_MACHINE: &[Need] = &[
     need(&["qemu-system-x86_64"], "qemu-system-x86"),

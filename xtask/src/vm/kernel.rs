@@ -58,7 +58,8 @@ impl Kernel {
         let folder = debian::unpacked(self.suite(), &names)?;
         let module = |name: &str| find(&folder, &format!("{name}.ko"));
         Ok(Files {
-            image: find(&folder.join("boot"), "vmlinuz-")?,
+            // In /boot, or beside the modules.
+            image: find(&folder, "vmlinuz")?,
             modules: MODULES.into_iter().map(module).collect::<Result<_>>()?,
             spare: module(SPARE)?,
         })

@@ -1,0 +1,159 @@
+//! How much slower a load is with the sensor than without, in turns within one run; and with a sensor that forwards
+//! everything, which shows what the filter is worth.
+
+use anyhow::Result;
+use std::thread::sleep;
+use std::time::Duration;
+
+use crate::Bed;
+use crate::figure::Figure;
+use crate::ground::Container;
+use crate::load::Loads;
+use crate::subject::{Mode, Subject, total};
+use crate::work::{Kind, Work};
+
+/// The sensor takes over the kernel's counters every 10 s.
+const COUNTERS_TAKEN: Duration = Duration::from_secs(12);
+/// What each load does before its time is taken: what is known then is not news.
+const WARM_UP: u64 = 20;
+
+/// A load and what it may cost.
+#[derive(Debug)]
+pub struct Storm {
+    name: &'static str,
+    kind: Kind,
+    /// How often on each processor: about two seconds.
+    count: u64,
+    /// Percent.
+    budget: f64,
+}
+
+pub const EXEC: [Storm; 2] = [
+    Storm {
+        name: "exec storm, repeated",
+        kind: Kind::ExecSame,
+        count: 1_500,
+        budget: 2.0,
+    },
+    Storm {
+        name: "exec storm, all new",
+        kind: Kind::ExecNew,
+        count: 1_500,
+        budget: 4.0,
+    },
+];
+pub const CONNECT: [Storm; 2] = [
+    Storm {
+        name: "connect storm, repeated",
+        kind: Kind::ConnectSame,
+        count: 30_000,
+        budget: 4.0,
+    },
+    Storm {
+        name: "connect storm, all new",
+        kind: Kind::ConnectNew,
+        count: 30_000,
+        budget: 6.0,
+    },
+];
+pub const MMAP: [Storm; 1] = [Storm {
+    name: "executable mmap storm",
+    kind: Kind::MmapSame,
+    count: 500_000,
+    budget: 10.0,
+}];
+
+/// Without the sensor, with it, and with one that forwards everything.
+const WAYS: [Option<Mode>; 3] = [None, Some(Mode::Usual), Some(Mode::Naive)];
+
+/// Seconds of each round, by way.
+#[derive(Debug, Default)]
+struct Times {
+    without: Vec<f64>,
+    with: Vec<f64>,
+    naive: Vec<f64>,
+}
+
+pub fn measure(bed: &Bed, storms: &[Storm]) -> Result<Vec<Figure>> {
+    let mut figures = Vec::new();
+    for storm in storms {
+        let times = rounds(bed, storm)?;
+        let slower = |with: &[f64]| slower(&times.without, with);
+        figures.push(Figure::at_most(storm.name, &slower(&times.with), "%", storm.budget));
+        figures.push(Figure::shown(
+            &format!("{}, naive", storm.name),
+            &slower(&times.naive),
+            "%",
+        ));
+        let lost = lost(bed, storm)?;
+        figures.push(Figure::at_most(
+            &format!("{}, lost", storm.name),
+            &[lost],
+            "events",
+            0.0,
+        ));
+    }
+    Ok(figures)
+}
+
+/// By how many percent each round was slower than the one without beside it.
+fn slower(without: &[f64], with: &[f64]) -> Vec<f64> {
+    without
+        .iter()
+        .zip(with)
+        .map(|(without, with)| (with / without - 1.0) * 100.0)
+        .collect()
+}
+
+/// In another order each time, so that what changes with time hits all ways alike.
+fn rounds(bed: &Bed, storm: &Storm) -> Result<Times> {
+    let container = Container::create()?;
+    let mut times = Times::default();
+    for round in 0..bed.rounds {
+        for turn in 0..WAYS.len() {
+            let way = WAYS[(round as usize + turn) % WAYS.len()];
+            let subject = way
+                .map(|mode| Subject::start(&bed.sensor, &container, mode))
+                .transpose()?;
+            let took = Loads::prepare(&container, &works(bed, storm))?.run()?.as_secs_f64();
+            drop(subject);
+            match way {
+                None => times.without.push(took),
+                Some(Mode::Usual) => times.with.push(took),
+                Some(Mode::Naive) => times.naive.push(took),
+            }
+        }
+        eprintln!("{}: round {} of {}", storm.name, round + 1, bed.rounds);
+    }
+    Ok(times)
+}
+
+/// What the sensor lost of one storm.
+fn lost(bed: &Bed, storm: &Storm) -> Result<f64> {
+    let container = Container::create()?;
+    let subject = Subject::start(&bed.sensor, &container, Mode::Usual)?;
+    Loads::prepare(&container, &works(bed, storm))?.run()?;
+    sleep(COUNTERS_TAKEN);
+    let counters = subject.counters()?;
+    for (name, value) in counters
+        .iter()
+        .filter(|(name, value)| name.contains("_losses_total") && **value > 0.0)
+    {
+        eprintln!("{}: {name} {value}", storm.name);
+    }
+    Ok(total(&counters, "anchorwatch_sensor_losses_total", ""))
+}
+
+/// One on each processor: whatever the sensor takes is taken from them.
+fn works(bed: &Bed, storm: &Storm) -> Vec<Work> {
+    let count = bed.amount(storm.count);
+    let processors = std::thread::available_parallelism().map_or(1, usize::from) as u64;
+    let work = |index| Work {
+        kind: storm.kind,
+        count,
+        offset: index * (count + WARM_UP),
+        rate: None,
+        warm_up: WARM_UP,
+    };
+    (0..processors).map(work).collect()
+}

@@ -46,7 +46,7 @@ impl Subject {
         let api = Api::serve(state.path(), container.pod())?;
         let listen = free_address()?;
         let log = fs::File::create(state.path().join("log"))?;
-        let mut command = Command::new(program);
+        let mut command = with_tracefs(program);
         command
             .args(["--node-name", "bench", "--node-uid", "bench"])
             .arg("--listen")
@@ -175,6 +175,15 @@ impl Drop for Subject {
             sleep(PAUSE);
         }
     }
+}
+
+/// The program, with the kernel's tracepoints where nobody has mounted them, for itself alone.
+fn with_tracefs(program: &Path) -> Command {
+    const SCRIPT: &str =
+        "test -d /sys/kernel/tracing/events || mount -t tracefs tracefs /sys/kernel/tracing; exec \"$@\"";
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "/bin/sh", "-c", SCRIPT, "sh"]).arg(program);
+    command
 }
 
 /// Sums the counters of a name whose labels contain a text.

@@ -12,7 +12,7 @@ use crate::subject::{Counters, Mode, Subject};
 use crate::work::{Kind, Work};
 
 const BUCKETS: &str = "anchorwatch_sensor_outbox_latency_seconds_bucket{le=\"";
-/// New commands a second, and for how many of them in a round.
+/// New programs a second, and for how many of them in a round.
 const RATE: u32 = 20;
 const COUNT: u64 = 200;
 /// Until the last of them is on the disk.
@@ -25,7 +25,7 @@ pub fn measure(bed: &Bed) -> Result<Vec<Figure>> {
         let subject = Subject::start(&bed.sensor, &container, Mode::Usual)?;
         let before = subject.counters()?;
         let work = Work {
-            kind: Kind::ExecNew,
+            kind: Kind::ProgramNew,
             count: bed.amount(COUNT),
             offset: 0,
             rate: Some(RATE),

@@ -55,12 +55,13 @@ impl Load {
     }
 }
 
-/// A shell moves itself into the container and becomes the load, so that all of it is the container's.
+/// A shell moves itself into the container and becomes the load, so that all of it is the container's. In the host's
+/// mount namespace it would be taken for a stage of the container runtime.
 fn spawn(container: &Container, work: &Work) -> Result<Load> {
     let script = if work.kind.connects() {
-        "echo 0 > \"$0\" && exec unshare --net \"$@\""
+        "echo 0 > \"$0\" && exec unshare --mount --net \"$@\""
     } else {
-        "echo 0 > \"$0\" && exec \"$@\""
+        "echo 0 > \"$0\" && exec unshare --mount \"$@\""
     };
     let mut command = Command::new("/bin/sh");
     command

@@ -4,11 +4,13 @@
 use anyhow::{Context, Result, ensure};
 use clap::{Args, ValueEnum};
 use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{Write, stdin, stdout};
 use std::net::{Ipv4Addr, SocketAddrV4, TcpListener, TcpStream};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
+use tempfile::TempDir;
 
 const COMMAND: &str = "/bin/true";
 const LIBRARIES: [&str; 2] = ["/lib/x86_64-linux-gnu/libc.so.6", "/usr/lib64/libc.so.6"];
@@ -37,6 +39,8 @@ pub enum Kind {
     ExecSame,
     /// Each time with an argument that was never there.
     ExecNew,
+    /// Each time another program: a behaviour that was never there.
+    ProgramNew,
     ConnectSame,
     /// Each time to another network.
     ConnectNew,
@@ -50,6 +54,7 @@ impl Kind {
         match self {
             Self::ExecSame => "exec-same",
             Self::ExecNew => "exec-new",
+            Self::ProgramNew => "program-new",
             Self::ConnectSame => "connect-same",
             Self::ConnectNew => "connect-new",
             Self::MmapSame => "mmap-same",
@@ -61,7 +66,7 @@ impl Kind {
     pub const fn connects(self) -> bool {
         match self {
             Self::ConnectSame | Self::ConnectNew | Self::Mixed => true,
-            Self::ExecSame | Self::ExecNew | Self::MmapSame => false,
+            Self::ExecSame | Self::ExecNew | Self::ProgramNew | Self::MmapSame => false,
         }
     }
 }
@@ -97,6 +102,8 @@ fn wait_for(moment: Instant) {
 #[derive(Debug)]
 struct Tools {
     library: File,
+    /// For programs of our own.
+    folder: TempDir,
     server: Option<TcpListener>,
 }
 
@@ -105,14 +112,16 @@ impl Tools {
         let library = LIBRARIES.iter().find_map(|path| File::open(path).ok());
         Ok(Self {
             library: library.context("no C library at the usual places")?,
+            folder: tempfile::tempdir()?,
             server: kind.connects().then(network).transpose()?,
         })
     }
 
     fn act(&self, kind: Kind, number: u64) -> Result<()> {
         match kind {
-            Kind::ExecSame => execute("same"),
-            Kind::ExecNew => execute(&word(number)),
+            Kind::ExecSame => execute(Path::new(COMMAND), "same"),
+            Kind::ExecNew => execute(Path::new(COMMAND), &word(number)),
+            Kind::ProgramNew => self.new_program(number),
             Kind::ConnectSame => self.connect(0),
             Kind::ConnectNew => self.connect(number),
             Kind::MmapSame => self.map(),
@@ -123,7 +132,7 @@ impl Tools {
     fn mixed(&self, number: u64) -> Result<()> {
         let new = number.is_multiple_of(100);
         match number % 11 {
-            0 => execute(&if new { word(number) } else { "same".to_owned() }),
+            0 => execute(Path::new(COMMAND), &if new { word(number) } else { "same".to_owned() }),
             1..=6 => self.connect(if new { number } else { 0 }),
             _ => self.map(),
         }
@@ -139,6 +148,12 @@ impl Tools {
         drop(client);
         drop(server.accept()?);
         Ok(())
+    }
+
+    fn new_program(&self, number: u64) -> Result<()> {
+        let path = self.folder.path().join(word(number));
+        fs::copy(COMMAND, &path)?;
+        execute(&path, "same")
     }
 
     fn map(&self) -> Result<()> {
@@ -159,10 +174,10 @@ impl Tools {
     }
 }
 
-fn execute(argument: &str) -> Result<()> {
-    let mut command = Command::new(COMMAND);
+fn execute(program: &Path, argument: &str) -> Result<()> {
+    let mut command = Command::new(program);
     let status = command.arg(argument).stdin(Stdio::null()).status();
-    ensure!(status?.success(), "{COMMAND} failed");
+    ensure!(status?.success(), "{} failed", program.display());
     Ok(())
 }
 

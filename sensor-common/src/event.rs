@@ -25,6 +25,10 @@ pub const COMPONENT_LIMIT: usize = 256;
 pub const FILENAME_LIMIT: usize = 512;
 /// Most bytes of the argument block that are read.
 pub const ARGV_LIMIT: usize = 4096;
+/// How many of them are its first ones, where it is longer than [`ARGV_LIMIT`].
+pub const ARGV_HEAD: usize = 3072;
+/// How many are its last ones then.
+pub const ARGV_END: usize = ARGV_LIMIT - ARGV_HEAD;
 /// Most bytes of a cgroup's path, its NUL included (`TRACE_CGROUP_PATH_LEN` of the kernel).
 pub const CGROUP_PATH_LIMIT: usize = 1024;
 
@@ -40,6 +44,15 @@ pub const FLAG_PATH_TRUNCATED: u32 = 1 << 2;
 pub const FLAG_SCRIPT: u32 = 1 << 3;
 /// [`ExecRecord::flags`]: standard input (descriptor 0) is a socket of the network (IPv4 or IPv6).
 pub const FLAG_STDIN_SOCKET: u32 = 1 << 4;
+/// [`ExecRecord::flags`]: standard output (descriptor 1) is one.
+pub const FLAG_STDOUT_SOCKET: u32 = 1 << 5;
+/// [`ExecRecord::flags`]: the process has a controlling terminal.
+pub const FLAG_TERMINAL: u32 = 1 << 6;
+/// [`ExecRecord::flags`]: the execution changed the effective user or group: the file is setuid or setgid, and its
+/// mount allows that.
+pub const FLAG_SETUID: u32 = 1 << 7;
+/// [`ExecRecord::flags`]: which capabilities it gained could not be told.
+pub const FLAG_CAPS_UNKNOWN: u32 = 1 << 8;
 
 /// [`ExecRecord::source`] and [`ExecRecord::script_source`]: not looked at.
 pub const SOURCE_NONE: u32 = 0;
@@ -81,6 +94,12 @@ pub struct ExecRecord {
     pub header: Header,
     /// Id of the process's cgroup in the unified hierarchy.
     pub cgroup_id: u64,
+    /// Id of the registered container's cgroup that this one is or lies in; the cgroup's own if there is none.
+    pub container: u64,
+    /// What the filter knows it by; 0 for what it does not remember.
+    pub key: u64,
+    /// How many equal executions were swallowed since the last one that was sent.
+    pub repeats: u64,
     /// Unique id of this execution, never 0.
     pub exec_id: u64,
     /// Exec ids that led here, nearest first, 0 where there is none.
@@ -104,6 +123,13 @@ pub struct ExecRecord {
     pub filename_len: u32,
     /// Bytes of arguments in the tail.
     pub argv_len: u32,
+    /// Bytes of the whole argument block; beyond [`ARGV_LIMIT`] the tail holds its first [`ARGV_HEAD`] bytes and its
+    /// last [`ARGV_END`].
+    pub argv_total: u32,
+    /// Capabilities that are effective and were not before, a bit each.
+    pub caps_gained: u64,
+    /// Effective user id in the host's namespace.
+    pub euid: u32,
     /// Zero.
     pub reserved: u32,
 }
@@ -126,19 +152,25 @@ const _: () = {
     assert!(size_of::<Header>() == 16);
     assert!(offset_of!(Header, size) == 4);
     assert!(offset_of!(Header, time_ns) == 8);
-    assert!(size_of::<ExecRecord>() == 104);
+    assert!(size_of::<ExecRecord>() == 144);
     assert!(offset_of!(ExecRecord, cgroup_id) == 16);
-    assert!(offset_of!(ExecRecord, exec_id) == 24);
-    assert!(offset_of!(ExecRecord, ancestors) == 32);
-    assert!(offset_of!(ExecRecord, pid) == 64);
-    assert!(offset_of!(ExecRecord, uid) == 68);
-    assert!(offset_of!(ExecRecord, origin) == 72);
-    assert!(offset_of!(ExecRecord, source) == 76);
-    assert!(offset_of!(ExecRecord, script_source) == 80);
-    assert!(offset_of!(ExecRecord, flags) == 84);
-    assert!(offset_of!(ExecRecord, path_len) == 88);
-    assert!(offset_of!(ExecRecord, filename_len) == 92);
-    assert!(offset_of!(ExecRecord, argv_len) == 96);
+    assert!(offset_of!(ExecRecord, container) == 24);
+    assert!(offset_of!(ExecRecord, key) == 32);
+    assert!(offset_of!(ExecRecord, repeats) == 40);
+    assert!(offset_of!(ExecRecord, exec_id) == 48);
+    assert!(offset_of!(ExecRecord, ancestors) == 56);
+    assert!(offset_of!(ExecRecord, pid) == 88);
+    assert!(offset_of!(ExecRecord, uid) == 92);
+    assert!(offset_of!(ExecRecord, origin) == 96);
+    assert!(offset_of!(ExecRecord, source) == 100);
+    assert!(offset_of!(ExecRecord, script_source) == 104);
+    assert!(offset_of!(ExecRecord, flags) == 108);
+    assert!(offset_of!(ExecRecord, path_len) == 112);
+    assert!(offset_of!(ExecRecord, filename_len) == 116);
+    assert!(offset_of!(ExecRecord, argv_len) == 120);
+    assert!(offset_of!(ExecRecord, argv_total) == 124);
+    assert!(offset_of!(ExecRecord, caps_gained) == 128);
+    assert!(offset_of!(ExecRecord, euid) == 136);
     assert!(size_of::<CgroupRecord>() == 32);
     assert!(offset_of!(CgroupRecord, id) == 16);
     assert!(offset_of!(CgroupRecord, path_len) == 24);

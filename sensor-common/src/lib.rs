@@ -6,8 +6,10 @@
 #![no_std]
 
 pub mod event;
+pub mod filter;
 pub mod lineage;
 pub mod loss;
 pub mod module;
 pub mod network;
 pub mod offsets;
+pub mod siphash;

@@ -5,6 +5,9 @@ use core::mem::{offset_of, size_of};
 /// How many exec ids of ancestors a process carries.
 pub const CARRIED_ANCESTORS: usize = 3;
 
+/// How many files a process carries: as many as a record names ancestors.
+pub const CARRIED_FILES: usize = CARRIED_ANCESTORS + 1;
+
 /// Origin mark: nothing is known, as of what ran before the sensor.
 pub const ORIGIN_UNKNOWN: u32 = 0;
 /// Origin mark: descends from the container's first process.
@@ -36,8 +39,14 @@ pub struct Process {
     pub exec_id: u64,
     /// The exec ids before that, nearest first, 0 where there is none.
     pub ancestors: [u64; CARRIED_ANCESTORS],
-    /// The cgroup in which that execution happened.
-    pub cgroup_id: u64,
+    /// The container in which that execution happened ([`crate::filter::Slot::container`]).
+    pub container: u64,
+    /// Hashes of the files that were executed, its own first and then those before it: what makes two lineages the
+    /// same to the first-seen filter. Of what ran before the sensor they are exec ids, which nothing else equals.
+    pub files: [u64; CARRIED_FILES],
+    /// Of what was put into a container from outside: the key of the execution with which it came, arguments
+    /// included, since they decide whose it was. 0 for all else.
+    pub visit: u64,
     /// One of the `ORIGIN_` constants.
     pub origin: u32,
     /// Zero.
@@ -52,9 +61,11 @@ pub const fn exec_id(boot_ns: u64, cpu: u64) -> u64 {
 }
 
 const _: () = {
-    assert!(size_of::<Process>() == 56);
+    assert!(size_of::<Process>() == 96);
     assert!(offset_of!(Process, exec_id) == 8);
     assert!(offset_of!(Process, ancestors) == 16);
-    assert!(offset_of!(Process, cgroup_id) == 40);
-    assert!(offset_of!(Process, origin) == 48);
+    assert!(offset_of!(Process, container) == 40);
+    assert!(offset_of!(Process, files) == 48);
+    assert!(offset_of!(Process, visit) == 80);
+    assert!(offset_of!(Process, origin) == 88);
 };

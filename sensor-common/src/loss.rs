@@ -9,16 +9,20 @@ pub enum LossPlace {
     Fork = 1,
     /// The cgroup programs.
     Cgroup = 2,
-    /// The programs of connections and listeners.
+    /// The programs that see connections, sends and listeners.
     Flow = 3,
-    /// The programs of DNS.
+    /// The programs that read the answers of name servers.
     Dns = 4,
+    /// The programs that see executable mappings.
+    Mmap = 5,
+    /// The programs that see kernel modules.
+    Kmod = 6,
 }
 
 /// Why it was lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum LossReason {
-    /// The ring buffer had no room for the record.
+    /// The ring buffer had no room for the record, beside what is kept free for sensitive ones.
     RingFull = 0,
     /// A hash map had no room for the entry.
     MapFull = 1,
@@ -27,11 +31,25 @@ pub enum LossReason {
     /// Something that had to be looked at was not, because this kernel lacks a field. What is missing in every
     /// record for that reason is a matter of capabilities and not counted.
     NoOffset = 3,
+    /// Its container had sent more that was new than it may.
+    Quota = 4,
+    /// The ring buffer had no room at all for a sensitive record.
+    SensitiveRingFull = 5,
+    /// Its container had sent more sensitive records than it may, and this one was not known.
+    SensitiveQuota = 6,
 }
 
 impl LossPlace {
     /// All of them, in the order of their indices.
-    pub const ALL: [Self; 5] = [Self::Exec, Self::Fork, Self::Cgroup, Self::Flow, Self::Dns];
+    pub const ALL: [Self; 7] = [
+        Self::Exec,
+        Self::Fork,
+        Self::Cgroup,
+        Self::Flow,
+        Self::Dns,
+        Self::Mmap,
+        Self::Kmod,
+    ];
 
     /// The name used in metrics and logs.
     pub const fn name(self) -> &'static str {
@@ -41,13 +59,23 @@ impl LossPlace {
             Self::Cgroup => "cgroup",
             Self::Flow => "flow",
             Self::Dns => "dns",
+            Self::Mmap => "mmap",
+            Self::Kmod => "kmod",
         }
     }
 }
 
 impl LossReason {
     /// All of them, in the order of their indices.
-    pub const ALL: [Self; 4] = [Self::RingFull, Self::MapFull, Self::ReadFault, Self::NoOffset];
+    pub const ALL: [Self; 7] = [
+        Self::RingFull,
+        Self::MapFull,
+        Self::ReadFault,
+        Self::NoOffset,
+        Self::Quota,
+        Self::SensitiveRingFull,
+        Self::SensitiveQuota,
+    ];
 
     /// The name used in metrics and logs.
     pub const fn name(self) -> &'static str {
@@ -56,14 +84,17 @@ impl LossReason {
             Self::MapFull => "map_full",
             Self::ReadFault => "read_fault",
             Self::NoOffset => "no_offset",
+            Self::Quota => "quota",
+            Self::SensitiveRingFull => "sensitive_ring_full",
+            Self::SensitiveQuota => "sensitive_quota",
         }
     }
 }
 
-const REASONS: u32 = 4;
+const REASONS: u32 = 7;
 
 /// How many counters there are.
-pub const LOSS_COUNTERS: u32 = 20;
+pub const LOSS_COUNTERS: u32 = 49;
 
 /// The counter of one place and reason.
 #[must_use]

@@ -63,6 +63,14 @@ pub enum Field {
     OvlEntry,
     OvlEntryNumlower,
     OvlLowerPathDentry,
+    TaskCred,
+    CredEuid,
+    CredCapEffective,
+    CredCapAmbient,
+    SignalTty,
+    BinprmSecureexec,
+    CgroupSelf,
+    CgroupSelfParent,
 }
 
 /// Whether the programs can do without a field.
@@ -83,6 +91,8 @@ pub enum Need {
     Sockets,
     /// Without it IPv6 is not looked for in sockets: the kernel was built without.
     SocketsV6,
+    /// Without it capabilities and identities that an execution gains are not told.
+    Privileges,
 }
 
 /// One line of the table.
@@ -129,7 +139,7 @@ const fn bits(field: Field, path: &'static str, need: Need) -> FieldSpec {
 }
 
 /// How many fields there are.
-pub const FIELD_COUNT: usize = 58;
+pub const FIELD_COUNT: usize = 66;
 
 /// Every field, in the order of [`Field`].
 pub const FIELDS: [FieldSpec; FIELD_COUNT] = [
@@ -195,6 +205,14 @@ pub const FIELDS: [FieldSpec; FIELD_COUNT] = [
         "ovl_inode.lowerpath.dentry",
         Need::OverlayLowerPath,
     ),
+    required(Field::TaskCred, "task_struct.cred"),
+    required(Field::CredEuid, "cred.euid"),
+    required(Field::CredCapEffective, "cred.cap_effective"),
+    required(Field::CredCapAmbient, "cred.cap_ambient"),
+    required(Field::SignalTty, "signal_struct.tty"),
+    bits(Field::BinprmSecureexec, "linux_binprm.secureexec", Need::Privileges),
+    required(Field::CgroupSelf, "cgroup.self"),
+    required(Field::CgroupSelfParent, "cgroup.self.parent"),
 ];
 
 const _: () = {

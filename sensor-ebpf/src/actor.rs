@@ -32,7 +32,7 @@ impl Actor {
                 ancestors,
                 origin,
                 ..
-            }) => (exec_id, ancestors, origin),
+            }) => (*exec_id, *ancestors, *origin),
             None => (0, [0; CARRIED_ANCESTORS], ORIGIN_UNKNOWN),
         };
         Some(Self {

@@ -1,8 +1,9 @@
 //! Cgroups of the unified hierarchy come and go: user space knows a container's before its first execution.
 
-use crate::emit::output;
+use crate::emit::{Ring, Urgency, output};
 use crate::errors::count;
 use crate::lineage::forget_cgroup;
+use crate::slot;
 use crate::task::Address;
 use anchorwatch_sensor_common::event::{
     CGROUP_PATH_LIMIT, CgroupRecord, Header, KIND_CGROUP_CREATED, KIND_CGROUP_REMOVED,
@@ -34,11 +35,41 @@ static CGROUP_SCRATCH: PerCpuArray<Scratch> = PerCpuArray::with_max_entries(1, 0
 pub fn cgroup_mkdir(ctx: BtfTracePointContext) -> i32 {
     let cgroup = Address::new(ctx.arg(0));
     if is_unified(cgroup)
+        && !is_inherited(cgroup)
         && let Err(reason) = try_created(cgroup, ctx.arg(1))
     {
         count(LossPlace::Cgroup, reason);
     }
     0
+}
+
+/// A cgroup below a container's belongs to the container, whoever made it. It is not reported: events in it name the
+/// container, and a container that may make cgroups can't fill the ring with them.
+#[inline(always)]
+fn is_inherited(cgroup: Address) -> bool {
+    match slot::known(id(parent(cgroup))) {
+        Some(slot) => {
+            slot::inherit(id(cgroup), &slot);
+            true
+        }
+        None => false,
+    }
+}
+
+/// The cgroup above, null for a root.
+#[inline(always)]
+fn parent(cgroup: Address) -> Address {
+    let state = cgroup.follow(Field::CgroupSelfParent);
+    if state.is_null() {
+        state
+    } else {
+        state.around(Field::CgroupSelf)
+    }
+}
+
+#[inline(always)]
+fn id(cgroup: Address) -> u64 {
+    cgroup.follow(Field::CgroupKn).read(Field::KernfsNodeId)
 }
 
 #[inline(always)]
@@ -54,9 +85,8 @@ fn try_created(cgroup: Address, path: *const u8) -> Result<(), LossReason> {
         }
         let length = (length as u64).wrapping_sub(1) & (CGROUP_PATH_LIMIT as u64 - 1);
         (*scratch).record = record(KIND_CGROUP_CREATED, cgroup, length as u32);
-        output(LossPlace::Cgroup, scratch.cast(), (RECORD as u64).wrapping_add(length));
+        send(scratch.cast(), (RECORD as u64).wrapping_add(length))
     }
-    Ok(())
 }
 
 #[btf_tracepoint(function = "cgroup_rmdir")]
@@ -65,10 +95,28 @@ pub fn cgroup_rmdir(ctx: BtfTracePointContext) -> i32 {
     if is_unified(cgroup) {
         let record = record(KIND_CGROUP_REMOVED, cgroup, 0);
         forget_cgroup(record.id);
-        // SAFETY: the record is whole and of this constant length.
-        unsafe { output(LossPlace::Cgroup, (&raw const record).cast(), RECORD as u64) };
+        slot::forget(record.id);
+        // What was not reported when it came is not reported when it goes.
+        if slot::known(id(parent(cgroup))).is_none()
+            // SAFETY: the record is whole and of this constant length.
+            && let Err(reason) = unsafe { send((&raw const record).cast(), RECORD as u64) }
+        {
+            count(LossPlace::Cgroup, reason);
+        }
     }
     0
+}
+
+/// # Safety
+/// As of [`output`].
+#[inline(always)]
+unsafe fn send(record: *const u8, length: u64) -> Result<(), LossReason> {
+    // SAFETY: as the caller says.
+    if unsafe { output(Ring::Events, record, length, Urgency::Structural) } {
+        Ok(())
+    } else {
+        Err(LossReason::RingFull)
+    }
 }
 
 /// The unified hierarchy is the kernel's default one and has the id 0 (`cgroup_init`, kernel/cgroup/cgroup.c).
@@ -90,7 +138,7 @@ fn record(kind: u32, cgroup: Address, path_len: u32) -> CgroupRecord {
             size: (RECORD as u32).wrapping_add(path_len),
             time_ns,
         },
-        id: cgroup.follow(Field::CgroupKn).read(Field::KernfsNodeId),
+        id: id(cgroup),
         path_len,
         reserved: 0,
     }

@@ -3,7 +3,7 @@
 //! Packets belong to the cgroup of their socket. Which process it is cannot be told: answers arrive in an interrupt, and
 //! the current task is anybody's.
 
-use crate::emit::reserve;
+use crate::emit::{Ring, Urgency, reserve, submit};
 use crate::errors::count;
 use crate::flow::{ALLOW, kept, now, report};
 use crate::lineage::is_ignored;
@@ -175,7 +175,8 @@ fn query(cgroup_id: u64, port: u16, question: &Question) -> Query {
 
 #[inline(always)]
 fn send<const N: usize>(packet: Packet, datagram: &Datagram, cgroup_id: u64) {
-    let Some(mut room) = reserve::<Room<N>>(LossPlace::Dns) else {
+    let Some(mut room) = reserve::<Room<N>>(Ring::Events, Urgency::Ordinary) else {
+        count(LossPlace::Dns, LossReason::RingFull);
         return;
     };
     let (length, flags) = if datagram.length as usize > N {
@@ -208,7 +209,7 @@ fn send<const N: usize>(packet: Packet, datagram: &Datagram, cgroup_id: u64) {
         )
     };
     if copied {
-        room.submit(0);
+        submit(room, Urgency::Ordinary);
     } else {
         room.discard(0);
         count(LossPlace::Dns, LossReason::ReadFault);

@@ -1,36 +1,43 @@
 //! A process replaced its program: who, what file, from where, with which arguments.
 
-use crate::emit::{MAX_RECORD, output};
+mod command;
+
+use crate::credentials::{effective_user, privileges_gained};
+use crate::emit::{MAX_RECORD, Ring, output};
 use crate::errors::count;
-use crate::file::{script_source, source, stdin_is_socket};
-use crate::lineage::{carried, is_ignored, remember, step};
+use crate::file::{is_network_socket, source};
+use crate::hash;
+use crate::lineage::{Step, carried, is_ignored, remember, step};
 use crate::path::{Cursor, MIN_TAIL, POSITION_MASK, Tail};
+use crate::seen::{Ask, Decision, decide};
+use crate::slot;
 use crate::task::{Address, Task};
 use anchorwatch_sensor_common::event::{
-    ARGV_LIMIT, COMPONENT_LIMIT, ExecRecord, FILENAME_LIMIT, FLAG_ARGV_TRUNCATED, FLAG_PATH_TRUNCATED,
-    FLAG_RUNTIME_STAGE, FLAG_SCRIPT, FLAG_STDIN_SOCKET, Header, KIND_EXEC, PATH_LIMIT, SOURCE_NONE,
+    ExecRecord, FLAG_ARGV_TRUNCATED, FLAG_PATH_TRUNCATED, FLAG_RUNTIME_STAGE, FLAG_SETUID, FLAG_STDIN_SOCKET,
+    FLAG_STDOUT_SOCKET, FLAG_TERMINAL, Header, KIND_EXEC, SOURCE_DELETED, SOURCE_MEMORY, SOURCE_NONE, SOURCE_UPPER_NEW,
 };
+use anchorwatch_sensor_common::filter::{FilterFeed, Slot};
 use anchorwatch_sensor_common::lineage::exec_id;
 use anchorwatch_sensor_common::loss::{LossPlace, LossReason};
 use anchorwatch_sensor_common::offsets::Field;
+use anchorwatch_sensor_common::siphash::SipHash;
 use aya_ebpf::{
     helpers::{
         bpf_get_current_uid_gid, bpf_get_smp_processor_id,
-        generated::{bpf_get_current_cgroup_id, bpf_ktime_get_boot_ns, bpf_probe_read_kernel_str, bpf_probe_read_user},
+        generated::{bpf_get_current_cgroup_id, bpf_ktime_get_boot_ns},
     },
     macros::{btf_tracepoint, map},
     maps::PerCpuArray,
     programs::BtfTracePointContext,
 };
+use command::{pad, set_flag, write_arguments, write_filename};
 use core::mem::size_of;
 
 const RECORD: usize = size_of::<ExecRecord>();
-const TAIL: usize = MAX_RECORD - RECORD;
+/// Room for the longest record, and for what is read at masked positions behind it.
+const TAIL: usize = MAX_RECORD + 256;
 
-const _: () = {
-    assert!(PATH_LIMIT + COMPONENT_LIMIT + FILENAME_LIMIT <= POSITION_MASK);
-    assert!(POSITION_MASK + ARGV_LIMIT <= TAIL && MIN_TAIL <= TAIL);
-};
+const _: () = assert!(MIN_TAIL <= TAIL && POSITION_MASK + hash::MAX_BYTES + 8 <= TAIL);
 
 /// The record with room for its tail.
 #[repr(C)]
@@ -38,6 +45,7 @@ struct Scratch {
     record: ExecRecord,
     tail: [u8; TAIL],
     cursor: Cursor,
+    step: Step,
 }
 
 /// This program's alone: another one that interrupts it would corrupt a shared one.
@@ -54,6 +62,7 @@ pub fn sched_process_exec(ctx: BtfTracePointContext) -> i32 {
 
 #[inline(always)]
 fn try_exec(task: Task, bprm: Address) -> Result<(), LossReason> {
+    let scratch = EXEC_SCRATCH.get_ptr_mut(0).ok_or(LossReason::MapFull)?;
     // SAFETY: helpers without arguments.
     let (time_ns, cgroup_id, cpu) = unsafe {
         (
@@ -62,120 +71,184 @@ fn try_exec(task: Task, bprm: Address) -> Result<(), LossReason> {
             bpf_get_smp_processor_id(),
         )
     };
-    let (tgid, start_ticks) = (task.tgid(), task.start_ticks());
-    let exec_id = exec_id(time_ns, u64::from(cpu));
-    let step = step(
-        carried(tgid, start_ticks),
-        exec_id,
-        start_ticks,
-        cgroup_id,
-        task.in_host_mounts(),
-    );
-    remember(LossPlace::Exec, tgid, &step.process);
-    if is_ignored(cgroup_id) {
-        return Ok(());
-    }
-    let scratch = EXEC_SCRATCH.get_ptr_mut(0).ok_or(LossReason::MapFull)?;
-    let file = bprm.follow(Field::BinprmFile);
-    let mut flags = if step.runtime_stage { FLAG_RUNTIME_STAGE } else { 0 };
-    if stdin_is_socket(task) {
-        flags |= FLAG_STDIN_SOCKET;
-    }
-    let record = ExecRecord {
-        header: Header {
-            kind: KIND_EXEC,
-            size: 0,
-            time_ns,
-        },
-        cgroup_id,
-        exec_id,
-        ancestors: step.ancestors,
-        pid: tgid,
-        uid: bpf_get_current_uid_gid() as u32,
-        origin: step.process.origin,
-        source: source(file, task),
-        script_source: SOURCE_NONE,
-        flags,
-        path_len: 0,
-        filename_len: 0,
-        argv_len: 0,
-        reserved: 0,
+    let ignored = is_ignored(cgroup_id);
+    let slot = if ignored {
+        slot::unregistered(cgroup_id)
+    } else {
+        slot::of_current(cgroup_id)
     };
+    let tgid = task.tgid();
+    let exec_id = exec_id(time_ns, u64::from(cpu));
     // SAFETY: the pointer is to this CPU's value, used by this program alone.
     unsafe {
-        (*scratch).record = record;
-        let tail = Tail::empty((&raw mut (*scratch).tail).cast(), &raw mut (*scratch).cursor);
+        let lineage = &mut (*scratch).step;
+        step(
+            lineage,
+            carried(tgid, task.start_ticks()),
+            task,
+            exec_id,
+            slot.container,
+        );
+        if !ignored {
+            let tail = Tail::empty((&raw mut (*scratch).tail).cast(), &raw mut (*scratch).cursor);
+            begin(scratch, tail, task, bprm, cgroup_id, &slot, time_ns);
+            report(scratch, tail, task, &slot);
+        }
+        remember(LossPlace::Exec, tgid, &(*scratch).step.process);
+    }
+    Ok(())
+}
+
+/// Writes the fixed part of the record, as far as it is known before the tail.
+#[inline(always)]
+unsafe fn begin(
+    scratch: *mut Scratch,
+    tail: Tail,
+    task: Task,
+    bprm: Address,
+    cgroup_id: u64,
+    slot: &Slot,
+    time_ns: u64,
+) {
+    let file = bprm.follow(Field::BinprmFile);
+    let (caps_gained, privilege) = privileges_gained(task, bprm, file);
+    // SAFETY: as the caller says.
+    unsafe {
+        let lineage = &(*scratch).step;
+        (*scratch).record = ExecRecord {
+            header: Header {
+                kind: KIND_EXEC,
+                size: 0,
+                time_ns,
+            },
+            cgroup_id,
+            container: slot.container,
+            key: 0,
+            repeats: 0,
+            exec_id: lineage.process.exec_id,
+            ancestors: lineage.ancestors,
+            pid: task.tgid(),
+            uid: bpf_get_current_uid_gid() as u32,
+            origin: lineage.process.origin,
+            source: source(file, task),
+            script_source: SOURCE_NONE,
+            flags: privilege | flags(lineage, task),
+            path_len: 0,
+            filename_len: 0,
+            argv_len: 0,
+            argv_total: 0,
+            caps_gained,
+            euid: effective_user(task),
+            reserved: 0,
+        };
         if !tail.write_path(LossPlace::Exec, file) {
             set_flag(scratch, FLAG_PATH_TRUNCATED);
         }
         (*scratch).record.path_len = tail.position();
         write_filename(scratch, tail, bprm, task);
-        write_arguments(scratch, tail, task);
-        send(scratch, tail);
     }
-    Ok(())
 }
 
+/// What is so or is not.
 #[inline(always)]
-unsafe fn set_flag(scratch: *mut Scratch, flag: u32) {
+fn flags(lineage: &Step, task: Task) -> u32 {
+    let flag = |set: bool, flag: u32| if set { flag } else { 0 };
+    flag(lineage.runtime_stage != 0, FLAG_RUNTIME_STAGE)
+        | flag(is_network_socket(task, 0), FLAG_STDIN_SOCKET)
+        | flag(is_network_socket(task, 1), FLAG_STDOUT_SOCKET)
+        | flag(task.has_terminal(), FLAG_TERMINAL)
+}
+
+/// Makes the key, writes the arguments on the way, and sends the record if the filter lets it pass.
+#[inline(always)]
+unsafe fn report(scratch: *mut Scratch, tail: Tail, task: Task, slot: &Slot) {
     // SAFETY: as the caller says.
-    unsafe { (*scratch).record.flags |= flag }
-}
-
-/// Writes the name that was given to execve, without its NUL.
-#[inline(always)]
-unsafe fn write_filename(scratch: *mut Scratch, tail: Tail, bprm: Address, task: Task) {
-    let filename = bprm.follow(Field::BinprmFilename);
-    // SAFETY: as the caller says; FILENAME_LIMIT bytes behind the masked position are inside the tail.
     unsafe {
-        if filename != bprm.follow(Field::BinprmInterp) {
-            set_flag(scratch, FLAG_SCRIPT);
-            (*scratch).record.script_source = script_source(filename, task);
+        let key = key(scratch, tail, task, slot);
+        let record = &raw mut (*scratch).record;
+        let process = &raw mut (*scratch).step.process;
+        if (*scratch).step.is_visit != 0 {
+            (*process).visit = key;
         }
-        let written = bpf_probe_read_kernel_str(tail.end().cast(), FILENAME_LIMIT as u32, filename.pointer().cast());
-        if written <= 0 {
-            count(LossPlace::Exec, LossReason::ReadFault);
-            return;
-        }
-        let length = (written as u32).wrapping_sub(1);
-        (*scratch).record.filename_len = length;
-        tail.advance(length);
-    }
-}
-
-/// Writes the head of the argument block.
-#[inline(always)]
-unsafe fn write_arguments(scratch: *mut Scratch, tail: Tail, task: Task) {
-    let (first, behind) = task.arguments();
-    let length = behind.wrapping_sub(first);
-    // SAFETY: as the caller says; ARGV_LIMIT bytes behind the masked position are inside the tail.
-    unsafe {
-        let length = if length > ARGV_LIMIT as u64 {
-            set_flag(scratch, FLAG_ARGV_TRUNCATED);
-            ARGV_LIMIT as u32
-        } else {
-            length as u32
+        // What the key does not cover whole is never taken for known.
+        let whole = (*record).flags & (FLAG_ARGV_TRUNCATED | FLAG_PATH_TRUNCATED) == 0;
+        let ask = Ask {
+            place: LossPlace::Exec,
+            feed: FilterFeed::Process,
+            slot: *slot,
+            key: if whole { key } else { 0 },
+            sensitive: is_sensitive(&*record),
+            stands_for: (*process).exec_id,
+            now_ns: (*record).header.time_ns,
         };
-        if bpf_probe_read_user(tail.end().cast(), length, first as *const _) != 0 {
-            set_flag(scratch, FLAG_ARGV_TRUNCATED);
-            count(LossPlace::Exec, LossReason::ReadFault);
-            return;
+        match decide(&ask) {
+            Decision::Send(admission) => {
+                (*record).key = ask.key;
+                (*record).repeats = admission.repeats;
+                let length = RECORD.wrapping_add(tail.position() as usize) & (MAX_RECORD - 1);
+                (*record).header.size = length as u32;
+                let sent = output(Ring::Events, scratch.cast(), length as u64, ask.urgency());
+                admission.sent(&ask, sent);
+            }
+            // Who descends from this one names the one that was sent: user space knows that.
+            Decision::Swallowed(stands_for) => (*process).exec_id = stands_for,
+            Decision::Lost => {}
         }
-        (*scratch).record.argv_len = length;
-        tail.advance(length);
     }
 }
 
+/// Kinds of executions that are sent each time.
 #[inline(always)]
-unsafe fn send(scratch: *mut Scratch, tail: Tail) {
-    // SAFETY: as the caller says; the mask keeps the length inside the value.
-    unsafe {
-        let size = tail.position().wrapping_add(RECORD as u32);
-        (*scratch).record.header.size = size;
-        output(
-            LossPlace::Exec,
-            scratch.cast(),
-            u64::from(size) & (MAX_RECORD as u64 - 1),
-        );
+fn is_sensitive(record: &ExecRecord) -> bool {
+    let foreign = |source: u32| source == SOURCE_MEMORY || source == SOURCE_DELETED || source == SOURCE_UPPER_NEW;
+    if record.flags & FLAG_RUNTIME_STAGE != 0 {
+        return false; // a container runtime runs itself from memory, at each probe
     }
+    foreign(record.source)
+        || foreign(record.script_source)
+        || record.flags & (FLAG_SETUID | FLAG_STDIN_SOCKET | FLAG_STDOUT_SOCKET) != 0
+        || record.caps_gained != 0
+}
+
+/// The hash of all that the record says, but times and ids. On the way it notes the hash of the executed file, by
+/// which descendants are told apart: not by their ancestors' arguments, which may differ each time.
+#[inline(always)]
+unsafe fn key(scratch: *mut Scratch, tail: Tail, task: Task, slot: &Slot) -> u64 {
+    let mut hash = hash::new(KIND_EXEC);
+    // SAFETY: as the caller says; the slack keeps what is read inside, and `pad` zeros the last word.
+    unsafe {
+        let record = &raw const (*scratch).record;
+        let bytes = (&raw const (*scratch).tail).cast::<u8>();
+        hash.word(slot.container);
+        hash.word(two((*record).path_len, (*record).filename_len));
+        hash.word(two((*record).source, (*record).script_source));
+        pad(scratch, tail);
+        hash::bytes(&mut hash, bytes, tail.position());
+        (*scratch).step.process.files[0] = hash.finish();
+        add_lineage(&mut hash, &(*scratch).step);
+        let arguments = tail.position();
+        write_arguments(scratch, tail, task);
+        pad(scratch, tail);
+        hash.word(two((*record).flags, (*record).origin));
+        hash.word(two((*record).uid, (*record).euid));
+        hash.word((*record).caps_gained);
+        // From where a word begins: the few bytes before are known to the hash already.
+        let before = arguments & 7;
+        let start = arguments as usize & (POSITION_MASK & !7);
+        hash::bytes(&mut hash, bytes.add(start), (*record).argv_len.wrapping_add(before));
+    }
+    hash.finish()
+}
+
+#[inline(always)]
+fn add_lineage(hash: &mut SipHash, lineage: &Step) {
+    for file in lineage.files_before {
+        hash.word(file);
+    }
+    hash.word(lineage.process.visit);
+}
+
+#[inline(always)]
+const fn two(high: u32, low: u32) -> u64 {
+    (high as u64) << 32 | low as u64
 }

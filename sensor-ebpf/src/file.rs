@@ -80,15 +80,15 @@ fn layer(overlay_inode: Address) -> u32 {
     }
 }
 
-/// Whether standard input is a socket of the network, as a shell's is that somebody elsewhere types into. Those of one
-/// machine (`AF_UNIX`) are ordinary: some runtimes give one to each of their children.
+/// Whether a descriptor is a socket of the network, as a shell's standard input is that somebody elsewhere types into.
+/// Those of one machine (`AF_UNIX`) are ordinary: some runtimes give one to each of their children.
 #[inline(always)]
-pub fn stdin_is_socket(task: Task) -> bool {
+pub fn is_network_socket(task: Task, descriptor: u32) -> bool {
     if !has_descriptors() {
         count(LossPlace::Exec, LossReason::NoOffset);
         return false;
     }
-    let file = task.file(0);
+    let file = task.file(descriptor);
     if file.is_null() {
         return false;
     }

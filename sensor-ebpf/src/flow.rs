@@ -1,7 +1,7 @@
 //! A process connects a socket, or names an address while sending.
 
 use crate::actor::Actor;
-use crate::emit::output;
+use crate::emit::{Ring, Urgency, output};
 use crate::errors::count;
 use anchorwatch_sensor_common::event::{Header, KIND_FLOW};
 use anchorwatch_sensor_common::loss::{LossPlace, LossReason};
@@ -134,13 +134,17 @@ pub fn now() -> u64 {
 #[inline(always)]
 pub fn report(record: &FlowRecord) {
     // SAFETY: the record is whole and of this constant length.
-    unsafe {
+    let sent = unsafe {
         output(
-            LossPlace::Flow,
+            Ring::Events,
             (&raw const *record).cast(),
             size_of::<FlowRecord>() as u64,
+            Urgency::Ordinary,
         )
     };
+    if !sent {
+        count(LossPlace::Flow, LossReason::RingFull);
+    }
 }
 
 /// What is kept with a socket.

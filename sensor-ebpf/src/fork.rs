@@ -25,7 +25,7 @@ fn inherit(parent: Task, child: Task) {
             tgid,
             &Process {
                 start_ticks: child.start_ticks(),
-                ..process
+                ..*process
             },
         );
     }

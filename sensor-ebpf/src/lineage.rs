@@ -1,9 +1,11 @@
 //! Who descends from whom: the maps that carry it, and the one decision that is made at exec.
 
 use crate::errors::count;
+use crate::slot;
+use crate::task::Task;
 use anchorwatch_sensor_common::event::RECORD_ANCESTORS;
 use anchorwatch_sensor_common::lineage::{
-    CARRIED_ANCESTORS, ORIGIN_ENTRYPOINT, ORIGIN_OUTSIDE, ORIGIN_UNKNOWN, Process,
+    CARRIED_ANCESTORS, CARRIED_FILES, ORIGIN_ENTRYPOINT, ORIGIN_OUTSIDE, ORIGIN_UNKNOWN, Process,
 };
 use anchorwatch_sensor_common::loss::{LossPlace, LossReason};
 use aya_ebpf::{
@@ -16,7 +18,7 @@ use aya_ebpf::{
 #[map]
 static PROCESSES: HashMap<u32, Process> = HashMap::with_max_entries(65_536, 0);
 
-/// The first execution in each container's cgroup. Sized at load.
+/// The first execution in each container, by its cgroup's id. Sized at load.
 #[map]
 static ROOTS: HashMap<u64, u64> = HashMap::with_max_entries(16_384, 0);
 
@@ -28,12 +30,12 @@ const EEXIST: i32 = -17;
 
 /// What a process carries, unless the entry is another process's that had the same id.
 #[inline(always)]
-pub fn carried(tgid: u32, start_ticks: u64) -> Option<Process> {
-    // SAFETY: the value is copied at once; an entry that is replaced meanwhile gives at worst a mixture, and
-    // only the process itself, its forker and its exit write its entry.
+pub fn carried(tgid: u32, start_ticks: u64) -> Option<&'static Process> {
+    // SAFETY: an entry that is replaced while it is read gives at worst a mixture, and only the process itself, its
+    // forker and its exit write its entry.
     let process = unsafe { PROCESSES.get(tgid) }?;
     if process.start_ticks == start_ticks {
-        Some(*process)
+        Some(process)
     } else {
         None
     }
@@ -65,56 +67,64 @@ pub fn is_ignored(cgroup_id: u64) -> bool {
 }
 
 /// What an execution means for the process's lineage.
+#[repr(C)]
 pub struct Step {
     /// What the process carries from now on.
     pub process: Process,
     /// For the record.
     pub ancestors: [u64; RECORD_ANCESTORS],
-    pub runtime_stage: bool,
+    /// [`Process::files`] of those.
+    pub files_before: [u64; CARRIED_FILES],
+    /// Not 0 for the container runtime's own stage.
+    pub runtime_stage: u32,
+    /// Not 0 if the process was put into the container from outside with this execution.
+    pub is_visit: u32,
 }
 
-/// Decides origin mark and ancestors of an execution in `cgroup_id`, for what the process carried before.
+/// Decides origin mark and ancestors of an execution in a container, for what the process carried before.
 #[inline(always)]
-pub fn step(carried: Option<Process>, exec_id: u64, start_ticks: u64, cgroup_id: u64, in_host_mounts: bool) -> Step {
-    let mut process = Process {
-        start_ticks,
+pub fn step(step: &mut Step, before: Option<&Process>, task: Task, exec_id: u64, container: u64) {
+    step.process = Process {
+        start_ticks: task.start_ticks(),
         exec_id,
         ancestors: [0; CARRIED_ANCESTORS],
-        cgroup_id,
+        container,
+        files: [0; CARRIED_FILES],
+        visit: 0,
         origin: ORIGIN_UNKNOWN,
         reserved: 0,
     };
-    let mut ancestors = [0; RECORD_ANCESTORS];
-    let mut runtime_stage = false;
-    if let Some(before) = carried {
-        let from_outside = before.cgroup_id != cgroup_id;
-        runtime_stage = from_outside && in_host_mounts;
-        if from_outside && !runtime_stage {
-            process.origin = root_origin(cgroup_id, exec_id);
-        } else {
-            // A runtime stage is still the runtime's: the container begins at its next execution.
-            process.cgroup_id = before.cgroup_id;
-            process.origin = before.origin;
-            process.ancestors = [before.exec_id, before.ancestors[0], before.ancestors[1]];
-            ancestors = [
-                before.exec_id,
-                before.ancestors[0],
-                before.ancestors[1],
-                before.ancestors[2],
-            ];
-        }
+    step.ancestors = [0; RECORD_ANCESTORS];
+    step.files_before = [0; CARRIED_FILES];
+    (step.runtime_stage, step.is_visit) = (0, 0);
+    let Some(before) = before else { return };
+    let from_outside = before.container != container && !slot::is_within(before.container, container);
+    if from_outside && !task.in_host_mounts() {
+        step.process.origin = root_origin(container, exec_id);
+        step.is_visit = u32::from(step.process.origin == ORIGIN_OUTSIDE);
+        return;
     }
-    Step {
-        process,
-        ancestors,
-        runtime_stage,
-    }
+    // A runtime stage is still the runtime's: the container begins at its next execution.
+    step.runtime_stage = u32::from(from_outside);
+    step.process.container = before.container;
+    step.process.origin = before.origin;
+    step.process.visit = before.visit;
+    step.process.ancestors = [before.exec_id, before.ancestors[0], before.ancestors[1]];
+    step.ancestors = [
+        before.exec_id,
+        before.ancestors[0],
+        before.ancestors[1],
+        before.ancestors[2],
+    ];
+    step.files_before = before.files;
+    // The first place is this execution's own.
+    step.process.files = [0, before.files[0], before.files[1], before.files[2]];
 }
 
-/// The first root of a cgroup is the container's first process, later ones are put in from outside.
+/// The first root of a container is its first process, later ones are put in from outside.
 #[inline(always)]
-fn root_origin(cgroup_id: u64, exec_id: u64) -> u32 {
-    match ROOTS.insert(cgroup_id, exec_id, u64::from(BPF_NOEXIST)) {
+fn root_origin(container: u64, exec_id: u64) -> u32 {
+    match ROOTS.insert(container, exec_id, u64::from(BPF_NOEXIST)) {
         Ok(()) => ORIGIN_ENTRYPOINT,
         Err(EEXIST) => ORIGIN_OUTSIDE,
         Err(_) => {

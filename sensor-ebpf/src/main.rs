@@ -1,10 +1,14 @@
 //! The eBPF programs. Each is a shim over a `try_…` function; what is lost is counted where it happens.
 #![no_std]
 #![no_main]
+#![feature(core_intrinsics)]
+#![allow(internal_features, reason = "the only way to atomic operations on this target")]
 
 mod actor;
+mod atomic;
 mod bind;
 mod cgroup;
+mod credentials;
 mod dns;
 mod emit;
 mod errors;
@@ -12,10 +16,14 @@ mod exec;
 mod file;
 mod flow;
 mod fork;
+mod hash;
 mod lineage;
 mod packet;
 mod path;
 mod question;
+mod quota;
+mod seen;
+mod slot;
 mod socket;
 mod state;
 mod task;

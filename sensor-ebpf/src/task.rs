@@ -154,6 +154,18 @@ impl Task {
         self.0.follow(Field::TaskSignal).read::<u32>(Field::SignalLive) == 0
     }
 
+    /// Whether it has a controlling terminal.
+    #[inline(always)]
+    pub fn has_terminal(self) -> bool {
+        !self.0.follow(Field::TaskSignal).follow(Field::SignalTty).is_null()
+    }
+
+    /// A `struct cred`: what it may do.
+    #[inline(always)]
+    pub fn credentials(self) -> Address {
+        self.0.follow(Field::TaskCred)
+    }
+
     /// Whether it is in the host's mount namespace.
     #[inline(always)]
     pub fn in_host_mounts(self) -> bool {

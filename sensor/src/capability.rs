@@ -15,6 +15,8 @@ pub struct Capabilities {
     pub overlay_origin: bool,
     /// Where a script comes from that is run through a descriptor.
     pub script_descriptor: bool,
+    /// Which capabilities and identities an execution gains.
+    pub privileges: bool,
     /// Whether a container runtime is still in the host's mount namespace.
     pub runtime_stage: bool,
     /// What becomes of sockets: listeners, and the ends of connections.
@@ -30,6 +32,7 @@ impl Capabilities {
             Need::OverlayOrigin | Need::OverlayLowerPath => self.overlay_origin,
             Need::ScriptDescriptor => self.script_descriptor,
             Need::Sockets => self.sockets,
+            Need::Privileges => self.privileges,
         }
     }
 }
@@ -118,6 +121,7 @@ pub fn resolve(btf: &Btf) -> Result<Resolved, OffsetError> {
         overlay_layers,
         overlay_origin: overlay_layers && (has(Need::OverlayOrigin) || has(Need::OverlayLowerPath)),
         script_descriptor: has(Need::ScriptDescriptor),
+        privileges: has(Need::Privileges),
         runtime_stage: true,
         sockets: has(Need::Sockets),
     };

@@ -3,11 +3,13 @@
 pub mod network;
 
 use anchorwatch_sensor_common::event::{
-    CgroupRecord, ExecRecord, FLAG_ARGV_TRUNCATED, FLAG_PATH_TRUNCATED, FLAG_RUNTIME_STAGE, FLAG_SCRIPT,
-    FLAG_STDIN_SOCKET, Header, KIND_CGROUP_CREATED, KIND_CGROUP_REMOVED, KIND_DNS, KIND_EXEC, KIND_FLOW,
-    RECORD_ANCESTORS, SOURCE_DELETED, SOURCE_IMAGE, SOURCE_IMAGE_COPIED_UP, SOURCE_MEMORY, SOURCE_NONE,
-    SOURCE_UNSUPPORTED, SOURCE_UPPER_NEW, SOURCE_UPPER_UNKNOWN, SOURCE_VOLUME,
+    ARGV_HEAD, ARGV_LIMIT, CgroupRecord, ExecRecord, FLAG_ARGV_TRUNCATED, FLAG_CAPS_UNKNOWN, FLAG_PATH_TRUNCATED,
+    FLAG_RUNTIME_STAGE, FLAG_SCRIPT, FLAG_SETUID, FLAG_STDIN_SOCKET, FLAG_STDOUT_SOCKET, FLAG_TERMINAL, Header,
+    KIND_CGROUP_CREATED, KIND_CGROUP_REMOVED, KIND_DNS, KIND_EXEC, KIND_FLOW, RECORD_ANCESTORS, SOURCE_DELETED,
+    SOURCE_IMAGE, SOURCE_IMAGE_COPIED_UP, SOURCE_MEMORY, SOURCE_NONE, SOURCE_UNSUPPORTED, SOURCE_UPPER_NEW,
+    SOURCE_UPPER_UNKNOWN, SOURCE_VOLUME,
 };
+use anchorwatch_sensor_common::filter::FilterFeed;
 use anchorwatch_sensor_common::lineage::{ORIGIN_ENTRYPOINT, ORIGIN_OUTSIDE, ORIGIN_UNKNOWN};
 use anchorwatch_sensor_common::network::{DnsRecord, FlowRecord};
 pub use network::{Dns, Flow, FlowKind, FlowProtocol};
@@ -44,7 +46,15 @@ pub struct Exec {
     pub pid: u32,
     /// Real user id in the host's namespace.
     pub uid: u32,
+    /// Effective user id in the host's namespace.
+    pub euid: u32,
     pub cgroup_id: u64,
+    /// The registered container's cgroup that this one is or lies in; the cgroup's own if there is none.
+    pub container: u64,
+    /// What the kernel's filter knows it by, where it remembers it.
+    pub key: Option<FilterKey>,
+    /// How many equal executions the filter swallowed since the last one that was sent.
+    pub repeats: u64,
     /// Unique over the life of the node's kernel, never 0.
     pub exec_id: u64,
     /// Exec ids, nearest first, at most four; empty at the container's boundary.
@@ -66,9 +76,36 @@ pub struct Exec {
     pub script: bool,
     /// Standard input is a socket of the network (IPv4 or IPv6).
     pub stdin_socket: bool,
+    /// Standard output is one.
+    pub stdout_socket: bool,
+    /// The process has a controlling terminal.
+    pub terminal: bool,
+    /// The execution changed the effective user or group, by a mark of the file.
+    pub setuid: bool,
+    /// Capabilities that the execution gave beyond what any would have given, a bit each; `None` where this kernel does
+    /// not show them.
+    pub caps_gained: Option<u64>,
     pub argv: Vec<Vec<u8>>,
-    /// Arguments are missing at the end, and the last one may be cut.
+    /// Arguments are missing behind `argv`, whose last one may be cut.
     pub argv_truncated: bool,
+    /// The last ones of those that are too long, the first of them cut; empty for others.
+    pub argv_end: Vec<Vec<u8>>,
+    /// Bytes of all arguments together, each with a NUL.
+    pub argv_total: u32,
+}
+
+/// What the kernel's first-seen filter knows an event by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct FilterKey {
+    pub feed: FilterFeed,
+    pub hash: u64,
+}
+
+impl FilterKey {
+    /// `None` for 0, by which nothing is remembered.
+    pub fn new(feed: FilterFeed, hash: u64) -> Option<Self> {
+        (hash != 0).then_some(Self { feed, hash })
+    }
 }
 
 /// From where the process descends; inherited over fork.
@@ -232,11 +269,17 @@ fn exec(record: &[u8], time_ns: u64) -> Result<Exec, DecodeError> {
     })?;
     let path_truncated = flag(FLAG_PATH_TRUNCATED);
     let argv_truncated = flag(FLAG_ARGV_TRUNCATED);
+    let argv_total = fixed.u32(offset_of!(ExecRecord, argv_total));
+    let (head, end) = head_and_end(argv, argv_total);
     Ok(Exec {
         time_ns,
         pid: fixed.u32(offset_of!(ExecRecord, pid)),
         uid: fixed.u32(offset_of!(ExecRecord, uid)),
+        euid: fixed.u32(offset_of!(ExecRecord, euid)),
         cgroup_id: fixed.u64(offset_of!(ExecRecord, cgroup_id)),
+        container: fixed.u64(offset_of!(ExecRecord, container)),
+        key: FilterKey::new(FilterFeed::Process, fixed.u64(offset_of!(ExecRecord, key))),
+        repeats: fixed.u64(offset_of!(ExecRecord, repeats)),
         exec_id: fixed.u64(offset_of!(ExecRecord, exec_id)),
         ancestors: fixed.ids::<RECORD_ANCESTORS>(offset_of!(ExecRecord, ancestors)),
         origin: origin(fixed.u32(offset_of!(ExecRecord, origin)))?,
@@ -248,8 +291,14 @@ fn exec(record: &[u8], time_ns: u64) -> Result<Exec, DecodeError> {
         filename: filename.to_vec(),
         script: flag(FLAG_SCRIPT),
         stdin_socket: flag(FLAG_STDIN_SOCKET),
-        argv: arguments(argv),
+        stdout_socket: flag(FLAG_STDOUT_SOCKET),
+        terminal: flag(FLAG_TERMINAL),
+        setuid: flag(FLAG_SETUID),
+        caps_gained: (!flag(FLAG_CAPS_UNKNOWN)).then(|| fixed.u64(offset_of!(ExecRecord, caps_gained))),
+        argv: arguments(head),
         argv_truncated,
+        argv_end: arguments(end),
+        argv_total,
     })
 }
 
@@ -318,6 +367,15 @@ fn executable(components: &[u8], memory: bool, truncated: bool) -> Vec<u8> {
         path.extend_from_slice(part);
     }
     path
+}
+
+/// Cuts the arguments of a block that was too long where its end begins.
+fn head_and_end(argv: &[u8], total: u32) -> (&[u8], &[u8]) {
+    if total as usize > ARGV_LIMIT {
+        argv.split_at_checked(ARGV_HEAD).unwrap_or((argv, &[]))
+    } else {
+        (argv, &[])
+    }
 }
 
 /// The kernel ends each argument with a NUL; a cut block ends with an argument that has none.

@@ -1,6 +1,7 @@
 //! Loads the programs into the kernel and keeps them attached.
 
 mod cgroups;
+pub mod filter;
 mod hook;
 pub(crate) mod maps;
 mod place;
@@ -9,12 +10,13 @@ mod rights;
 
 use crate::capability::{self, Capabilities, OffsetError};
 use crate::probes::{self, Probe};
-use crate::ring::RingReader;
+use crate::ring::{RingReader, Rings};
 use crate::snapshot::{self, SeedError, SeedOptions, Snapshot};
 use anchorwatch_sensor_common::loss::{LossPlace, LossReason};
-use aya::maps::{MapData, MapError, RingBuf};
+use aya::maps::{MapError, RingBuf};
 use aya::{Ebpf, EbpfError, EbpfLoader};
 pub use cgroups::CgroupScope;
+use filter::{Filter, FilterOptions, Globals};
 pub use hook::{HookError, HookState, HookStatus};
 use maps::{Added, Maps};
 use place::Placer;
@@ -31,8 +33,12 @@ static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("CARGO_MANIFEST_
 /// What to load, and how large.
 #[derive(Debug, Clone)]
 pub struct LoadOptions {
-    /// Bytes of the ring buffer, rounded up to a power of two of whole pages.
+    /// Bytes of the ring buffer for all but modules, rounded up to a power of two of whole pages.
     pub ring_bytes: u32,
+    /// Bytes of the ring buffer for modules, rounded up like the other.
+    pub module_ring_bytes: u32,
+    /// What passes the first-seen filter, and how often.
+    pub filter: FilterOptions,
     /// How many processes are followed.
     pub max_processes: u32,
     /// How many containers' first processes and how many ignored cgroups are remembered.
@@ -57,6 +63,8 @@ impl Default for LoadOptions {
     fn default() -> Self {
         Self {
             ring_bytes: 4 << 20,
+            module_ring_bytes: 2 << 20,
+            filter: FilterOptions::default(),
             max_processes: 65_536,
             max_cgroups: 16_384,
             max_resolvers: 1024,
@@ -92,6 +100,8 @@ pub enum LoadError {
         blind: &'static str,
         source: Box<HookError>,
     },
+    #[error("no randomness for the filter's key")]
+    NoRandomness(#[from] getrandom::Error),
     #[error("a map of the programs cannot be used")]
     Map(#[from] MapError),
 }
@@ -143,7 +153,8 @@ impl Losses {
 pub struct Loaded {
     ebpf: Ebpf,
     maps: Maps,
-    ring: Option<RingBuf<MapData>>,
+    filter: Filter,
+    rings: Option<Rings>,
     hooks: Vec<HookState>,
     capabilities: Capabilities,
 }
@@ -154,11 +165,16 @@ pub fn load(options: &LoadOptions) -> Result<Loaded, LoadError> {
     let host_mounts = capability::host_mount_namespace(&options.proc);
     resolved.capabilities.runtime_stage = host_mounts.is_some();
     let btf = aya::Btf::parse_file(options.btf.join("vmlinux"), aya::Endianness::default())?;
-    let ebpf = EbpfLoader::new()
+    let globals = Globals::new(options)?;
+    let mut loader = EbpfLoader::new();
+    globals.apply(&mut loader);
+    options.filter.size_maps(&mut loader);
+    let ebpf = loader
         .btf(Some(&btf))
         .override_global("OFFSETS", &resolved.offsets[..], true)
         .override_global("HOST_MOUNT_NAMESPACE", &host_mounts.unwrap_or(0), true)
         .map_max_entries("EVENTS", options.ring_bytes)
+        .map_max_entries("MODULE_EVENTS", options.module_ring_bytes)
         .map_max_entries("PROCESSES", options.max_processes)
         .map_max_entries("ROOTS", options.max_cgroups)
         .map_max_entries("IGNORED", options.max_cgroups)
@@ -170,10 +186,15 @@ pub fn load(options: &LoadOptions) -> Result<Loaded, LoadError> {
     let hooks = probes::all()
         .map(|probe| placer.place(&mut ebpf, probe))
         .collect::<Result<_, _>>()?;
-    let ring = ebpf.take_map("EVENTS").ok_or(LoadError::Missing("map EVENTS"))?;
+    let rings = Rings {
+        events: RingBuf::try_from(maps::map(&mut ebpf, "EVENTS")?)?,
+        modules: RingBuf::try_from(maps::map(&mut ebpf, "MODULE_EVENTS")?)?,
+    };
     let maps = Maps::take(&mut ebpf)?;
+    let filter = Filter::take(&mut ebpf, options.filter.containers)?;
     Ok(Loaded {
-        ring: Some(RingBuf::try_from(ring)?),
+        rings: Some(rings),
+        filter,
         ebpf,
         maps,
         hooks,
@@ -225,6 +246,15 @@ impl Loaded {
         Ok(self.maps.remove_resolver(resolver)?)
     }
 
+    /// The first-seen filter: which containers there are, what was swallowed, what is to be shown again.
+    pub const fn filter(&self) -> &Filter {
+        &self.filter
+    }
+
+    pub const fn filter_mut(&mut self) -> &mut Filter {
+        &mut self.filter
+    }
+
     /// Tells the programs what ran before them. To be called once, after loading.
     pub fn seed(&mut self, options: &SeedOptions) -> Result<Snapshot, SeedError> {
         snapshot::seed(options, &mut self.maps)
@@ -232,7 +262,7 @@ impl Loaded {
 
     /// The reader of events; None if it was taken before. Has to be called inside a tokio runtime.
     pub fn events(&mut self) -> std::io::Result<Option<RingReader>> {
-        self.ring.take().map(RingReader::new).transpose()
+        self.rings.take().map(RingReader::new).transpose()
     }
 
     fn recursion_misses(&self) -> Result<Vec<(&'static str, u64)>, LoadError> {

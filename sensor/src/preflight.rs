@@ -93,6 +93,7 @@ pub fn load_remedy(error: &LoadError) -> &'static str {
         LoadError::Hook { .. } | LoadError::Object(_) | LoadError::Map(_) => {
             "use a kernel of 6.1 or newer; if it is, please report it with `uname -r` and this text"
         }
+        LoadError::NoRandomness(_) => "use a seccomp profile that allows getrandom(2)",
         LoadError::Missing(_) => "rebuild the programs with `cargo xtask bpf`",
     }
 }

@@ -1,4 +1,4 @@
-//! The ring buffer's reader.
+//! The reader of the ring buffers.
 
 use crate::decode::{RawEvent, decode};
 use aya::maps::{MapData, RingBuf};
@@ -10,12 +10,22 @@ use tokio::io::unix::AsyncFd;
 /// How long to let records gather after a wake-up: at most 200 wake-ups a second, and none when idle.
 const GATHER: Duration = Duration::from_millis(5);
 
-/// Most records in a batch, so that a flood is handed on in bounded pieces.
-const MAX_BATCH: u64 = 4096;
+/// Most records of one ring in a batch, so that a flood is handed on in bounded pieces.
+const MAX_BATCH: u32 = 4096;
 
-/// Reads decoded events as they come.
+/// The programs' ring buffers.
+#[expect(missing_debug_implementations, reason = "a ring has none")]
+pub struct Rings {
+    /// Executions, cgroups, flows and answers of name servers.
+    pub events: RingBuf<MapData>,
+    /// Executable mappings.
+    pub modules: RingBuf<MapData>,
+}
+
+/// Reads decoded events as they come: a flood of mappings delays nothing else by more than a batch.
 pub struct RingReader {
-    ring: AsyncFd<RingBuf<MapData>>,
+    events: AsyncFd<RingBuf<MapData>>,
+    modules: AsyncFd<RingBuf<MapData>>,
     /// The last batch was full: more is waiting without a new wake-up.
     more: bool,
 }
@@ -30,33 +40,47 @@ pub struct Batch {
 
 impl RingReader {
     /// Has to be called inside a tokio runtime with I/O and time enabled.
-    pub(crate) fn new(ring: RingBuf<MapData>) -> std::io::Result<Self> {
-        // SAFETY: `RingBuf` owns its map's descriptor, opens no other, and closes it when it is dropped.
-        let ring = unsafe { AsyncFd::register_with_interest(ring, Interest::READABLE) }?;
-        // Records may be there from before, for which no wake-up comes.
-        Ok(Self { ring, more: true })
+    pub(crate) fn new(rings: Rings) -> std::io::Result<Self> {
+        Ok(Self {
+            events: watched(rings.events)?,
+            modules: watched(rings.modules)?,
+            // Records may be there from before, for which no wake-up comes.
+            more: true,
+        })
     }
 
     /// Waits for records and returns what has gathered. Safe to cancel: nothing is read before the last wait.
     pub async fn next(&mut self) -> std::io::Result<Batch> {
         loop {
-            let batch = if std::mem::take(&mut self.more) {
-                drain(self.ring.get_mut())
-            } else {
-                let mut ready = self.ring.readable_mut().await?;
-                tokio::time::sleep(GATHER).await;
-                let batch = drain(ready.get_inner_mut());
-                if !batch.is_full() {
-                    ready.clear_ready();
+            if !self.more {
+                tokio::select! {
+                    ready = self.events.readable() => ready?.clear_ready(),
+                    ready = self.modules.readable() => ready?.clear_ready(),
                 }
-                batch
-            };
-            self.more = batch.is_full();
+                // No second wake-up comes for what is there now, should this wait be given up.
+                self.more = true;
+                tokio::time::sleep(GATHER).await;
+            }
+            let batch = self.drain();
             if !batch.is_empty() {
                 return Ok(batch);
             }
         }
     }
+
+    /// What runs comes before what it loads, so that a mapping finds its process.
+    fn drain(&mut self) -> Batch {
+        let mut batch = Batch::default();
+        let events = batch.fill(self.events.get_mut());
+        let modules = batch.fill(self.modules.get_mut());
+        self.more = events || modules;
+        batch
+    }
+}
+
+fn watched(ring: RingBuf<MapData>) -> std::io::Result<AsyncFd<RingBuf<MapData>>> {
+    // SAFETY: `RingBuf` owns its map's descriptor, opens no other, and closes it when it is dropped.
+    Ok(unsafe { AsyncFd::register_with_interest(ring, Interest::READABLE) }?)
 }
 
 impl fmt::Debug for RingReader {
@@ -79,22 +103,18 @@ impl Batch {
         }
     }
 
-    fn is_full(&self) -> bool {
-        self.events.len() as u64 + self.malformed >= MAX_BATCH
+    /// Takes what is there; whether more is left, because the ring had more than a batch holds.
+    fn fill(&mut self, ring: &mut RingBuf<MapData>) -> bool {
+        for _ in 0..MAX_BATCH {
+            let Some(record) = ring.next() else { return false };
+            self.add(&record);
+        }
+        true
     }
 
     fn is_empty(&self) -> bool {
         self.events.is_empty() && self.malformed == 0
     }
-}
-
-fn drain(ring: &mut RingBuf<MapData>) -> Batch {
-    let mut batch = Batch::default();
-    while !batch.is_full() {
-        let Some(record) = ring.next() else { break };
-        batch.add(&record);
-    }
-    batch
 }
 
 #[cfg(test)]

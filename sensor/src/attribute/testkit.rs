@@ -62,7 +62,11 @@ pub fn exec(executable: &str) -> ExecBuilder {
         time_ns: 0,
         pid: 1000,
         uid: 0,
+        euid: 0,
         cgroup_id: 1,
+        container: 1,
+        key: None,
+        repeats: 0,
         exec_id: 1,
         ancestors: Vec::new(),
         origin: OriginMark::Entrypoint,
@@ -74,8 +78,14 @@ pub fn exec(executable: &str) -> ExecBuilder {
         filename: executable.as_bytes().to_vec(),
         script: false,
         stdin_socket: false,
+        stdout_socket: false,
+        terminal: false,
+        setuid: false,
+        caps_gained: Some(0),
         argv: vec![executable.as_bytes().to_vec()],
         argv_truncated: false,
+        argv_end: Vec::new(),
+        argv_total: u32::try_from(executable.len() + 1).unwrap(),
     })
 }
 
@@ -100,6 +110,7 @@ impl ExecBuilder {
 
     pub fn cgroup(mut self, id: u64) -> Self {
         self.0.cgroup_id = id;
+        self.0.container = id;
         self
     }
 

@@ -27,11 +27,27 @@ fn exec_bytes(event: &Exec) -> Vec<u8> {
         | flag(event.runtime_stage, FLAG_RUNTIME_STAGE)
         | flag(event.path_truncated, FLAG_PATH_TRUNCATED)
         | flag(event.script, FLAG_SCRIPT)
-        | flag(event.stdin_socket, FLAG_STDIN_SOCKET);
+        | flag(event.stdin_socket, FLAG_STDIN_SOCKET)
+        | flag(event.stdout_socket, FLAG_STDOUT_SOCKET)
+        | flag(event.terminal, FLAG_TERMINAL)
+        | flag(event.setuid, FLAG_SETUID)
+        | flag(event.caps_gained.is_none(), FLAG_CAPS_UNKNOWN);
     put(offset_of!(Header, kind), &KIND_EXEC.to_ne_bytes());
     put(offset_of!(Header, size), &u32::try_from(size).unwrap().to_ne_bytes());
     put(offset_of!(Header, time_ns), &event.time_ns.to_ne_bytes());
     put(offset_of!(ExecRecord, cgroup_id), &event.cgroup_id.to_ne_bytes());
+    put(offset_of!(ExecRecord, container), &event.container.to_ne_bytes());
+    put(
+        offset_of!(ExecRecord, key),
+        &event.key.map_or(0, |key| key.hash).to_ne_bytes(),
+    );
+    put(offset_of!(ExecRecord, repeats), &event.repeats.to_ne_bytes());
+    put(offset_of!(ExecRecord, argv_total), &event.argv_total.to_ne_bytes());
+    put(
+        offset_of!(ExecRecord, caps_gained),
+        &event.caps_gained.unwrap_or_default().to_ne_bytes(),
+    );
+    put(offset_of!(ExecRecord, euid), &event.euid.to_ne_bytes());
     put(offset_of!(ExecRecord, exec_id), &event.exec_id.to_ne_bytes());
     for (index, id) in event.ancestors.iter().enumerate() {
         put(offset_of!(ExecRecord, ancestors) + 8 * index, &id.to_ne_bytes());
@@ -75,6 +91,8 @@ fn cgroup_bytes(kind: u32, time_ns: u64, id: u64, path: &[u8]) -> Vec<u8> {
 prop_compose! {
     fn exec_event()(
         numbers in any::<(u64, u32, u32, u64, u64)>(),
+        filtered in any::<(u64, u64, u64)>(),
+        privileges in any::<(u32, Option<u64>, bool, bool, bool)>(),
         ancestors in prop::collection::vec(1..u64::MAX, 0..=RECORD_ANCESTORS),
         flags in any::<(bool, bool, bool, bool, bool)>(),
         path in prop::collection::vec("[a-z.]{1,20}", 1..20),
@@ -87,7 +105,12 @@ prop_compose! {
             time_ns: numbers.0, pid: numbers.1, uid: numbers.2, cgroup_id: numbers.3, exec_id: numbers.4,
             ancestors, origin: OriginMark::Outside, source: FileSource::ImageCopiedUp, script_source: None,
             runtime_stage, executable: format!("{root}{}", path.join("/")).into_bytes(), path_truncated,
-            filename, script, stdin_socket, argv, argv_truncated,
+            filename, script, stdin_socket, argv_truncated,
+            container: filtered.0, key: FilterKey::new(FilterFeed::Process, filtered.1), repeats: filtered.2,
+            euid: privileges.0, caps_gained: privileges.1, stdout_socket: privileges.2, terminal: privileges.3,
+            setuid: privileges.4,
+            argv_total: u32::try_from(argv.iter().map(|argument| argument.len() + 1).sum::<usize>()).unwrap(),
+            argv, argv_end: Vec::new(),
         }
     }
 }
@@ -158,6 +181,15 @@ fn a_cut_argument_block_keeps_its_last_part() {
         arguments(b"sh\0-c\0ech"),
         [b"sh".to_vec(), b"-c".to_vec(), b"ech".to_vec()]
     );
+}
+
+#[test]
+fn arguments_that_are_too_long_come_as_head_and_end() {
+    let block = [vec![b'h'; ARGV_HEAD], vec![b'e'; ARGV_LIMIT - ARGV_HEAD]].concat();
+    let total = u32::try_from(ARGV_LIMIT).unwrap();
+    assert_eq!(head_and_end(&block, total), (block.as_slice(), [].as_slice()));
+    assert_eq!(head_and_end(&block, total + 1), block.split_at(ARGV_HEAD));
+    assert_eq!(head_and_end(b"cut", total + 1), (b"cut".as_slice(), [].as_slice()));
 }
 
 #[test]

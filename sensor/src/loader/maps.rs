@@ -104,7 +104,7 @@ impl Maps {
     }
 }
 
-fn map(ebpf: &mut Ebpf, name: &'static str) -> Result<Map, LoadError> {
+pub(super) fn map(ebpf: &mut Ebpf, name: &'static str) -> Result<Map, LoadError> {
     ebpf.take_map(name).ok_or(LoadError::Missing(name))
 }
 

@@ -51,7 +51,7 @@ pub fn plan(found: &[Found], now: u64) -> Plan {
         let exec_id = exec_id(now + (index << EXEC_ID_TIME_SHIFT), EXEC_ID_SNAPSHOT_CPU);
         let mut adopts_from = None;
         let entry = match known.get(&process.parent) {
-            Some(parent) if parent.entry.process.cgroup_id == process.cgroup_id || process.in_host_mounts => {
+            Some(parent) if parent.entry.process.container == process.cgroup_id || process.in_host_mounts => {
                 inherit(parent, process, exec_id)
             }
             // Host processes without a known parent begin no container.
@@ -92,14 +92,18 @@ fn inherit(parent: &Parent, found: &Found, exec_id: u64) -> Entry {
         Process {
             exec_id: carried.exec_id,
             ancestors: carried.ancestors,
-            cgroup_id: carried.cgroup_id,
+            container: carried.container,
+            files: carried.files,
+            visit: carried.visit,
             ..own
         }
     } else {
         let [first, second, _] = carried.ancestors;
         Process {
             ancestors: [carried.exec_id, first, second],
-            cgroup_id: carried.cgroup_id,
+            container: carried.container,
+            files: [exec_id, carried.files[0], carried.files[1], carried.files[2]],
+            visit: carried.visit,
             ..own
         }
     };
@@ -111,7 +115,9 @@ fn fresh(process: &Found, exec_id: u64, origin: OriginMark) -> Entry {
         start_ticks: process.start_ticks,
         exec_id,
         ancestors: [0; CARRIED_ANCESTORS],
-        cgroup_id: process.cgroup_id,
+        container: process.cgroup_id,
+        files: [exec_id, 0, 0, 0],
+        visit: if origin == OriginMark::Outside { exec_id } else { 0 },
         origin: match origin {
             OriginMark::Entrypoint => ORIGIN_ENTRYPOINT,
             OriginMark::Outside => ORIGIN_OUTSIDE,
@@ -242,7 +248,7 @@ mod tests {
         runtime.in_host_mounts = true;
         let plan = plan(&[found(1, 0, HOST), runtime], 0);
         assert_eq!(plan.roots, []);
-        assert_eq!(plan.entries[1].process.cgroup_id, HOST);
+        assert_eq!(plan.entries[1].process.container, HOST);
     }
 
     #[test]

@@ -29,8 +29,9 @@ fn what_does_not_fit_into_the_ring_is_counted_exactly() {
         .unwrap()
         .count(LossPlace::Exec, LossReason::RingFull);
     let cgroup = live.scene.cgroup("flood");
-    for _ in 0..SENT {
+    for number in 0..SENT {
         let mut command = Command::new(live.scene.payload());
+        command.arg(number.to_string()); // each is new to the filter
         in_container(&mut command, &cgroup);
         assert!(command.status().unwrap().success());
     }
@@ -78,8 +79,14 @@ fn processes_that_ended_leave_room_for_others() {
         return;
     };
     let payload = live.scene.payload().to_string_lossy().into_owned();
-    for _ in 0..3 * SENT {
-        assert!(Command::new(&payload).status().unwrap().success());
+    for number in 0..3 * SENT {
+        assert!(
+            Command::new(&payload)
+                .arg(number.to_string())
+                .status()
+                .unwrap()
+                .success()
+        );
     }
     let execs = live.execs(|exec| exec.executable == payload.as_bytes());
     let losses = live.loaded.losses().unwrap();

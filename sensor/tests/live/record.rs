@@ -3,7 +3,7 @@
 use crate::fixture::{live, live_with};
 use anchorwatch_sensor::decode::{Exec, FileSource, RawEvent};
 use anchorwatch_sensor::loader::{HookStatus, LoadOptions};
-use anchorwatch_sensor_common::event::ARGV_LIMIT;
+use anchorwatch_sensor_common::event::{ARGV_END, ARGV_HEAD};
 use std::fs::{self, Permissions};
 use std::net::UdpSocket;
 use std::os::fd::OwnedFd;
@@ -56,7 +56,11 @@ fn an_execution_is_reported_with_path_arguments_user_and_times() {
         time_ns: exec.time_ns,
         pid,
         uid: 1234,
+        euid: 1234,
         cgroup_id: exec.cgroup_id,
+        container: exec.container,
+        key: exec.key,
+        repeats: 0,
         exec_id: exec.exec_id,
         ancestors: exec.ancestors.clone(),
         origin: exec.origin,
@@ -68,9 +72,16 @@ fn an_execution_is_reported_with_path_arguments_user_and_times() {
         filename: path.clone(),
         script: false,
         stdin_socket: false,
+        stdout_socket: false,
+        terminal: exec.terminal,
+        setuid: false,
+        caps_gained: Some(0),
+        argv_total: u32::try_from(path.len() + "\0one\0\0two words\0".len()).unwrap(),
         argv: vec![path, b"one".to_vec(), b"".to_vec(), b"two words".to_vec()],
         argv_truncated: false,
+        argv_end: Vec::new(),
     };
+    assert!(exec.key.is_some());
     assert_eq!(exec, expected);
     let us = live
         .snapshot
@@ -91,15 +102,15 @@ fn a_network_socket_as_standard_input_is_told_from_everything_else() {
     let network = OwnedFd::from(UdpSocket::bind("0.0.0.0:0").unwrap());
     let (local, _other_end) = UnixStream::pair().unwrap();
     let (pipe, _writer) = std::io::pipe().unwrap();
-    let inputs: [(Stdio, bool); 4] = [
-        (network.into(), true),
-        (OwnedFd::from(local).into(), false),
-        (pipe.into(), false),
-        (Stdio::null(), false),
+    let inputs: [(Stdio, &str, bool); 4] = [
+        (network.into(), "network", true),
+        (OwnedFd::from(local).into(), "local", false),
+        (pipe.into(), "pipe", false),
+        (Stdio::null(), "null", false),
     ];
     let payload = live.scene.payload();
-    let run = |(input, socket)| {
-        let mut child = Command::new(&payload).stdin(input).spawn().unwrap();
+    let run = |(input, name, socket)| {
+        let mut child = Command::new(&payload).arg(name).stdin(input).spawn().unwrap();
         assert!(child.wait().unwrap().success());
         (child.id(), socket)
     };
@@ -162,11 +173,12 @@ fn a_script_is_reported_by_its_interpreter_and_its_own_name() {
 }
 
 #[test]
-fn arguments_beyond_the_limit_are_cut_and_flagged() {
-    let Some(mut live) = live("arguments_beyond_the_limit_are_cut_and_flagged") else {
+fn arguments_beyond_the_limit_are_cut_to_head_and_end_and_flagged() {
+    let Some(mut live) = live("arguments_beyond_the_limit_are_cut_to_head_and_end_and_flagged") else {
         return;
     };
-    let long = "x".repeat(2 * ARGV_LIMIT);
+    // As long as one argument may be (MAX_ARG_STRLEN, include/uapi/linux/binfmts.h), its NUL included.
+    let long = "x".repeat((128 << 10) - 1);
     let mut child = Command::new(live.scene.payload())
         .arg("head")
         .arg(&long)
@@ -176,9 +188,13 @@ fn arguments_beyond_the_limit_are_cut_and_flagged() {
     let pid = child.id();
     assert!(child.wait().unwrap().success());
     let [exec] = <[Exec; 1]>::try_from(live.execs(|exec| exec.pid == pid)).unwrap();
-    let kept = ARGV_LIMIT - exec.filename.len() - 1 - "head".len() - 1;
-    assert!(exec.argv_truncated);
-    assert_eq!(exec.argv, [exec.filename, b"head".to_vec(), vec![b'x'; kept]]);
+    let before = exec.filename.len() + 1 + "head".len() + 1;
+    let kept = vec![b'x'; ARGV_HEAD - before];
+    assert_eq!(exec.argv_total as usize, before + long.len() + 1 + "tail".len() + 1);
+    assert_eq!((exec.argv_truncated, exec.key), (true, None));
+    assert_eq!(exec.argv, [exec.filename, b"head".to_vec(), kept]);
+    let end = vec![b'x'; ARGV_END - "\0tail\0".len()];
+    assert_eq!(exec.argv_end, [end, b"tail".to_vec()]);
 }
 
 #[test]

@@ -17,7 +17,11 @@ pub fn exec(process: &SeededProcess, source: FileSource, stdin_socket: bool) -> 
         time_ns: process.found_ns,
         pid: process.pid,
         uid: process.uid,
+        euid: process.uid,
         cgroup_id: process.cgroup_id,
+        container: process.cgroup_id,
+        key: None,
+        repeats: 0,
         exec_id: process.exec_id,
         ancestors: process.ancestors.clone(),
         origin: process.origin,
@@ -29,9 +33,21 @@ pub fn exec(process: &SeededProcess, source: FileSource, stdin_socket: bool) -> 
         filename: script.unwrap_or(&process.executable).to_vec(),
         script: script.is_some(),
         stdin_socket,
+        stdout_socket: false,
+        terminal: false,
+        setuid: false,
+        caps_gained: None,
         argv: process.argv.clone(),
         argv_truncated: false,
+        argv_end: Vec::new(),
+        argv_total: total(&process.argv),
     }
+}
+
+/// Bytes of arguments, each with its NUL.
+fn total(argv: &[Vec<u8>]) -> u32 {
+    let bytes: usize = argv.iter().map(|argument| argument.len() + 1).sum();
+    u32::try_from(bytes).unwrap_or(u32::MAX)
 }
 
 /// The script that the executable interprets by its `#!` line: the kernel puts it behind the interpreter and at most

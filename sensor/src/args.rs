@@ -2,8 +2,10 @@
 
 use crate::attribute::command::Arguments;
 use clap::{Parser, Subcommand, ValueEnum};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+
+use crate::names::resolvers::DNS_PORT;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -78,6 +80,10 @@ pub struct Options {
     #[arg(long, env = "ANCHORWATCH_ARGUMENTS", global = true, value_enum, default_value_t = Arguments::Redacted)]
     pub arguments: Arguments,
 
+    /// Addresses of the cluster's DNS that are in no Service, such as a cache on each node: 169.254.20.10, or with a port.
+    #[arg(long, env = "ANCHORWATCH_CLUSTER_DNS", global = true, value_delimiter = ',', value_parser = resolver)]
+    pub cluster_dns: Vec<SocketAddr>,
+
     /// Cluster to report to; without it $KUBECONFIG, else the cluster that the pod runs in.
     #[arg(long, global = true)]
     pub kubeconfig: Option<PathBuf>,
@@ -104,6 +110,13 @@ fn power_of_two(text: &str) -> Result<u32, String> {
     }
 }
 
+fn resolver(text: &str) -> Result<SocketAddr, String> {
+    let bare = || text.parse().map(|address: IpAddr| SocketAddr::new(address, DNS_PORT));
+    text.parse()
+        .or_else(|_| bare())
+        .map_err(|_| "expected an address, or an address and a port".to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -126,5 +139,13 @@ mod tests {
         for size in ["0", "3", "512", "x"] {
             assert!(Args::try_parse_from(["sensor", "--ring-mib", size]).is_err(), "{size}");
         }
+    }
+
+    #[test]
+    fn resolvers_come_with_and_without_a_port() {
+        let args = Args::try_parse_from(["sensor", "--cluster-dns", "169.254.20.10,[fd00::a]:5353"]).unwrap();
+        let expected = ["169.254.20.10:53", "[fd00::a]:5353"].map(|text| text.parse().unwrap());
+        assert_eq!(args.options.cluster_dns, expected);
+        assert!(Args::try_parse_from(["sensor", "--cluster-dns", "kube-dns"]).is_err());
     }
 }

@@ -4,8 +4,10 @@ pub mod applet;
 pub mod cgroup;
 pub mod command;
 pub mod destination;
+mod flow;
 mod lineage;
 pub mod mounts;
+pub mod network;
 pub mod places;
 pub mod pod;
 pub mod probe;
@@ -24,11 +26,14 @@ use std::time::{Duration, Instant};
 
 use crate::decode::{Exec, FileSource, OriginMark, RawEvent};
 use crate::losses::LossReason;
+use crate::names::resolvers::Resolvers;
 use crate::snapshot::{SeededProcess, Snapshot};
 use cgroup::hierarchy::Hierarchy;
-use cgroup::{InPod, Placement};
+use cgroup::{ContainerId, InPod, Placement};
 use command::{Arguments, Commands};
+use flow::PreparedFlow;
 use lineage::Lineage;
+use network::Destinations;
 use places::Places;
 use pod::{Container, PodChange};
 use process::{ProcFolder, ProcessAt};
@@ -80,6 +85,8 @@ pub enum Outcome {
     RuntimeStage,
     /// The process that holds a pod's namespaces.
     Sandbox,
+    /// A flow that stays inside its pod.
+    Loopback,
     Lost(LossReason),
 }
 
@@ -93,12 +100,22 @@ struct Prepared {
     standing: bool,
 }
 
-/// Attributes executions to containers.
+/// What waits for its container.
+#[derive(Debug)]
+enum Pending {
+    Exec(Prepared),
+    Flow(PreparedFlow),
+}
+
+/// Attributes executions and flows to containers.
 #[derive(Debug)]
 pub struct Attributor {
     places: Places,
     lineage: Lineage,
-    waiting: Waiting<Prepared>,
+    waiting: Waiting<Pending>,
+    destinations: Destinations,
+    /// Flows of known containers, while the cluster's addresses are not known.
+    held: Vec<PreparedFlow>,
     proc: ProcFolder,
     commands: Commands,
     /// What had been put into containers from outside before the sensor came, by exec id.
@@ -122,6 +139,8 @@ impl Attributor {
             places: Places::new(limits.cgroups, proc.clone()),
             lineage: Lineage::new(limits.executions),
             waiting: Waiting::new(limits.waiting),
+            destinations: Destinations::on_host(Resolvers::default(), Instant::now()),
+            held: Vec::new(),
             proc,
             commands: Commands::new(Arguments::default()),
             visits: HashMap::new(),
@@ -140,6 +159,13 @@ impl Attributor {
     #[must_use]
     pub fn with_arguments(mut self, arguments: Arguments) -> Self {
         self.commands = Commands::new(arguments);
+        self
+    }
+
+    /// Destinations have these names.
+    #[must_use]
+    pub fn with_destinations(mut self, destinations: Destinations) -> Self {
+        self.destinations = destinations;
         self
     }
 
@@ -181,7 +207,9 @@ impl Attributor {
     pub fn event(&mut self, event: RawEvent, now: Instant) -> Option<Outcome> {
         match event {
             RawEvent::Exec(exec) => Some(self.exec(exec, false, now)),
-            RawEvent::Flow(_) | RawEvent::Dns(_) => None,
+            RawEvent::Flow(flow) => Some(self.flow(flow, now)),
+            // Told by `dns`.
+            RawEvent::Dns(_) => None,
             RawEvent::CgroupCreated { time_ns, id, path } => {
                 self.places.cgroups.insert(id, &path, time_ns);
                 None
@@ -204,7 +232,10 @@ impl Attributor {
                 continue;
             };
             let waited = self.waiting.release(&id);
-            outcomes.extend(waited.into_iter().map(|prepared| self.attribute(prepared, &container)));
+            outcomes.extend(waited.into_iter().map(|pending| match pending {
+                Pending::Exec(prepared) => self.attribute(prepared, &container),
+                Pending::Flow(prepared) => self.attribute_flow(prepared, &container, now),
+            }));
         }
         outcomes
     }
@@ -213,7 +244,9 @@ impl Attributor {
     pub fn expire(&mut self, now: Instant) -> Vec<Outcome> {
         self.places.expire(now);
         let expired = self.waiting.expire(now);
-        expired.iter().map(|prepared| self.unattributed(prepared)).collect()
+        let mut outcomes: Vec<Outcome> = expired.iter().map(|pending| self.unattributed(pending)).collect();
+        outcomes.extend(self.release_held(now));
+        outcomes
     }
 
     /// The containers that run, as far as the API server has told of them.
@@ -261,21 +294,29 @@ impl Attributor {
             return self.attribute(prepared, &container);
         }
         let id = prepared.place.id.clone();
-        match self.waiting.push(&id, prepared, now) {
+        self.wait(&id, Pending::Exec(prepared), now)
+    }
+
+    fn wait(&mut self, id: &ContainerId, pending: Pending, now: Instant) -> Outcome {
+        match self.waiting.push(id, pending, now) {
             Ok(()) => Outcome::Waiting,
             Err(WaitRefusal::Full) => Outcome::Lost(LossReason::WaitingFull),
             Err(WaitRefusal::ContainerFull) => Outcome::Lost(LossReason::WaitingContainerFull),
         }
     }
 
+    fn ancestor(&mut self, exec_id: u64) -> Arc<str> {
+        self.lineage.executable(exec_id).unwrap_or_else(|| {
+            self.unresolved_ancestors += 1;
+            text::UNKNOWN.into()
+        })
+    }
+
     fn prepare(&mut self, place: InPod, exec: Exec, standing: bool) -> Prepared {
         let executable: Arc<str> = text::path(&exec.executable, exec.path_truncated).into();
         let mut lineage = Vec::with_capacity(exec.ancestors.len() + 1);
         for id in exec.ancestors.iter().rev() {
-            lineage.push(self.lineage.executable(*id).unwrap_or_else(|| {
-                self.unresolved_ancestors += 1;
-                text::UNKNOWN.into()
-            }));
+            lineage.push(self.ancestor(*id));
         }
         lineage.push(Arc::clone(&executable));
         self.lineage.insert(exec.exec_id, executable);
@@ -332,12 +373,18 @@ impl Attributor {
 
     /// A pod's sandbox is a container that no status names. What it runs is told by its first process alone: whatever
     /// else runs in there is worth knowing.
-    fn unattributed(&self, prepared: &Prepared) -> Outcome {
-        let exec = &prepared.exec;
-        let first = exec.origin != OriginMark::Outside && exec.ancestors.is_empty();
-        if first && text::base_name(&exec.executable) == b"pause" {
+    fn unattributed(&self, pending: &Pending) -> Outcome {
+        let (place, is_sandbox) = match pending {
+            Pending::Exec(prepared) => {
+                let exec = &prepared.exec;
+                let first = exec.origin != OriginMark::Outside && exec.ancestors.is_empty();
+                (&prepared.place, first && text::base_name(&exec.executable) == b"pause")
+            }
+            Pending::Flow(prepared) => (&prepared.place, false),
+        };
+        if is_sandbox {
             Outcome::Sandbox
-        } else if self.places.pods.knows_kubelet_name(&prepared.place.pod) {
+        } else if self.places.pods.knows_kubelet_name(&place.pod) {
             Outcome::Lost(LossReason::ContainerUnknown)
         } else {
             Outcome::Lost(LossReason::PodUnknown)

@@ -24,6 +24,8 @@ pub enum LossReason {
     WaitingFull,
     /// Too much waited for its container to become known.
     WaitingContainerFull,
+    /// A connection was closed whose opening is not known any more: how much it sent, and where, goes uncounted.
+    ConnectionForgotten,
     /// Its container showed more behaviours than are kept for one.
     ContainerQuota,
     /// The outbox had no room for it.
@@ -37,7 +39,7 @@ pub enum LossReason {
 }
 
 impl LossReason {
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::MalformedRecord,
         Self::SnapshotFull,
         Self::CgroupUnknown,
@@ -46,6 +48,7 @@ impl LossReason {
         Self::ContainerUnknown,
         Self::WaitingFull,
         Self::WaitingContainerFull,
+        Self::ConnectionForgotten,
         Self::ContainerQuota,
         Self::OutboxFull,
         Self::OutboxDamaged,
@@ -64,6 +67,7 @@ impl LossReason {
             Self::ContainerUnknown => "container_unknown",
             Self::WaitingFull => "waiting_full",
             Self::WaitingContainerFull => "waiting_container_full",
+            Self::ConnectionForgotten => "connection_forgotten",
             Self::ContainerQuota => "container_quota",
             Self::OutboxFull => "outbox_full",
             Self::OutboxDamaged => "outbox_damaged",

@@ -3,6 +3,9 @@
 use anchorwatch_sensor::admin::{Admin, Health};
 use anchorwatch_sensor::args::{Args, Command, LogFormat, Options};
 use anchorwatch_sensor::attribute::cgroup::hierarchy::Hierarchy;
+use anchorwatch_sensor::attribute::destination::ClusterChange;
+use anchorwatch_sensor::attribute::destination::facts::{NodeFacts, ServiceFacts, SliceFacts};
+use anchorwatch_sensor::attribute::network::Destinations;
 use anchorwatch_sensor::attribute::process::ProcFolder;
 use anchorwatch_sensor::attribute::{AttributionLimits, Attributor};
 use anchorwatch_sensor::convert;
@@ -11,6 +14,7 @@ use anchorwatch_sensor::error::Chain;
 use anchorwatch_sensor::loader::{HookStatus, LoadOptions, Loaded, load};
 use anchorwatch_sensor::losses::{LossReason, Losses};
 use anchorwatch_sensor::metrics::Metrics;
+use anchorwatch_sensor::names::resolvers::{self, Resolvers};
 use anchorwatch_sensor::node::{self, Node};
 use anchorwatch_sensor::outbox::{History, Opened, Outbox};
 use anchorwatch_sensor::pipeline::{Channels, LiveKernel, Parts, Pipeline, random_share};
@@ -106,6 +110,7 @@ async fn run(options: &Options) -> anyhow::Result<ExitCode> {
     serve(options, &health, &metrics).await?;
     let (pipeline, outbox, kernel, standing) = assemble(options, opened, loaded, &health, &metrics)?;
     let (changes, pods) = mpsc::channel(CHANNEL);
+    let (addresses, cluster) = mpsc::channel(CHANNEL);
     let (delivered, deliveries) = mpsc::channel(CHANNEL);
     let (batches, to_send) = tokio::sync::watch::channel(None);
     let sender = Sender {
@@ -115,18 +120,46 @@ async fn run(options: &Options) -> anyhow::Result<ExitCode> {
         metrics: Arc::clone(&metrics),
     };
     tokio::spawn(sender.run(to_send, delivered));
+    watch_addresses(&client, &addresses, &metrics);
     tokio::spawn(watch::pods(Api::all(client), node.name.clone(), changes, metrics));
     give_back_memory();
     tracing::info!(node = node.name, "the sensor watches");
     let channels = Channels {
         standing,
         pods,
+        cluster,
         deliveries,
         batches,
     };
     pipeline.run(kernel, outbox, channels, shutdown).await?;
     tracing::info!("the sensor ends as asked");
     Ok(ExitCode::SUCCESS)
+}
+
+/// Services, what is behind them, and nodes.
+fn watch_addresses(client: &Client, changes: &mpsc::Sender<ClusterChange>, metrics: &Arc<Metrics>) {
+    let all = (changes.clone(), Arc::clone(metrics));
+    let (changes, metrics) = all.clone();
+    tokio::spawn(watch::cluster::<ServiceFacts>(
+        Api::all(client.clone()),
+        ClusterChange::Service,
+        changes,
+        metrics,
+    ));
+    let (changes, metrics) = all.clone();
+    tokio::spawn(watch::cluster::<SliceFacts>(
+        Api::all(client.clone()),
+        ClusterChange::Slice,
+        changes,
+        metrics,
+    ));
+    let (changes, metrics) = all;
+    tokio::spawn(watch::cluster::<NodeFacts>(
+        Api::all(client.clone()),
+        ClusterChange::Node,
+        changes,
+        metrics,
+    ));
 }
 
 /// Reading the kernel's type information and the API server's first list takes many times what stays.
@@ -251,6 +284,15 @@ async fn serve(options: &Options, health: &Arc<Health>, metrics: &Arc<Metrics>) 
     Ok(())
 }
 
+/// Whose answers count before the API server has told of the cluster's.
+fn known_resolvers(options: &Options) -> Resolvers {
+    Resolvers {
+        configured: options.cluster_dns.iter().copied().collect(),
+        node: resolvers::of_node(&options.proc_root),
+        ..Resolvers::default()
+    }
+}
+
 /// Puts what the outbox kept and what runs already into the parts of the pipeline.
 fn assemble(
     options: &Options,
@@ -282,7 +324,8 @@ fn assemble(
     let attached = loaded.hooks().iter().any(|hook| hook.status.is_in_place());
     let hooks = loaded.hooks().iter().map(convert::hook).collect();
     let mut attributor = Attributor::new(AttributionLimits::default(), ProcFolder::new(options.proc_root.clone()))
-        .with_arguments(options.arguments);
+        .with_arguments(options.arguments)
+        .with_destinations(Destinations::in_cluster(known_resolvers(options), Instant::now()));
     let mut events = None;
     let mut survey = Survey::of(options.proc_root.clone());
     if attached {
@@ -316,7 +359,8 @@ fn assemble(
         metrics: Arc::clone(metrics),
         survey: Arc::clone(&survey.progress),
         attached,
+        proc_root: options.proc_root.clone(),
     });
     let standing = survey.start().context("no thread for what runs already")?;
-    Ok((pipeline, outbox, LiveKernel { loaded, events }, standing))
+    Ok((pipeline, outbox, LiveKernel::new(loaded, events), standing))
 }

@@ -1,5 +1,7 @@
 //! Every metric of the sensor.
 
+mod network;
+
 use prometheus::{
     Encoder, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
 };
@@ -13,6 +15,7 @@ use crate::losses::{LossReason, Losses};
 use crate::outbox::History;
 use crate::seen::Sight;
 use crate::snapshot::survey::Progress;
+use network::NetworkMetrics;
 
 /// An attempt to send a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,7 +26,15 @@ pub enum Attempt {
     Failed,
 }
 
-const OUTCOMES: [&str; 6] = ["attributed", "waiting", "host", "runtime_stage", "sandbox", "lost"];
+const OUTCOMES: [&str; 7] = [
+    "attributed",
+    "waiting",
+    "host",
+    "runtime_stage",
+    "sandbox",
+    "lost",
+    "loopback",
+];
 const SIGHTS: [&str; 3] = ["known", "new", "refused"];
 
 /// In seconds.
@@ -44,6 +55,7 @@ pub struct Metrics {
     exported_losses: Mutex<BTreeMap<String, u64>>,
     /// In the order of [`SIGHTS`].
     behaviours: Vec<IntCounter>,
+    pub network: NetworkMetrics,
     attempts: IntCounterVec,
     epochs: IntCounterVec,
     hooks: IntGaugeVec,
@@ -128,7 +140,7 @@ impl Metrics {
         let metrics = Self {
             events: register.labelled(
                 "events_total",
-                "Executions by what became of them; those that wait for their pod are counted again afterwards.",
+                "Executions and flows by what became of them; those that wait for their pod are counted again afterwards.",
                 "outcome",
                 &OUTCOMES,
             ),
@@ -136,10 +148,11 @@ impl Metrics {
             exported_losses: Mutex::default(),
             behaviours: register.labelled(
                 "behaviours_total",
-                "Attributed executions by what they were to the first-seen filter.",
+                "Attributed executions and flows by what they were to the first-seen filter.",
                 "sight",
                 &SIGHTS,
             ),
+            network: NetworkMetrics::new(&register),
             attempts: register.counters(
                 "report_attempts_total",
                 "Writes of the SensorReport by their answer.",
@@ -227,6 +240,7 @@ impl Metrics {
             Outcome::RuntimeStage => 3,
             Outcome::Sandbox => 4,
             Outcome::Lost(_) => 5,
+            Outcome::Loopback => 6,
         };
         self.events[index].inc();
     }

@@ -21,25 +21,13 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::dns::Answer;
+
 /// How long an address keeps its name beyond the time that the answer states: a program that looks up first and connects
 /// later, or keeps addresses a little longer than it may, still means that name.
 const GRACE: Duration = Duration::from_mins(1);
-/// Longest time to live that is believed: a day. Resolvers cap it likewise.
-const LONGEST_TTL: Duration = Duration::from_hours(24);
 /// Most names that an address has at a time; the one that was answered longest ago goes first.
 const NAMES: usize = 4;
-
-/// An answer of a resolver, to a question that the container had asked it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer {
-    pub resolver: SocketAddr,
-    /// The name that was asked for: aliases in the answer lead from it to the addresses.
-    pub question: String,
-    /// With the least time to live, in seconds, on the way to each.
-    pub addresses: Vec<(IpAddr, u32)>,
-    /// Nanoseconds of `CLOCK_BOOTTIME`.
-    pub time_ns: u64,
-}
 
 /// How much is kept.
 #[derive(Debug, Clone, Copy)]
@@ -102,9 +90,9 @@ impl<K: Clone + Eq + Hash + Ord> Names<K> {
         }
     }
 
-    /// Takes an answer over.
-    pub fn answer(&mut self, container: &K, answer: &Answer) -> Taken {
-        if AddressClass::of(answer.resolver.ip()) == AddressClass::Loopback {
+    /// Takes over what a resolver answered at a time of `CLOCK_BOOTTIME`, in nanoseconds.
+    pub fn answer(&mut self, container: &K, resolver: SocketAddr, at_ns: u64, answer: &Answer) -> Taken {
+        if AddressClass::of(resolver.ip()) == AddressClass::Loopback {
             return Taken::Loopback;
         }
         let name: Arc<str> = match domain_name(&answer.question) {
@@ -117,7 +105,7 @@ impl<K: Clone + Eq + Hash + Ord> Names<K> {
                 continue;
             }
             taken = Taken::Kept;
-            let named = Named::new(Arc::clone(&name), answer, *ttl);
+            let named = Named::new(Arc::clone(&name), resolver, at_ns, *ttl);
             self.insert(container, folded(*address), named);
         }
         taken
@@ -219,15 +207,14 @@ fn merge(names: &mut Vec<Named>, new: Named) {
 }
 
 impl Named {
-    fn new(name: Arc<str>, answer: &Answer, ttl: u32) -> Self {
-        let good = Duration::from_secs(u64::from(ttl)).min(LONGEST_TTL) + GRACE;
-        let good_ns = u64::try_from(good.as_nanos()).unwrap_or(u64::MAX);
+    fn new(name: Arc<str>, resolver: SocketAddr, at_ns: u64, ttl: Duration) -> Self {
+        let good_ns = u64::try_from((ttl + GRACE).as_nanos()).unwrap_or(u64::MAX);
         Self {
             name,
-            resolver: answer.resolver,
-            since_ns: answer.time_ns,
-            until_ns: answer.time_ns.saturating_add(good_ns),
-            last_ns: answer.time_ns,
+            resolver: SocketAddr::new(folded(resolver.ip()), resolver.port()),
+            since_ns: at_ns,
+            until_ns: at_ns.saturating_add(good_ns),
+            last_ns: at_ns,
         }
     }
 

@@ -9,19 +9,22 @@ mod writer;
 
 use anchorwatch_core::time::Timestamp;
 use std::future::Future;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
 use tokio::time::MissedTickBehavior;
 
 use crate::admin::Health;
+use crate::attribute::destination::ClusterChange;
 use crate::attribute::pod::PodChange;
 use crate::attribute::{Attributed, Attributor, Outcome};
 use crate::clock::{WallClock, boot_nanos};
-use crate::decode::Exec;
+use crate::decode::{Exec, RawEvent};
 use crate::loader::LoadError;
 use crate::losses::{LossReason, Losses};
 use crate::metrics::Metrics;
+use crate::names::resolvers;
 use crate::outbox::{BatchChange, Change, Outbox, OutboxError};
 use crate::report::send::Delivery;
 use crate::report::{Outstanding, Refusal, Reporter};
@@ -36,6 +39,9 @@ use writer::Writer;
 const TICK: Duration = Duration::from_secs(1);
 /// How long counts of known behaviours may be in memory alone; losses and hours are looked at as often.
 const FLUSH: Duration = Duration::from_secs(10);
+
+/// How often it is looked who answers the node's questions, and names that are no longer good are forgotten.
+const LOOK_AT_RESOLVERS: Duration = Duration::from_mins(1);
 
 /// Why the sensor can't go on.
 #[derive(Debug, thiserror::Error)]
@@ -56,6 +62,7 @@ pub struct Channels {
     /// What was found running at the start.
     pub standing: mpsc::Receiver<Exec>,
     pub pods: mpsc::Receiver<PodChange>,
+    pub cluster: mpsc::Receiver<ClusterChange>,
     pub deliveries: mpsc::Receiver<Delivery>,
     pub batches: watch::Sender<Option<Outstanding>>,
 }
@@ -72,6 +79,8 @@ pub struct Parts {
     pub survey: Arc<Progress>,
     /// Whether containers are observed at all.
     pub attached: bool,
+    /// Where the node's own resolvers are found.
+    pub proc_root: PathBuf,
 }
 
 /// All state of the sensor.
@@ -85,6 +94,9 @@ pub struct Pipeline {
     /// Everything that is in memory alone goes with the next change.
     flush_due: bool,
     latency: Latency,
+    /// Whose answers count may have changed.
+    resolvers_due: bool,
+    next_look_at_resolvers: Instant,
 }
 
 impl Pipeline {
@@ -96,6 +108,8 @@ impl Pipeline {
             next_flush: Instant::now(),
             flush_due: false,
             latency: Latency::default(),
+            resolvers_due: false,
+            next_look_at_resolvers: Instant::now(),
         }
     }
 
@@ -110,6 +124,7 @@ impl Pipeline {
         let Channels {
             mut standing,
             mut pods,
+            mut cluster,
             mut deliveries,
             batches,
         } = channels;
@@ -127,10 +142,14 @@ impl Pipeline {
                 Some(change) = pods.recv() => self.pod(change),
                 // It would only wait before, and take the room of what happens.
                 Some(exec) = standing.recv(), if self.pods_listed => self.standing(exec),
+                Some(change) = cluster.recv() => self.cluster(change),
                 Some(delivery) = deliveries.recv() => self.delivery(delivery)?,
                 written = writer.done() => self.written(written?, &batches),
                 () = sleep_until(wake), if writer.is_free() => {}
                 _ = tick.tick() => self.tick(&kernel)?,
+            }
+            if std::mem::take(&mut self.resolvers_due) {
+                kernel.set_resolvers(&self.parts.attributor.all_resolvers());
             }
             self.write(&mut writer, Instant::now(), WallClock::now());
         }
@@ -148,6 +167,9 @@ impl Pipeline {
         let clock = WallClock::read();
         self.parts.losses.add(LossReason::MalformedRecord, batch.malformed);
         for event in batch.events {
+            if let RawEvent::Dns(dns) = &event {
+                self.parts.metrics.network.answered(self.parts.attributor.dns(dns));
+            }
             if let Some(outcome) = self.parts.attributor.event(event, now) {
                 self.outcome(outcome, clock);
             }
@@ -168,12 +190,30 @@ impl Pipeline {
         for outcome in self.parts.attributor.pod(change, Instant::now()) {
             self.outcome(outcome, clock);
         }
+        self.resolvers_due = true;
+    }
+
+    fn cluster(&mut self, change: ClusterChange) {
+        let clock = WallClock::read();
+        let (outcomes, dns_changed) = self.parts.attributor.cluster(change, Instant::now());
+        for outcome in outcomes {
+            self.outcome(outcome, clock);
+        }
+        self.resolvers_due |= dns_changed;
+    }
+
+    /// The node's resolvers change with its networks.
+    fn look_at_resolvers(&mut self) {
+        let node = resolvers::of_node(&self.parts.proc_root);
+        let known = self.parts.attributor.destinations().resolvers();
+        self.resolvers_due |= known.node != node;
+        known.node = node;
     }
 
     fn outcome(&mut self, outcome: Outcome, clock: WallClock) {
         self.parts.metrics.event(&outcome);
         match outcome {
-            Outcome::Waiting | Outcome::Host | Outcome::RuntimeStage | Outcome::Sandbox => {}
+            Outcome::Waiting | Outcome::Host | Outcome::RuntimeStage | Outcome::Sandbox | Outcome::Loopback => {}
             Outcome::Lost(reason) => self.parts.losses.add(reason, 1),
             Outcome::Attributed(attributed) => {
                 let at = clock.at(attributed.time_ns);
@@ -254,6 +294,11 @@ impl Pipeline {
         for outcome in self.parts.attributor.expire(now) {
             self.outcome(outcome, clock);
         }
+        if now >= self.next_look_at_resolvers {
+            self.next_look_at_resolvers = now + LOOK_AT_RESOLVERS;
+            self.look_at_resolvers();
+            self.parts.attributor.destinations().expire(boot_nanos());
+        }
         if now >= self.next_flush {
             self.next_flush = now + FLUSH;
             self.flush(kernel)?;
@@ -283,7 +328,7 @@ impl Pipeline {
         Ok(())
     }
 
-    fn export(&self) {
+    fn export(&mut self) {
         let metrics = &self.parts.metrics;
         metrics.set_losses(&self.parts.losses);
         metrics.set_survey(&self.parts.survey);
@@ -293,6 +338,7 @@ impl Pipeline {
         metrics.waiting.set(gauge(self.parts.attributor.waiting()));
         metrics.pods.set(gauge(self.parts.attributor.pods()));
         metrics.cgroups.set(gauge(self.parts.attributor.cgroups()));
+        metrics.network.set(self.parts.attributor.destinations());
         let count = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
         metrics.evicted.set(count(self.parts.seen.evicted()));
         let unresolved = self.parts.attributor.unresolved_ancestors();

@@ -6,7 +6,7 @@ use std::{collections::BTreeSet, net::IpAddr};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    observation::{Observation, Observed},
+    observation::{NetworkObservation, Observation, Observed},
     text::{bounded, json_len},
 };
 
@@ -137,17 +137,23 @@ impl From<&Observation> for Attributes {
                 uids: process.uid.into_iter().collect(),
                 ..Self::default()
             },
-            Observed::Network(network) => Self {
-                addresses: network.address.into_iter().collect(),
-                bytes_sent: network.bytes_sent.unwrap_or(0),
-                ..Self::default()
-            },
+            Observed::Network(network) => Self::from(network),
             Observed::Module(module) => Self {
                 build_id: module.build_id.clone(),
                 ..Self::default()
             },
         }
         .bounded()
+    }
+}
+
+impl From<&NetworkObservation> for Attributes {
+    fn from(network: &NetworkObservation) -> Self {
+        Self {
+            addresses: network.address.into_iter().collect(),
+            bytes_sent: network.bytes_sent.unwrap_or(0),
+            ..Self::default()
+        }
     }
 }
 

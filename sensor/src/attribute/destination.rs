@@ -59,7 +59,7 @@ pub struct Directory {
     by_endpoint: HashMap<IpAddr, Vec<Arc<SliceFacts>>>,
     by_node_address: HashMap<IpAddr, Arc<str>>,
     endpoints: usize,
-    refused: u64,
+    refused: usize,
     listed: Listed,
     /// A change may concern the cluster's DNS.
     dns_changed: bool,
@@ -137,7 +137,7 @@ impl Directory {
     }
 
     /// EndpointSlices that found no room.
-    pub const fn refused(&self) -> u64 {
+    pub const fn refused(&self) -> usize {
         self.refused
     }
 

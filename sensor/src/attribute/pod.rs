@@ -195,6 +195,11 @@ impl Pods {
         Some(Arc::new(container.asking(Arc::clone(&facts.dns))))
     }
 
+    /// Whose answers count for each pod.
+    pub fn dns(&self) -> impl Iterator<Item = &PodDns> {
+        self.by_pod.values().map(|facts| &*facts.dns)
+    }
+
     /// Whether the kubelet's name of a pod is one that we know.
     pub fn knows_kubelet_name(&self, name: &str) -> bool {
         self.by_pod.values().any(|facts| facts.kubelet_name == name)

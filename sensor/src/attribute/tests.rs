@@ -1,3 +1,5 @@
+mod flows;
+
 use super::pod::{PodFacts, PodIdentity};
 use super::testkit::{ExecBuilder, exec};
 use super::*;

@@ -7,19 +7,35 @@ use resolvers::{PodDns, Resolvers};
 const DNS: &str = "10.96.0.10:53";
 const SECOND: u64 = 1_000_000_000;
 
-fn answer(question: &str, address: &str, ttl: u32, seconds: u64) -> Answer {
-    Answer {
+/// An answer, who gives it, and when.
+struct Told {
+    answer: Answer,
+    resolver: SocketAddr,
+    at_ns: u64,
+}
+
+fn answer(question: &str, address: &str, ttl: u64, seconds: u64) -> Told {
+    Told {
+        answer: Answer {
+            id: 1,
+            question: question.to_owned(),
+            addresses: vec![(address.parse().unwrap(), Duration::from_secs(ttl))],
+        },
         resolver: DNS.parse().unwrap(),
-        question: question.to_owned(),
-        addresses: vec![(address.parse().unwrap(), ttl)],
-        time_ns: seconds * SECOND,
+        at_ns: seconds * SECOND,
     }
 }
 
-fn from(resolver: &str, answer: Answer) -> Answer {
-    Answer {
+fn from(resolver: &str, told: Told) -> Told {
+    Told {
         resolver: resolver.parse().unwrap(),
-        ..answer
+        ..told
+    }
+}
+
+impl Names<u8> {
+    fn take(&mut self, container: u8, told: &Told) -> Taken {
+        self.answer(&container, told.resolver, told.at_ns, &told.answer)
     }
 }
 
@@ -46,8 +62,10 @@ fn looked_up(names: &mut Names<u8>, address: &str, seconds: u64) -> Option<Strin
 fn an_answer_names_its_addresses() {
     let mut names = names();
     let mut both = answer("API.Example.org.", "192.0.2.1", 30, 100);
-    both.addresses.push(("2001:db8::1".parse().unwrap(), 30));
-    assert_eq!(names.answer(&1, &both), Taken::Kept);
+    both.answer
+        .addresses
+        .push(("2001:db8::1".parse().unwrap(), Duration::from_secs(30)));
+    assert_eq!(names.take(1, &both), Taken::Kept);
     for address in ["192.0.2.1", "::ffff:192.0.2.1", "2001:db8::1"] {
         assert_eq!(
             looked_up(&mut names, address, 110).as_deref(),
@@ -61,10 +79,9 @@ fn an_answer_names_its_addresses() {
 #[test]
 fn a_name_is_good_for_a_minute_longer_than_it_states() {
     let mut names = names();
-    names.answer(&1, &answer("a.example.org", "192.0.2.1", 30, 100));
-    names.answer(&1, &answer("b.example.org", "192.0.2.2", 0, 100));
-    names.answer(&1, &answer("c.example.org", "192.0.2.3", u32::MAX, 100));
-    for (address, last) in [("192.0.2.1", 190), ("192.0.2.2", 160), ("192.0.2.3", 100 + 86_400 + 60)] {
+    names.take(1, &answer("a.example.org", "192.0.2.1", 30, 100));
+    names.take(1, &answer("b.example.org", "192.0.2.2", 0, 100));
+    for (address, last) in [("192.0.2.1", 190), ("192.0.2.2", 160)] {
         assert!(looked_up(&mut names, address, last).is_some(), "{address}");
         assert!(looked_up(&mut names, address, last + 1).is_none(), "{address}");
     }
@@ -73,8 +90,8 @@ fn a_name_is_good_for_a_minute_longer_than_it_states() {
 #[test]
 fn a_flow_sees_the_answers_from_before_it_whenever_they_are_read() {
     let mut names = names();
-    names.answer(&1, &answer("later.example.org", "192.0.2.1", 30, 120));
-    names.answer(&1, &answer("early.example.org", "192.0.2.1", 30, 100));
+    names.take(1, &answer("later.example.org", "192.0.2.1", 30, 120));
+    names.take(1, &answer("early.example.org", "192.0.2.1", 30, 100));
     assert_eq!(looked_up(&mut names, "192.0.2.1", 99), None);
     assert_eq!(
         looked_up(&mut names, "192.0.2.1", 119).as_deref(),
@@ -85,7 +102,7 @@ fn a_flow_sees_the_answers_from_before_it_whenever_they_are_read() {
         Some("later.example.org")
     );
     // A later answer with the same name takes nothing from a flow before it.
-    names.answer(&1, &answer("early.example.org", "192.0.2.1", 30, 130));
+    names.take(1, &answer("early.example.org", "192.0.2.1", 30, 130));
     assert_eq!(
         looked_up(&mut names, "192.0.2.1", 110).as_deref(),
         Some("early.example.org")
@@ -102,7 +119,7 @@ fn an_address_of_two_names_has_the_one_that_was_told_last() {
         let mut names = names();
         for name in order {
             let second = if name == "a" { 100 } else { 101 };
-            names.answer(&1, &answer(&format!("{name}.example.org"), "192.0.2.1", 30, second));
+            names.take(1, &answer(&format!("{name}.example.org"), "192.0.2.1", 30, second));
         }
         assert_eq!(
             looked_up(&mut names, "192.0.2.1", 110).as_deref(),
@@ -122,7 +139,7 @@ fn what_a_container_tells_itself_names_nothing() {
         "[::ffff:127.0.0.1]:53",
     ] {
         let own = from(resolver, answer("known.example.org", "203.0.113.9", 30, 100));
-        assert_eq!(names.answer(&1, &own), Taken::Loopback, "{resolver}");
+        assert_eq!(names.take(1, &own), Taken::Loopback, "{resolver}");
     }
     assert_eq!(looked_up(&mut names, "203.0.113.9", 110), None);
     assert!(names.is_empty());
@@ -132,18 +149,18 @@ fn what_a_container_tells_itself_names_nothing() {
 fn a_resolver_of_the_attackers_gives_no_address_a_known_name() {
     let mut names = names();
     // A container that asked, and was answered by, a resolver that its pod's specification does not name.
-    names.answer(
-        &1,
+    names.take(
+        1,
         &from("203.0.113.53:53", answer("known.example.org", "203.0.113.9", 30, 100)),
     );
     assert_eq!(looked_up(&mut names, "203.0.113.9", 110), None);
     // Nor does it hide what the cluster's DNS told before.
-    names.answer(&1, &answer("evil.example.net", "203.0.113.9", 30, 100));
+    names.take(1, &answer("evil.example.net", "203.0.113.9", 30, 100));
     for second in 101..120 {
         let known = answer(&format!("known{second}.example.org"), "198.51.100.7", 30, second);
-        names.answer(&1, &from("203.0.113.53:53", known));
-        names.answer(
-            &1,
+        names.take(1, &from("203.0.113.53:53", known));
+        names.take(
+            1,
             &from(
                 "203.0.113.53:53",
                 answer("known.example.org", "203.0.113.9", 30, second),
@@ -159,14 +176,14 @@ fn a_resolver_of_the_attackers_gives_no_address_a_known_name() {
 #[test]
 fn what_another_container_looked_up_names_nothing_here() {
     let mut names = names();
-    names.answer(&2, &answer("known.example.org", "203.0.113.9", 30, 100));
+    names.take(2, &answer("known.example.org", "203.0.113.9", 30, 100));
     assert_eq!(looked_up(&mut names, "203.0.113.9", 110), None);
 }
 
 #[test]
 fn what_is_no_name_or_leads_back_into_the_pod_is_told_apart() {
     let mut names = names();
-    let taken = |names: &mut Names<u8>, question, address| names.answer(&1, &answer(question, address, 30, 100));
+    let taken = |names: &mut Names<u8>, question, address| names.take(1, &answer(question, address, 30, 100));
     assert_eq!(
         taken(&mut names, "a b.org", "192.0.2.1"),
         Taken::NoName(NameError::Character)
@@ -187,12 +204,12 @@ fn a_container_that_floods_takes_no_names_from_others() {
         total: 12,
     });
     for last in 0..4 {
-        names.answer(&1, &answer("kept.example.org", &format!("192.0.2.{last}"), 30, 100));
+        names.take(1, &answer("kept.example.org", &format!("192.0.2.{last}"), 30, 100));
     }
     for container in [2, 3] {
         for number in 0..200_u8 {
-            names.answer(
-                &container,
+            names.take(
+                container,
                 &answer("flood.example.org", &format!("198.51.100.{number}"), 30, 100),
             );
         }
@@ -206,9 +223,9 @@ fn a_container_that_floods_takes_no_names_from_others() {
 #[test]
 fn names_that_are_over_and_containers_that_are_gone_take_no_room() {
     let mut names = names();
-    names.answer(&1, &answer("short.example.org", "192.0.2.1", 0, 100));
-    names.answer(&1, &answer("long.example.org", "192.0.2.2", 300, 100));
-    names.answer(&2, &answer("short.example.org", "192.0.2.1", 0, 100));
+    names.take(1, &answer("short.example.org", "192.0.2.1", 0, 100));
+    names.take(1, &answer("long.example.org", "192.0.2.2", 300, 100));
+    names.take(2, &answer("short.example.org", "192.0.2.1", 0, 100));
     names.expire(161 * SECOND);
     assert_eq!(names.len(), 1);
     assert!(looked_up(&mut names, "192.0.2.2", 170).is_some());
@@ -219,7 +236,7 @@ fn names_that_are_over_and_containers_that_are_gone_take_no_room() {
 proptest! {
     #[test]
     fn what_counts_is_counted_and_bounded(
-        steps in prop::collection::vec((0..3_u8, 0..6_u8, 0..4_u8, 0..400_u64, 0..100_u32, 0..8_u8), 0..200)
+        steps in prop::collection::vec((0..3_u8, 0..6_u8, 0..4_u8, 0..400_u64, 0..100_u64, 0..8_u8), 0..200)
     ) {
         let mut names = Names::new(NameLimits { per_container: 4, total: 6 });
         for (container, last, name, second, ttl, step) in steps {
@@ -228,7 +245,7 @@ proptest! {
                 1 => names.expire(second * SECOND),
                 _ => {
                     let told = answer(&format!("n{name}.example.org"), &format!("192.0.2.{last}"), ttl, second);
-                    names.answer(&container, &told);
+                    names.take(container, &told);
                 }
             }
             let lengths: Vec<usize> = names.containers.values().map(LruCache::len).collect();
@@ -249,7 +266,7 @@ proptest! {
         let read = |told: &[(u8, u64)]| {
             let mut names = names();
             for (name, second) in told {
-                names.answer(&1, &answer(&format!("n{name}.example.org"), "192.0.2.1", 0, *second));
+                names.take(1, &answer(&format!("n{name}.example.org"), "192.0.2.1", 0, *second));
             }
             looked_up(&mut names, "192.0.2.1", at)
         };

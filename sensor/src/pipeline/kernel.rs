@@ -1,7 +1,10 @@
 //! What the pipeline asks of the kernel's side.
 
+use std::collections::BTreeSet;
 use std::io;
+use std::net::SocketAddr;
 
+use crate::error::Chain;
 use crate::loader::{self, LoadError, Loaded};
 use crate::ring::{Batch, RingReader};
 
@@ -12,6 +15,9 @@ pub trait Kernel {
 
     /// What the kernel lost since the programs were loaded.
     fn losses(&self) -> Result<loader::Losses, LoadError>;
+
+    /// From whom answers are looked at from now on. Those that find no room are not looked at.
+    fn set_resolvers(&mut self, resolvers: &BTreeSet<SocketAddr>);
 }
 
 /// The programs in this node's kernel.
@@ -20,6 +26,19 @@ pub struct LiveKernel {
     pub loaded: Loaded,
     /// Absent where nothing is attached.
     pub events: Option<RingReader>,
+    /// What the programs know of resolvers.
+    resolvers: BTreeSet<SocketAddr>,
+}
+
+impl LiveKernel {
+    /// Programs that know no resolver yet.
+    pub const fn new(loaded: Loaded, events: Option<RingReader>) -> Self {
+        Self {
+            loaded,
+            events,
+            resolvers: BTreeSet::new(),
+        }
+    }
 }
 
 impl Kernel for LiveKernel {
@@ -32,5 +51,22 @@ impl Kernel for LiveKernel {
 
     fn losses(&self) -> Result<loader::Losses, LoadError> {
         self.loaded.losses()
+    }
+
+    fn set_resolvers(&mut self, resolvers: &BTreeSet<SocketAddr>) {
+        let gone: Vec<SocketAddr> = self.resolvers.difference(resolvers).copied().collect();
+        for resolver in gone {
+            match self.loaded.remove_resolver(resolver) {
+                Ok(()) => drop(self.resolvers.remove(&resolver)),
+                Err(error) => tracing::warn!(%resolver, error = %Chain(&error), "resolver still looked at"),
+            }
+        }
+        let new: Vec<SocketAddr> = resolvers.difference(&self.resolvers).copied().collect();
+        for resolver in new {
+            match self.loaded.add_resolver(resolver) {
+                Ok(()) => drop(self.resolvers.insert(resolver)),
+                Err(error) => tracing::warn!(%resolver, error = %Chain(&error), "answers of a resolver name nothing"),
+            }
+        }
     }
 }

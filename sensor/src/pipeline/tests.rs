@@ -34,6 +34,8 @@ impl Kernel for FakeKernel {
     fn losses(&self) -> Result<loader::Losses, LoadError> {
         Ok(loader::Losses::default())
     }
+
+    fn set_resolvers(&mut self, _: &std::collections::BTreeSet<std::net::SocketAddr>) {}
 }
 
 /// A running pipeline and the other ends of its channels.
@@ -73,6 +75,7 @@ fn start(folder: &TempDir) -> Running {
         metrics: Arc::new(Metrics::new()),
         survey: Arc::default(),
         attached: true,
+        proc_root: "/proc".into(),
     });
     let (events, event_source) = mpsc::channel(16);
     let (standing, found) = mpsc::channel(16);
@@ -87,6 +90,7 @@ fn start(folder: &TempDir) -> Running {
     let channels = Channels {
         standing: found,
         pods: pod_changes,
+        cluster: mpsc::channel(1).1,
         deliveries: delivered,
         batches: to_send,
     };

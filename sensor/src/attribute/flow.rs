@@ -1,0 +1,143 @@
+//! Flows of processes → behaviours of containers.
+
+use anchorwatch_core::behaviour::{Attributes, Behaviour, Destination, NetworkParts, Origin};
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::cgroup::{InPod, Placement};
+use super::destination::ClusterChange;
+use super::network::{Answered, Destinations, NoDestination};
+use super::pod::Container;
+use super::process::ProcessAt;
+use super::{Attributed, Attributor, Outcome, Pending, text};
+use crate::decode::{Dns, Flow, OriginMark};
+use crate::losses::LossReason;
+
+/// Most flows that wait for the cluster's addresses; as many as wait for containers.
+const HELD: usize = 4096;
+
+/// A flow whose container or destination may not be known yet.
+#[derive(Debug)]
+pub(super) struct PreparedFlow {
+    pub place: InPod,
+    pub flow: Flow,
+    pub lineage: Vec<Arc<str>>,
+}
+
+impl Attributor {
+    /// Takes over what became of something in the cluster that has addresses: what waited for all of them is
+    /// attributed. Whether the cluster's DNS changed.
+    pub fn cluster(&mut self, change: ClusterChange, now: Instant) -> (Vec<Outcome>, bool) {
+        let dns_changed = self.destinations.change(change);
+        (self.release_held(now), dns_changed)
+    }
+
+    /// Takes over what a container was answered.
+    pub fn dns(&mut self, dns: &Dns) -> Answered {
+        // The process is not known, so that its cgroup has to be.
+        let nobody = ProcessAt {
+            pid: 0,
+            at_ns: dns.time_ns,
+        };
+        match self.places.placement(dns.cgroup_id, nobody) {
+            Some(Placement::Container(place)) => self.destinations.dns(&place.id, dns),
+            Some(Placement::Host | Placement::Runtime | Placement::Unrecognised) | None => Answered::Host,
+        }
+    }
+
+    /// Names, Services and resolvers.
+    pub const fn destinations(&mut self) -> &mut Destinations {
+        &mut self.destinations
+    }
+
+    /// The resolvers whose answers count for a container of this node.
+    pub fn all_resolvers(&mut self) -> BTreeSet<SocketAddr> {
+        self.destinations.resolvers().all(self.places.pods.dns())
+    }
+
+    pub(super) fn flow(&mut self, flow: Flow, now: Instant) -> Outcome {
+        let process = ProcessAt {
+            pid: flow.pid,
+            at_ns: flow.time_ns,
+        };
+        let place = match self.places.placement(flow.cgroup_id, process) {
+            None => return Outcome::Lost(LossReason::CgroupUnknown),
+            Some(Placement::Host) => return Outcome::Host,
+            Some(Placement::Unrecognised) => return Outcome::Lost(LossReason::CgroupUnrecognised),
+            Some(Placement::Runtime) => return Outcome::RuntimeStage,
+            Some(Placement::Container(place)) => place,
+        };
+        let ids = flow.ancestors.iter().rev().chain(&flow.exec_id);
+        let lineage = ids.map(|id| self.ancestor(*id)).collect();
+        let prepared = PreparedFlow { place, flow, lineage };
+        match self.places.container(&prepared.place, process) {
+            Some(container) => self.attribute_flow(prepared, &container, now),
+            None => self.wait(&prepared.place.id.clone(), Pending::Flow(prepared), now),
+        }
+    }
+
+    /// What was held until the cluster's addresses were known.
+    pub(super) fn release_held(&mut self, now: Instant) -> Vec<Outcome> {
+        if self.held.is_empty() || !self.destinations.is_ready(now) {
+            return Vec::new();
+        }
+        let held = std::mem::take(&mut self.held);
+        held.into_iter()
+            .map(|prepared| match self.places.known(&prepared.place.id) {
+                Some(container) => self.attribute_flow(prepared, &container, now),
+                None => self.unattributed(&Pending::Flow(prepared)),
+            })
+            .collect()
+    }
+
+    pub(super) fn attribute_flow(
+        &mut self,
+        prepared: PreparedFlow,
+        container: &Arc<Container>,
+        now: Instant,
+    ) -> Outcome {
+        if !self.destinations.is_ready(now) {
+            if self.held.len() >= HELD {
+                return Outcome::Lost(LossReason::WaitingFull);
+            }
+            self.held.push(prepared);
+            return Outcome::Waiting;
+        }
+        let PreparedFlow { place, flow, lineage } = prepared;
+        let observed = match self.destinations.observe(&place.id, container, &flow) {
+            Ok(observed) => observed,
+            Err(NoDestination::Loopback) => return Outcome::Loopback,
+            Err(NoDestination::Forgotten) => return Outcome::Lost(LossReason::ConnectionForgotten),
+        };
+        let parts = NetworkParts {
+            origin: self.origin_of_flow(&flow),
+            executable: lineage.last().map_or(text::UNKNOWN, |own| own).to_owned(),
+            direction: observed.direction,
+            protocol: observed.protocol,
+            port: observed.port,
+            destination: Destination::from(&observed),
+        };
+        Outcome::Attributed(Box::new(Attributed {
+            container: Arc::clone(container),
+            behaviour: Behaviour::Network(parts.into()),
+            attributes: Attributes::from(&observed),
+            lineage,
+            time_ns: flow.time_ns,
+            standing: false,
+        }))
+    }
+
+    /// As was decided for its program's execution.
+    fn origin_of_flow(&self, flow: &Flow) -> Origin {
+        match flow.origin {
+            OriginMark::Entrypoint => Origin::Entrypoint,
+            OriginMark::Unknown => Origin::Unknown,
+            OriginMark::Outside => {
+                let ids: Vec<u64> = flow.exec_id.into_iter().chain(flow.ancestors.iter().copied()).collect();
+                self.lineage.outside(&ids).unwrap_or(Origin::Exec)
+            }
+        }
+    }
+}

@@ -1,7 +1,7 @@
 //! Flows become destinations under the names that the container had looked up.
 
-use super::super::destination::{Change, ClusterChange};
 use super::super::destination::facts::{NodeFacts, ServiceFacts, SliceFacts};
+use super::super::destination::{Change, ClusterChange};
 use super::super::network::Answered;
 use super::*;
 use crate::decode::{Dns, Flow, FlowKind, FlowProtocol};

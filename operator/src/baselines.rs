@@ -177,7 +177,15 @@ fn loss_observed(baseline: &Baseline, window_days: u8, now: Timestamp) -> Statem
 #[cfg(test)]
 mod tests {
     use super::*;
-    use anchorwatch_core::{baseline::Lost, behaviour::Feed, time};
+    use anchorwatch_core::{
+        baseline::{Batch, BehaviourReport, ContainerReport, Lost, ReportingPod, merge},
+        behaviour::{
+            Attributes, Behaviour, Destination, Direction, Feed, ModuleParts, NetworkParts, Origin, ProcessParts,
+            Protocol, SourceLayer,
+        },
+        id::BatchId,
+        policy, time,
+    };
 
     fn baseline(change: impl FnOnce(&mut anchorwatch_core::baseline::FeedBaseline)) -> BehaviorBaselineStatus {
         let mut baseline = Baseline::default();
@@ -258,5 +266,109 @@ mod tests {
             name_of(&WorkloadKey::new("shop", "Deployment", "agent")),
             "deployment-agent"
         );
+    }
+
+    /// A behaviour of the feed, one of many.
+    fn one_of_many(feed: Feed, number: u32) -> Behaviour {
+        let path = format!("/usr/lib/x86_64-linux-gnu/some/where/{number}");
+        match feed {
+            Feed::Process => Behaviour::Process(
+                ProcessParts {
+                    origin: Origin::Entrypoint,
+                    parent: "/usr/bin/python3".into(),
+                    executable: path,
+                    ..ProcessParts::default()
+                }
+                .into(),
+            ),
+            Feed::Network => Behaviour::Network(
+                NetworkParts {
+                    origin: Origin::Entrypoint,
+                    executable: "/usr/bin/python3".into(),
+                    direction: Direction::Connect,
+                    protocol: Protocol::Tcp,
+                    port: 443,
+                    destination: Destination::Name(format!("host-{number}.some.where.example.org")),
+                }
+                .into(),
+            ),
+            Feed::Module => Behaviour::Module(
+                ModuleParts {
+                    origin: Origin::Entrypoint,
+                    path,
+                    sha256: Some(format!("{number:064x}")),
+                    source: SourceLayer::Volume,
+                    executable: "/usr/bin/python3".into(),
+                    ..ModuleParts::default()
+                }
+                .into(),
+            ),
+        }
+    }
+
+    #[test]
+    fn the_most_of_every_feed_fits_into_one_object() {
+        let mut held = Baseline::default();
+        let mut policy = policy::Policy::default();
+        policy.maturity.method = policy::MaturityMethod::Elapsed;
+        policy.maturity.minimum = Duration::from_mins(1);
+        for (seq, second) in [(1, 0), (2, 1), (3, 100), (4, 101)] {
+            let report = |feed, number| BehaviourReport {
+                behaviour: one_of_many(feed, number + u32::from(second >= 100) * 10_000),
+                attributes: Attributes {
+                    addresses: (0..16)
+                        .map(|last| std::net::Ipv4Addr::new(192, 0, 2, last).into())
+                        .collect(),
+                    bytes_sent: 1 << 40,
+                    ..Attributes::default()
+                },
+                lineage: vec!["/usr/bin/python3".into(); 3],
+                count: 1_000,
+                first_seen: time::Timestamp::from_secs(second),
+                last_seen: time::Timestamp::from_secs(second),
+            };
+            let batch = Batch {
+                id: BatchId {
+                    node: "node1".into(),
+                    epoch: "e".repeat(32),
+                    seq,
+                },
+                watched: Feed::ALL.into(),
+                containers: vec![ContainerReport {
+                    container: "app".into(),
+                    pod: ReportingPod {
+                        uid: "uid".into(),
+                        name: "agent-5d-x".into(),
+                        digest: None,
+                        template_hash: None,
+                        verified: true,
+                    },
+                    hours: [].into(),
+                    behaviours: Feed::ALL
+                        .into_iter()
+                        .flat_map(|feed| (0..500).map(move |number| report(feed, number)))
+                        .collect(),
+                }],
+                losses: BTreeMap::new(),
+            };
+            merge(&mut held, &batch, &policy, time::Timestamp::from_secs(second));
+        }
+        assert!(
+            held.learned() > 70 && held.quarantined() > 35,
+            "{} {}",
+            held.learned(),
+            held.quarantined()
+        );
+        for (_, feed, feed_held) in held.feeds() {
+            assert!(
+                feed_held.entries.len() > 15,
+                "{feed:?} holds {}",
+                feed_held.entries.len()
+            );
+        }
+        let object = empty(&WorkloadKey::new("shop", "Deployment", "agent"));
+        let status = status_of(&object, &held, 7, at_day(1));
+        let bytes = serde_json::to_vec(&status).unwrap().len();
+        assert!(bytes < INTENDED_BYTES, "{bytes} bytes");
     }
 }

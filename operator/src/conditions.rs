@@ -1,5 +1,6 @@
 //! Conditions, and how they change.
 
+use anchorwatch_core::behaviour::Feed;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
@@ -24,6 +25,15 @@ pub const PROCESS_FEED: &str = "ProcessFeedWatched";
 pub const NETWORK_FEED: &str = "NetworkFeedWatched";
 /// The module feed is watched on a node.
 pub const MODULE_FEED: &str = "ModuleFeedWatched";
+
+/// The condition that says whether a feed is watched on a node.
+pub const fn watched_on_node(feed: Feed) -> &'static str {
+    match feed {
+        Feed::Process => PROCESS_FEED,
+        Feed::Network => NETWORK_FEED,
+        Feed::Module => MODULE_FEED,
+    }
+}
 
 /// A statement to be made as a condition.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -33,6 +33,8 @@ pub struct Metrics {
     lost_events: IntCounterVec,
     /// Outboxes that began anew.
     pub epochs: IntCounter,
+    /// What is told of each feed.
+    pub feeds: FeedMetrics,
     /// Hooks that sensors could not attach, by feed.
     pub hooks_unattached: IntGaugeVec,
     /// Baselines by state.
@@ -53,6 +55,37 @@ pub struct Metrics {
     pub malformed_objects: IntCounterVec,
     work: Work,
     test_switch_active: IntGauge,
+}
+
+/// What is told of each feed.
+#[derive(Clone, Debug)]
+pub struct FeedMetrics {
+    /// Behaviours that were merged, by feed.
+    pub merged_behaviors: IntCounterVec,
+    /// Nodes on which a feed is not watched, by feed.
+    pub unwatched_nodes: IntGaugeVec,
+    /// Findings by feed and state.
+    pub findings: IntGaugeVec,
+}
+
+impl FeedMetrics {
+    fn new(r: &Registry) -> Result<Self, prometheus::Error> {
+        Ok(Self {
+            merged_behaviors: counters(
+                r,
+                "behaviors_merged_total",
+                "Reported behaviours that were merged into baselines, by feed",
+                &["feed"],
+            )?,
+            unwatched_nodes: gauges(
+                r,
+                "unwatched_nodes",
+                "Nodes whose sensor sees nothing of a feed, by feed",
+                &["feed"],
+            )?,
+            findings: gauges(r, "findings", "Findings by feed and state", &["feed", "state"])?,
+        })
+    }
 }
 
 /// What the operator itself does.
@@ -129,6 +162,7 @@ impl Metrics {
                 "epochs_total",
                 "Times that a node's outbox began anew: its disk was lost",
             )?,
+            feeds: FeedMetrics::new(r)?,
             hooks_unattached: gauges(
                 r,
                 "hooks_unattached",

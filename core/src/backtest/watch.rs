@@ -157,17 +157,17 @@ impl Watch {
         };
         let p = scored.p.filter(|_| raises && !self.known.contains(&template));
         let unusual = p.and_then(|p| self.tolerance.raised(p, self.is_scorable()));
-        let mut raised = Vec::new();
+        let mut drifted = Vec::new();
         if let Verdict::Drift { rule } = verdict {
             // A merge looks at more than the behaviour itself.
             let held = self.held.entry(observation, id).and_then(crate::baseline::Entry::rule);
-            raised.push((behaviour.clone(), held.unwrap_or(rule)));
+            drifted.push((behaviour.clone(), held.unwrap_or(rule)));
         }
-        raised.extend(derived);
-        let mut rules: Vec<_> = raised.iter().map(|(_, rule)| rule.id()).collect();
+        drifted.extend(derived);
+        let mut rules: Vec<_> = drifted.iter().map(|(_, rule)| rule.id()).collect();
         let grave = |(behaviour, rule): &(Behaviour, Rule)| assess(*rule, behaviour, Circumstances::default()).severity;
-        let mut severity = raised.iter().map(grave).max();
-        let id = raised.first().map_or(id, |(behaviour, _)| behaviour.id());
+        let mut severity = drifted.iter().map(grave).max();
+        let id = drifted.first().map_or(id, |(behaviour, _)| behaviour.id());
         if unusual.is_some() {
             rules.push(UNUSUAL_COMMAND);
             severity = severity.max(unusual);
@@ -193,7 +193,7 @@ impl Watch {
         }
     }
 
-    /// Whether the least probable command would be improbable enough to be raised.
+    /// Whether the least probable command would be improbable enough to be drifted.
     fn is_scorable(&self) -> bool {
         least_p(self.scorer.calibration(), reference().calibration()) <= self.tolerance.alpha
     }

@@ -22,7 +22,7 @@ use crate::{
     decide::{Verdict, decide},
     id::{BehaviourId, ContainerName, PodUid},
     policy::Policy,
-    rules::Rule,
+    rules::{self, Rule},
     time::Timestamp,
 };
 
@@ -227,6 +227,14 @@ impl Context<'_> {
             used.remove(held);
         }
         let mut entry = held.unwrap_or_else(|| self.begin(seen));
+        // What is approved is judged without the baseline: that it finds no room is no loss.
+        if before.is_none()
+            && verdict == Verdict::Learned
+            && rules::is_approved(&seen.behaviour, self.policy)
+            && !cap::has_room_for_approved(used, cap::size(&entry))
+        {
+            return;
+        }
         let verdict = match (find_room(used, &entry, before, verdict, verified), before) {
             (Room::Found, _) => verdict,
             (Room::None, None) => {

@@ -2,11 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use anchorwatch_crds::v1alpha1::BehaviorBaselineStatus;
+use anchorwatch_convert::feed_from_crd;
+use anchorwatch_core::behaviour::Feed;
+use anchorwatch_crds::v1alpha1::{BehaviorBaselineStatus, FeedName, SensorReport};
 use prometheus::IntGaugeVec;
 
 use super::{World, readable};
-use crate::{conditions::TRUNCATED, metrics::Metrics, policies::Policies};
+use crate::{
+    conditions::{TRUNCATED, watched_on_node},
+    metrics::Metrics,
+    policies::Policies,
+};
 
 impl World {
     /// Sets the gauges that speak of the whole.
@@ -15,6 +21,11 @@ impl World {
         let alerts = alerts
             .iter()
             .filter_map(|guarded| guarded.0.as_ref().ok()?.status.as_ref());
+        let findings = alerts.clone().flat_map(|status| &status.findings);
+        set(
+            &metrics.feeds.findings,
+            findings.map(|finding| vec![name(finding.feed), format!("{:?}", finding.state)]),
+        );
         set(
             &metrics.alerts,
             alerts.map(|status| vec![format!("{:?}", status.severity), format!("{:?}", status.state)]),
@@ -39,15 +50,19 @@ impl World {
         );
 
         let reports = readable(&self.reports);
-        let hooks = reports
-            .iter()
-            .filter_map(|guarded| guarded.0.as_ref().ok())
-            .flat_map(|report| &report.spec.hooks);
+        let reports = reports.iter().filter_map(|guarded| guarded.0.as_ref().ok());
+        let is_blind = |report: &SensorReport, feed| {
+            let mut conditions = report.status.iter().flat_map(|status| &status.conditions);
+            conditions.any(|condition| condition.type_ == watched_on_node(feed) && condition.status == "False")
+        };
+        let unwatched = reports.clone().flat_map(|report| {
+            let unwatched = Feed::ALL.into_iter().filter(move |feed| is_blind(report, *feed));
+            unwatched.map(|feed| vec![feed.as_str().to_owned()])
+        });
+        set(&metrics.feeds.unwatched_nodes, unwatched);
+        let hooks = reports.flat_map(|report| &report.spec.hooks);
         let unattached = hooks.filter(|hook| !matches!(hook.state.as_str(), "attached" | "fallback"));
-        set(
-            &metrics.hooks_unattached,
-            unattached.map(|hook| vec![format!("{:?}", hook.feed).to_lowercase()]),
-        );
+        set(&metrics.hooks_unattached, unattached.map(|hook| vec![name(hook.feed)]));
 
         let without_policy = self.workloads_without_policy();
         metrics
@@ -61,6 +76,11 @@ impl World {
         let workloads: BTreeSet<_> = unselected.iter().filter_map(|pod| self.workload(pod)).collect();
         workloads.len()
     }
+}
+
+/// The name of a feed as metrics have it.
+fn name(feed: FeedName) -> String {
+    feed_from_crd(feed).as_str().to_owned()
 }
 
 /// Sets each series to the number of times that its labels occur, and removes the others.

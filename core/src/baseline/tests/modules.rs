@@ -71,6 +71,22 @@ fn where_hashes_are_listed_the_image_is_no_excuse_and_the_list_is() {
 }
 
 #[test]
+fn the_libraries_of_a_large_image_leave_room_for_what_has_to_be_learned_and_are_no_loss() {
+    let mut world = World::mature();
+    for number in 0..500 {
+        let path = format!("/usr/lib/x86_64-linux-gnu/lib-{number}.so");
+        assert_eq!(raised(&mut world, &library(&path, 'a', SourceLayer::Image), 1), []);
+    }
+    assert_eq!(world.baseline.all_overflowed(), 0);
+    for number in 0..60 {
+        let program = process("/usr/bin/python3", &format!("/usr/bin/tool-{number}"));
+        assert_eq!(world.shows_at("p1", "h1", '1', &program, at(2)).new_learned.len(), 1);
+    }
+    let late = library("/usr/lib/x86_64-linux-gnu/lib-499.so", 'a', SourceLayer::Image);
+    assert_eq!(raised(&mut world, &late, 100), [], "approved, though it found no room");
+}
+
+#[test]
 fn a_denied_library_is_raised_while_learning_and_never_learned() {
     let mut world = World::mature();
     world.policy.module.deny.insert(PATH.to_owned());

@@ -139,6 +139,7 @@ fn count(context: &Context, report: &SensorReport, tally: &Tally) {
     let Tally {
         repeated,
         renewed,
+        merged,
         rejected,
         dropped,
         unverified,
@@ -150,6 +151,10 @@ fn count(context: &Context, report: &SensorReport, tally: &Tally) {
         metrics.batches_repeated.inc();
     } else {
         metrics.batches_merged.inc();
+    }
+    for (feed, behaviors) in merged {
+        let merged = metrics.feeds.merged_behaviors.with_label_values(&[feed.as_str()]);
+        merged.inc_by(u64::try_from(*behaviors).unwrap_or(u64::MAX));
     }
     if *renewed {
         metrics.epochs.inc();

@@ -7,7 +7,7 @@ use anchorwatch_core::behaviour::Feed;
 use anchorwatch_crds::v1alpha1::{HookReport, SensorReportStatus};
 
 use super::plan::Tally;
-use crate::conditions::{HOOKS_ATTACHED, LOSS_OBSERVED, MODULE_FEED, NETWORK_FEED, PROCESS_FEED, Statement};
+use crate::conditions::{HOOKS_ATTACHED, LOSS_OBSERVED, Statement, watched_on_node};
 
 /// What a hook that works says of itself.
 const ATTACHED: &str = "attached";
@@ -87,11 +87,7 @@ fn feed_watched(feed: Feed, hooks: &[HookReport]) -> Statement {
         (_, true, true) => (true, "Watched", "everything that it is meant to see is seen".to_owned()),
     };
     Statement {
-        type_: match feed {
-            Feed::Process => PROCESS_FEED,
-            Feed::Network => NETWORK_FEED,
-            Feed::Module => MODULE_FEED,
-        },
+        type_: watched_on_node(feed),
         holds,
         reason,
         message,
@@ -126,6 +122,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
+    use crate::conditions::{MODULE_FEED, NETWORK_FEED, PROCESS_FEED};
     use anchorwatch_crds::v1alpha1::FeedName;
 
     fn hook(name: &str, feed: FeedName, state: &str) -> HookReport {

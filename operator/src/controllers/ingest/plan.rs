@@ -216,6 +216,8 @@ pub struct Tally {
     pub repeated: bool,
     /// True where the node's outbox began anew.
     pub renewed: bool,
+    /// Behaviours that were merged for the first time, by feed.
+    pub merged: BTreeMap<Feed, usize>,
     /// Behaviours that named a pod of another node.
     pub rejected: usize,
     /// Behaviours that found no baseline, by reason.
@@ -241,16 +243,11 @@ pub fn plan(
     } = surroundings;
     outboxes.insert(report.name_any().into(), outboxes::of(&report));
     let renewed = reports::is_renewed(&report);
-    let mut lost = losses_from_crd(&report.spec.losses, losses::bounded);
-    if renewed {
-        for feed in Feed::ALL {
-            let reasons = lost.entry(feed).or_default();
-            reasons.insert(losses::OUTBOX_RENEWED.to_owned(), 1);
-        }
-    }
+    let lost = lost(&report, renewed);
     let mut tally = Tally {
         repeated: !sorted.groups.is_empty(),
         renewed,
+        merged: BTreeMap::new(),
         rejected: sorted.rejected,
         dropped: sorted.dropped,
         unverified: sorted.unverified,
@@ -258,12 +255,14 @@ pub fn plan(
     };
     let mut baselines = Vec::new();
     for (workload, group) in sorted.groups {
-        let behaviours = group.behaviours(|feed| group.policy.watches(feed));
+        let watched = Feed::ALL.into_iter().filter(|feed| group.policy.watches(*feed));
+        let by_feed: Vec<_> = watched.map(|feed| (feed, group.behaviours(|of| of == feed))).collect();
+        let behaviours = by_feed.iter().map(|(_, count)| count).sum();
         tally.drop(
             dropped::FEED_DISABLED,
             group.behaviours(|feed| !group.policy.watches(feed)),
         );
-        if !Feed::ALL.into_iter().any(|feed| group.policy.watches(feed)) {
+        if by_feed.is_empty() {
             tally.repeated = false;
             continue;
         }
@@ -292,6 +291,9 @@ pub fn plan(
         };
         let merged = merging.into_object(object);
         tally.repeated &= merged.already;
+        for (feed, count) in by_feed.into_iter().filter(|_| !merged.already) {
+            *tally.merged.entry(feed).or_default() += count;
+        }
         tally.drop(dropped::NO_ROOM, merged.overflowed);
         baselines.extend(merged.changed.map(|object| Changed {
             object,
@@ -309,6 +311,18 @@ pub fn plan(
         },
         tally,
     }
+}
+
+/// What the batch says is lost, by feed and reason.
+fn lost(report: &SensorReport, renewed: bool) -> BTreeMap<Feed, BTreeMap<String, u64>> {
+    let mut lost = losses_from_crd(&report.spec.losses, losses::bounded);
+    if renewed {
+        for feed in Feed::ALL {
+            let reasons = lost.entry(feed).or_default();
+            reasons.insert(losses::OUTBOX_RENEWED.to_owned(), 1);
+        }
+    }
+    lost
 }
 
 impl Tally {

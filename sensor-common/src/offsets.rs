@@ -56,6 +56,8 @@ pub enum Field {
     SockRemoteV4,
     SockLocalV6,
     SockRemoteV6,
+    SockNet,
+    NetInum,
     TcpBytesSent,
     TcpBytesRetransmitted,
     OvlVfsInode,
@@ -139,7 +141,7 @@ const fn bits(field: Field, path: &'static str, need: Need) -> FieldSpec {
 }
 
 /// How many fields there are.
-pub const FIELD_COUNT: usize = 66;
+pub const FIELD_COUNT: usize = 68;
 
 /// Every field, in the order of [`Field`].
 pub const FIELDS: [FieldSpec; FIELD_COUNT] = [
@@ -194,6 +196,8 @@ pub const FIELDS: [FieldSpec; FIELD_COUNT] = [
     optional(Field::SockRemoteV4, "sock.__sk_common.skc_daddr", Need::Sockets),
     optional(Field::SockLocalV6, "sock.__sk_common.skc_v6_rcv_saddr", Need::SocketsV6),
     optional(Field::SockRemoteV6, "sock.__sk_common.skc_v6_daddr", Need::SocketsV6),
+    optional(Field::SockNet, "sock.__sk_common.skc_net.net", Need::Sockets),
+    optional(Field::NetInum, "net.ns.inum", Need::Sockets),
     optional(Field::TcpBytesSent, "tcp_sock.bytes_sent", Need::Sockets),
     optional(Field::TcpBytesRetransmitted, "tcp_sock.bytes_retrans", Need::Sockets),
     optional(Field::OvlVfsInode, "ovl_inode.vfs_inode", Need::OverlayLayers),

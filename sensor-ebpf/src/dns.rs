@@ -9,7 +9,7 @@ use crate::flow::{ALLOW, kept, now, report};
 use crate::lineage::is_ignored;
 use crate::packet::{Datagram, Packet};
 use crate::question::{self, Question};
-use crate::socket::End;
+use crate::socket::{End, Socket};
 use anchorwatch_sensor_common::event::{Header, KIND_DNS};
 use anchorwatch_sensor_common::loss::{LossPlace, LossReason};
 use anchorwatch_sensor_common::network::{
@@ -65,9 +65,11 @@ struct Room<const N: usize> {
 #[cgroup_skb(egress)]
 pub fn egress(ctx: SkBuffContext) -> i32 {
     let packet = Packet::new(ctx.skb.skb);
-    if let Some(datagram) = packet.datagram() {
-        sent(packet, &datagram);
-        if is_resolver(&datagram.destination) {
+    if !packet.is_tcp() {
+        sent(packet);
+        if let Some(datagram) = packet.datagram()
+            && is_resolver(&datagram.destination)
+        {
             asked(packet, &datagram);
         }
     }
@@ -77,26 +79,24 @@ pub fn egress(ctx: SkBuffContext) -> i32 {
 #[cgroup_skb(ingress)]
 pub fn ingress(ctx: SkBuffContext) -> i32 {
     let packet = Packet::new(ctx.skb.skb);
-    if let Some(datagram) = packet.datagram()
+    if !packet.is_tcp()
+        && let Some(datagram) = packet.datagram()
         && is_resolver(&datagram.source)
+        && !is_from_itself(packet)
     {
         answered(packet, &datagram);
     }
     ALLOW
 }
 
-/// Tells of a connected socket when it sends for the first time.
+/// Tells of a connected socket when it sends for the first time, whatever the packet looks like.
 #[inline(always)]
-fn sent(packet: Packet, datagram: &Datagram) {
-    if is_loopback(&datagram.destination.address) {
-        return;
-    }
-    // SAFETY: a field of the context, as the verifier checks.
-    let socket = unsafe { (*packet.pointer()).__bindgen_anon_2.sk };
+fn sent(packet: Packet) {
+    let socket = packet.socket();
     if socket.is_null() {
         return;
     }
-    if let Some(kept) = kept(socket.cast()) {
+    if let Some(kept) = kept(socket) {
         // SAFETY: a value of the map. Two threads that send at the same moment may both tell of it.
         let kept = unsafe { &mut *kept };
         if kept.protocol == PROTOCOL_UDP && kept.flags & FLOW_SENT == 0 {
@@ -105,6 +105,17 @@ fn sent(packet: Packet, datagram: &Datagram) {
             report(kept);
         }
     }
+}
+
+/// Whether a container may have sent it to itself: who may open raw sockets can put a resolver's address on a packet,
+/// which then comes by the loopback device of the container's network. In the host's network a resolver may live there.
+#[inline(always)]
+fn is_from_itself(packet: Packet) -> bool {
+    if !packet.is_from_loopback() {
+        return false;
+    }
+    let socket = packet.socket();
+    socket.is_null() || !Socket::of_context(socket.cast_const().cast()).in_host_network()
 }
 
 /// Loopback never counts, whatever user space filled in: containers can answer themselves there.

@@ -3,11 +3,13 @@
 use crate::socket::End;
 use anchorwatch_sensor_common::network::mapped;
 use aya_ebpf::{bindings::__sk_buff, helpers::generated::bpf_skb_load_bytes};
+use core::ffi::c_void;
 use core::mem::{MaybeUninit, size_of};
 use core::ptr::read_volatile;
 
 /// Protocol numbers and IPv6 extension headers (include/uapi/linux/in.h and in6.h).
 const HOP_BY_HOP: u8 = 0;
+const TCP: u8 = 6;
 const UDP: u8 = 17;
 const ROUTING: u8 = 43;
 const DESTINATION_OPTIONS: u8 = 60;
@@ -17,6 +19,9 @@ const MAX_EXTENSIONS: u32 = 4;
 
 const IPV6_HEADER: u32 = 40;
 const UDP_HEADER: u32 = 8;
+
+/// `LOOPBACK_IFINDEX` (include/net/flow.h).
+const LOOPBACK_DEVICE: u32 = 1;
 
 /// Anything but "don't fragment" in the word of an IPv4 header that tells of fragments.
 const FRAGMENT: u16 = 0x3fff;
@@ -110,6 +115,32 @@ impl Packet {
         let length = if length > limit { limit } else { length };
         // SAFETY: the helper writes at most that many bytes, for which the caller vouches.
         unsafe { bpf_skb_load_bytes(self.0.cast(), at, to.cast(), length) == 0 }
+    }
+
+    /// Whether it is plainly TCP's: most packets are, and of no interest here.
+    #[inline(always)]
+    pub fn is_tcp(self) -> bool {
+        // The protocol's place behind the version of IP.
+        let protocol = match self.load::<u8>(0) {
+            Some(version) if version >> 4 == 4 => self.load::<u8>(9),
+            Some(_) => self.load::<u8>(6),
+            None => None,
+        };
+        protocol == Some(TCP)
+    }
+
+    /// The socket that sends or receives it; null if there is none.
+    #[inline(always)]
+    pub fn socket(self) -> *mut c_void {
+        // SAFETY: a field of the context, as the verifier checks.
+        unsafe { (*self.0).__bindgen_anon_2.sk }.cast()
+    }
+
+    /// Whether it came by the loopback device, which is the first of each network.
+    #[inline(always)]
+    pub fn is_from_loopback(self) -> bool {
+        // SAFETY: a field of the context, as the verifier checks.
+        unsafe { (*self.0).ingress_ifindex == LOOPBACK_DEVICE }
     }
 
     /// The datagram in it; None for everything else and for fragments, of which only the first has ports.

@@ -3,9 +3,14 @@
 use crate::task::{self, Address as Pointer};
 use anchorwatch_sensor_common::network::{Address, mapped};
 use anchorwatch_sensor_common::offsets::Field;
+use core::ptr::read_volatile;
 
 /// `AF_INET6` (include/linux/socket.h).
 const AF_INET6: u16 = 10;
+
+/// Inode number of the host's network namespace, 0 if it could not be found out.
+#[unsafe(no_mangle)]
+static HOST_NETWORK_NAMESPACE: u32 = 0;
 
 /// Bit of `sk_userlocks`: the port was asked for, not chosen (`SOCK_BINDPORT_LOCK`, include/net/sock.h).
 const BINDPORT_LOCK: u8 = 8;
@@ -23,6 +28,12 @@ pub struct End {
 impl Socket {
     pub const fn new(pointer: *const u8) -> Self {
         Self(Pointer::new(pointer))
+    }
+
+    /// The same for a pointer of a program's context.
+    #[inline(always)]
+    pub fn of_context(pointer: *const u8) -> Self {
+        Self(Pointer::plain(pointer))
     }
 
     #[inline(always)]
@@ -60,6 +71,17 @@ impl Socket {
     #[inline(always)]
     pub fn port_is_chosen(self) -> bool {
         self.0.read_bits(Field::SockUserlocks) & BINDPORT_LOCK == 0
+    }
+
+    /// Whether it is in the host's network.
+    #[inline(always)]
+    pub fn in_host_network(self) -> bool {
+        if !task::has(Field::SockNet) || !task::has(Field::NetInum) {
+            return false;
+        }
+        // SAFETY: a static; volatile, because user space sets the value at load.
+        let host = unsafe { read_volatile(&raw const HOST_NETWORK_NAMESPACE) };
+        host != 0 && self.0.follow(Field::SockNet).read::<u32>(Field::NetInum) == host
     }
 
     /// Payload of a TCP connection, each byte counted once.

@@ -63,10 +63,20 @@ pub fn host_mount_namespace(proc: &Path) -> Option<u32> {
     ["2", "1"].iter().find_map(|pid| mount_namespace(&proc.join(pid)))
 }
 
+/// Inode number of the host's network namespace.
+pub fn host_network_namespace(proc: &Path) -> Option<u32> {
+    ["2", "1"]
+        .iter()
+        .find_map(|pid| namespace(&proc.join(pid).join("ns/net")))
+}
+
 /// Inode number of the mount namespace of a process, by its directory.
 pub fn mount_namespace(process: &Path) -> Option<u32> {
-    let inode = std::fs::metadata(process.join("ns/mnt")).ok()?.ino();
-    u32::try_from(inode).ok()
+    namespace(&process.join("ns/mnt"))
+}
+
+fn namespace(path: &Path) -> Option<u32> {
+    u32::try_from(std::fs::metadata(path).ok()?.ino()).ok()
 }
 
 /// Reads the kernel's BTF, and overlayfs' where that is a module.

@@ -164,6 +164,7 @@ pub fn load(options: &LoadOptions) -> Result<Loaded, LoadError> {
     let mut resolved = capability::resolve(&capability::kernel_btf(&options.btf)?)?;
     let host_mounts = capability::host_mount_namespace(&options.proc);
     resolved.capabilities.runtime_stage = host_mounts.is_some();
+    let host_network = capability::host_network_namespace(&options.proc);
     let btf = aya::Btf::parse_file(options.btf.join("vmlinux"), aya::Endianness::default())?;
     let globals = Globals::new(options)?;
     let mut loader = EbpfLoader::new();
@@ -172,6 +173,7 @@ pub fn load(options: &LoadOptions) -> Result<Loaded, LoadError> {
     let ebpf = loader
         .btf(Some(&btf))
         .override_global("OFFSETS", &resolved.offsets[..], true)
+        .override_global("HOST_NETWORK_NAMESPACE", &host_network.unwrap_or(0), true)
         .override_global("HOST_MOUNT_NAMESPACE", &host_mounts.unwrap_or(0), true)
         .map_max_entries("EVENTS", options.ring_bytes)
         .map_max_entries("MODULE_EVENTS", options.module_ring_bytes)

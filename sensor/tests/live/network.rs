@@ -3,6 +3,11 @@
 #[path = "network/net.rs"]
 mod net;
 
+#[path = "network/foreign.rs"]
+mod foreign;
+#[path = "network/veth.rs"]
+mod veth;
+
 #[path = "network/dns.rs"]
 mod dns;
 #[path = "network/flow.rs"]
@@ -11,6 +16,8 @@ mod flow;
 mod listen;
 #[path = "network/occupied.rs"]
 mod occupied;
+#[path = "network/translated.rs"]
+mod translated;
 
 use crate::fixture::{Live, live_with};
 use anchorwatch_sensor::decode::{Dns, Flow, FlowKind, FlowProtocol, RawEvent};

@@ -1,13 +1,15 @@
 //! What resolvers answer: who may answer what, and to whom.
 
 use super::live;
-use super::net::{V4, V4_OTHER, V6, address, inside};
-use crate::fixture::Live;
+use super::net::{FAR, FAR_OTHER, Far, NEAR, V4, V4_OTHER, V6_FAR, V6_NEAR, address, inside, network, within};
+use crate::fixture::{Live, live_with};
 use anchorwatch_sensor::decode::Dns;
 use anchorwatch_sensor::dns::{Answer, MessageError, answer};
+use anchorwatch_sensor::loader::{CgroupScope, LoadOptions};
 use simple_dns::rdata::{A, RData};
 use simple_dns::{CLASS, Name, Packet, QCLASS, QTYPE, Question, ResourceRecord, TYPE};
 use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::os::fd::AsRawFd;
 use std::time::Duration;
 
 const ID: u16 = 0x1234;
@@ -38,16 +40,17 @@ fn reply(id: u16, name: &str, addresses: u8) -> Vec<u8> {
     packet.build_bytes_vec_compressed().unwrap()
 }
 
-/// Two sockets, the first the container's.
+/// Two sockets, the first the container's, the other at the far end of a cable.
 struct Talk {
     client: UdpSocket,
     resolver: UdpSocket,
 }
 
 impl Talk {
-    fn new(resolver: SocketAddr) -> Self {
-        let client = UdpSocket::bind(SocketAddr::new(ip(if resolver.is_ipv4() { V4 } else { V6 }), 0)).unwrap();
-        let resolver = UdpSocket::bind(resolver).unwrap();
+    fn new(far: &Far, resolver: SocketAddr) -> Self {
+        let near = ip(if resolver.is_ipv4() { NEAR } else { V6_NEAR });
+        let client = UdpSocket::bind(SocketAddr::new(near, 0)).unwrap();
+        let resolver = far.inside(|| UdpSocket::bind(resolver).unwrap());
         Self { client, resolver }
     }
 
@@ -84,13 +87,13 @@ fn messages(answers: Vec<Dns>) -> Vec<Vec<u8>> {
 
 #[test]
 fn an_answer_to_what_a_container_asked_names_the_address() {
-    let resolver = address(V4_OTHER, 53);
+    let resolver = address(FAR, 53);
     let name = "an_answer_to_what_a_container_asked_names_the_address";
     let Some(mut live) = with_resolver(name, resolver) else {
         return;
     };
     inside(|| {
-        let talk = Talk::new(resolver);
+        let talk = Talk::new(&Far::new(), resolver);
         talk.ask(&query(ID, NAME));
         // As resolvers are free to.
         talk.answer(&reply(ID, "sHOP.example", 1));
@@ -114,13 +117,13 @@ fn an_answer_to_what_a_container_asked_names_the_address() {
 
 #[test]
 fn resolvers_may_have_other_ports_and_ipv6_addresses() {
-    let resolver = address(V6, 5353);
+    let resolver = address(V6_FAR, 5353);
     let name = "resolvers_may_have_other_ports_and_ipv6_addresses";
     let Some(mut live) = with_resolver(name, resolver) else {
         return;
     };
     inside(|| {
-        let talk = Talk::new(resolver);
+        let talk = Talk::new(&Far::new(), resolver);
         talk.ask(&query(ID, NAME));
         talk.answer(&reply(ID, NAME, 1));
     });
@@ -130,13 +133,13 @@ fn resolvers_may_have_other_ports_and_ipv6_addresses() {
 
 #[test]
 fn only_the_first_answer_to_a_question_that_was_asked_counts() {
-    let resolver = address(V4_OTHER, 53);
+    let resolver = address(FAR, 53);
     let name = "only_the_first_answer_to_a_question_that_was_asked_counts";
     let Some(mut live) = with_resolver(name, resolver) else {
         return;
     };
     inside(|| {
-        let talk = Talk::new(resolver);
+        let talk = Talk::new(&Far::new(), resolver);
         talk.answer(&reply(ID, NAME, 1));
         talk.ask(&query(ID, NAME));
         talk.answer(&reply(ID + 1, NAME, 1));
@@ -150,25 +153,27 @@ fn only_the_first_answer_to_a_question_that_was_asked_counts() {
 
 #[test]
 fn who_is_no_resolver_names_nothing() {
-    let resolver = address(V4_OTHER, 53);
+    let resolver = address(FAR, 53);
     let Some(mut live) = with_resolver("who_is_no_resolver_names_nothing", resolver) else {
         return;
     };
     inside(|| {
-        let talk = Talk::new(resolver);
+        let far = Far::new();
+        let talk = Talk::new(&far, resolver);
         talk.ask(&query(ID, NAME));
         // Another address with the same port, and the same address with another port.
-        for other in [address("192.0.2.66", 53), address(V4_OTHER, 54)] {
-            answer_by(&UdpSocket::bind(other).unwrap(), &talk, &reply(ID, NAME, 1));
+        for other in [address(FAR_OTHER, 53), address(FAR, 54)] {
+            let socket = far.inside(|| UdpSocket::bind(other).unwrap());
+            answer_by(&socket, &talk, &reply(ID, NAME, 1));
         }
-        let other = Talk::new(address("192.0.2.66", 53));
+        let other = Talk::new(&far, address(FAR_OTHER, 53));
         other.ask(&query(ID, NAME));
         other.answer(&reply(ID, NAME, 1));
     });
     assert_eq!(live.answers(), []);
     live.loaded.remove_resolver(resolver).unwrap();
     inside(|| {
-        let talk = Talk::new(resolver);
+        let talk = Talk::new(&Far::new(), resolver);
         talk.ask(&query(ID, NAME));
         talk.answer(&reply(ID, NAME, 1));
     });
@@ -194,15 +199,64 @@ fn a_container_cannot_answer_itself_on_loopback() {
     assert_eq!(live.answers(), []);
 }
 
+/// As one that is forged by raw sockets with a resolver's address would come.
+#[test]
+fn an_answer_that_never_left_the_containers_network_does_not_count() {
+    let resolver = address(V4_OTHER, 53);
+    let name = "an_answer_that_never_left_the_containers_network_does_not_count";
+    let Some(mut live) = with_resolver(name, resolver) else {
+        return;
+    };
+    inside(|| {
+        let talk = Talk {
+            client: UdpSocket::bind(address(V4, 0)).unwrap(),
+            resolver: UdpSocket::bind(resolver).unwrap(),
+        };
+        talk.ask(&query(ID, NAME));
+        talk.answer(&reply(ID, NAME, 1));
+    });
+    assert_eq!(live.answers(), []);
+}
+
+#[test]
+fn in_the_hosts_network_a_resolver_may_live_on_the_machine() {
+    let network = network();
+    // What the programs take for the host's network is that of the first process in this folder.
+    let proc = tempfile::tempdir().unwrap();
+    let namespaces = proc.path().join("1/ns");
+    std::fs::create_dir_all(&namespaces).unwrap();
+    std::os::unix::fs::symlink(format!("/proc/self/fd/{}", network.as_raw_fd()), namespaces.join("net")).unwrap();
+    let options = LoadOptions {
+        cgroup_scope: CgroupScope::All,
+        proc: proc.path().to_owned(),
+        ..LoadOptions::default()
+    };
+    let name = "in_the_hosts_network_a_resolver_may_live_on_the_machine";
+    let Some(mut live) = live_with(name, &options, |_| {}) else {
+        return;
+    };
+    let resolver = address(V4_OTHER, 53);
+    live.loaded.add_resolver(resolver).unwrap();
+    within(&network, || {
+        let talk = Talk {
+            client: UdpSocket::bind(address(V4, 0)).unwrap(),
+            resolver: UdpSocket::bind(resolver).unwrap(),
+        };
+        talk.ask(&query(ID, NAME));
+        talk.answer(&reply(ID, NAME, 1));
+    });
+    assert_eq!(messages(live.answers()), [reply(ID, NAME, 1)]);
+}
+
 #[test]
 fn long_answers_are_kept_whole_up_to_the_limit_and_then_cut() {
-    let resolver = address(V4_OTHER, 53);
+    let resolver = address(FAR, 53);
     let name = "long_answers_are_kept_whole_up_to_the_limit_and_then_cut";
     let Some(mut live) = with_resolver(name, resolver) else {
         return;
     };
     inside(|| {
-        let talk = Talk::new(resolver);
+        let talk = Talk::new(&Far::new(), resolver);
         for addresses in [30, 200] {
             talk.ask(&query(ID, NAME));
             talk.answer(&reply(ID, NAME, addresses));
@@ -222,7 +276,7 @@ fn long_answers_are_kept_whole_up_to_the_limit_and_then_cut() {
 
 #[test]
 fn hostile_messages_are_passed_on_as_they_are_or_not_at_all() {
-    let resolver = address(V4_OTHER, 53);
+    let resolver = address(FAR, 53);
     let name = "hostile_messages_are_passed_on_as_they_are_or_not_at_all";
     let Some(mut live) = with_resolver(name, resolver) else {
         return;
@@ -238,7 +292,7 @@ fn hostile_messages_are_passed_on_as_they_are_or_not_at_all() {
     let mut answered_endless = endless.clone();
     answered_endless[2] |= 0x80;
     inside(|| {
-        let talk = Talk::new(resolver);
+        let talk = Talk::new(&Far::new(), resolver);
         for (asked, answered) in [(&circle, &answered), (&endless, &answered_endless)] {
             talk.ask(asked);
             talk.answer(answered);

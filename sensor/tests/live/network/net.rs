@@ -1,18 +1,27 @@
-//! A network of a test's own: nothing in it but a loopback device with addresses that are not loopback's, so that
-//! packets go through the kernel's whole stack and leave the machine nowhere.
+//! A network of a test's own: a loopback device with addresses that are not loopback's, so that packets go through the
+//! kernel's whole stack and leave the machine nowhere; and, where a test asks for it, a far network behind a cable.
 
+use super::veth;
 use rustix::net::{AddressFamily, SocketType};
-use rustix::thread::UnshareFlags;
+use rustix::thread::{LinkNameSpaceType, UnshareFlags};
+use std::fs::File;
 use std::io;
 use std::mem::{size_of, zeroed};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 /// All of `192.0.2.0/24` (RFC 5737) is this machine's.
 pub const V4: &str = "192.0.2.1";
 pub const V4_OTHER: &str = "192.0.2.2";
 pub const V6: &str = "2001:db8::1";
+/// Behind the cable.
+pub const NEAR: &str = "198.51.100.1";
+pub const FAR: &str = "198.51.100.53";
+pub const FAR_OTHER: &str = "198.51.100.66";
+pub const V6_NEAR: &str = "2001:db8:1::1";
+pub const V6_FAR: &str = "2001:db8:1::53";
+const V6_FAR_OTHER: &str = "2001:db8:1::66";
 
 const CEILING: Duration = Duration::from_secs(10);
 
@@ -26,54 +35,107 @@ struct AddressRequest {
 
 /// Runs a scene inside such a network, in a thread of this process.
 pub fn inside<T: Send>(scene: impl FnOnce() -> T + Send) -> T {
+    within(&network(), scene)
+}
+
+/// Makes such a network.
+pub fn network() -> OwnedFd {
+    let network = empty();
+    within(&network, || configure("lo:1", [192, 0, 2, 1], V6)).unwrap();
+    network
+}
+
+/// Runs something in a network, in a thread of this process; sockets that it opens stay there.
+pub fn within<T: Send>(network: &OwnedFd, scene: impl FnOnce() -> T + Send) -> T {
     std::thread::scope(|scope| {
         let thread = scope.spawn(|| {
-            // SAFETY: the network alone; nothing of this thread depends on it.
-            unsafe { rustix::thread::unshare_unsafe(UnshareFlags::NEWNET) }.unwrap();
-            set_up().unwrap();
+            let kind = Some(LinkNameSpaceType::Network);
+            rustix::thread::move_into_link_name_space(network.as_fd(), kind).unwrap();
             scene()
         });
         thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     })
 }
 
+fn empty() -> OwnedFd {
+    let thread = std::thread::spawn(|| {
+        // SAFETY: the network alone; nothing of this thread depends on it.
+        unsafe { rustix::thread::unshare_unsafe(UnshareFlags::NEWNET) }.unwrap();
+        OwnedFd::from(File::open("/proc/thread-self/ns/net").unwrap())
+    });
+    thread.join().unwrap()
+}
+
+/// A network at the other end of a cable, with [`FAR`] and [`FAR_OTHER`] in it.
+pub struct Far(OwnedFd);
+
+impl Far {
+    /// Lays the cable to the network that the current thread is in, which gets [`NEAR`].
+    pub fn new() -> Self {
+        let far = Self(empty());
+        veth::lay(&far.0).unwrap();
+        configure(veth::NEAR_DEVICE, [198, 51, 100, 1], V6_NEAR).unwrap();
+        far.inside(|| {
+            configure(veth::FAR_DEVICE, [198, 51, 100, 53], V6_FAR).unwrap();
+            // Another address of the same device.
+            configure(&format!("{}:1", veth::FAR_DEVICE), [198, 51, 100, 66], V6_FAR_OTHER).unwrap();
+        });
+        far
+    }
+
+    /// Runs something in the far network.
+    pub fn inside<T: Send>(&self, scene: impl FnOnce() -> T + Send) -> T {
+        within(&self.0, scene)
+    }
+}
+
 pub fn address(ip: &str, port: u16) -> SocketAddr {
     SocketAddr::new(ip.parse::<IpAddr>().unwrap(), port)
 }
 
-fn set_up() -> io::Result<()> {
+fn configure(device: &str, address: [u8; 4], v6: &str) -> io::Result<()> {
     let socket = rustix::net::socket(AddressFamily::INET, SocketType::DGRAM, None)?;
     // SAFETY: an all-zero request is valid, and `sockaddr_in` fits into the union.
     let mut request: libc::ifreq = unsafe { zeroed() };
-    name(&mut request, "lo");
+    let real = device.split(':').next().unwrap_or(device);
+    // Nobody else is there who could have the address: no need to look for him first.
+    for scope in ["all", real] {
+        std::fs::write(format!("/proc/sys/net/ipv6/conf/{scope}/accept_dad"), "0")?;
+    }
+    name(&mut request, real);
     request.ifr_ifru.ifru_flags = libc::c_short::try_from(libc::IFF_UP).unwrap();
     control(&socket, libc::SIOCSIFFLAGS, &mut request)?;
-    name(&mut request, "lo:1");
-    request.ifr_ifru.ifru_addr = v4([192, 0, 2, 1]);
+    control(&socket, libc::SIOCGIFINDEX, &mut request)?;
+    // SAFETY: the control has just written it.
+    let index = unsafe { request.ifr_ifru.ifru_ifindex };
+    name(&mut request, device);
+    request.ifr_ifru.ifru_addr = v4(address);
     control(&socket, libc::SIOCSIFADDR, &mut request)?;
     request.ifr_ifru.ifru_netmask = v4([255, 255, 255, 0]);
     control(&socket, libc::SIOCSIFNETMASK, &mut request)?;
     let socket = rustix::net::socket(AddressFamily::INET6, SocketType::DGRAM, None)?;
+    let v6: Ipv6Addr = v6.parse().unwrap();
     let mut request = AddressRequest {
-        address: V6.parse::<Ipv6Addr>().unwrap().octets(),
-        prefix: 128,
-        device: 1, // the loopback device is the first of each network
+        address: v6.octets(),
+        prefix: 64,
+        device: index,
     };
     control(&socket, libc::SIOCSIFADDR, &mut request)?;
     let start = Instant::now();
-    while is_tentative()? {
-        assert!(start.elapsed() < CEILING, "{V6} does not become an address");
+    while is_tentative(v6)? {
+        assert!(start.elapsed() < CEILING, "{v6} does not become an address");
         std::thread::yield_now();
     }
     Ok(())
 }
 
 /// The kernel makes an IPv6 address one in the background.
-fn is_tentative() -> io::Result<bool> {
+fn is_tentative(address: Ipv6Addr) -> io::Result<bool> {
     let addresses = std::fs::read_to_string("/proc/thread-self/net/if_inet6")?;
+    let text = hex::encode(address.octets());
     let flags = addresses.lines().find_map(|line| {
         let fields: Vec<&str> = line.split_whitespace().collect();
-        let ours = fields.first()?.starts_with("20010db8");
+        let ours = *fields.first()? == text;
         ours.then(|| u32::from_str_radix(fields.get(4)?, 16).ok()).flatten()
     });
     Ok(flags.is_none_or(|flags| flags & libc::IFA_F_TENTATIVE != 0))

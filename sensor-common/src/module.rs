@@ -29,7 +29,7 @@ pub const MODULE_NAME_LIMIT: usize = 56;
 pub struct Loader {
     /// Id of its cgroup in the unified hierarchy.
     pub cgroup_id: u64,
-    /// Id of its container's own cgroup.
+    /// [`crate::filter::Slot::container`].
     pub container: u64,
     /// Id of the execution whose program it runs, 0 if that is not known.
     pub exec_id: u64,

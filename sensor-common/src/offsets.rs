@@ -73,6 +73,29 @@ pub enum Field {
     BinprmSecureexec,
     CgroupSelf,
     CgroupSelfParent,
+    OvlEntryLowerstack,
+    OvlPathDentry,
+    DentryInode,
+    DentryHashLen,
+    InodeIno,
+    InodeGeneration,
+    InodeSize,
+    InodeCtimeSec,
+    InodeCtimeNsec,
+    InodeMtimeSec,
+    InodeMtimeNsec,
+    SuperBlockDev,
+    MmExeFile,
+    MmEndCode,
+    TaskPersonality,
+    TaskFlags,
+    VmaFile,
+    VmaFlags,
+    BackingUserMnt,
+    BackingUserDentry,
+    TaskRealParent,
+    ModuleName,
+    ModuleTaints,
 }
 
 /// Whether the programs can do without a field.
@@ -95,6 +118,17 @@ pub enum Need {
     SocketsV6,
     /// Without it capabilities and identities that an execution gains are not told.
     Privileges,
+    /// Without it a file of an overlay filesystem's lower layer is known by the overlay's inode alone, which is
+    /// another one in each container.
+    OverlayLowerInode,
+    /// Without it the module feed cannot be had.
+    Mappings,
+    /// Without it a mapping of an overlay filesystem's file, seen by itself, shows the file below.
+    BackingFile,
+    /// Without it mappings that become executable afterwards are not seen.
+    Protections,
+    /// Without it kernel modules are not seen: the kernel has none.
+    KernelModules,
 }
 
 /// One line of the table.
@@ -102,7 +136,8 @@ pub enum Need {
 pub struct FieldSpec {
     /// The field.
     pub field: Field,
-    /// `structure.member.member…` in BTF names; anonymous members are transparent.
+    /// `structure.member.member…` in BTF names; anonymous members are transparent. Where kernels differ, several
+    /// of them with `|` between, of which the first that exists counts.
     pub path: &'static str,
     /// What is lost without it.
     pub need: Need,
@@ -141,7 +176,7 @@ const fn bits(field: Field, path: &'static str, need: Need) -> FieldSpec {
 }
 
 /// How many fields there are.
-pub const FIELD_COUNT: usize = 68;
+pub const FIELD_COUNT: usize = 91;
 
 /// Every field, in the order of [`Field`].
 pub const FIELDS: [FieldSpec; FIELD_COUNT] = [
@@ -217,6 +252,55 @@ pub const FIELDS: [FieldSpec; FIELD_COUNT] = [
     bits(Field::BinprmSecureexec, "linux_binprm.secureexec", Need::Privileges),
     required(Field::CgroupSelf, "cgroup.self"),
     required(Field::CgroupSelfParent, "cgroup.self.parent"),
+    optional(
+        Field::OvlEntryLowerstack,
+        "ovl_entry.__lowerstack",
+        Need::OverlayLowerInode,
+    ),
+    optional(Field::OvlPathDentry, "ovl_path.dentry", Need::OverlayLowerInode),
+    optional(Field::DentryInode, "dentry.d_inode", Need::Mappings),
+    optional(Field::DentryHashLen, "dentry.d_name.hash_len", Need::Mappings),
+    optional(Field::InodeIno, "inode.i_ino", Need::Mappings),
+    optional(Field::InodeGeneration, "inode.i_generation", Need::Mappings),
+    optional(Field::InodeSize, "inode.i_size", Need::Mappings),
+    // From 6.11, from 6.6, and before.
+    optional(
+        Field::InodeCtimeSec,
+        "inode.i_ctime_sec|inode.__i_ctime.tv_sec|inode.i_ctime.tv_sec",
+        Need::Mappings,
+    ),
+    optional(
+        Field::InodeCtimeNsec,
+        "inode.i_ctime_nsec|inode.__i_ctime.tv_nsec|inode.i_ctime.tv_nsec",
+        Need::Mappings,
+    ),
+    optional(
+        Field::InodeMtimeSec,
+        "inode.i_mtime_sec|inode.__i_mtime.tv_sec|inode.i_mtime.tv_sec",
+        Need::Mappings,
+    ),
+    optional(
+        Field::InodeMtimeNsec,
+        "inode.i_mtime_nsec|inode.__i_mtime.tv_nsec|inode.i_mtime.tv_nsec",
+        Need::Mappings,
+    ),
+    optional(Field::SuperBlockDev, "super_block.s_dev", Need::Mappings),
+    optional(Field::MmExeFile, "mm_struct.exe_file", Need::Mappings),
+    optional(Field::MmEndCode, "mm_struct.end_code", Need::Mappings),
+    optional(Field::TaskPersonality, "task_struct.personality", Need::Mappings),
+    optional(Field::TaskFlags, "task_struct.flags", Need::KernelModules),
+    optional(Field::VmaFile, "vm_area_struct.vm_file", Need::Protections),
+    optional(Field::VmaFlags, "vm_area_struct.vm_flags", Need::Protections),
+    // From 6.8; before, a mapping's file has the path that the process used.
+    optional(Field::BackingUserMnt, "backing_file.user_path.mnt", Need::BackingFile),
+    optional(
+        Field::BackingUserDentry,
+        "backing_file.user_path.dentry",
+        Need::BackingFile,
+    ),
+    optional(Field::TaskRealParent, "task_struct.real_parent", Need::KernelModules),
+    optional(Field::ModuleName, "module.name", Need::KernelModules),
+    optional(Field::ModuleTaints, "module.taints", Need::KernelModules),
 ];
 
 const _: () = {

@@ -11,7 +11,7 @@ use anchorwatch_sensor_common::offsets::Field;
 use aya_ebpf::helpers::generated::bpf_probe_read_kernel_str;
 
 /// `OVERLAYFS_SUPER_MAGIC` (include/uapi/linux/magic.h).
-const OVERLAY_MAGIC: u64 = 0x794c_7630;
+pub const OVERLAY_MAGIC: u64 = 0x794c_7630;
 
 /// `S_IFMT` and `S_IFSOCK` (include/uapi/linux/stat.h).
 const TYPE_MASK: u16 = 0o170_000;
@@ -28,8 +28,12 @@ const MAX_DIGITS: usize = 11;
 /// One of the `SOURCE_` constants for a file that `task` executes.
 #[inline(always)]
 pub fn source(file: Address, task: Task) -> u32 {
-    let dentry = file.follow(Field::FilePathDentry);
-    let inode = file.follow(Field::FileInode);
+    source_at(file.follow(Field::FilePathDentry), file.follow(Field::FileInode), task)
+}
+
+/// The same for what is at a place.
+#[inline(always)]
+pub fn source_at(dentry: Address, inode: Address, task: Task) -> u32 {
     let superblock = inode.follow(Field::InodeSb);
     if dentry.follow(Field::DentryParent) == dentry {
         // Only directories and files without a filesystem name are their own parent (d_alloc_pseudo).
@@ -103,7 +107,7 @@ pub fn is_network_socket(task: Task, descriptor: u32) -> bool {
 
 /// Whether this kernel shows the files that a process has open.
 #[inline(always)]
-fn has_descriptors() -> bool {
+pub fn has_descriptors() -> bool {
     has(Field::TaskFiles) && has(Field::FilesFdt) && has(Field::FdtableMaxFds) && has(Field::FdtableFd)
 }
 

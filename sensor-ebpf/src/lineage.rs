@@ -8,8 +8,10 @@ use anchorwatch_sensor_common::lineage::{
     CARRIED_ANCESTORS, CARRIED_FILES, ORIGIN_ENTRYPOINT, ORIGIN_OUTSIDE, ORIGIN_UNKNOWN, Process,
 };
 use anchorwatch_sensor_common::loss::{LossPlace, LossReason};
+use anchorwatch_sensor_common::module::Loader;
 use aya_ebpf::{
     bindings::{BPF_ANY, BPF_NOEXIST},
+    helpers::bpf_get_current_uid_gid,
     macros::map,
     maps::HashMap,
 };
@@ -131,5 +133,26 @@ fn root_origin(container: u64, exec_id: u64) -> u32 {
             count(LossPlace::Exec, LossReason::MapFull);
             ORIGIN_UNKNOWN
         }
+    }
+}
+
+/// Who loads code, for a record. What a process does between fork and its first exec is its forker's.
+#[inline(always)]
+pub fn loader(task: Task, cgroup_id: u64, container: u64) -> Loader {
+    let pid = task.tgid();
+    let carried = carried(pid, task.start_ticks());
+    let (exec_id, ancestors, origin) = match carried {
+        Some(process) => (process.exec_id, process.ancestors, process.origin),
+        None => (0, [0; CARRIED_ANCESTORS], ORIGIN_UNKNOWN),
+    };
+    Loader {
+        cgroup_id,
+        container,
+        exec_id,
+        ancestors,
+        pid,
+        uid: bpf_get_current_uid_gid() as u32,
+        origin,
+        reserved: 0,
     }
 }

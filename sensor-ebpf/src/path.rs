@@ -74,8 +74,13 @@ impl Tail {
     /// whether that is the whole of it. Components that cannot be read are counted.
     #[inline(always)]
     pub fn write_path(self, place: LossPlace, file: Address) -> bool {
-        let mut mount = file.follow(Field::FilePathMnt);
-        let mut dentry = file.follow(Field::FilePathDentry);
+        let mount = file.follow(Field::FilePathMnt);
+        self.write_place(place, mount, file.follow(Field::FilePathDentry))
+    }
+
+    /// The same for a place in a mounted filesystem.
+    #[inline(always)]
+    pub fn write_place(self, place: LossPlace, mut mount: Address, mut dentry: Address) -> bool {
         let mut whole = false;
         // SAFETY: as `empty` demands; volatile, so that it lives in memory (see `Cursor`).
         unsafe { write_volatile(&raw mut (*self.cursor).fault, 0) };

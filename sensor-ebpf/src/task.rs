@@ -2,7 +2,7 @@
 
 use anchorwatch_sensor_common::lineage::NANOSECONDS_PER_TICK;
 use anchorwatch_sensor_common::offsets::{ABSENT, FIELD_COUNT, Field};
-use aya_ebpf::helpers::generated::bpf_probe_read_kernel;
+use aya_ebpf::helpers::generated::{bpf_get_current_task, bpf_probe_read_kernel};
 use core::mem::{MaybeUninit, size_of};
 
 /// Set by user space at load. The verifier sees constants, since the section is frozen.
@@ -28,6 +28,8 @@ unsafe impl Plain for u32 {}
 unsafe impl Plain for u64 {}
 // SAFETY: any bytes are integers.
 unsafe impl Plain for [u32; 4] {}
+// SAFETY: any bytes are an integer.
+unsafe impl Plain for i64 {}
 
 /// An address of kernel memory; never dereferenced, only read by helper.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -128,6 +130,11 @@ fn offset_or_absent(field: Field) -> u32 {
     unsafe { core::ptr::read_volatile(&raw const OFFSETS[field as usize]) }
 }
 
+/// `PF_KTHREAD` (include/linux/sched.h).
+const KERNEL_THREAD: u32 = 0x0020_0000;
+/// `READ_IMPLIES_EXEC` (include/uapi/linux/personality.h).
+const READ_IMPLIES_EXEC: u32 = 0x0040_0000;
+
 /// A `task_struct`.
 #[derive(Clone, Copy)]
 pub struct Task(Address);
@@ -195,6 +202,32 @@ impl Task {
     pub fn arguments(self) -> (u64, u64) {
         let mm = self.0.follow(Field::TaskMm);
         (mm.read(Field::MmArgStart), mm.read(Field::MmArgEnd))
+    }
+
+    /// The one that runs.
+    #[inline(always)]
+    pub fn current() -> Self {
+        // SAFETY: a helper without arguments.
+        Self::new(unsafe { bpf_get_current_task() } as *const u8)
+    }
+
+    /// Its address space, null for a kernel thread.
+    #[inline(always)]
+    pub fn memory(self) -> Address {
+        self.0.follow(Field::TaskMm)
+    }
+
+    /// Whether what it maps readable becomes executable too.
+    #[inline(always)]
+    pub fn reading_implies_executing(self) -> bool {
+        has(Field::TaskPersonality) && self.0.read::<u32>(Field::TaskPersonality) & READ_IMPLIES_EXEC != 0
+    }
+
+    /// Whether it, or what started it, is a thread of the kernel's own: the kernel starts `modprobe` so.
+    #[inline(always)]
+    pub fn is_the_kernels(self) -> bool {
+        let is_thread = |task: Address| task.read::<u32>(Field::TaskFlags) & KERNEL_THREAD != 0;
+        is_thread(self.0) || is_thread(self.0.follow(Field::TaskRealParent))
     }
 
     /// The open file of a descriptor, null if there is none.

@@ -208,8 +208,8 @@ impl Attributor {
         match event {
             RawEvent::Exec(exec) => Some(self.exec(exec, false, now)),
             RawEvent::Flow(flow) => Some(self.flow(flow, now)),
-            // Told by `dns`.
-            RawEvent::Dns(_) => None,
+            // Told by `dns`, and hashed first.
+            RawEvent::Dns(_) | RawEvent::Mapping(_) | RawEvent::KernelModule(_) => None,
             RawEvent::CgroupCreated { time_ns, id, path } => {
                 self.places.cgroups.insert(id, &path, time_ns);
                 None

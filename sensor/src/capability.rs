@@ -21,18 +21,27 @@ pub struct Capabilities {
     pub runtime_stage: bool,
     /// What becomes of sockets: listeners, and the ends of connections.
     pub sockets: bool,
+    /// Which file is mapped, of which age.
+    pub mappings: bool,
+    /// Whether a mapping becomes executable.
+    pub protections: bool,
+    /// Whether this kernel has modules to load.
+    pub kernel_modules: bool,
 }
 
 impl Capabilities {
     /// Whether what a probe needs is there.
     pub const fn has(&self, need: Need) -> bool {
         match need {
-            Need::Required | Need::SocketsV6 => true,
+            Need::Required | Need::SocketsV6 | Need::OverlayLowerInode | Need::BackingFile => true,
             Need::OverlayLayers => self.overlay_layers,
             Need::OverlayOrigin | Need::OverlayLowerPath => self.overlay_origin,
             Need::ScriptDescriptor => self.script_descriptor,
             Need::Sockets => self.sockets,
             Need::Privileges => self.privileges,
+            Need::Mappings => self.mappings,
+            Need::Protections => self.protections,
+            Need::KernelModules => self.kernel_modules,
         }
     }
 }
@@ -101,12 +110,14 @@ pub fn kernel_btf(directory: &Path) -> Result<Btf, OffsetError> {
 pub fn resolve(btf: &Btf) -> Result<Resolved, OffsetError> {
     let mut offsets = [ABSENT; FIELD_COUNT];
     for spec in FIELDS {
-        let offset = if spec.in_bits {
-            btf.offset_in_bits(spec.path)
-        } else {
-            btf.offset(spec.path)
+        let find = |path: &str| {
+            if spec.in_bits {
+                btf.offset_in_bits(path)
+            } else {
+                btf.offset(path)
+            }
         };
-        match offset {
+        match spec.path.split('|').find_map(find) {
             Some(offset) => offsets[spec.field as usize] = offset,
             None if spec.need == Need::Required => return Err(OffsetError::NoField(spec.path)),
             None => {}
@@ -134,6 +145,9 @@ pub fn resolve(btf: &Btf) -> Result<Resolved, OffsetError> {
         privileges: has(Need::Privileges),
         runtime_stage: true,
         sockets: has(Need::Sockets),
+        mappings: has(Need::Mappings),
+        kernel_modules: has(Need::KernelModules),
+        protections: has(Need::Mappings) && has(Need::Protections),
     };
     Ok(Resolved { offsets, capabilities })
 }

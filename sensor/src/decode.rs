@@ -1,5 +1,6 @@
 //! Bytes of the ring buffer → [`RawEvent`]; a total function: any bytes give an event or an error.
 
+mod module;
 pub mod network;
 
 use anchorwatch_sensor_common::event::{
@@ -11,9 +12,12 @@ use anchorwatch_sensor_common::event::{
 };
 use anchorwatch_sensor_common::filter::FilterFeed;
 use anchorwatch_sensor_common::lineage::{ORIGIN_ENTRYPOINT, ORIGIN_OUTSIDE, ORIGIN_UNKNOWN};
+use anchorwatch_sensor_common::module::{KIND_KERNEL_MODULE, KIND_MAPPING};
 use anchorwatch_sensor_common::network::{DnsRecord, FlowRecord};
-pub use network::{Dns, Flow, FlowKind, FlowProtocol};
 use std::mem::{offset_of, size_of};
+
+pub use module::{KernelModule, Loader, MappedBy, Mapping};
+pub use network::{Dns, Flow, FlowKind, FlowProtocol};
 
 /// What a kernel program reported, before anything is known about containers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +35,9 @@ pub enum RawEvent {
         time_ns: u64,
         id: u64,
     },
+    /// A file was mapped executable.
+    Mapping(Box<Mapping>),
+    KernelModule(Box<KernelModule>),
 }
 
 /// A process replaced its program.
@@ -186,6 +193,14 @@ pub fn decode(bytes: &[u8]) -> Result<RawEvent, DecodeError> {
             } else {
                 RawEvent::CgroupRemoved { time_ns, id }
             })
+        }
+        KIND_MAPPING => Ok(RawEvent::Mapping(Box::new(module::mapping(
+            whole(bytes, stated)?,
+            time_ns,
+        )?))),
+        KIND_KERNEL_MODULE => {
+            let module = module::kernel_module(whole(bytes, stated)?, time_ns)?;
+            Ok(RawEvent::KernelModule(Box::new(module)))
         }
         kind => Err(DecodeError::Kind(kind)),
     }

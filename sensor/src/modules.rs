@@ -15,6 +15,7 @@ mod maps;
 mod open;
 mod worker;
 
+use crate::decode::{MappedBy, Mapping};
 use anchorwatch_sensor_common::module::FileIdentity;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -96,6 +97,20 @@ pub struct MappedFile {
     pub filesystem: u32,
     /// Whether the kernel saw a descriptor alone, so that it may be another file that was mapped.
     pub by_descriptor: bool,
+}
+
+impl From<&Mapping> for MappedFile {
+    fn from(mapping: &Mapping) -> Self {
+        let is_absolute = mapping.path.starts_with(b"/");
+        Self {
+            pid: mapping.loader.pid,
+            path: is_absolute.then(|| mapping.path.clone()),
+            identity: mapping.file,
+            seen: mapping.seen,
+            filesystem: mapping.filesystem,
+            by_descriptor: mapping.way == MappedBy::Descriptor,
+        }
+    }
 }
 
 /// What is told of a file.

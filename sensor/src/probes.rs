@@ -3,6 +3,7 @@
 //! What a kernel offers is found out by trying, never by its version: a probe names its ways in order of preference,
 //! and the first that the kernel takes is used.
 
+mod module;
 mod network;
 mod process;
 
@@ -78,7 +79,7 @@ impl Hook {
 
 /// Every probe, in the order in which they are attached: what forgets comes before what remembers.
 pub fn all() -> impl Iterator<Item = &'static Probe> {
-    process::PROBES.iter().chain(&network::PROBES)
+    process::PROBES.iter().chain(&network::PROBES).chain(&module::PROBES)
 }
 
 #[cfg(test)]

@@ -12,6 +12,8 @@ mod fixture;
 mod payload;
 #[path = "live/scene.rs"]
 mod scene;
+#[path = "live/tracefs.rs"]
+mod tracefs;
 
 #[path = "live/files.rs"]
 mod files;
@@ -19,6 +21,8 @@ mod files;
 mod lineage;
 #[path = "live/loss.rs"]
 mod loss;
+#[path = "live/modules.rs"]
+mod modules;
 #[path = "live/network.rs"]
 mod network;
 #[path = "live/placement.rs"]

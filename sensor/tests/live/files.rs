@@ -11,7 +11,7 @@ use std::io::Write;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 fn exec_of(live: &mut Live, pid: u32) -> Exec {
@@ -120,8 +120,18 @@ fn layers_of_a_container_are_told_apart() {
     assert_eq!(seen, expected);
 }
 
-/// Mounts an overlay and runs a program of each kind with it as root; None where there is no overlayfs.
+/// Runs a program of each kind with an overlay as root; None where there is no overlayfs.
 fn container_with_layers(base: &Path) -> Option<Vec<u32>> {
+    let merged = overlay_scene(base)?;
+    payload::write(&merged.join("gone"));
+    let programs = ["/image", "/changed", "/fresh", "/volume/payload"];
+    let named = programs.map(|program| run_with_root(&merged, program));
+    let nameless = ["/gone", "/image-gone"].map(|name| run_deleted(&merged, name));
+    Some([named.as_slice(), &nameless].concat())
+}
+
+/// Mounts an overlay with a file of each kind for this thread alone; None where there is no overlayfs.
+pub fn overlay_scene(base: &Path) -> Option<PathBuf> {
     // SAFETY: this thread shares no file descriptors' table with the flag; nothing relies on its mounts.
     unsafe { unshare_unsafe(UnshareFlags::NEWNS | UnshareFlags::FS) }.unwrap();
     mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC).unwrap();
@@ -147,11 +157,7 @@ fn container_with_layers(base: &Path) -> Option<Vec<u32>> {
     fs::set_permissions(merged.join("changed"), Permissions::from_mode(0o711)).unwrap();
     mount("none", merged.join("volume"), "tmpfs", MountFlags::empty(), None).unwrap();
     payload::write(&merged.join("volume/payload"));
-    payload::write(&merged.join("gone"));
-    let programs = ["/image", "/changed", "/fresh", "/volume/payload"];
-    let named = programs.map(|program| run_with_root(&merged, program));
-    let nameless = ["/gone", "/image-gone"].map(|name| run_deleted(&merged, name));
-    Some([named.as_slice(), &nameless].concat())
+    Some(merged)
 }
 
 /// Runs a program whose name the process itself has taken away, by the descriptor that is left.

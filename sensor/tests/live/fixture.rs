@@ -1,6 +1,7 @@
 //! Loaded programs with their reader, and the way to collect exactly what a trigger made.
 
 use crate::scene::Scene;
+use crate::tracefs::Tracefs;
 use anchorwatch_sensor::decode::{Exec, RawEvent};
 use anchorwatch_sensor::loader::{LoadError, LoadOptions, Loaded, load};
 use anchorwatch_sensor::ring::RingReader;
@@ -29,6 +30,7 @@ pub struct Live {
     reader: RingReader,
     runtime: Runtime,
     fences: u32,
+    _tracefs: Tracefs,
     _one: MutexGuard<'static, ()>,
 }
 
@@ -46,6 +48,7 @@ pub fn live_with(name: &str, options: &LoadOptions, before: impl FnOnce(&Scene))
     let Ok(cgroup_root) = find_cgroup_root() else {
         return skip(name, "no unified cgroup hierarchy");
     };
+    let tracefs = Tracefs::mounted();
     let scene = Scene::new(&cgroup_root);
     before(&scene);
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -69,6 +72,7 @@ pub fn live_with(name: &str, options: &LoadOptions, before: impl FnOnce(&Scene))
         reader,
         runtime,
         fences: 0,
+        _tracefs: tracefs,
         _one: one,
     })
 }

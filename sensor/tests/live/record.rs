@@ -1,8 +1,9 @@
 //! What a record says of one execution, and of cgroups.
 
 use crate::fixture::{live, live_with};
+use anchorwatch_core::behaviour::Feed;
 use anchorwatch_sensor::decode::{Exec, FileSource, RawEvent};
-use anchorwatch_sensor::loader::{HookStatus, LoadOptions};
+use anchorwatch_sensor::loader::{HookState, HookStatus, LoadOptions};
 use anchorwatch_sensor_common::event::{ARGV_END, ARGV_HEAD};
 use std::fs::{self, Permissions};
 use std::net::UdpSocket;
@@ -28,11 +29,17 @@ fn every_program_attaches_and_stays_below_the_verifiers_limit() {
             hook.name,
             hook.verified_instructions.unwrap_or_default()
         );
-        assert_eq!(hook.status, HookStatus::Attached, "{}", hook.name);
-        assert!(
-            hook.verified_instructions.is_some_and(|count| count <= MAX_VERIFIED),
-            "{hook:?}"
-        );
+        println!("state of {}: {} {}", hook.name, hook.status.word(), hook.remark());
+        if hook.feed == Feed::Process {
+            assert_eq!(hook.status, HookStatus::Attached, "{}", hook.name);
+        }
+        // Of the other feeds, what this kernel refuses is told by the tests that need it.
+        if hook.status.is_in_place() {
+            assert!(
+                hook.verified_instructions.is_some_and(|count| count <= MAX_VERIFIED),
+                "{hook:?}"
+            );
+        }
     }
 }
 
@@ -145,7 +152,9 @@ fn programs_that_are_loaded_and_not_attached_report_nothing() {
     let Some(mut live) = live_with(name, &options, |_| {}) else {
         return;
     };
-    assert!(live.loaded.hooks().iter().all(|hook| hook.status == HookStatus::Loaded));
+    let process = |hook: &&HookState| hook.feed == Feed::Process;
+    let mut hooks = live.loaded.hooks().iter().filter(process);
+    assert!(hooks.all(|hook| hook.status == HookStatus::Loaded));
     assert!(Command::new(live.scene.payload()).status().unwrap().success());
     assert_eq!(live.waiting(), []);
 }
@@ -227,11 +236,19 @@ fn cgroups_are_reported_when_they_come_and_go() {
         .filter_map(|event| match event {
             RawEvent::CgroupCreated { id, path, .. } => Some(RawEvent::CgroupCreated { time_ns: 0, id, path }),
             RawEvent::CgroupRemoved { id, .. } => Some(RawEvent::CgroupRemoved { time_ns: 0, id }),
-            RawEvent::Exec(_) | RawEvent::Flow(_) | RawEvent::Dns(_) => None,
+            RawEvent::Exec(_)
+            | RawEvent::Flow(_)
+            | RawEvent::Dns(_)
+            | RawEvent::Mapping(_)
+            | RawEvent::KernelModule(_) => None,
         })
         .filter(|event| match event {
             RawEvent::CgroupCreated { id, .. } | RawEvent::CgroupRemoved { id, .. } => *id == cgroup.id,
-            RawEvent::Exec(_) | RawEvent::Flow(_) | RawEvent::Dns(_) => false,
+            RawEvent::Exec(_)
+            | RawEvent::Flow(_)
+            | RawEvent::Dns(_)
+            | RawEvent::Mapping(_)
+            | RawEvent::KernelModule(_) => false,
         })
         .collect();
     let expected = [

@@ -27,7 +27,9 @@ fn an_occupied_cgroup_is_named_and_the_other_hooks_are_attached() {
         std::fs::remove_dir(&path).unwrap();
     }
     let Some(live) = live else { return };
-    for hook in live.loaded.hooks() {
+    // Not every kernel takes the ones that see modules.
+    let hooks = || live.loaded.hooks().iter().filter(|hook| hook.feed != Feed::Module);
+    for hook in hooks() {
         match &hook.status {
             HookStatus::Failed(why) if hook.name == "cgroup_skb/ingress" => {
                 assert!(
@@ -39,11 +41,5 @@ fn an_occupied_cgroup_is_named_and_the_other_hooks_are_attached() {
             status => assert_eq!((hook.name, status), (hook.name, &HookStatus::Attached)),
         }
     }
-    let failed = live
-        .loaded
-        .hooks()
-        .iter()
-        .filter(|hook| !hook.status.is_in_place())
-        .count();
-    assert_eq!(failed, 1);
+    assert_eq!(hooks().filter(|hook| !hook.status.is_in_place()).count(), 1);
 }

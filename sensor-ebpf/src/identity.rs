@@ -1,0 +1,86 @@
+//! Which file it is: the same answer in every container that shares an image's layer, and another one once it changes.
+
+use crate::file::OVERLAY_MAGIC;
+use crate::task::{Address, has};
+use anchorwatch_sensor_common::module::FileIdentity;
+use anchorwatch_sensor_common::offsets::Field;
+
+const NANOSECONDS: i64 = 1_000_000_000;
+
+/// The bits of a count of nanoseconds; from 6.13 on, one above them notes that a time was asked for
+/// (`I_CTIME_QUERIED`, include/linux/fs.h).
+const NANOSECOND_BITS: u32 = 0x3fff_ffff;
+
+/// Whether this kernel shows what an identity needs.
+#[inline(always)]
+pub fn has_identity() -> bool {
+    has(Field::DentryInode)
+        && has(Field::InodeIno)
+        && has(Field::InodeGeneration)
+        && has(Field::InodeSize)
+        && has(Field::InodeCtimeSec)
+        && has(Field::InodeCtimeNsec)
+        && has(Field::InodeMtimeSec)
+        && has(Field::InodeMtimeNsec)
+        && has(Field::SuperBlockDev)
+}
+
+/// An inode's identity: of an overlay's, that of the one below.
+#[inline(always)]
+pub fn identity(inode: Address) -> FileIdentity {
+    let inode = below(inode);
+    FileIdentity {
+        inode: inode.read(Field::InodeIno),
+        size: inode.read(Field::InodeSize),
+        ctime_ns: time(inode, Field::InodeCtimeSec, Field::InodeCtimeNsec),
+        mtime_ns: time(inode, Field::InodeMtimeSec, Field::InodeMtimeNsec),
+        device: device(inode),
+        generation: inode.read(Field::InodeGeneration),
+    }
+}
+
+/// Device of an inode's superblock.
+#[inline(always)]
+pub fn device(inode: Address) -> u32 {
+    inode.follow(Field::InodeSb).read(Field::SuperBlockDev)
+}
+
+/// The inode that holds the content.
+#[inline(always)]
+fn below(inode: Address) -> Address {
+    let superblock = inode.follow(Field::InodeSb);
+    if superblock.read::<u64>(Field::SuperBlockMagic) != OVERLAY_MAGIC
+        || !has(Field::OvlVfsInode)
+        || !has(Field::OvlUpperDentry)
+    {
+        return inode;
+    }
+    let overlay_inode = inode.around(Field::OvlVfsInode);
+    let upper = overlay_inode.follow(Field::OvlUpperDentry);
+    let dentry = if upper.is_null() { lower(overlay_inode) } else { upper };
+    let below = dentry.follow(Field::DentryInode);
+    if below.is_null() { inode } else { below }
+}
+
+/// The dentry of the topmost lower layer, null where this kernel does not show it. From 6.5 on the layers are an
+/// array behind `ovl_entry` (fs/overlayfs/ovl_entry.h).
+#[inline(always)]
+fn lower(overlay_inode: Address) -> Address {
+    if has(Field::OvlEntry) && has(Field::OvlEntryLowerstack) && has(Field::OvlPathDentry) {
+        let entry = overlay_inode.follow(Field::OvlEntry);
+        entry.at(Field::OvlEntryLowerstack).follow(Field::OvlPathDentry)
+    } else if has(Field::OvlLowerPathDentry) {
+        overlay_inode.follow(Field::OvlLowerPathDentry)
+    } else {
+        Address::new(core::ptr::null())
+    }
+}
+
+#[inline(always)]
+fn time(inode: Address, seconds: Field, nanoseconds: Field) -> i64 {
+    let nanoseconds = inode.read::<u32>(nanoseconds) & NANOSECOND_BITS;
+    inode
+        .read::<i64>(seconds)
+        .wrapping_mul(NANOSECONDS)
+        .wrapping_add(i64::from(nanoseconds))
+}

@@ -152,7 +152,7 @@ pub struct DriftAlertStatus {
     pub findings: Vec<Finding>,
     /// What the sensors lost meanwhile: the picture may lack something.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 16))]
+    #[schemars(length(max = 64))]
     pub evidence: Vec<Loss>,
     /// The policy that asked for it, `<namespace>/<name>` or, for a ClusterDriftPolicy, `<name>`.
     #[serde(default)]

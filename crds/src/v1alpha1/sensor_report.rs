@@ -56,7 +56,7 @@ pub struct SensorReportSpec {
     pub losses: Vec<Loss>,
     /// What the sensor could attach.
     #[serde(default)]
-    #[schemars(length(max = 32))]
+    #[schemars(length(max = 64))]
     pub hooks: Vec<HookReport>,
 }
 

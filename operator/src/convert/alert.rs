@@ -212,6 +212,7 @@ mod tests {
         time::Timestamp,
     };
     use anchorwatch_crds::v1alpha1::DriftAlertSpec;
+    use kube::CustomResourceExt;
     use proptest::prelude::*;
 
     fn finding(executable: String, rule: Rule, state: AlertState, rollout: Option<RolloutMatch>) -> Finding {
@@ -240,6 +241,19 @@ mod tests {
             rollout,
             unverified: true,
         }
+    }
+
+    #[test]
+    fn what_every_feed_lost_for_every_reason_fits_into_an_alert() {
+        let schema = serde_json::to_value(DriftAlert::crd()).unwrap();
+        let most = schema
+            .pointer("/spec/versions/0/schema/openAPIV3Schema/properties/status/properties/evidence/maxItems")
+            .and_then(serde_json::Value::as_u64);
+        let reasons = Feed::ALL.len() * anchorwatch_core::baseline::MAX_REASONS;
+        assert!(
+            most.is_some_and(|most| most >= reasons as u64),
+            "{most:?} for {reasons}"
+        );
     }
 
     proptest! {

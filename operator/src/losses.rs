@@ -10,7 +10,7 @@ const OTHER: &str = "other";
 const SENSOR_RESTARTED: &str = "sensor_restarted";
 
 /// The words that sensors use for what they lost themselves.
-const SENSOR: [&str; 13] = [
+const SENSOR: [&str; 14] = [
     "malformed_record",
     "snapshot_full",
     "cgroup_unknown",
@@ -23,10 +23,15 @@ const SENSOR: [&str; 13] = [
     "outbox_full",
     "outbox_damaged",
     "report_refused",
+    "connection_forgotten",
     SENSOR_RESTARTED,
 ];
 /// The words for what the kernel lost, whichever of its programs: they follow `kernel_` and the program's name.
-const KERNEL: [&str; 5] = [
+/// A longer word comes before the one that it ends with.
+const KERNEL: [&str; 8] = [
+    "kernel_sensitive_ring_full",
+    "kernel_sensitive_quota",
+    "kernel_quota",
     "kernel_ring_full",
     "kernel_map_full",
     "kernel_read_fault",
@@ -65,6 +70,8 @@ mod tests {
         assert_eq!(bounded("kernel_exec_ring_full"), "kernel_ring_full");
         assert_eq!(bounded("kernel_cgroup_no_offset"), "kernel_no_offset");
         assert_eq!(bounded("kernel_recursion"), "kernel_recursion");
+        assert_eq!(bounded("kernel_exec_sensitive_quota"), "kernel_sensitive_quota");
+        assert_eq!(bounded("kernel_mmap_quota"), "kernel_quota");
         for made_up in ["", "kernel_", "kernel_exec_made_up", "outbox_full2"] {
             assert_eq!(bounded(made_up), OTHER, "{made_up}");
         }
@@ -89,6 +96,27 @@ mod tests {
             assert_eq!(bounded(word), *word);
         }
         assert_eq!(words.len(), SENSOR.len(), "a word that no sensor uses");
+    }
+
+    #[test]
+    fn every_word_of_the_kernels_programs_is_known() {
+        let source = include_str!("../../sensor-common/src/loss.rs");
+        let (_, reasons) = source.split_once("impl LossReason").unwrap();
+        let words: Vec<_> = reasons
+            .lines()
+            .filter_map(|line| {
+                line.trim()
+                    .strip_prefix("Self::")?
+                    .split_once(" => \"")?
+                    .1
+                    .split_once('"')
+            })
+            .map(|(word, _)| word)
+            .collect();
+        assert!(words.len() >= 7, "{words:?}");
+        for word in words {
+            assert_eq!(bounded(&format!("kernel_exec_{word}")), format!("kernel_{word}"));
+        }
     }
 
     #[test]

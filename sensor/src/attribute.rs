@@ -18,7 +18,7 @@ pub mod testkit;
 pub mod text;
 pub mod waiting;
 
-use anchorwatch_core::behaviour::{Attributes, Behaviour, Origin, ProcessParts, SourceLayer};
+use anchorwatch_core::behaviour::{Attributes, Behaviour, Feed, Origin, ProcessParts, SourceLayer};
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -87,7 +87,7 @@ pub enum Outcome {
     Sandbox,
     /// A flow that stays inside its pod.
     Loopback,
-    Lost(LossReason),
+    Lost(Feed, LossReason),
 }
 
 /// An execution whose container may not be known yet. What `/proc` and the lineage tell is read at once.
@@ -105,6 +105,15 @@ struct Prepared {
 enum Pending {
     Exec(Prepared),
     Flow(PreparedFlow),
+}
+
+impl Pending {
+    const fn feed(&self) -> Feed {
+        match self {
+            Self::Exec(_) => Feed::Process,
+            Self::Flow(_) => Feed::Network,
+        }
+    }
 }
 
 /// Attributes executions and flows to containers.
@@ -282,9 +291,9 @@ impl Attributor {
             at_ns: exec.time_ns,
         };
         let place = match self.places.placement(exec.cgroup_id, process) {
-            None => return Outcome::Lost(LossReason::CgroupUnknown),
+            None => return Outcome::Lost(Feed::Process, LossReason::CgroupUnknown),
             Some(Placement::Host) => return Outcome::Host,
-            Some(Placement::Unrecognised) => return Outcome::Lost(LossReason::CgroupUnrecognised),
+            Some(Placement::Unrecognised) => return Outcome::Lost(Feed::Process, LossReason::CgroupUnrecognised),
             Some(Placement::Runtime) => return Outcome::RuntimeStage,
             Some(Placement::Container(_)) if exec.runtime_stage => return Outcome::RuntimeStage,
             Some(Placement::Container(place)) => place,
@@ -298,10 +307,11 @@ impl Attributor {
     }
 
     fn wait(&mut self, id: &ContainerId, pending: Pending, now: Instant) -> Outcome {
+        let feed = pending.feed();
         match self.waiting.push(id, pending, now) {
             Ok(()) => Outcome::Waiting,
-            Err(WaitRefusal::Full) => Outcome::Lost(LossReason::WaitingFull),
-            Err(WaitRefusal::ContainerFull) => Outcome::Lost(LossReason::WaitingContainerFull),
+            Err(WaitRefusal::Full) => Outcome::Lost(feed, LossReason::WaitingFull),
+            Err(WaitRefusal::ContainerFull) => Outcome::Lost(feed, LossReason::WaitingContainerFull),
         }
     }
 
@@ -385,9 +395,9 @@ impl Attributor {
         if is_sandbox {
             Outcome::Sandbox
         } else if self.places.pods.knows_kubelet_name(&place.pod) {
-            Outcome::Lost(LossReason::ContainerUnknown)
+            Outcome::Lost(pending.feed(), LossReason::ContainerUnknown)
         } else {
-            Outcome::Lost(LossReason::PodUnknown)
+            Outcome::Lost(pending.feed(), LossReason::PodUnknown)
         }
     }
 

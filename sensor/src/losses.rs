@@ -1,9 +1,12 @@
-//! What was lost, by reason: added up until a batch takes it along.
+//! What was lost, by feed and reason: added up until a batch takes it along.
 
-use anchorwatch_crds::v1alpha1::{FeedName, Loss};
+use anchorwatch_convert::feed_to_crd;
+use anchorwatch_core::behaviour::Feed;
+use anchorwatch_crds::v1alpha1::Loss;
+use anchorwatch_sensor_common::loss::LossPlace;
 use std::collections::BTreeMap;
 
-use crate::loader;
+use crate::{loader, probes};
 
 /// Why the sensor itself could not deliver an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -77,47 +80,76 @@ impl LossReason {
     }
 }
 
+/// Counts by the feed that lacks the events and by reason.
+pub type ByFeed = BTreeMap<Feed, BTreeMap<String, u64>>;
+
+/// Adds counts up.
+pub fn by_feed(counts: impl IntoIterator<Item = (Feed, String, u64)>) -> ByFeed {
+    let mut sums = ByFeed::new();
+    for (feed, reason, count) in counts {
+        let sum = sums.entry(feed).or_default().entry(reason).or_default();
+        *sum = sum.saturating_add(count);
+    }
+    sums
+}
+
 /// Losses that no batch has taken along yet, and the totals of this run.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Losses {
-    unreported: BTreeMap<String, u64>,
-    total: BTreeMap<String, u64>,
-    kernel: BTreeMap<String, u64>,
+    unreported: ByFeed,
+    total: ByFeed,
+    kernel: ByFeed,
     changed: bool,
 }
 
 impl Losses {
     /// With what a former run left.
-    pub fn restored(unreported: BTreeMap<String, u64>) -> Self {
+    pub fn restored(unreported: ByFeed) -> Self {
         Self {
             unreported,
             ..Self::default()
         }
     }
 
-    pub fn add(&mut self, reason: LossReason, count: u64) {
-        self.add_named(reason.name().to_owned(), count);
+    pub fn add(&mut self, feed: Feed, reason: LossReason, count: u64) {
+        self.add_named(feed, reason.name().to_owned(), count);
+    }
+
+    /// Something that every feed lacks events by.
+    pub fn add_to_all(&mut self, reason: LossReason, count: u64) {
+        for feed in Feed::ALL {
+            self.add(feed, reason, count);
+        }
+    }
+
+    pub fn add_all(&mut self, losses: &ByFeed) {
+        for (feed, reason, count) in flat(losses) {
+            self.add_named(feed, reason.to_owned(), count);
+        }
     }
 
     /// Takes over what the kernel's counters, which only rise, have counted since the last time.
     pub fn add_kernel(&mut self, losses: &loader::Losses) {
-        let counts = losses.counts.iter().map(|loss| {
-            (
-                format!("kernel_{}_{}", loss.place.name(), loss.reason.name()),
-                loss.count,
-            )
+        let counters = losses.counts.iter().map(|loss| {
+            let reason = format!("kernel_{}_{}", loss.place.name(), loss.reason.name());
+            (feed_of(loss.place), reason, loss.count)
         });
-        let recursion = losses.recursion_misses.iter().map(|(_, misses)| misses).sum();
-        for (reason, count) in counts.chain([("kernel_recursion".to_owned(), recursion)]) {
-            let before = self.kernel.insert(reason.clone(), count).unwrap_or(0);
-            self.add_named(reason, count.saturating_sub(before));
+        let skipped = losses.recursion_misses.iter();
+        let skipped = skipped.map(|(hook, misses)| (probes::feed_of(hook), "kernel_recursion".to_owned(), *misses));
+        let now = by_feed(counters.chain(skipped));
+        for (feed, reason, count) in flat(&now) {
+            let before = self.kernel.get(&feed).and_then(|reasons| reasons.get(reason));
+            let news = count.saturating_sub(before.copied().unwrap_or(0));
+            self.add_named(feed, reason.to_owned(), news);
         }
+        self.kernel = now;
     }
 
-    fn add_named(&mut self, reason: String, count: u64) {
+    fn add_named(&mut self, feed: Feed, reason: String, count: u64) {
         if count > 0 {
-            *self.unreported.entry(reason.clone()).or_default() += count;
-            *self.total.entry(reason).or_default() += count;
+            for counts in [&mut self.unreported, &mut self.total] {
+                *counts.entry(feed).or_default().entry(reason.clone()).or_default() += count;
+            }
             self.changed = true;
         }
     }
@@ -126,12 +158,12 @@ impl Losses {
         self.unreported.is_empty()
     }
 
-    /// Of this run, by reason.
-    pub fn totals(&self) -> impl Iterator<Item = (&str, u64)> {
-        self.total.iter().map(|(reason, count)| (reason.as_str(), *count))
+    /// Of this run, by feed and reason.
+    pub fn totals(&self) -> impl Iterator<Item = (Feed, &str, u64)> {
+        flat(&self.total)
     }
 
-    pub const fn unreported(&self) -> &BTreeMap<String, u64> {
+    pub const fn unreported(&self) -> &ByFeed {
         &self.unreported
     }
 
@@ -143,14 +175,30 @@ impl Losses {
     /// For a batch, which is answerable for them from now on.
     pub fn take(&mut self) -> Vec<Loss> {
         self.changed = true;
-        std::mem::take(&mut self.unreported)
-            .into_iter()
-            .map(|(reason, count)| Loss {
-                feed: FeedName::Process,
-                reason,
+        let taken = std::mem::take(&mut self.unreported);
+        flat(&taken)
+            .map(|(feed, reason, count)| Loss {
+                feed: feed_to_crd(feed),
+                reason: reason.to_owned(),
                 count: i64::try_from(count).unwrap_or(i64::MAX),
             })
             .collect()
+    }
+}
+
+fn flat(counts: &ByFeed) -> impl Iterator<Item = (Feed, &str, u64)> {
+    counts
+        .iter()
+        .flat_map(|(feed, reasons)| reasons.iter().map(|(reason, count)| (*feed, reason.as_str(), *count)))
+}
+
+/// Which feed lacks what a program could not tell. Without the record of a cgroup its events are looked up, so that no
+/// feed lacks any; the record is counted where lineage is.
+const fn feed_of(place: LossPlace) -> Feed {
+    match place {
+        LossPlace::Exec | LossPlace::Fork | LossPlace::Cgroup => Feed::Process,
+        LossPlace::Flow | LossPlace::Dns => Feed::Network,
+        LossPlace::Mmap | LossPlace::Kmod => Feed::Module,
     }
 }
 
@@ -158,7 +206,8 @@ impl Losses {
 mod tests {
     use super::*;
     use crate::loader::Loss as KernelLoss;
-    use anchorwatch_sensor_common::loss::{LossPlace, LossReason as KernelReason};
+    use anchorwatch_crds::v1alpha1::FeedName;
+    use anchorwatch_sensor_common::loss::LossReason as KernelReason;
 
     /// As the resource's schema has it.
     const MOST_REASONS_OF_A_REPORT: usize = 128;
@@ -179,7 +228,7 @@ mod tests {
         let mut losses = Losses::default();
         losses.add_kernel(&kernel(5, 0));
         losses.add_kernel(&kernel(7, 1));
-        losses.add(LossReason::PodUnknown, 1);
+        losses.add(Feed::Process, LossReason::PodUnknown, 1);
         let taken: Vec<(String, i64)> = losses
             .take()
             .into_iter()
@@ -193,12 +242,50 @@ mod tests {
         assert_eq!(taken, expected.map(|(reason, count)| (reason.to_owned(), count)));
         losses.add_kernel(&kernel(7, 1));
         assert!(losses.is_empty());
-        assert_eq!(losses.totals().next(), Some(("kernel_exec_ring_full", 7)));
+        let first = losses.totals().next();
+        assert_eq!(first, Some((Feed::Process, "kernel_exec_ring_full", 7)));
+    }
+
+    #[test]
+    fn each_feed_is_told_what_it_lacks() {
+        let mut losses = Losses::default();
+        let mut kernel = kernel(1, 0);
+        for (place, count) in [(LossPlace::Flow, 2), (LossPlace::Dns, 3)] {
+            let reason = KernelReason::RingFull;
+            kernel.counts.push(KernelLoss { place, reason, count });
+        }
+        let hook = probes::all()
+            .find(|probe| probe.feed == Feed::Network)
+            .map(probes::Probe::name);
+        kernel
+            .recursion_misses
+            .push((hook.expect("the network feed has hooks"), 4));
+        losses.add_kernel(&kernel);
+        losses.add_to_all(LossReason::SensorRestarted, 1);
+        let taken: Vec<(FeedName, String, i64)> = losses
+            .take()
+            .into_iter()
+            .map(|loss| (loss.feed, loss.reason, loss.count))
+            .collect();
+        let expected = [
+            (FeedName::Process, "kernel_exec_ring_full", 1),
+            (FeedName::Process, "sensor_restarted", 1),
+            (FeedName::Network, "kernel_dns_ring_full", 3),
+            (FeedName::Network, "kernel_flow_ring_full", 2),
+            (FeedName::Network, "kernel_recursion", 4),
+            (FeedName::Network, "sensor_restarted", 1),
+            (FeedName::Module, "sensor_restarted", 1),
+        ];
+        assert_eq!(
+            taken,
+            expected.map(|(feed, reason, count)| (feed, reason.to_owned(), count))
+        );
     }
 
     #[test]
     fn every_reason_fits_into_one_report() {
-        let kernel = LossPlace::ALL.len() * KernelReason::ALL.len() + 1;
-        assert!(kernel + LossReason::ALL.len() <= MOST_REASONS_OF_A_REPORT);
+        let feeds = Feed::ALL.len();
+        let kernel = LossPlace::ALL.len() * KernelReason::ALL.len() + feeds;
+        assert!(kernel + feeds * LossReason::ALL.len() <= MOST_REASONS_OF_A_REPORT);
     }
 }

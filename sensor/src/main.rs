@@ -311,8 +311,8 @@ fn assemble(
     let mut losses = Losses::restored(state.losses.clone());
     match history {
         History::Created | History::OtherNode(_) => {}
-        History::Reopened => losses.add(LossReason::SensorRestarted, 1),
-        History::Damaged(_) => losses.add(LossReason::OutboxDamaged, 1),
+        History::Reopened => losses.add_to_all(LossReason::SensorRestarted, 1),
+        History::Damaged(_) => losses.add_to_all(LossReason::OutboxDamaged, 1),
     }
     let mut seen = Seen::new(SeenLimits {
         bytes: (options.outbox_mib as usize) << 20,
@@ -342,7 +342,7 @@ fn assemble(
                 preflight::seed_remedy(&error)
             ))
         })?;
-        losses.add(LossReason::SnapshotFull, snapshot.untold);
+        losses.add_to_all(LossReason::SnapshotFull, snapshot.untold);
         attributor.seed(&snapshot);
         attributor = attributor.with_hierarchy(hierarchy);
         survey.processes = attributor.in_containers(snapshot.processes);

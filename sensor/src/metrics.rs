@@ -2,6 +2,7 @@
 
 mod network;
 
+use anchorwatch_core::behaviour::Feed;
 use prometheus::{
     Encoder, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
 };
@@ -52,7 +53,7 @@ pub struct Metrics {
     events: Vec<IntCounter>,
     losses: IntCounterVec,
     /// What was exported of the losses so far: the counters of a report start again, those of a metric never do.
-    exported_losses: Mutex<BTreeMap<String, u64>>,
+    exported_losses: Mutex<BTreeMap<(Feed, String), u64>>,
     /// In the order of [`SIGHTS`].
     behaviours: Vec<IntCounter>,
     pub network: NetworkMetrics,
@@ -225,7 +226,9 @@ impl Metrics {
     /// Shows at zero what alerting rules compare.
     fn touch(&self) {
         for reason in LossReason::ALL {
-            self.losses.with_label_values(&["process", reason.name()]);
+            for feed in Feed::ALL {
+                self.losses.with_label_values(&[feed.as_str(), reason.name()]);
+            }
         }
         for answer in ["acknowledged", "pending", "refused", "failed"] {
             self.attempts.with_label_values(&[answer]);
@@ -239,7 +242,7 @@ impl Metrics {
             Outcome::Host => 2,
             Outcome::RuntimeStage => 3,
             Outcome::Sandbox => 4,
-            Outcome::Lost(_) => 5,
+            Outcome::Lost(..) => 5,
             Outcome::Loopback => 6,
         };
         self.events[index].inc();
@@ -300,9 +303,9 @@ impl Metrics {
             .exported_losses
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
-        for (reason, total) in losses.totals() {
-            let before = exported.insert(reason.to_owned(), total).unwrap_or(0);
-            let counter = self.losses.with_label_values(&["process", reason]);
+        for (feed, reason, total) in losses.totals() {
+            let before = exported.insert((feed, reason.to_owned()), total).unwrap_or(0);
+            let counter = self.losses.with_label_values(&[feed.as_str(), reason]);
             counter.inc_by(total.saturating_sub(before));
         }
     }
@@ -362,7 +365,7 @@ mod tests {
     #[test]
     fn events_and_sightings_are_counted_under_their_own_names() {
         let metrics = Metrics::new();
-        metrics.event(&Outcome::Lost(LossReason::PodUnknown));
+        metrics.event(&Outcome::Lost(Feed::Process, LossReason::PodUnknown));
         metrics.sight(Sight::New);
         let text = metrics.text().unwrap();
         assert!(
@@ -379,10 +382,10 @@ mod tests {
     fn losses_are_exported_as_a_counter() {
         let metrics = Metrics::new();
         let mut losses = Losses::default();
-        losses.add(LossReason::PodUnknown, 2);
+        losses.add(Feed::Process, LossReason::PodUnknown, 2);
         metrics.set_losses(&losses);
         losses.take();
-        losses.add(LossReason::PodUnknown, 1);
+        losses.add(Feed::Process, LossReason::PodUnknown, 1);
         metrics.set_losses(&losses);
         let line = "anchorwatch_sensor_losses_total{feed=\"process\",reason=\"pod_unknown\"} 3";
         assert!(metrics.text().unwrap().contains(line));

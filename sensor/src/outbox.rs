@@ -5,6 +5,7 @@
 
 mod file;
 
+use anchorwatch_core::behaviour::Feed;
 use anchorwatch_crds::v1alpha1::HookReport;
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 use serde::{Deserialize, Serialize};
@@ -12,6 +13,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::attribute::pod::ContainerKey;
+use crate::losses::ByFeed;
 use crate::seen::{Row, RowChange};
 pub use file::OutboxError;
 
@@ -43,7 +45,8 @@ pub struct State {
     /// As the API server was told.
     pub hooks: Vec<HookTold>,
     /// Not yet reported.
-    pub losses: BTreeMap<String, u64>,
+    #[serde(deserialize_with = "losses")]
+    pub losses: ByFeed,
 }
 
 /// A hook's name and state.
@@ -73,9 +76,23 @@ impl State {
             epoch: new_epoch()?,
             next_seq: 1,
             hooks: Vec::new(),
-            losses: BTreeMap::new(),
+            losses: ByFeed::new(),
         })
     }
+}
+
+/// An outbox from before there was more than one feed holds reasons alone: they are the process feed's.
+fn losses<'de, D: serde::Deserializer<'de>>(stored: D) -> Result<ByFeed, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Stored {
+        ByFeed(ByFeed),
+        OfProcesses(BTreeMap<String, u64>),
+    }
+    Ok(match Stored::deserialize(stored)? {
+        Stored::ByFeed(losses) => losses,
+        Stored::OfProcesses(reasons) => ByFeed::from([(Feed::Process, reasons)]),
+    })
 }
 
 /// 128 random bits as 32 hexadecimal digits.

@@ -165,7 +165,10 @@ impl Pipeline {
     fn events(&mut self, batch: Batch) {
         let now = Instant::now();
         let clock = WallClock::read();
-        self.parts.losses.add(LossReason::MalformedRecord, batch.malformed);
+        // What such a record was about is in its unreadable part.
+        self.parts
+            .losses
+            .add_to_all(LossReason::MalformedRecord, batch.malformed);
         for event in batch.events {
             if let RawEvent::Dns(dns) = &event {
                 self.parts.metrics.network.answered(self.parts.attributor.dns(dns));
@@ -214,7 +217,7 @@ impl Pipeline {
         self.parts.metrics.event(&outcome);
         match outcome {
             Outcome::Waiting | Outcome::Host | Outcome::RuntimeStage | Outcome::Sandbox | Outcome::Loopback => {}
-            Outcome::Lost(reason) => self.parts.losses.add(reason, 1),
+            Outcome::Lost(feed, reason) => self.parts.losses.add(feed, reason, 1),
             Outcome::Attributed(attributed) => {
                 let at = clock.at(attributed.time_ns);
                 let sight = self.sight(&attributed, at);
@@ -225,7 +228,9 @@ impl Pipeline {
                 match sight {
                     Sight::Known => {}
                     Sight::New => self.latency.seen(attributed.time_ns),
-                    Sight::Refused(reason) => self.parts.losses.add(reason, 1),
+                    Sight::Refused(reason) => {
+                        self.parts.losses.add(attributed.behaviour.feed(), reason, 1);
+                    }
                 }
             }
         }
@@ -267,15 +272,9 @@ impl Pipeline {
                         batch,
                     };
                 }
-                Some(Refusal::LaidAside(state, batch, behaviours)) => {
-                    tracing::error!(
-                        epoch,
-                        seq,
-                        behaviours,
-                        message,
-                        "report refused for what it is, laid aside"
-                    );
-                    self.parts.losses.add(LossReason::ReportRefused, behaviours as u64);
+                Some(Refusal::LaidAside(state, batch, lost)) => {
+                    tracing::error!(epoch, seq, ?lost, message, "report refused for what it is, laid aside");
+                    self.parts.losses.add_all(&lost);
                     self.pending = Change {
                         rows: Vec::new(),
                         state: Some(state),

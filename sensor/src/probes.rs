@@ -57,6 +57,12 @@ pub enum Hook {
     CgroupEgress,
 }
 
+/// The feed that a hook serves, by the hook's name; the process feed's where no probe has such a way.
+pub fn feed_of(hook: &str) -> Feed {
+    let has = |probe: &&Probe| probe.ways.iter().any(|way| way.name == hook);
+    all().find(has).map_or(Feed::Process, |probe| probe.feed)
+}
+
 impl Probe {
     /// The name of its best way, by which it is known whatever way it takes.
     pub const fn name(&self) -> &'static str {

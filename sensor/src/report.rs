@@ -3,13 +3,15 @@
 pub mod bucket;
 pub mod send;
 
+use anchorwatch_convert::{feed_from_crd, unsigned};
+use anchorwatch_core::behaviour::Feed;
 use anchorwatch_core::time::Timestamp;
-use anchorwatch_crds::v1alpha1::{HookReport, SensorReportSpec};
+use anchorwatch_crds::v1alpha1::{Behavior, HookReport, SensorReportSpec};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::convert;
-use crate::losses::Losses;
+use crate::losses::{ByFeed, LossReason, Losses, by_feed};
 use crate::outbox::{BatchChange, HookTold, OutboxError, State, new_epoch};
 use crate::seen::Seen;
 use bucket::TokenBucket;
@@ -160,12 +162,9 @@ impl Reporter {
                 Ok(Some(Refusal::NewEpoch(state, change)))
             }
             spec => {
-                let behaviours = spec.map_or(1, |spec| {
-                    spec.containers.iter().map(|container| container.behaviors.len()).sum()
-                });
                 self.state.next_seq = seq;
                 let change = BatchChange::Refuse(outstanding.spec.to_vec());
-                Ok(Some(Refusal::LaidAside(self.state.clone(), change, behaviours)))
+                Ok(Some(Refusal::LaidAside(self.state.clone(), change, lost_with(spec))))
             }
         }
     }
@@ -205,8 +204,30 @@ impl Reporter {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refusal {
     NewEpoch(State, BatchChange),
-    /// With how many behaviours.
-    LaidAside(State, BatchChange, usize),
+    /// With what is lost by that: its behaviours, and the losses that it would have told.
+    LaidAside(State, BatchChange, ByFeed),
+}
+
+fn lost_with(batch: Option<SensorReportSpec>) -> ByFeed {
+    let refused = LossReason::ReportRefused.name();
+    let one = |feed| (feed, refused.to_owned(), 1);
+    // One that can't be read may have held anything.
+    let Some(batch) = batch else {
+        return by_feed(Feed::ALL.map(one));
+    };
+    let behaviours = batch.containers.iter().flat_map(|container| &container.behaviors);
+    let behaviours = behaviours.map(|seen| one(feed_of(&seen.behavior)));
+    let losses = batch.losses.iter();
+    let losses = losses.map(|loss| (feed_from_crd(loss.feed), loss.reason.clone(), unsigned(loss.count)));
+    by_feed(behaviours.chain(losses))
+}
+
+const fn feed_of(behavior: &Behavior) -> Feed {
+    match behavior {
+        Behavior { network: Some(_), .. } => Feed::Network,
+        Behavior { module: Some(_), .. } => Feed::Module,
+        Behavior { .. } => Feed::Process,
+    }
 }
 
 fn outstanding(batch: Vec<u8>) -> Result<Outstanding, BatchError> {

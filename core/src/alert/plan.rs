@@ -1,6 +1,6 @@
 //! The plan: which alerts to make and to change, out of what is quarantined.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -200,8 +200,12 @@ fn free_name(
         .unwrap_or_default()
 }
 
-/// Copies into an alert that changed what the sensors lost of its container. An alert that stays as it is keeps what it
-/// says: losses alone are no reason to write every alert of a workload again.
+/// How long before an alert's first finding a loss may still have hidden what led to it.
+const LED_TO: Duration = Duration::from_hours(1);
+
+/// Copies into an alert that changed what the sensors lost of its container from a while before its first finding on;
+/// what was lost at an unknown time is among it. An alert that stays as it is keeps what it says: losses alone are no
+/// reason to write every alert of a workload again.
 fn copy_losses(alert: &mut Alert, baseline: &Baseline, before: Option<&Alert>) {
     if before.is_some_and(|before| before == alert) {
         return;
@@ -209,12 +213,14 @@ fn copy_losses(alert: &mut Alert, baseline: &Baseline, before: Option<&Alert>) {
     let Some(container) = baseline.containers.get(&alert.container) else {
         return;
     };
-    let lost = container.feeds.iter().filter(|(_, feed)| !feed.losses.is_empty());
-    let counts = |feed: &FeedBaseline| {
-        feed.losses
+    let from = alert.first_seen.minus(LED_TO);
+    let counts = |feed: &FeedBaseline| -> BTreeMap<String, u64> {
+        let concerned = feed
+            .losses
             .iter()
-            .map(|(why, lost)| (why.clone(), lost.count))
-            .collect()
+            .filter(|(_, lost)| lost.last.is_none_or(|last| last >= from));
+        concerned.map(|(why, lost)| (why.clone(), lost.count)).collect()
     };
-    alert.evidence = lost.map(|(feed, held)| (*feed, counts(held))).collect();
+    let lost = container.feeds.iter().map(|(feed, held)| (*feed, counts(held)));
+    alert.evidence = lost.filter(|(_, reasons)| !reasons.is_empty()).collect();
 }

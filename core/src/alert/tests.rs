@@ -228,6 +228,27 @@ fn losses_are_told_with_an_alert_that_is_written_anyway() {
 }
 
 #[test]
+fn losses_from_long_before_an_alert_are_none_of_its_own() {
+    let mut watched = Watched::mature();
+    let mut lost = |feed: Feed, reason: &str, seconds: i64| {
+        let feed = watched.world.baseline.feed_mut(&container(), feed, at(0));
+        let lost = crate::baseline::Lost {
+            count: 2,
+            last: Some(at(seconds)),
+        };
+        feed.losses.insert(reason.to_owned(), lost);
+    };
+    lost(Feed::Process, "long_before", 10_000 - 3_601);
+    lost(Feed::Process, "just_before", 10_000 - 3_600);
+    lost(Feed::Network, "meanwhile", 10_000);
+    watched.world.shows_at("p1", "h1", '1', &shell(), at(10_000));
+    watched.act(at(10_000));
+    let told = |reason: &str| BTreeMap::from([(reason.to_owned(), 2)]);
+    let expected = [(Feed::Process, told("just_before")), (Feed::Network, told("meanwhile"))];
+    assert_eq!(watched.alerts[0].evidence, BTreeMap::from(expected));
+}
+
+#[test]
 fn a_policy_says_what_becomes_of_findings_that_no_rollout_explains() {
     for (on_unmatched, of_medium, of_high) in [
         (None, AlertState::Open, AlertState::Escalated),

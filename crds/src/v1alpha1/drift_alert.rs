@@ -150,9 +150,10 @@ pub struct DriftAlertStatus {
     #[serde(default)]
     #[schemars(length(max = 64))]
     pub findings: Vec<Finding>,
-    /// What the sensors lost meanwhile: the picture may lack something.
+    /// What the sensors on nodes of its pods lost from an hour before its first finding on, by feed: the picture may lack
+    /// something. Counts are those of the baseline.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 64))]
+    #[schemars(length(max = 96))]
     pub evidence: Vec<Loss>,
     /// The policy that asked for it, `<namespace>/<name>` or, for a ClusterDriftPolicy, `<name>`.
     #[serde(default)]

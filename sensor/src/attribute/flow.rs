@@ -1,6 +1,6 @@
 //! Flows of processes → behaviours of containers.
 
-use anchorwatch_core::behaviour::{Attributes, Behaviour, Destination, NetworkParts, Origin};
+use anchorwatch_core::behaviour::{Attributes, Behaviour, Destination, Feed, NetworkParts, Origin};
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -63,9 +63,9 @@ impl Attributor {
             at_ns: flow.time_ns,
         };
         let place = match self.places.placement(flow.cgroup_id, process) {
-            None => return Outcome::Lost(LossReason::CgroupUnknown),
+            None => return Outcome::Lost(Feed::Network, LossReason::CgroupUnknown),
             Some(Placement::Host) => return Outcome::Host,
-            Some(Placement::Unrecognised) => return Outcome::Lost(LossReason::CgroupUnrecognised),
+            Some(Placement::Unrecognised) => return Outcome::Lost(Feed::Network, LossReason::CgroupUnrecognised),
             Some(Placement::Runtime) => return Outcome::RuntimeStage,
             Some(Placement::Container(place)) => place,
         };
@@ -100,7 +100,7 @@ impl Attributor {
     ) -> Outcome {
         if !self.destinations.is_ready(now) {
             if self.held.len() >= HELD {
-                return Outcome::Lost(LossReason::WaitingFull);
+                return Outcome::Lost(Feed::Network, LossReason::WaitingFull);
             }
             self.held.push(prepared);
             return Outcome::Waiting;
@@ -109,7 +109,7 @@ impl Attributor {
         let observed = match self.destinations.observe(&place.id, container, &flow) {
             Ok(observed) => observed,
             Err(NoDestination::Loopback) => return Outcome::Loopback,
-            Err(NoDestination::Forgotten) => return Outcome::Lost(LossReason::ConnectionForgotten),
+            Err(NoDestination::Forgotten) => return Outcome::Lost(Feed::Network, LossReason::ConnectionForgotten),
         };
         let parts = NetworkParts {
             origin: self.origin_of_flow(&flow),

@@ -112,7 +112,7 @@ fn what_waits_too_long_is_lost_unless_it_is_a_pods_sandbox() {
     run(&mut attributor, exec("/pause").ids(11, &[]).origin(OriginMark::Outside));
     run(&mut attributor, exec("/bin/sh").ids(12, &[10]));
     assert_eq!(attributor.expire(Instant::now()), []);
-    let lost = Outcome::Lost(LossReason::PodUnknown);
+    let lost = Outcome::Lost(Feed::Process, LossReason::PodUnknown);
     let later = Instant::now() + Duration::from_secs(61);
     assert_eq!(attributor.expire(later), [Outcome::Sandbox, lost.clone(), lost]);
 }
@@ -125,9 +125,9 @@ fn the_host_and_the_runtime_have_no_behaviours() {
         run(&mut attributor, exec("/crun").runtime_stage()),
         Outcome::RuntimeStage
     );
-    let unrecognised = Outcome::Lost(LossReason::CgroupUnrecognised);
+    let unrecognised = Outcome::Lost(Feed::Process, LossReason::CgroupUnrecognised);
     assert_eq!(run(&mut attributor, exec("/bin/sh").cgroup(3)), unrecognised);
-    let unknown = Outcome::Lost(LossReason::CgroupUnknown);
+    let unknown = Outcome::Lost(Feed::Process, LossReason::CgroupUnknown);
     assert_eq!(run(&mut attributor, exec("/bin/sh").cgroup(99)), unknown);
 }
 
@@ -345,7 +345,10 @@ fn what_nobody_can_place_is_counted_by_what_is_known_of_it() {
     run(&mut attributor, exec("/bin/sh").ids(10, &[]));
     attributor.pod(PodChange::Applied(without_status()), Instant::now());
     let later = Instant::now() + Duration::from_secs(61);
-    assert_eq!(attributor.expire(later), [Outcome::Lost(LossReason::ContainerUnknown)]);
+    assert_eq!(
+        attributor.expire(later),
+        [Outcome::Lost(Feed::Process, LossReason::ContainerUnknown)]
+    );
 }
 
 #[test]
@@ -363,7 +366,7 @@ fn a_process_in_a_reused_number_places_nothing() {
     let mut attributor = Attributor::new(AttributionLimits::default(), proc);
     assert_eq!(
         attributor.event(RawEvent::Exec(reused), Instant::now()),
-        Some(Outcome::Lost(LossReason::CgroupUnknown))
+        Some(Outcome::Lost(Feed::Process, LossReason::CgroupUnknown))
     );
 }
 
@@ -376,7 +379,7 @@ fn what_comes_after_its_cgroup_was_removed_is_still_attributed() {
     attributed(run(&mut attributor, exec("/bin/late").ids(10, &[])));
     attributor.expire(now + Duration::from_mins(2));
     let late = run(&mut attributor, exec("/bin/late").ids(11, &[]));
-    assert_eq!(late, Outcome::Lost(LossReason::CgroupUnknown));
+    assert_eq!(late, Outcome::Lost(Feed::Process, LossReason::CgroupUnknown));
 }
 
 #[test]

@@ -141,13 +141,13 @@ fn batches_are_limited_in_rate() {
 #[test]
 fn losses_travel_with_a_batch_or_alone_at_the_next_mark() {
     let mut setup = Setup::new();
-    setup.losses.add(LossReason::PodUnknown, 3);
+    setup.losses.add(Feed::Process, LossReason::PodUnknown, 3);
     assert_eq!(setup.close(), None);
     setup.now = setup.reporter.wake(&setup.seen, setup.now).unwrap();
     let alone = setup.close().unwrap();
     assert_eq!((alone.containers.len(), alone.losses[0].count), (0, 3));
     setup.acknowledge();
-    setup.losses.add(LossReason::PodUnknown, 1);
+    setup.losses.add(Feed::Process, LossReason::PodUnknown, 1);
     setup.observe("/a");
     assert_eq!(setup.close().unwrap().losses[0].count, 1);
     assert!(setup.losses.is_empty());
@@ -192,13 +192,19 @@ fn a_refused_batch_is_told_in_a_new_epoch() {
 #[test]
 fn a_batch_that_is_refused_even_as_the_first_of_its_epoch_is_laid_aside() {
     let mut setup = Setup::new();
+    setup.losses.add(Feed::Process, LossReason::PodUnknown, 3);
     setup.observe("/a");
     let first = setup.close().unwrap();
     let refusal = setup.reporter.refused(&first.epoch, 1).unwrap();
-    assert!(
-        matches!(refusal, Some(Refusal::LaidAside(_, BatchChange::Refuse(_), 1))),
-        "{refusal:?}"
-    );
+    let Some(Refusal::LaidAside(_, BatchChange::Refuse(_), lost)) = refusal else {
+        panic!("{refusal:?}");
+    };
+    // What it would have told of losses is lost no less.
+    let expected = [
+        (Feed::Process, "pod_unknown".to_owned(), 3),
+        (Feed::Process, "report_refused".to_owned(), 1),
+    ];
+    assert_eq!(lost, by_feed(expected));
     setup.observe("/b");
     let next = setup.close().unwrap();
     assert_eq!((next.seq, next.epoch), (1, first.epoch));

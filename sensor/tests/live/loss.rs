@@ -3,7 +3,7 @@
 use crate::fixture::live_with;
 use crate::scene::in_container;
 use anchorwatch_sensor::decode::{OriginMark, RawEvent};
-use anchorwatch_sensor::loader::LoadOptions;
+use anchorwatch_sensor::loader::{LoadOptions, Losses};
 use anchorwatch_sensor_common::loss::{LossPlace, LossReason};
 use std::process::Command;
 
@@ -134,24 +134,23 @@ fn under_a_flood_on_every_cpu_what_is_missing_is_what_is_counted_to_the_last_eve
             })
         })
         .collect();
-    // The reader goes on meanwhile, and is too slow: records are taken and lost in turns.
-    let mut received = 0;
+    // The reader looks now and then, so that records are taken and lost in turns.
     let ours = |event: &RawEvent| matches!(event, RawEvent::Exec(exec) if exec.cgroup_id == cgroup.id);
-    while senders.iter().any(|sender| !sender.is_finished()) {
-        received += live.waiting().iter().filter(|event| ours(event)).count();
-    }
+    let mut received = 0;
     for sender in senders {
         sender.join().unwrap();
+        received += live.waiting().iter().filter(|event| ours(event)).count();
     }
-    received += live.waiting().iter().filter(|event| ours(event)).count();
     let after = live.loaded.losses().unwrap();
-    let exec =
-        LossReason::ALL.map(|reason| after.count(LossPlace::Exec, reason) - before.count(LossPlace::Exec, reason));
-    let lost = after.count(LossPlace::Exec, LossReason::RingFull) - before.count(LossPlace::Exec, LossReason::RingFull);
-    assert!(received > 0 && lost > 0, "{received} received, {exec:?} lost");
-    assert_eq!(
-        received as u64 + lost,
-        (SENDERS * FLOOD) as u64,
-        "{received} received, {exec:?} lost"
-    );
+    let reasons = [
+        LossReason::RingFull,
+        LossReason::SensitiveRingFull,
+        LossReason::Quota,
+        LossReason::SensitiveQuota,
+    ];
+    let count = |losses: &Losses, reason| losses.count(LossPlace::Exec, reason);
+    let lost = reasons.map(|reason| count(&after, reason) - count(&before, reason));
+    let gone: u64 = lost.iter().sum();
+    assert!(received > 0 && gone > 0, "{received} received, {lost:?} lost");
+    assert_eq!(received as u64 + gone, (SENDERS * FLOOD) as u64, "{lost:?} lost");
 }

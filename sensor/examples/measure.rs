@@ -20,12 +20,18 @@ mod ground;
 mod latency;
 #[path = "measure/load.rs"]
 mod load;
+#[path = "measure/memory.rs"]
+mod memory;
 #[path = "measure/mixed.rs"]
 mod mixed;
+#[path = "measure/redis.rs"]
+mod redis;
 #[path = "measure/storm.rs"]
 mod storm;
 #[path = "measure/subject.rs"]
 mod subject;
+#[path = "measure/throughput.rs"]
+mod throughput;
 #[path = "measure/work.rs"]
 mod work;
 
@@ -61,6 +67,16 @@ enum Bench {
     Mixed,
     /// From the kernel to the outbox.
     Outbox,
+    /// Events a second until the first is lost.
+    Throughput,
+    /// Resident memory over a million different behaviours.
+    Memory,
+    /// Debian's redis with and without the sensor.
+    Redis {
+        /// A folder with redis and what it needs, as its root.
+        #[arg(long)]
+        root: PathBuf,
+    },
     /// The load itself, as a child in the container.
     #[command(hide = true)]
     Work(work::Work),
@@ -103,6 +119,9 @@ fn main() -> Result<()> {
         Bench::Mmap => storm::measure(&bed, &storm::MMAP)?,
         Bench::Mixed => mixed::measure(&bed)?,
         Bench::Outbox => latency::measure(&bed)?,
+        Bench::Throughput => throughput::measure(&bed)?,
+        Bench::Memory => memory::measure(&bed)?,
+        Bench::Redis { root } => redis::measure(&bed, &root)?,
         Bench::Work(_) => Vec::new(),
     };
     for figure in &figures {

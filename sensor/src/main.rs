@@ -11,6 +11,7 @@ use anchorwatch_sensor::attribute::{AttributionLimits, Attributor};
 use anchorwatch_sensor::convert;
 use anchorwatch_sensor::decode::Exec;
 use anchorwatch_sensor::error::Chain;
+use anchorwatch_sensor::loader::filter::FilterOptions;
 use anchorwatch_sensor::loader::{HookStatus, LoadOptions, Loaded, load};
 use anchorwatch_sensor::losses::{LossReason, Losses};
 use anchorwatch_sensor::metrics::Metrics;
@@ -34,7 +35,7 @@ use std::io::{IsTerminal, Write};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
@@ -251,7 +252,14 @@ fn load_options(options: &Options, attach: bool) -> LoadOptions {
 }
 
 fn load_programs(options: &Options, switches: &TestSwitches, metrics: &Metrics) -> anyhow::Result<Loaded> {
-    let loaded = load(&load_options(options, !switches.no_attach)).map_err(|error| {
+    let mut how = load_options(options, !switches.no_attach);
+    if switches.no_filter {
+        how.filter = FilterOptions {
+            refresh: Duration::ZERO,
+            ..FilterOptions::unlimited()
+        };
+    }
+    let loaded = load(&how).map_err(|error| {
         anyhow::Error::msg(format!(
             "{} (remedy: {})",
             Chain(&error),

@@ -31,7 +31,7 @@ struct Kill {
 pub struct TestSwitches {
     /// Load the programs and attach none.
     pub no_attach: bool,
-    /// Forward every event, each with a wake-up, as if there were no filter in the kernel.
+    /// Forward every event, as if there were neither filter nor quotas in the kernel.
     pub no_filter: bool,
     kill: Option<Kill>,
 }

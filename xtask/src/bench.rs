@@ -54,6 +54,12 @@ enum Bench {
     Mixed,
     /// Sensor: from the kernel to its outbox (3 minutes).
     Outbox,
+    /// Sensor: events a second until the first is lost (15 minutes).
+    Throughput,
+    /// Sensor: memory over a million different behaviours (a minute).
+    Memory,
+    /// Sensor: what Debian's redis notices of it (5 minutes).
+    Redis,
     /// Cluster: from an event in a container to its DriftAlert in the API, over 200 drifts (about 2 minutes).
     Latency,
     /// Cluster: API writes of sensor and operator while nothing new happens (5 minutes).
@@ -72,13 +78,16 @@ enum Place {
 }
 
 impl Bench {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 11] = [
         Self::Quality,
         Self::Exec,
         Self::Connect,
         Self::Mmap,
         Self::Mixed,
         Self::Outbox,
+        Self::Throughput,
+        Self::Memory,
+        Self::Redis,
         Self::Latency,
         Self::Idle,
     ];
@@ -92,6 +101,9 @@ impl Bench {
             Self::Mmap => "mmap",
             Self::Mixed => "mixed",
             Self::Outbox => "outbox",
+            Self::Throughput => "throughput",
+            Self::Memory => "memory",
+            Self::Redis => "redis",
             Self::Latency => "latency",
             Self::Idle => "idle",
         }
@@ -100,7 +112,14 @@ impl Bench {
     const fn place(self) -> Place {
         match self {
             Self::Quality => Place::Core,
-            Self::Exec | Self::Connect | Self::Mmap | Self::Mixed | Self::Outbox => Place::Sensor,
+            Self::Exec
+            | Self::Connect
+            | Self::Mmap
+            | Self::Mixed
+            | Self::Outbox
+            | Self::Throughput
+            | Self::Memory
+            | Self::Redis => Place::Sensor,
             Self::Latency | Self::Idle => Place::Cluster,
         }
     }

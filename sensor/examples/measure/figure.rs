@@ -26,6 +26,11 @@ impl Figure {
         Self::of(name, measured, unit, Some(budget), |value| value <= budget)
     }
 
+    /// The median, which has to be at least so much.
+    pub fn at_least(name: &str, measured: &[f64], unit: &'static str, budget: f64) -> Self {
+        Self::of(name, measured, unit, Some(budget), |value| value >= budget)
+    }
+
     /// The median, for comparison alone.
     pub fn shown(name: &str, measured: &[f64], unit: &'static str) -> Self {
         Self::of(name, measured, unit, None, |_| true)

@@ -23,7 +23,7 @@ const PAUSE: Duration = Duration::from_millis(20);
 pub enum Mode {
     /// As it is shipped.
     Usual,
-    /// Every event goes to user space, each with a wake-up: what a sensor without filter and batches does.
+    /// Every event goes to user space: what a sensor without a filter in the kernel does.
     Naive,
 }
 
@@ -147,6 +147,11 @@ impl Subject {
     /// The most memory that was resident at once, in MiB.
     pub fn peak_memory(&self) -> Result<f64> {
         self.memory("VmHWM:")
+    }
+
+    /// What is resident now, in MiB.
+    pub fn resident_memory(&self) -> Result<f64> {
+        self.memory("VmRSS:")
     }
 
     fn memory(&self, field: &str) -> Result<f64> {

@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
 use std::fs::{self, File};
 use std::io::{Write, stdin, stdout};
-use std::net::{Ipv4Addr, SocketAddrV4, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddrV4, TcpListener, TcpStream, UdpSocket};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -44,6 +44,8 @@ pub enum Kind {
     ConnectSame,
     /// Each time to another network.
     ConnectNew,
+    /// A datagram, each time to another network or port: a million and more of them.
+    SendNew,
     MmapSame,
     /// 1 command, 6 connections and 4 mappings in turn, one in a hundred of them new.
     Mixed,
@@ -57,6 +59,7 @@ impl Kind {
             Self::ProgramNew => "program-new",
             Self::ConnectSame => "connect-same",
             Self::ConnectNew => "connect-new",
+            Self::SendNew => "send-new",
             Self::MmapSame => "mmap-same",
             Self::Mixed => "mixed",
         }
@@ -65,7 +68,7 @@ impl Kind {
     /// Whether it needs a network of its own.
     pub const fn connects(self) -> bool {
         match self {
-            Self::ConnectSame | Self::ConnectNew | Self::Mixed => true,
+            Self::ConnectSame | Self::ConnectNew | Self::SendNew | Self::Mixed => true,
             Self::ExecSame | Self::ExecNew | Self::ProgramNew | Self::MmapSame => false,
         }
     }
@@ -105,15 +108,18 @@ struct Tools {
     /// For programs of our own.
     folder: TempDir,
     server: Option<TcpListener>,
+    sender: Option<UdpSocket>,
 }
 
 impl Tools {
     fn new(kind: Kind) -> Result<Self> {
         let library = LIBRARIES.iter().find_map(|path| File::open(path).ok());
+        let server = kind.connects().then(network).transpose()?;
         Ok(Self {
             library: library.context("no C library at the usual places")?,
             folder: tempfile::tempdir()?,
-            server: kind.connects().then(network).transpose()?,
+            sender: server.is_some().then(|| UdpSocket::bind("0.0.0.0:0")).transpose()?,
+            server,
         })
     }
 
@@ -124,6 +130,7 @@ impl Tools {
             Kind::ProgramNew => self.new_program(number),
             Kind::ConnectSame => self.connect(0),
             Kind::ConnectNew => self.connect(number),
+            Kind::SendNew => self.send(number),
             Kind::MmapSame => self.map(),
             Kind::Mixed => self.mixed(number),
         }
@@ -147,6 +154,17 @@ impl Tools {
         rustix::net::sockopt::set_socket_linger(&client, Some(Duration::ZERO))?;
         drop(client);
         drop(server.accept()?);
+        Ok(())
+    }
+
+    /// Nobody takes it; a refusal that came back from an earlier one is no failure.
+    fn send(&self, number: u64) -> Result<()> {
+        let socket = self.sender.as_ref().context("no network was set up")?;
+        let [.., high, middle] = u16::try_from(number % 0x1_0000)?.to_be_bytes();
+        let port = u16::try_from(1 + number / 0x1_0000).context("more than there are ports")?;
+        socket
+            .send_to(b"new", SocketAddrV4::new(Ipv4Addr::new(10, high, middle, 1), port))
+            .ok();
         Ok(())
     }
 

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use crate::setup::apt;
+use crate::setup::{apt, debian};
 use crate::{paths, progress, run};
 
 /// How much is measured.
@@ -35,6 +35,11 @@ pub fn measure(name: &str, extent: Extent) -> Result<String> {
             "--share",
             &extent.share.to_string(),
         ]);
+    if name == "redis" {
+        command
+            .arg("--root")
+            .arg(debian::rootfs(&["redis-server", "redis-tools"])?);
+    }
     progress::step(&format!("measuring {name}"), || run::output(&mut command))
 }
 

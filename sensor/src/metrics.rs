@@ -104,6 +104,16 @@ impl Register<'_> {
         self.add(Histogram::with_opts(options.buckets(buckets.to_vec())))
     }
 
+    fn commits(&self) -> Histogram {
+        let help = "Time that a transaction of the outbox took to be on the disk.";
+        self.histogram("outbox_commit_seconds", help, &COMMIT_BUCKETS)
+    }
+
+    fn latency(&self) -> Histogram {
+        let help = "Time that what is new took from the kernel until it was on the disk.";
+        self.histogram("outbox_latency_seconds", help, &LATENCY_BUCKETS)
+    }
+
     fn counters(&self, name: &str, help: &str, labels: &[&str]) -> IntCounterVec {
         self.add(IntCounterVec::new(
             Opts::new(format!("anchorwatch_sensor_{name}"), help),
@@ -185,16 +195,8 @@ impl Metrics {
                 "report_acknowledged_timestamp_seconds",
                 "When the last batch was acknowledged, in seconds since 1970.",
             ),
-            commits: register.histogram(
-                "outbox_commit_seconds",
-                "Time that a transaction of the outbox took to be on the disk.",
-                &COMMIT_BUCKETS,
-            ),
-            latency: register.histogram(
-                "outbox_latency_seconds",
-                "Time that what is new took from the kernel until it was on the disk.",
-                &LATENCY_BUCKETS,
-            ),
+            commits: register.commits(),
+            latency: register.latency(),
             commit_errors: register.counter("outbox_commit_errors_total", "Transactions of the outbox that failed."),
             remembered_behaviours: register.gauge("remembered_behaviours", "Behaviours that are known."),
             remembered_bytes: register.gauge("remembered_bytes", "Approximate size of what is known."),

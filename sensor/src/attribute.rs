@@ -24,11 +24,12 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::decode::{Exec, FileSource, OriginMark, RawEvent};
+use crate::decode::{Exec, FileSource, FilterKey, OriginMark, RawEvent};
 use crate::losses::LossReason;
 use crate::names::resolvers::Resolvers;
 use crate::snapshot::{SeededProcess, Snapshot};
 use cgroup::hierarchy::Hierarchy;
+use cgroup::slots::FilterOrder;
 use cgroup::{ContainerId, InPod, Placement};
 use command::{Arguments, Commands};
 use flow::PreparedFlow;
@@ -71,6 +72,10 @@ pub struct Attributed {
     pub time_ns: u64,
     /// It was found running when the sensor started, not seen to happen.
     pub standing: bool,
+    /// How many equal ones the kernel swallowed since the last one that it sent.
+    pub repeats: u64,
+    /// What the kernel's filter knows it by.
+    pub key: Option<FilterKey>,
 }
 
 /// What became of an execution.
@@ -112,6 +117,14 @@ impl Pending {
         match self {
             Self::Exec(_) => Feed::Process,
             Self::Flow(_) => Feed::Network,
+        }
+    }
+
+    /// What the kernel's filter knows it by; flows do not pass it.
+    const fn key(&self) -> Option<FilterKey> {
+        match self {
+            Self::Exec(prepared) => prepared.exec.key,
+            Self::Flow(_) => None,
         }
     }
 }
@@ -215,7 +228,14 @@ impl Attributor {
     /// Handles an event; `None` where it is about a cgroup alone.
     pub fn event(&mut self, event: RawEvent, now: Instant) -> Option<Outcome> {
         match event {
-            RawEvent::Exec(exec) => Some(self.exec(exec, false, now)),
+            RawEvent::Exec(exec) => {
+                let key = exec.key;
+                let outcome = self.exec(exec, false, now);
+                if let Outcome::Lost(..) = outcome {
+                    self.show_again(key);
+                }
+                Some(outcome)
+            }
             RawEvent::Flow(flow) => Some(self.flow(flow, now)),
             // Told by `dns`, and hashed first.
             RawEvent::Dns(_) | RawEvent::Mapping(_) | RawEvent::KernelModule(_) => None,
@@ -254,8 +274,23 @@ impl Attributor {
         self.places.expire(now);
         let expired = self.waiting.expire(now);
         let mut outcomes: Vec<Outcome> = expired.iter().map(|pending| self.unattributed(pending)).collect();
+        for pending in &expired {
+            self.show_again(pending.key());
+        }
         outcomes.extend(self.release_held(now));
         outcomes
+    }
+
+    /// What could not be kept is not to be taken for known by the kernel's filter.
+    pub fn show_again(&mut self, key: Option<FilterKey>) {
+        if let Some(key) = key {
+            self.places.cgroups.slots.forget(key);
+        }
+    }
+
+    /// What the kernel's filter is to be told since this was last asked.
+    pub fn take_orders(&mut self) -> Vec<FilterOrder> {
+        self.places.cgroups.slots.take_orders()
     }
 
     /// The containers that run, as far as the API server has told of them.
@@ -290,7 +325,7 @@ impl Attributor {
             pid: exec.pid,
             at_ns: exec.time_ns,
         };
-        let place = match self.places.placement(exec.cgroup_id, process) {
+        let place = match self.places.placement_in(exec.cgroup_id, exec.container, process) {
             None => return Outcome::Lost(Feed::Process, LossReason::CgroupUnknown),
             Some(Placement::Host) => return Outcome::Host,
             Some(Placement::Unrecognised) => return Outcome::Lost(Feed::Process, LossReason::CgroupUnrecognised),
@@ -378,6 +413,8 @@ impl Attributor {
             lineage,
             time_ns: exec.time_ns,
             standing,
+            repeats: exec.repeats,
+            key: exec.key,
         }))
     }
 

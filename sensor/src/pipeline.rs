@@ -134,6 +134,7 @@ impl Pipeline {
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         // A batch that a former run left is on the disk already.
         batches.send_replace(self.parts.reporter.outstanding().cloned());
+        self.orders(&mut kernel); // of what was there before
         loop {
             let wake = self.parts.reporter.wake(&self.parts.seen, Instant::now());
             tokio::select! {
@@ -151,6 +152,7 @@ impl Pipeline {
             if std::mem::take(&mut self.resolvers_due) {
                 kernel.set_resolvers(&self.parts.attributor.all_resolvers());
             }
+            self.orders(&mut kernel);
             self.write(&mut writer, Instant::now(), WallClock::now());
         }
         if writer.is_running() {
@@ -175,6 +177,16 @@ impl Pipeline {
             }
             if let Some(outcome) = self.parts.attributor.event(event, now) {
                 self.outcome(outcome, clock);
+            }
+        }
+    }
+
+    /// Tells the kernel's filter what became of containers and events. Without it a container shares the common quota, or
+    /// an event stays known that was lost, which was counted.
+    fn orders(&mut self, kernel: &mut impl Kernel) {
+        for order in self.parts.attributor.take_orders() {
+            if let Err(error) = kernel.order(order) {
+                tracing::warn!(?order, error = %crate::error::Chain(&error), "filter not told");
             }
         }
     }
@@ -229,6 +241,7 @@ impl Pipeline {
                     Sight::Known => {}
                     Sight::New => self.latency.seen(attributed.time_ns),
                     Sight::Refused(reason) => {
+                        self.parts.attributor.show_again(attributed.key);
                         self.parts.losses.add(attributed.behaviour.feed(), reason, 1);
                     }
                 }
@@ -244,12 +257,16 @@ impl Pipeline {
             attributes: _,
             time_ns: _,
             standing,
+            repeats,
+            key: _,
         } = attributed;
         let seen = &mut self.parts.seen;
         if *standing && seen.has_seen_today(container, behaviour, at) {
             return Sight::Known;
         }
-        seen.observe(container, behaviour, lineage, at)
+        let sight = seen.observe(container, behaviour, lineage, at);
+        seen.repeated(container, behaviour, *repeats, at);
+        sight
     }
 
     fn delivery(&mut self, delivery: Delivery) -> Result<(), PipelineError> {

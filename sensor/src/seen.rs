@@ -193,6 +193,20 @@ impl Seen {
         }
     }
 
+    /// Counts what the kernel swallowed of a behaviour that was just observed.
+    pub fn repeated(&mut self, container: &Container, behaviour: &Behaviour, times: u64, at: Timestamp) {
+        if times == 0 {
+            return;
+        }
+        let Some(seen) = self.containers.get_mut(&container.key) else {
+            return;
+        };
+        let id = seen.ids.get(behaviour).copied().unwrap_or_else(|| behaviour.id());
+        if let Some(entry) = seen.entries.get_mut(&id) {
+            entry.row.count_times(at, times);
+        }
+    }
+
     /// Adds what is known beside the key of a behaviour that was just observed. Where it says anything new, the behaviour
     /// is told of again.
     pub fn enrich(&mut self, container: &Container, behaviour: &Behaviour, attributes: &Attributes) {

@@ -17,6 +17,8 @@ mod tracefs;
 
 #[path = "live/files.rs"]
 mod files;
+#[path = "live/filter.rs"]
+mod filter;
 #[path = "live/lineage.rs"]
 mod lineage;
 #[path = "live/loss.rs"]

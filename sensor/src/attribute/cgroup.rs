@@ -2,7 +2,9 @@
 
 pub mod hierarchy;
 pub mod path;
+pub mod slots;
 
+use slots::Slots;
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::sync::Arc;
@@ -47,6 +49,7 @@ pub struct Cgroups {
     /// Removed, and still known for a while.
     leaving: VecDeque<(Instant, u64)>,
     limit: usize,
+    pub slots: Slots,
 }
 
 #[derive(Debug)]
@@ -63,6 +66,7 @@ impl Cgroups {
             known: HashMap::new(),
             leaving: VecDeque::new(),
             limit,
+            slots: Slots::default(),
         }
     }
 
@@ -83,6 +87,9 @@ impl Cgroups {
                 removed: false,
             };
             self.known.insert(id, known);
+            if let Placement::Container(place) = &placement {
+                self.slots.entered(id, &place.id);
+            }
         }
         placement
     }
@@ -98,6 +105,7 @@ impl Cgroups {
             && !std::mem::replace(&mut known.removed, true)
         {
             self.leaving.push_back((now + GRACE, id));
+            self.slots.left(id);
         }
     }
 

@@ -126,6 +126,8 @@ impl Attributor {
             lineage,
             time_ns: flow.time_ns,
             standing: false,
+            repeats: 0,
+            key: None,
         }))
     }
 

@@ -50,6 +50,16 @@ impl Places {
         Some(self.cgroups.insert(cgroup, &path, process.at_ns))
     }
 
+    /// The same for a cgroup of which the kernel says in which container's it lies: those below a container are not told
+    /// of.
+    pub fn placement_in(&mut self, cgroup: u64, container: u64, process: ProcessAt) -> Option<Placement> {
+        let nested = cgroup != container && self.cgroups.get(cgroup).is_none();
+        match self.cgroups.get(container) {
+            Some(placement @ Placement::Container(_)) if nested => Some(placement.clone()),
+            _ => self.placement(cgroup, process),
+        }
+    }
+
     /// By the statuses of pods, else by where the process sits.
     pub fn container(&mut self, place: &InPod, process: ProcessAt) -> Option<Arc<Container>> {
         if let Some(container) = self.pods.get(&place.id) {

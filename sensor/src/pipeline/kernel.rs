@@ -4,7 +4,10 @@ use std::collections::BTreeSet;
 use std::io;
 use std::net::SocketAddr;
 
+use crate::attribute::cgroup::slots::FilterOrder;
+use crate::decode::FilterKey;
 use crate::error::Chain;
+use crate::loader::filter::Registration;
 use crate::loader::{self, LoadError, Loaded};
 use crate::ring::{Batch, RingReader};
 
@@ -18,6 +21,9 @@ pub trait Kernel {
 
     /// From whom answers are looked at from now on. Those that find no room are not looked at.
     fn set_resolvers(&mut self, resolvers: &BTreeSet<SocketAddr>);
+
+    /// Tells the filter of containers, and of events that are to show again.
+    fn order(&mut self, order: FilterOrder) -> Result<(), LoadError>;
 }
 
 /// The programs in this node's kernel.
@@ -68,5 +74,20 @@ impl Kernel for LiveKernel {
                 Err(error) => tracing::warn!(%resolver, error = %Chain(&error), "answers of a resolver name nothing"),
             }
         }
+    }
+
+    fn order(&mut self, order: FilterOrder) -> Result<(), LoadError> {
+        let filter = self.loaded.filter_mut();
+        match order {
+            FilterOrder::Register(cgroup) => {
+                if filter.register(cgroup)? == Registration::NoRoom {
+                    tracing::debug!(cgroup, "container shares the slot of those that are not registered");
+                }
+            }
+            FilterOrder::Below { cgroup, container } => filter.register_below(cgroup, container)?,
+            FilterOrder::Release(cgroup) => drop(filter.release(cgroup)?),
+            FilterOrder::Forget(FilterKey { feed, hash }) => filter.forget(feed, hash)?,
+        }
+        Ok(())
     }
 }

@@ -1,5 +1,6 @@
 use super::*;
 use crate::attribute::AttributionLimits;
+use crate::attribute::cgroup::slots::FilterOrder;
 use crate::attribute::process::ProcFolder;
 use crate::attribute::testkit::{container, exec, facts};
 use crate::decode::RawEvent;
@@ -36,6 +37,10 @@ impl Kernel for FakeKernel {
     }
 
     fn set_resolvers(&mut self, _: &std::collections::BTreeSet<std::net::SocketAddr>) {}
+
+    fn order(&mut self, _: FilterOrder) -> Result<(), LoadError> {
+        Ok(())
+    }
 }
 
 /// A running pipeline and the other ends of its channels.

@@ -110,13 +110,18 @@ impl BehaviourRow {
 
     /// Seen once more.
     pub fn count(&mut self, at: Timestamp) {
+        self.count_times(at, 1);
+    }
+
+    /// The same for several at once.
+    pub fn count_times(&mut self, at: Timestamp, times: u64) {
         self.last_seen = self.last_seen.max(at);
         let unreported = self.unreported.get_or_insert(Unreported {
             count: 0,
             first: at,
             last: at,
         });
-        unreported.count += 1;
+        unreported.count = unreported.count.saturating_add(times);
         unreported.first = unreported.first.min(at);
         unreported.last = unreported.last.max(at);
     }

@@ -63,6 +63,12 @@ pub struct FlowRecord {
     pub header: Header,
     /// Id of the process's cgroup in the unified hierarchy.
     pub cgroup_id: u64,
+    /// Id of the registered container's cgroup that this one is or lies in; the cgroup's own if there is none.
+    pub container: u64,
+    /// What the filter knows it by.
+    pub key: u64,
+    /// How many equal ones were swallowed since the last one that was sent.
+    pub repeats: u64,
     /// The execution whose program did it, 0 if it is not known.
     pub exec_id: u64,
     /// Exec ids before that, nearest first, 0 where there is none.
@@ -130,20 +136,23 @@ pub const fn is_any(address: &Address) -> bool {
 }
 
 const _: () = {
-    assert!(size_of::<FlowRecord>() == 120);
+    assert!(size_of::<FlowRecord>() == 144);
     assert!(offset_of!(FlowRecord, cgroup_id) == 16);
-    assert!(offset_of!(FlowRecord, exec_id) == 24);
-    assert!(offset_of!(FlowRecord, ancestors) == 32);
-    assert!(offset_of!(FlowRecord, bytes_sent) == 56);
-    assert!(offset_of!(FlowRecord, address) == 64);
-    assert!(offset_of!(FlowRecord, backend) == 80);
-    assert!(offset_of!(FlowRecord, pid) == 96);
-    assert!(offset_of!(FlowRecord, origin) == 100);
-    assert!(offset_of!(FlowRecord, direction) == 104);
-    assert!(offset_of!(FlowRecord, protocol) == 108);
-    assert!(offset_of!(FlowRecord, port) == 112);
-    assert!(offset_of!(FlowRecord, backend_port) == 114);
-    assert!(offset_of!(FlowRecord, flags) == 116);
+    assert!(offset_of!(FlowRecord, container) == 24);
+    assert!(offset_of!(FlowRecord, key) == 32);
+    assert!(offset_of!(FlowRecord, repeats) == 40);
+    assert!(offset_of!(FlowRecord, exec_id) == 48);
+    assert!(offset_of!(FlowRecord, ancestors) == 56);
+    assert!(offset_of!(FlowRecord, bytes_sent) == 80);
+    assert!(offset_of!(FlowRecord, address) == 88);
+    assert!(offset_of!(FlowRecord, backend) == 104);
+    assert!(offset_of!(FlowRecord, pid) == 120);
+    assert!(offset_of!(FlowRecord, origin) == 124);
+    assert!(offset_of!(FlowRecord, direction) == 128);
+    assert!(offset_of!(FlowRecord, protocol) == 132);
+    assert!(offset_of!(FlowRecord, port) == 136);
+    assert!(offset_of!(FlowRecord, backend_port) == 138);
+    assert!(offset_of!(FlowRecord, flags) == 140);
     assert!(size_of::<DnsRecord>() == 56);
     assert!(offset_of!(DnsRecord, cgroup_id) == 16);
     assert!(offset_of!(DnsRecord, resolver) == 24);

@@ -1,13 +1,19 @@
 //! Whoever is at work: the current process, with what it carries.
 
 use crate::lineage::{carried, is_ignored};
+use crate::slot;
 use crate::task::Task;
+use anchorwatch_sensor_common::filter::Slot;
 use anchorwatch_sensor_common::lineage::{CARRIED_ANCESTORS, ORIGIN_UNKNOWN, Process};
 use aya_ebpf::helpers::generated::{bpf_get_current_cgroup_id, bpf_get_current_task};
 
 /// The process that runs this program's hook.
 pub struct Actor {
     pub cgroup_id: u64,
+    pub slot: Slot,
+    /// What makes it the same as others to the first-seen filter: the file that it runs, and how it came here.
+    pub file: u64,
+    pub visit: u64,
     pub pid: u32,
     pub exec_id: u64,
     pub ancestors: [u64; CARRIED_ANCESTORS],
@@ -26,17 +32,23 @@ impl Actor {
         }
         let task = Task::new(task as *const u8);
         let pid = task.tgid();
-        let (exec_id, ancestors, origin) = match carried(pid, task.start_ticks()) {
+        let (exec_id, ancestors, origin, file, visit) = match carried(pid, task.start_ticks()) {
             Some(Process {
                 exec_id,
                 ancestors,
                 origin,
+                files,
+                visit,
                 ..
-            }) => (*exec_id, *ancestors, *origin),
-            None => (0, [0; CARRIED_ANCESTORS], ORIGIN_UNKNOWN),
+            }) => (*exec_id, *ancestors, *origin, files[0], *visit),
+            // Of whom nothing is known, is like nobody else.
+            None => (0, [0; CARRIED_ANCESTORS], ORIGIN_UNKNOWN, u64::from(pid), 0),
         };
         Some(Self {
             cgroup_id,
+            slot: slot::of_current(cgroup_id),
+            file,
+            visit,
             pid,
             exec_id,
             ancestors,

@@ -4,7 +4,7 @@
 //! that ask for any.
 
 use crate::actor::Actor;
-use crate::flow::{ALLOW, keep, kept, record, report};
+use crate::flow::{ALLOW, act, keep, kept, report};
 use anchorwatch_sensor_common::network::{
     Address, FLOW_LISTEN, FLOW_PORT_CHOSEN, FLOW_SENT, PROTOCOL_UDP, is_any, is_loopback, mapped,
 };
@@ -32,9 +32,9 @@ fn binds(call: *mut bpf_sock_addr) -> i32 {
         && port == 0
         && let Some(actor) = Actor::current()
     {
-        let mut note = record(&actor, FLOW_LISTEN, PROTOCOL_UDP, mapped(0), 0);
+        let mut note = act(&actor, FLOW_LISTEN, PROTOCOL_UDP, mapped(0), 0);
         // Nothing to tell of when it sends.
-        note.flags = FLOW_PORT_CHOSEN | FLOW_SENT;
+        note.record.flags = FLOW_PORT_CHOSEN | FLOW_SENT;
         keep(socket.cast(), &note);
     }
     ALLOW
@@ -68,12 +68,12 @@ fn bound(socket: *mut bpf_sock, address: Address) -> i32 {
         return ALLOW;
     }
     if let Some(actor) = Actor::current() {
-        let mut record = record(&actor, FLOW_LISTEN, PROTOCOL_UDP, address, port as u16);
+        let mut listener = act(&actor, FLOW_LISTEN, PROTOCOL_UDP, address, port as u16);
         if let Some(note) = kept(socket.cast()) {
             // SAFETY: a value of the map; nobody else touches it while its socket is being bound.
-            record.flags |= unsafe { (*note).flags } & FLOW_PORT_CHOSEN;
+            listener.record.flags |= unsafe { (*note).record.flags } & FLOW_PORT_CHOSEN;
         }
-        report(&record);
+        report(&mut listener);
     }
     ALLOW
 }

@@ -9,15 +9,18 @@ use crate::flow::{ALLOW, kept, now, report};
 use crate::lineage::is_ignored;
 use crate::packet::{Datagram, Packet};
 use crate::question::{self, Question};
+use crate::seen::{Admission, Ask, admit};
+use crate::slot;
 use crate::socket::{End, Socket};
 use anchorwatch_sensor_common::event::{Header, KIND_DNS};
+use anchorwatch_sensor_common::filter::FilterFeed;
 use anchorwatch_sensor_common::loss::{LossPlace, LossReason};
 use anchorwatch_sensor_common::network::{
     DNS_PAYLOAD_LIMIT, DNS_TRUNCATED, DnsRecord, FLOW_SENT, PROTOCOL_UDP, Resolver, is_loopback,
 };
 use aya_ebpf::{
     bindings::BPF_ANY,
-    helpers::generated::bpf_skb_cgroup_id,
+    helpers::generated::{bpf_skb_ancestor_cgroup_id, bpf_skb_cgroup_id},
     macros::{cgroup_skb, map},
     maps::{HashMap, LruHashMap},
     programs::SkBuffContext,
@@ -99,9 +102,9 @@ fn sent(packet: Packet) {
     if let Some(kept) = kept(socket) {
         // SAFETY: a value of the map. Two threads that send at the same moment may both tell of it.
         let kept = unsafe { &mut *kept };
-        if kept.protocol == PROTOCOL_UDP && kept.flags & FLOW_SENT == 0 {
-            kept.flags |= FLOW_SENT;
-            kept.header.time_ns = now();
+        if kept.record.protocol == PROTOCOL_UDP && kept.record.flags & FLOW_SENT == 0 {
+            kept.record.flags |= FLOW_SENT;
+            kept.record.header.time_ns = now();
             report(kept);
         }
     }
@@ -138,6 +141,7 @@ fn asked(packet: Packet, datagram: &Datagram) {
     }
     if let Some(question) = question::read(packet, datagram.payload, datagram.length)
         && !question.is_answer
+        && admit(&ask(packet, cgroup_id)).is_some()
     {
         let asked = Asked {
             time_ns: now(),
@@ -174,6 +178,23 @@ fn answered(packet: Packet, datagram: &Datagram) {
     }
 }
 
+/// A container pays when it asks, so that it cannot push out the questions of others, nor flood the ring with answers.
+/// Answers are never known: how long they hold changes each second.
+#[inline(always)]
+fn ask(packet: Packet, cgroup_id: u64) -> Ask {
+    // SAFETY: the context is the one that the program was given; 0 if the cgroup is not that deep.
+    let above = |level| unsafe { bpf_skb_ancestor_cgroup_id(packet.pointer(), level) };
+    Ask {
+        place: LossPlace::Dns,
+        feed: FilterFeed::Dns,
+        slot: slot::of(cgroup_id, above),
+        key: 0,
+        sensitive: false,
+        stands_for: 0,
+        now_ns: now(),
+    }
+}
+
 #[inline(always)]
 fn query(cgroup_id: u64, port: u16, question: &Question) -> Query {
     Query {
@@ -186,8 +207,10 @@ fn query(cgroup_id: u64, port: u16, question: &Question) -> Query {
 
 #[inline(always)]
 fn send<const N: usize>(packet: Packet, datagram: &Datagram, cgroup_id: u64) {
+    let ask = ask(packet, cgroup_id);
+    let paid = Admission { repeats: 0 };
     let Some(mut room) = reserve::<Room<N>>(Ring::Events, Urgency::Ordinary) else {
-        count(LossPlace::Dns, LossReason::RingFull);
+        paid.sent(&ask, false);
         return;
     };
     let (length, flags) = if datagram.length as usize > N {
@@ -221,6 +244,7 @@ fn send<const N: usize>(packet: Packet, datagram: &Datagram, cgroup_id: u64) {
     };
     if copied {
         submit(room, Urgency::Ordinary);
+        paid.sent(&ask, true);
     } else {
         room.discard(0);
         count(LossPlace::Dns, LossReason::ReadFault);

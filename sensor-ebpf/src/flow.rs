@@ -1,12 +1,16 @@
 //! A process connects a socket, or names an address while sending.
 
 use crate::actor::Actor;
-use crate::emit::{Ring, Urgency, output};
+use crate::emit::{Ring, output};
 use crate::errors::count;
+use crate::hash;
+use crate::seen::{Ask, admit};
 use anchorwatch_sensor_common::event::{Header, KIND_FLOW};
+use anchorwatch_sensor_common::filter::{FilterFeed, Slot};
 use anchorwatch_sensor_common::loss::{LossPlace, LossReason};
 use anchorwatch_sensor_common::network::{
-    Address, FLOW_CONNECT, FLOW_SEND, FlowRecord, MAPPED, PROTOCOL_TCP, PROTOCOL_UDP, is_loopback, mapped,
+    Address, FLOW_BACKEND, FLOW_CONNECT, FLOW_PORT_CHOSEN, FLOW_SEND, FlowRecord, MAPPED, PROTOCOL_TCP, PROTOCOL_UDP,
+    is_loopback, mapped,
 };
 use aya_ebpf::{
     bindings::{BPF_SK_STORAGE_GET_F_CREATE, bpf_sock_addr},
@@ -25,7 +29,17 @@ pub const ALLOW: i32 = 1;
 /// Whose a socket is and where it was connected to, kept with the socket and gone with it: for what happens to it
 /// later, in an interrupt, where nobody can be asked.
 #[btf_map]
-static SOCKETS: SkStorage<FlowRecord> = SkStorage::new();
+static SOCKETS: SkStorage<Act> = SkStorage::new();
+
+/// What somebody does with a socket, and who that is to the first-seen filter.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct Act {
+    pub record: FlowRecord,
+    slot: Slot,
+    file: u64,
+    visit: u64,
+}
 
 #[cgroup_sock_addr(connect4)]
 pub fn connect4(ctx: SockAddrContext) -> i32 {
@@ -51,12 +65,12 @@ pub fn sendmsg6(ctx: SockAddrContext) -> i32 {
 /// connect one to each address of a name only to choose between them: it is told when it sends.
 #[inline(always)]
 fn connect(call: *mut bpf_sock_addr, address: Address) -> i32 {
-    if let Some(record) = named(call, address, FLOW_CONNECT) {
+    if let Some(mut act) = named(call, address, FLOW_CONNECT) {
         // SAFETY: the context's field, as the verifier checks.
         let socket = unsafe { (*call).__bindgen_anon_1.sk };
-        keep(socket.cast(), &record);
-        if record.protocol == PROTOCOL_TCP {
-            report(&record);
+        keep(socket.cast(), &act);
+        if act.record.protocol == PROTOCOL_TCP {
+            report(&mut act);
         }
     }
     ALLOW
@@ -64,21 +78,21 @@ fn connect(call: *mut bpf_sock_addr, address: Address) -> i32 {
 
 #[inline(always)]
 fn send(call: *mut bpf_sock_addr, address: Address) -> i32 {
-    if let Some(record) = named(call, address, FLOW_SEND) {
-        report(&record);
+    if let Some(mut act) = named(call, address, FLOW_SEND) {
+        report(&mut act);
     }
     ALLOW
 }
 
 /// What the process named; None for what does not count.
 #[inline(always)]
-fn named(call: *mut bpf_sock_addr, address: Address, direction: u32) -> Option<FlowRecord> {
+fn named(call: *mut bpf_sock_addr, address: Address, direction: u32) -> Option<Act> {
     // SAFETY: fields of the context, as the verifier checks.
     let (protocol, port) = unsafe { ((*call).protocol, u16::from_be((*call).user_port as u16)) };
     if is_loopback(&address) || !matches!(protocol, PROTOCOL_TCP | PROTOCOL_UDP) {
         return None;
     }
-    Some(record(&Actor::current()?, direction, protocol, address, port))
+    Some(act(&Actor::current()?, direction, protocol, address, port))
 }
 
 #[inline(always)]
@@ -100,28 +114,36 @@ fn address6(call: *mut bpf_sock_addr) -> Address {
     }
 }
 
-/// A record of what somebody does now.
+/// What somebody does now.
 #[inline(always)]
-pub fn record(actor: &Actor, direction: u32, protocol: u32, address: Address, port: u16) -> FlowRecord {
-    FlowRecord {
-        header: Header {
-            kind: KIND_FLOW,
-            size: size_of::<FlowRecord>() as u32,
-            time_ns: now(),
+pub fn act(actor: &Actor, direction: u32, protocol: u32, address: Address, port: u16) -> Act {
+    Act {
+        record: FlowRecord {
+            header: Header {
+                kind: KIND_FLOW,
+                size: size_of::<FlowRecord>() as u32,
+                time_ns: now(),
+            },
+            cgroup_id: actor.cgroup_id,
+            container: actor.slot.container,
+            key: 0,
+            repeats: 0,
+            exec_id: actor.exec_id,
+            ancestors: actor.ancestors,
+            bytes_sent: 0,
+            address,
+            backend: [0, 0, MAPPED, 0],
+            pid: actor.pid,
+            origin: actor.origin,
+            direction,
+            protocol,
+            port,
+            backend_port: 0,
+            flags: 0,
         },
-        cgroup_id: actor.cgroup_id,
-        exec_id: actor.exec_id,
-        ancestors: actor.ancestors,
-        bytes_sent: 0,
-        address,
-        backend: [0, 0, MAPPED, 0],
-        pid: actor.pid,
-        origin: actor.origin,
-        direction,
-        protocol,
-        port,
-        backend_port: 0,
-        flags: 0,
+        slot: actor.slot,
+        file: actor.file,
+        visit: actor.visit,
     }
 }
 
@@ -131,44 +153,86 @@ pub fn now() -> u64 {
     unsafe { bpf_ktime_get_boot_ns() }
 }
 
+/// Sends it, unless it is known.
 #[inline(always)]
-pub fn report(record: &FlowRecord) {
+pub fn report(act: &mut Act) {
+    let ask = Ask {
+        place: LossPlace::Flow,
+        feed: FilterFeed::Network,
+        slot: act.slot,
+        key: key(act),
+        sensitive: false,
+        stands_for: 0,
+        now_ns: act.record.header.time_ns,
+    };
+    let Some(admission) = admit(&ask) else { return };
+    act.record.key = ask.key;
+    act.record.repeats = admission.repeats;
     // SAFETY: the record is whole and of this constant length.
     let sent = unsafe {
         output(
             Ring::Events,
-            (&raw const *record).cast(),
+            (&raw const act.record).cast(),
             size_of::<FlowRecord>() as u64,
-            Urgency::Ordinary,
+            ask.urgency(),
         )
     };
-    if !sent {
-        count(LossPlace::Flow, LossReason::RingFull);
+    admission.sent(&ask, sent);
+}
+
+/// All that makes it news: ports that the kernel chose are one, and bytes count by their magnitude.
+#[inline(always)]
+fn key(act: &Act) -> u64 {
+    let record = &act.record;
+    let flags = record.flags & (FLOW_BACKEND | FLOW_PORT_CHOSEN);
+    let port = if flags & FLOW_PORT_CHOSEN == 0 { record.port } else { 0 };
+    let magnitude = u64::BITS - record.bytes_sent.leading_zeros();
+    let mut hash = hash::new(KIND_FLOW);
+    hash.word(act.slot.container);
+    hash.word(act.file);
+    hash.word(act.visit);
+    hash.word(two(record.direction, record.protocol));
+    hash.word(two(record.origin, flags));
+    hash.word(two(magnitude, two16(port, record.backend_port)));
+    for address in [record.address, record.backend] {
+        hash.word(two(address[0], address[1]));
+        hash.word(two(address[2], address[3]));
     }
+    hash.finish()
+}
+
+#[inline(always)]
+const fn two(high: u32, low: u32) -> u64 {
+    (high as u64) << 32 | low as u64
+}
+
+#[inline(always)]
+const fn two16(high: u16, low: u16) -> u32 {
+    (high as u32) << 16 | low as u32
 }
 
 /// What is kept with a socket.
 ///
 /// `socket` is what the program's context gave, as the verifier checks.
 #[inline(always)]
-pub fn kept(socket: *mut c_void) -> Option<*mut FlowRecord> {
+pub fn kept(socket: *mut c_void) -> Option<*mut Act> {
     // SAFETY: the map is one of this object; the verifier checks the socket.
-    let kept = unsafe { bpf_sk_storage_get(sockets(), socket, null_mut(), 0) }.cast::<FlowRecord>();
+    let kept = unsafe { bpf_sk_storage_get(sockets(), socket, null_mut(), 0) }.cast::<Act>();
     if kept.is_null() { None } else { Some(kept) }
 }
 
-/// Keeps a record with a socket, in place of what was kept before.
+/// Keeps it with a socket, in place of what was kept before.
 #[inline(always)]
-pub fn keep(socket: *mut c_void, record: &FlowRecord) {
+pub fn keep(socket: *mut c_void, act: &Act) {
     let create = u64::from(BPF_SK_STORAGE_GET_F_CREATE);
-    // SAFETY: the map is one of this object, whose values are such records; the verifier checks the socket.
-    let kept = unsafe { bpf_sk_storage_get(sockets(), socket, (&raw const *record).cast_mut().cast(), create) }
-        .cast::<FlowRecord>();
+    // SAFETY: the map is one of this object, whose values are such acts; the verifier checks the socket.
+    let kept =
+        unsafe { bpf_sk_storage_get(sockets(), socket, (&raw const *act).cast_mut().cast(), create) }.cast::<Act>();
     if kept.is_null() {
         count(LossPlace::Flow, LossReason::MapFull);
     } else {
         // SAFETY: a value of the map; nobody else writes it while its socket is being connected.
-        unsafe { *kept = *record };
+        unsafe { *kept = *act };
     }
 }
 

@@ -1,7 +1,7 @@
 //! A TCP socket's states: it begins to connect, to listen, and it ends.
 
 use crate::actor::Actor;
-use crate::flow::{kept, now, record, report};
+use crate::flow::{act, kept, now, report};
 use crate::socket::Socket;
 use anchorwatch_sensor_common::network::{
     FLOW_BACKEND, FLOW_CLOSE, FLOW_CONNECT, FLOW_LISTEN, FLOW_PORT_CHOSEN, PROTOCOL_TCP, is_any, is_loopback,
@@ -41,14 +41,20 @@ fn connects(pointer: *mut c_void, socket: Socket) {
     if let Some(kept) = kept(pointer) {
         // SAFETY: a value of the map; nobody else touches it while its socket is being connected.
         let kept = unsafe { &mut *kept };
-        if kept.address != remote.address || kept.port != remote.port {
-            kept.backend = remote.address;
-            kept.backend_port = remote.port;
-            kept.flags |= FLOW_BACKEND;
+        if kept.record.address != remote.address || kept.record.port != remote.port {
+            kept.record.backend = remote.address;
+            kept.record.backend_port = remote.port;
+            kept.record.flags |= FLOW_BACKEND;
             report(kept);
         }
     } else if let Some(actor) = Actor::current() {
-        report(&record(&actor, FLOW_CONNECT, PROTOCOL_TCP, remote.address, remote.port));
+        report(&mut act(
+            &actor,
+            FLOW_CONNECT,
+            PROTOCOL_TCP,
+            remote.address,
+            remote.port,
+        ));
     }
 }
 
@@ -60,11 +66,11 @@ fn listens(socket: Socket) {
         return;
     }
     if let Some(actor) = Actor::current() {
-        let mut record = record(&actor, FLOW_LISTEN, PROTOCOL_TCP, local.address, local.port);
+        let mut listener = act(&actor, FLOW_LISTEN, PROTOCOL_TCP, local.address, local.port);
         if socket.port_is_chosen() {
-            record.flags |= FLOW_PORT_CHOSEN;
+            listener.record.flags |= FLOW_PORT_CHOSEN;
         }
-        report(&record);
+        report(&mut listener);
     }
 }
 
@@ -76,9 +82,9 @@ fn ends(pointer: *mut c_void, socket: Socket) {
         if bytes_sent > 0 {
             // SAFETY: a value of the map; its socket ends, so that nobody connects it.
             let kept = unsafe { &mut *kept };
-            kept.header.time_ns = now();
-            kept.direction = FLOW_CLOSE;
-            kept.bytes_sent = bytes_sent;
+            kept.record.header.time_ns = now();
+            kept.record.direction = FLOW_CLOSE;
+            kept.record.bytes_sent = bytes_sent;
             report(kept);
         }
     }

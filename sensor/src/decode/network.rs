@@ -1,6 +1,7 @@
 //! Records of the network feed.
 
-use super::{DecodeError, Fixed, OriginMark, need, origin, tail};
+use super::{DecodeError, FilterKey, Fixed, OriginMark, need, origin, tail};
+use anchorwatch_sensor_common::filter::FilterFeed;
 use anchorwatch_sensor_common::lineage::CARRIED_ANCESTORS;
 use anchorwatch_sensor_common::network::{
     Address, DNS_TRUNCATED, DnsRecord, FLOW_BACKEND, FLOW_CLOSE, FLOW_CONNECT, FLOW_LISTEN, FLOW_PORT_CHOSEN,
@@ -17,6 +18,12 @@ pub struct Flow {
     /// Process id in the host's namespace.
     pub pid: u32,
     pub cgroup_id: u64,
+    /// The registered container's cgroup that this one is or lies in; the cgroup's own if there is none.
+    pub container: u64,
+    /// What the kernel's filter knows it by.
+    pub key: Option<FilterKey>,
+    /// How many equal ones were swallowed since the last one that came.
+    pub repeats: u64,
     /// The execution whose program did it; `None` if the kernel did not know.
     pub exec_id: Option<u64>,
     /// Exec ids before that, nearest first.
@@ -86,6 +93,9 @@ pub(super) fn flow(record: &[u8], time_ns: u64) -> Result<Flow, DecodeError> {
         time_ns,
         pid: word(offset_of!(FlowRecord, pid)),
         cgroup_id: fixed.u64(offset_of!(FlowRecord, cgroup_id)),
+        container: fixed.u64(offset_of!(FlowRecord, container)),
+        key: FilterKey::new(FilterFeed::Network, fixed.u64(offset_of!(FlowRecord, key))),
+        repeats: fixed.u64(offset_of!(FlowRecord, repeats)),
         exec_id: (exec_id != 0).then_some(exec_id),
         ancestors: fixed.ids::<CARRIED_ANCESTORS>(offset_of!(FlowRecord, ancestors)),
         origin: origin(word(offset_of!(FlowRecord, origin)))?,

@@ -40,6 +40,10 @@ fn flow_bytes(flow: &Flow) -> Vec<u8> {
     };
     let backend = if flow.backend.is_some() { FLOW_BACKEND } else { 0 };
     record.put(offset_of!(Header, time_ns), &flow.time_ns.to_ne_bytes());
+    let key = flow.key.map_or(0, |key| key.hash);
+    record.put(offset_of!(FlowRecord, container), &flow.container.to_ne_bytes());
+    record.put(offset_of!(FlowRecord, key), &key.to_ne_bytes());
+    record.put(offset_of!(FlowRecord, repeats), &flow.repeats.to_ne_bytes());
     record.put(offset_of!(FlowRecord, cgroup_id), &flow.cgroup_id.to_ne_bytes());
     record.put(
         offset_of!(FlowRecord, exec_id),
@@ -91,6 +95,7 @@ fn kinds() -> impl Strategy<Value = FlowKind> {
 prop_compose! {
     fn flows()(
         (time_ns, pid, cgroup_id) in any::<(u64, u32, u64)>(),
+        (container, key, repeats) in any::<(u64, u64, u64)>(),
         exec_id in prop::option::of(1..=u64::MAX),
         ancestors in prop::collection::vec(1..=u64::MAX, 0..=CARRIED_ANCESTORS),
         kind in kinds(),
@@ -99,7 +104,8 @@ prop_compose! {
         backend in prop::option::of(socket_addresses()),
     ) -> Flow {
         let origin = OriginMark::Outside;
-        Flow { time_ns, pid, cgroup_id, exec_id, ancestors, origin, kind, protocol, address, backend }
+        let key = FilterKey::new(FilterFeed::Network, key);
+        Flow { time_ns, pid, cgroup_id, container, key, repeats, exec_id, ancestors, origin, kind, protocol, address, backend }
     }
 }
 
@@ -154,6 +160,9 @@ fn values_that_no_program_writes_are_refused() {
         time_ns: 1,
         pid: 2,
         cgroup_id: 3,
+        container: 3,
+        key: None,
+        repeats: 0,
         exec_id: None,
         ancestors: Vec::new(),
         origin: OriginMark::Outside,

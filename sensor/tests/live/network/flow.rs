@@ -53,6 +53,9 @@ fn a_connection_names_its_process_and_what_that_descends_from() {
         time_ns: flows[0].time_ns,
         pid: ours,
         cgroup_id: us.cgroup_id,
+        container: flows[0].container,
+        key: flows[0].key,
+        repeats: 0,
         exec_id: Some(us.exec_id),
         ancestors: flows[0].ancestors.clone(),
         origin: us.origin,
@@ -63,6 +66,19 @@ fn a_connection_names_its_process_and_what_that_descends_from() {
     };
     assert_eq!(flows[0], expected);
     assert!(us.ancestors.starts_with(&flows[0].ancestors), "{us:?} {:?}", flows[0]);
+}
+
+#[test]
+fn what_is_known_is_told_once_and_what_is_new_beside_it_at_once() {
+    let name = "what_is_known_is_told_once_and_what_is_new_beside_it_at_once";
+    let Some(mut live) = live(name) else { return };
+    let (first, second) = (address(V4, 9), address(V4, 10));
+    inside(|| {
+        for target in [first, first, second, first] {
+            TcpStream::connect(target).unwrap_err();
+        }
+    });
+    assert_eq!(told(&live.flows()), [(CONNECT, TCP, first), (CONNECT, TCP, second)]);
 }
 
 #[test]

@@ -151,11 +151,11 @@ impl Watch {
             }
             None => (String::new(), Scored::default()),
         };
-        let raises = match maturity {
+        let judges = match maturity {
             Maturity::Learning => false,
             Maturity::Provisional | Maturity::Enforcing => true,
         };
-        let p = scored.p.filter(|_| raises && !self.known.contains(&template));
+        let p = scored.p.filter(|_| judges && !self.known.contains(&template));
         let unusual = p.and_then(|p| self.tolerance.raised(p, self.is_scorable()));
         let mut drifted = Vec::new();
         if let Verdict::Drift { rule } = verdict {

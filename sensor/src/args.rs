@@ -2,6 +2,7 @@
 
 use crate::attribute::command::Arguments;
 use clap::{Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
@@ -18,6 +19,19 @@ Examples:
   # What this node offers, and what is missing
   anchorwatch-sensor preflight";
 
+const PREFLIGHT_EXAMPLES: &str = "\
+Examples:
+  # On a node, as root, before installing
+  anchorwatch-sensor preflight --cgroup-root /sys/fs/cgroup
+
+  # The hooks that are not attached in the best way
+  anchorwatch-sensor preflight -o json | jq '.checks[] | select(.state != \"ok\")'";
+
+const COMPLETION_EXAMPLES: &str = "\
+Examples:
+  source <(anchorwatch-sensor completion bash)
+  anchorwatch-sensor completion fish > ~/.config/fish/completions/anchorwatch-sensor.fish";
+
 /// Watches what the containers of a node run, and reports to the Kubernetes API what it sees for the first time.
 #[derive(Debug, Parser)]
 #[command(version, after_help = EXAMPLES, max_term_width = 110)]
@@ -31,8 +45,26 @@ pub struct Args {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
 pub enum Command {
-    /// Say what this node offers and what is missing, and exit with 1 if the sensor could not run.
-    Preflight,
+    /// Say what this node offers and what is missing.
+    ///
+    /// Each hook's programs are loaded and attached for a moment. The exit code is 0 where the sensor can run, be it that it
+    /// sees less than it could; 1 where it can't; 2 where the command line is wrong.
+    #[command(after_help = PREFLIGHT_EXAMPLES)]
+    Preflight {
+        /// How it is said.
+        #[arg(short, long, value_enum, default_value_t = Output::Text)]
+        output: Output,
+    },
+    /// Print a completion script for a shell.
+    #[command(after_help = COMPLETION_EXAMPLES)]
+    Completion { shell: Shell },
+}
+
+/// How something is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    Text,
+    Json,
 }
 
 #[derive(Debug, Clone, clap::Args)]
@@ -130,7 +162,8 @@ mod tests {
     #[test]
     fn flags_may_follow_the_subcommand() {
         let args = Args::try_parse_from(["sensor", "preflight", "--ring-mib", "8", "--log-format", "text"]).unwrap();
-        assert_eq!(args.command, Some(Command::Preflight));
+        let output = Output::Text;
+        assert_eq!(args.command, Some(Command::Preflight { output }));
         assert_eq!((args.options.ring_mib, args.options.log_format), (8, LogFormat::Text));
     }
 

@@ -1,7 +1,7 @@
 //! Parses, wires and waits.
 
 use anchorwatch_sensor::admin::{Admin, Health};
-use anchorwatch_sensor::args::{Args, Command, LogFormat, Options};
+use anchorwatch_sensor::args::{Args, Command, LogFormat, Options, Output};
 use anchorwatch_sensor::attribute::cgroup::hierarchy::Hierarchy;
 use anchorwatch_sensor::attribute::destination::ClusterChange;
 use anchorwatch_sensor::attribute::destination::facts::{NodeFacts, ServiceFacts, SliceFacts};
@@ -19,7 +19,7 @@ use anchorwatch_sensor::names::resolvers::{self, Resolvers};
 use anchorwatch_sensor::node::{self, Node};
 use anchorwatch_sensor::outbox::{History, Opened, Outbox};
 use anchorwatch_sensor::pipeline::{Channels, LiveKernel, Parts, Pipeline, random_share};
-use anchorwatch_sensor::preflight::{self, CheckResult};
+use anchorwatch_sensor::preflight::{self, CheckResult, Findings};
 use anchorwatch_sensor::report::Reporter;
 use anchorwatch_sensor::report::send::Sender;
 use anchorwatch_sensor::seen::{Seen, SeenLimits};
@@ -28,7 +28,7 @@ use anchorwatch_sensor::snapshot::survey::Survey;
 use anchorwatch_sensor::test_switch::TestSwitches;
 use anchorwatch_sensor::watch;
 use anyhow::{Context, bail};
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client, Config};
 use std::io::{IsTerminal, Write};
@@ -48,7 +48,13 @@ fn main() -> ExitCode {
     let Args { command, options } = Args::parse();
     start_log(options.log_format);
     let result = match command {
-        Some(Command::Preflight) => run_preflight(&options),
+        Some(Command::Preflight { output }) => run_preflight(&options, output),
+        Some(Command::Completion { shell }) => {
+            let mut command = Args::command();
+            let name = command.get_name().to_owned();
+            clap_complete::generate(shell, &mut command, name, &mut std::io::stdout());
+            Ok(ExitCode::SUCCESS)
+        }
         None => run(&options),
     };
     match result {
@@ -71,19 +77,24 @@ fn start_log(format: LogFormat) {
     }
 }
 
-fn run_preflight(options: &Options) -> anyhow::Result<ExitCode> {
+fn run_preflight(options: &Options, output: Output) -> anyhow::Result<ExitCode> {
     let checks = preflight::checks(options, &load_options(options, true));
+    let findings = Findings::from(checks.as_slice());
     let mut out = std::io::stdout().lock();
-    for check in &checks {
-        writeln!(out, "{check}")?;
+    match output {
+        Output::Text => {
+            for check in &checks {
+                writeln!(out, "{check}")?;
+            }
+            writeln!(out, "{}", findings.verdict())?;
+        }
+        Output::Json => writeln!(out, "{}", serde_json::to_string_pretty(&findings)?)?,
     }
-    if checks.iter().any(preflight::Check::is_missing) {
-        writeln!(out, "The sensor can't run here.")?;
-        Ok(ExitCode::FAILURE)
+    Ok(if findings.can_run {
+        ExitCode::SUCCESS
     } else {
-        writeln!(out, "The sensor can run here.")?;
-        Ok(ExitCode::SUCCESS)
-    }
+        ExitCode::FAILURE
+    })
 }
 
 /// One thread is enough: the pipeline is one task, and the disk has threads of its own.

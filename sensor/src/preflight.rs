@@ -1,5 +1,8 @@
 //! Whether the sensor can run on this node, and what to do where it can't.
 
+mod rights;
+
+use serde::Serialize;
 use std::fmt;
 use std::io::ErrorKind;
 use std::path::Path;
@@ -29,6 +32,64 @@ pub enum CheckResult {
         what: String,
         remedy: String,
     },
+}
+
+/// Everything that was looked at, as `-o json` prints it.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Findings {
+    /// Whether the sensor can run here.
+    pub can_run: bool,
+    /// Whether it sees everything that it can see anywhere.
+    pub sees_all: bool,
+    pub checks: Vec<Finding>,
+}
+
+/// One thing that was looked at, as `-o json` prints it.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Finding {
+    pub name: &'static str,
+    /// `ok`, `less` or `missing`.
+    pub state: &'static str,
+    /// What was found; of a hook its state and, behind a colon, the reason and what is not seen.
+    pub detail: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remedy: Option<String>,
+}
+
+impl From<&[Check]> for Findings {
+    fn from(checks: &[Check]) -> Self {
+        let finding = |check: &Check| {
+            let (state, detail, remedy) = match &check.result {
+                CheckResult::Fine(what) => ("ok", what, None),
+                CheckResult::Less(what) => ("less", what, None),
+                CheckResult::Missing { what, remedy } => ("missing", what, Some(remedy.clone())),
+            };
+            Finding {
+                name: check.name,
+                state,
+                detail: detail.clone(),
+                remedy,
+            }
+        };
+        Self {
+            can_run: !checks.iter().any(Check::is_missing),
+            sees_all: checks.iter().all(|check| matches!(check.result, CheckResult::Fine(_))),
+            checks: checks.iter().map(finding).collect(),
+        }
+    }
+}
+
+impl Findings {
+    /// The last line of what people read.
+    pub const fn verdict(&self) -> &'static str {
+        match (self.can_run, self.sees_all) {
+            (false, _) => "The sensor can't run here.",
+            (true, true) => "The sensor can run here.",
+            (true, false) => "The sensor can run here, and sees less than it could.",
+        }
+    }
 }
 
 impl fmt::Display for Check {
@@ -70,8 +131,17 @@ pub fn checks(options: &Options, load_options: &LoadOptions) -> Vec<Check> {
 /// What can be told without loading anything; `btf` is the folder of the kernel's type information.
 pub fn node_checks(options: &Options, btf: &Path) -> Vec<Check> {
     vec![
+        Check::new("kernel", rights::kernel()),
+        Check::new("lockdown", rights::lockdown()),
+        Check {
+            name: "rights",
+            result: rights::capabilities(),
+        },
         Check::new("kernel type information", kernel_types(btf)),
-        Check::new("tracefs", tracefs()),
+        Check {
+            name: "tracefs",
+            result: tracefs(),
+        },
         Check {
             name: "host's processes",
             result: host_processes(&options.proc_root),
@@ -109,12 +179,17 @@ fn kernel_types(folder: &Path) -> Result<String, (String, &'static str)> {
     }
 }
 
-fn tracefs() -> Result<String, (String, &'static str)> {
+/// Only hooks that are tracepoints of the old kind need it: the others are found by the kernel's type information.
+fn tracefs() -> CheckResult {
     let found = TRACEFS.iter().find(|folder| Path::new(folder).join("events").is_dir());
-    found.map(|folder| (*folder).to_owned()).ok_or((
-        format!("no events below {}", TRACEFS.join(" or ")),
-        "mount -t tracefs tracefs /sys/kernel/tracing on the node, and mount that folder into the container",
-    ))
+    match found {
+        Some(folder) => CheckResult::Fine((*folder).to_owned()),
+        None => CheckResult::Less(format!(
+            "no events below {}: libraries are not seen on kernels without trampolines (mount -t tracefs tracefs {})",
+            TRACEFS.join(" or "),
+            TRACEFS[0]
+        )),
+    }
 }
 
 /// The pid namespace that a kernel starts with (`PROC_PID_INIT_INO` of `include/linux/proc_ns.h`).
@@ -230,6 +305,31 @@ mod tests {
         let file = folder.path().join("file");
         std::fs::write(&file, "").unwrap();
         assert!(state_folder(&file).is_err());
+    }
+
+    #[test]
+    fn what_is_printed_for_programs_says_what_people_read() {
+        let fine = Check::new("kernel", Ok("6.1".to_owned()));
+        let less = Check {
+            name: "lsm/file_mprotect",
+            result: CheckResult::Less("unsupported: no such hook; not seen: x".to_owned()),
+        };
+        let missing = Check::new("cgroup v2", cgroups(Path::new("/nonexistent")));
+        let findings = Findings::from(&[fine.clone(), less.clone()][..]);
+        assert_eq!(
+            serde_json::to_value(&findings).unwrap(),
+            serde_json::json!({"canRun": true, "seesAll": false, "checks": [
+                {"name": "kernel", "state": "ok", "detail": "6.1"},
+                {"name": "lsm/file_mprotect", "state": "less", "detail": "unsupported: no such hook; not seen: x"},
+            ]})
+        );
+        assert_eq!(
+            findings.verdict(),
+            "The sensor can run here, and sees less than it could."
+        );
+        let findings = Findings::from(&[fine.clone(), missing][..]);
+        assert!(!findings.can_run && findings.checks[1].remedy.is_some());
+        assert!(Findings::from(&[fine][..]).sees_all);
     }
 
     #[test]

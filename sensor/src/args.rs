@@ -27,6 +27,14 @@ Examples:
   # The hooks that are not attached in the best way
   anchorwatch-sensor preflight -o json | jq '.checks[] | select(.state != \"ok\")'";
 
+const RECORD_EXAMPLES: &str = "\
+Examples:
+  # A day of a host, at most 512 MiB of it
+  anchorwatch-sensor record --cgroup-root /sys/fs/cgroup --to /var/lib/anchorwatch/recording
+
+  # The programs that are started right now
+  anchorwatch-sensor record --cgroup-root /sys/fs/cgroup | jq -r '.workload + \" \" + .process.executable'";
+
 const COMPLETION_EXAMPLES: &str = "\
 Examples:
   source <(anchorwatch-sensor completion bash)
@@ -43,7 +51,7 @@ pub struct Args {
     pub options: Options,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
 pub enum Command {
     /// Say what this node offers and what is missing.
     ///
@@ -55,9 +63,32 @@ pub enum Command {
         #[arg(short, long, value_enum, default_value_t = Output::Text)]
         output: Output,
     },
+    /// Record what this host's units and containers execute as JSON Lines, without secrets, for `kubectl drift backtest`.
+    ///
+    /// Workloads are `host/Unit/NAME` for systemd's units and `host/Container/ID` for containers of any runtime; nothing is
+    /// asked of Kubernetes. Ends on SIGINT or SIGTERM, and says on standard
+    /// error what it could not record.
+    #[command(after_help = RECORD_EXAMPLES)]
+    Record(Recording),
     /// Print a completion script for a shell.
     #[command(after_help = COMPLETION_EXAMPLES)]
     Completion { shell: Shell },
+}
+
+/// Where a recording goes, and how much of it is kept.
+#[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
+pub struct Recording {
+    /// Folder of the files; without it, lines go to standard output.
+    #[arg(long)]
+    pub to: Option<PathBuf>,
+
+    /// Most mebibytes of a file.
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=65_536))]
+    pub max_mib: u32,
+
+    /// Most files; the oldest are removed.
+    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub max_files: u32,
 }
 
 /// How something is printed.

@@ -5,6 +5,7 @@ pub mod cgroup;
 pub mod command;
 pub mod destination;
 mod flow;
+pub mod host;
 mod lineage;
 pub mod mounts;
 pub mod network;

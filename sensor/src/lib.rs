@@ -28,6 +28,7 @@ pub mod outbox;
 pub mod pipeline;
 pub mod preflight;
 pub mod probes;
+pub mod record;
 pub mod report;
 pub mod ring;
 pub mod seen;

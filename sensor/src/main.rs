@@ -1,10 +1,11 @@
 //! Parses, wires and waits.
 
 use anchorwatch_sensor::admin::{Admin, Health};
-use anchorwatch_sensor::args::{Args, Command, LogFormat, Options, Output};
+use anchorwatch_sensor::args::{Args, Command, LogFormat, Options, Output, Recording};
 use anchorwatch_sensor::attribute::cgroup::hierarchy::Hierarchy;
 use anchorwatch_sensor::attribute::destination::ClusterChange;
 use anchorwatch_sensor::attribute::destination::facts::{NodeFacts, ServiceFacts, SliceFacts};
+use anchorwatch_sensor::attribute::host::HostAttributor;
 use anchorwatch_sensor::attribute::network::Destinations;
 use anchorwatch_sensor::attribute::process::ProcFolder;
 use anchorwatch_sensor::attribute::{AttributionLimits, Attributor};
@@ -20,6 +21,7 @@ use anchorwatch_sensor::node::{self, Node};
 use anchorwatch_sensor::outbox::{History, Opened, Outbox};
 use anchorwatch_sensor::pipeline::{Channels, LiveKernel, Parts, Pipeline, random_share};
 use anchorwatch_sensor::preflight::{self, CheckResult, Findings};
+use anchorwatch_sensor::record::{self, Limits, Recorder};
 use anchorwatch_sensor::report::Reporter;
 use anchorwatch_sensor::report::send::Sender;
 use anchorwatch_sensor::seen::{Seen, SeenLimits};
@@ -49,6 +51,7 @@ fn main() -> ExitCode {
     start_log(options.log_format);
     let result = match command {
         Some(Command::Preflight { output }) => run_preflight(&options, output),
+        Some(Command::Record(recording)) => run_record(&options, &recording),
         Some(Command::Completion { shell }) => {
             let mut command = Args::command();
             let name = command.get_name().to_owned();
@@ -97,6 +100,35 @@ fn run_preflight(options: &Options, output: Output) -> anyhow::Result<ExitCode> 
     })
 }
 
+#[tokio::main(flavor = "current_thread")]
+async fn run_record(options: &Options, recording: &Recording) -> anyhow::Result<ExitCode> {
+    require_node(options)?;
+    let limits = Limits {
+        bytes: u64::from(recording.max_mib) << 20,
+        files: recording.max_files,
+    };
+    let recorder = Recorder::open(recording.to.as_deref(), limits).context("recording")?;
+    let end = shutdown()?;
+    // A recording holds each execution, not only what is new.
+    let mut load_options = load_options(options, true);
+    load_options.filter.refresh = Duration::ZERO;
+    let mut loaded = load_programs(&load_options, &Metrics::new())?;
+    let cgroup_root = node::unified_hierarchy(&options.cgroup_root).context("no unified cgroup hierarchy")?;
+    let hierarchy = Hierarchy::open(&cgroup_root).context("unified cgroup hierarchy")?;
+    let proc = ProcFolder::new(options.proc_root.clone());
+    let mut attributor = HostAttributor::new(proc, Some(hierarchy), options.arguments);
+    let snapshot = loaded.seed(&SeedOptions {
+        proc: options.proc_root.clone(),
+        cgroup_root,
+    });
+    attributor.seed(&snapshot.context("what runs already")?);
+    let events = loaded.events()?;
+    tracing::info!("recording");
+    let summary = record::record(LiveKernel { loaded, events }, attributor, recorder, end).await?;
+    writeln!(std::io::stderr(), "{summary}")?;
+    Ok(ExitCode::SUCCESS)
+}
+
 /// One thread is enough: the pipeline is one task, and the disk has threads of its own.
 #[tokio::main(flavor = "current_thread")]
 async fn run(options: &Options) -> anyhow::Result<ExitCode> {
@@ -117,7 +149,7 @@ async fn run(options: &Options) -> anyhow::Result<ExitCode> {
     let opened = Outbox::open(&options.state_dir, &node.uid).context("outbox")?;
     report_history(&opened.history);
     metrics.opened(&opened.history);
-    let loaded = load_programs(options, &switches, &metrics)?;
+    let loaded = load_programs(&switched(options, &switches), &metrics)?;
     let health = Arc::new(Health::new(Instant::now()));
     serve(options, &health, &metrics).await?;
     let (pipeline, outbox, kernel, standing) = assemble(options, opened, loaded, &health, &metrics)?;
@@ -262,7 +294,8 @@ fn load_options(options: &Options, attach: bool) -> LoadOptions {
     }
 }
 
-fn load_programs(options: &Options, switches: &TestSwitches, metrics: &Metrics) -> anyhow::Result<Loaded> {
+/// As the options ask, but for what a test switched off.
+fn switched(options: &Options, switches: &TestSwitches) -> LoadOptions {
     let mut how = load_options(options, !switches.no_attach);
     if switches.no_filter {
         how.filter = FilterOptions {
@@ -270,7 +303,11 @@ fn load_programs(options: &Options, switches: &TestSwitches, metrics: &Metrics) 
             ..FilterOptions::unlimited()
         };
     }
-    let loaded = load(&how).map_err(|error| {
+    how
+}
+
+fn load_programs(options: &LoadOptions, metrics: &Metrics) -> anyhow::Result<Loaded> {
+    let loaded = load(options).map_err(|error| {
         anyhow::Error::msg(format!(
             "{} (remedy: {})",
             Chain(&error),

@@ -124,7 +124,7 @@ async fn run_record(options: &Options, recording: &Recording) -> anyhow::Result<
     attributor.seed(&snapshot.context("what runs already")?);
     let events = loaded.events()?;
     tracing::info!("recording");
-    let summary = record::record(LiveKernel { loaded, events }, attributor, recorder, end).await?;
+    let summary = record::record(LiveKernel::new(loaded, events), attributor, recorder, end).await?;
     writeln!(std::io::stderr(), "{summary}")?;
     Ok(ExitCode::SUCCESS)
 }

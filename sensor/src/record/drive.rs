@@ -77,6 +77,7 @@ pub async fn record(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::attribute::cgroup::slots::FilterOrder;
     use crate::attribute::command::Arguments;
     use crate::attribute::process::ProcFolder;
     use crate::attribute::testkit::exec;
@@ -84,6 +85,8 @@ mod tests {
     use crate::loader::Losses;
     use crate::record::Limits;
     use crate::ring::Batch;
+    use std::collections::BTreeSet;
+    use std::net::SocketAddr;
     use std::path::PathBuf;
 
     /// Gives one batch, then nothing.
@@ -103,6 +106,12 @@ mod tests {
 
         fn losses(&self) -> Result<Losses, LoadError> {
             Ok(Losses::default())
+        }
+
+        fn set_resolvers(&mut self, _: &BTreeSet<SocketAddr>) {}
+
+        fn order(&mut self, _: FilterOrder) -> Result<(), LoadError> {
+            Ok(())
         }
     }
 

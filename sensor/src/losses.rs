@@ -112,7 +112,7 @@ impl Losses {
     }
 
     pub fn add(&mut self, feed: Feed, reason: LossReason, count: u64) {
-        self.add_named(feed, reason.name().to_owned(), count);
+        self.add_named(feed, reason.name(), count);
     }
 
     /// Something that every feed lacks events by.
@@ -124,7 +124,7 @@ impl Losses {
 
     pub fn add_all(&mut self, losses: &ByFeed) {
         for (feed, reason, count) in flat(losses) {
-            self.add_named(feed, reason.to_owned(), count);
+            self.add_named(feed, reason, count);
         }
     }
 
@@ -140,15 +140,15 @@ impl Losses {
         for (feed, reason, count) in flat(&now) {
             let before = self.kernel.get(&feed).and_then(|reasons| reasons.get(reason));
             let news = count.saturating_sub(before.copied().unwrap_or(0));
-            self.add_named(feed, reason.to_owned(), news);
+            self.add_named(feed, reason, news);
         }
         self.kernel = now;
     }
 
-    fn add_named(&mut self, feed: Feed, reason: String, count: u64) {
+    fn add_named(&mut self, feed: Feed, reason: &str, count: u64) {
         if count > 0 {
             for counts in [&mut self.unreported, &mut self.total] {
-                *counts.entry(feed).or_default().entry(reason.clone()).or_default() += count;
+                *counts.entry(feed).or_default().entry(reason.to_owned()).or_default() += count;
             }
             self.changed = true;
         }

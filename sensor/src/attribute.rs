@@ -7,6 +7,7 @@ pub mod destination;
 mod flow;
 pub mod host;
 mod lineage;
+pub mod module;
 pub mod mounts;
 pub mod network;
 pub mod places;
@@ -35,6 +36,7 @@ use cgroup::{ContainerId, InPod, Placement};
 use command::{Arguments, Commands};
 use flow::PreparedFlow;
 use lineage::Lineage;
+use module::PreparedModule;
 use network::Destinations;
 use places::Places;
 use pod::{Container, PodChange};
@@ -111,6 +113,7 @@ struct Prepared {
 enum Pending {
     Exec(Prepared),
     Flow(PreparedFlow),
+    Module(PreparedModule),
 }
 
 impl Pending {
@@ -265,6 +268,7 @@ impl Attributor {
             outcomes.extend(waited.into_iter().map(|pending| match pending {
                 Pending::Exec(prepared) => self.attribute(prepared, &container),
                 Pending::Flow(prepared) => self.attribute_flow(prepared, &container, now),
+                Pending::Module(prepared) => self.attribute_module(prepared, &container),
             }));
         }
         outcomes
@@ -429,6 +433,7 @@ impl Attributor {
                 (&prepared.place, first && text::base_name(&exec.executable) == b"pause")
             }
             Pending::Flow(prepared) => (&prepared.place, false),
+            Pending::Module(prepared) => (&prepared.place, false),
         };
         if is_sandbox {
             Outcome::Sandbox

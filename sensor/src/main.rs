@@ -16,10 +16,11 @@ use anchorwatch_sensor::loader::filter::FilterOptions;
 use anchorwatch_sensor::loader::{HookStatus, LoadOptions, Loaded, load};
 use anchorwatch_sensor::losses::{LossReason, Losses};
 use anchorwatch_sensor::metrics::Metrics;
+use anchorwatch_sensor::modules::{ModuleLimits, ModulePlaces, Modules};
 use anchorwatch_sensor::names::resolvers::{self, Resolvers};
 use anchorwatch_sensor::node::{self, Node};
 use anchorwatch_sensor::outbox::{History, Opened, Outbox};
-use anchorwatch_sensor::pipeline::{Channels, LiveKernel, Parts, Pipeline, random_share};
+use anchorwatch_sensor::pipeline::{Channels, Hashing, LiveKernel, Parts, Pipeline, random_share};
 use anchorwatch_sensor::preflight::{self, CheckResult, Findings};
 use anchorwatch_sensor::record::{self, Limits, Recorder};
 use anchorwatch_sensor::report::Reporter;
@@ -415,8 +416,25 @@ fn assemble(
         metrics: Arc::clone(metrics),
         survey: Arc::clone(&survey.progress),
         attached,
+        hashing: hashing(&options.proc_root),
         proc_root: options.proc_root.clone(),
     });
     let standing = survey.start().context("no thread for what runs already")?;
     Ok((pipeline, outbox, LiveKernel::new(loaded, events), standing))
+}
+
+/// The thread that hashes what is loaded as code; without it, code is told without hashes.
+fn hashing(proc_root: &std::path::Path) -> Option<Hashing> {
+    let release = rustix::system::uname().release().to_string_lossy().into_owned();
+    let places = ModulePlaces {
+        proc: proc_root.to_path_buf(),
+        kernel_modules: proc_root.join("1/root/lib/modules").join(release),
+    };
+    match Modules::start(ModuleLimits::default(), places) {
+        Ok(started) => Some(Hashing::new(started)),
+        Err(error) => {
+            tracing::error!(%error, "no thread for hashes of loaded files");
+            None
+        }
+    }
 }

@@ -1,5 +1,6 @@
 //! Every metric of the sensor.
 
+mod module;
 mod network;
 
 use anchorwatch_core::behaviour::Feed;
@@ -16,6 +17,7 @@ use crate::losses::{LossReason, Losses};
 use crate::outbox::History;
 use crate::seen::Sight;
 use crate::snapshot::survey::Progress;
+use module::ModuleMetrics;
 use network::NetworkMetrics;
 
 /// An attempt to send a batch.
@@ -57,6 +59,7 @@ pub struct Metrics {
     /// In the order of [`SIGHTS`].
     behaviours: Vec<IntCounter>,
     pub network: NetworkMetrics,
+    pub modules: ModuleMetrics,
     attempts: IntCounterVec,
     epochs: IntCounterVec,
     hooks: IntGaugeVec,
@@ -164,6 +167,7 @@ impl Metrics {
                 &SIGHTS,
             ),
             network: NetworkMetrics::new(&register),
+            modules: ModuleMetrics::new(&register),
             attempts: register.counters(
                 "report_attempts_total",
                 "Writes of the SensorReport by their answer.",

@@ -3,6 +3,7 @@
 //! While a transaction is on its way to the disk, what comes meanwhile gathers for the next one: that is the group
 //! commit. A batch is given to the sender when it is on the disk, and not before.
 
+mod hashing;
 mod kernel;
 mod latency;
 mod writer;
@@ -17,6 +18,7 @@ use tokio::time::MissedTickBehavior;
 
 use crate::admin::Health;
 use crate::attribute::destination::ClusterChange;
+use crate::attribute::module::Code;
 use crate::attribute::pod::PodChange;
 use crate::attribute::{Attributed, Attributor, Outcome};
 use crate::clock::{WallClock, boot_nanos};
@@ -24,6 +26,7 @@ use crate::decode::{Exec, RawEvent};
 use crate::loader::LoadError;
 use crate::losses::{LossReason, Losses};
 use crate::metrics::Metrics;
+use crate::modules::Unhashed;
 use crate::names::resolvers;
 use crate::outbox::{BatchChange, Change, Outbox, OutboxError};
 use crate::report::send::Delivery;
@@ -31,6 +34,8 @@ use crate::report::{Outstanding, Refusal, Reporter};
 use crate::ring::Batch;
 use crate::seen::{Seen, Sight};
 use crate::snapshot::survey::Progress;
+use hashing::Hashed;
+pub use hashing::Hashing;
 pub use kernel::{Kernel, LiveKernel};
 use latency::Latency;
 use writer::Writer;
@@ -79,6 +84,8 @@ pub struct Parts {
     pub survey: Arc<Progress>,
     /// Whether containers are observed at all.
     pub attached: bool,
+    /// Absent where no thread for it could be started, and in tests: code is told without hashes then.
+    pub hashing: Option<Hashing>,
     /// Where the node's own resolvers are found.
     pub proc_root: PathBuf,
 }
@@ -144,6 +151,12 @@ impl Pipeline {
                 // It would only wait before, and take the room of what happens.
                 Some(exec) = standing.recv(), if self.pods_listed => self.standing(exec),
                 Some(change) = cluster.recv() => self.cluster(change),
+                (hashed, mismatch) = answered(&mut self.parts.hashing) => {
+                    if mismatch {
+                        self.parts.metrics.modules.mismatch();
+                    }
+                    self.hashed(hashed, Instant::now(), WallClock::read());
+                }
                 Some(delivery) = deliveries.recv() => self.delivery(delivery)?,
                 written = writer.done() => self.written(written?, &batches),
                 () = sleep_until(wake), if writer.is_free() => {}
@@ -175,8 +188,14 @@ impl Pipeline {
             if let RawEvent::Dns(dns) = &event {
                 self.parts.metrics.network.answered(self.parts.attributor.dns(dns));
             }
-            if let Some(outcome) = self.parts.attributor.event(event, now) {
-                self.outcome(outcome, clock);
+            match event {
+                RawEvent::Mapping(mapping) => self.code(Code::Library(mapping), now, clock),
+                RawEvent::KernelModule(module) => self.code(Code::KernelModule(module), now, clock),
+                event => {
+                    if let Some(outcome) = self.parts.attributor.event(event, now) {
+                        self.outcome(outcome, clock);
+                    }
+                }
             }
         }
     }
@@ -189,6 +208,28 @@ impl Pipeline {
                 tracing::warn!(?order, error = %crate::error::Chain(&error), "filter not told");
             }
         }
+    }
+
+    /// Code waits for its file's hash, unless none will come.
+    fn code(&mut self, code: Code, now: Instant, clock: WallClock) {
+        match self.parts.attributor.loading(code) {
+            Err(outcome) => self.outcome(outcome, clock),
+            Ok(code) => {
+                let hashed = match &mut self.parts.hashing {
+                    Some(hashing) => hashing.want(code, now),
+                    None => Some((code, Err(Unhashed::QueueFull))),
+                };
+                if let Some(hashed) = hashed {
+                    self.hashed(hashed, now, clock);
+                }
+            }
+        }
+    }
+
+    fn hashed(&mut self, (code, facts): Hashed, now: Instant, clock: WallClock) {
+        self.parts.metrics.modules.facts(&facts);
+        let outcome = self.parts.attributor.loaded(code, facts.ok(), now);
+        self.outcome(outcome, clock);
     }
 
     fn standing(&mut self, exec: Exec) {
@@ -310,6 +351,10 @@ impl Pipeline {
         for outcome in self.parts.attributor.expire(now) {
             self.outcome(outcome, clock);
         }
+        let late = self.parts.hashing.as_mut().map(|hashing| hashing.expire(now));
+        for hashed in late.unwrap_or_default() {
+            self.hashed(hashed, now, clock);
+        }
         if now >= self.next_look_at_resolvers {
             self.next_look_at_resolvers = now + LOOK_AT_RESOLVERS;
             self.look_at_resolvers();
@@ -427,6 +472,13 @@ impl Pipeline {
                 tracing::error!(error = %crate::error::Chain(&error), "outbox not written, trying again");
             }
         }
+    }
+}
+
+async fn answered(hashing: &mut Option<Hashing>) -> (Hashed, bool) {
+    match hashing {
+        Some(hashing) => hashing.answered().await,
+        None => std::future::pending().await,
     }
 }
 

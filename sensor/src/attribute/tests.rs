@@ -1,4 +1,5 @@
 mod flows;
+mod modules;
 
 use super::pod::{PodFacts, PodIdentity};
 use super::testkit::{ExecBuilder, exec};

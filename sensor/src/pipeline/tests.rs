@@ -80,6 +80,7 @@ fn start(folder: &TempDir) -> Running {
         metrics: Arc::new(Metrics::new()),
         survey: Arc::default(),
         attached: true,
+        hashing: None,
         proc_root: "/proc".into(),
     });
     let (events, event_source) = mpsc::channel(16);

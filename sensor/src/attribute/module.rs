@@ -1,0 +1,161 @@
+//! Code that processes load → behaviours of containers, once it is known what the files are.
+
+use anchorwatch_core::behaviour::{Attributes, Behaviour, ModuleKind, ModuleParts, Origin, SourceLayer};
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::cgroup::{InPod, Placement};
+use super::pod::Container;
+use super::process::ProcessAt;
+use super::{Attributed, Attributor, Outcome, Pending, layer, text};
+use crate::decode::{KernelModule, Loader, Mapping, OriginMark};
+use crate::losses::LossReason;
+use crate::modules::{Facts, MappedFile, Unhashed, WantedFile};
+
+/// What was loaded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Code {
+    Library(Box<Mapping>),
+    KernelModule(Box<KernelModule>),
+}
+
+/// Code in a container, whose file is not known yet.
+#[derive(Debug)]
+pub struct LoadedCode {
+    place: InPod,
+    code: Code,
+    lineage: Vec<Arc<str>>,
+}
+
+/// Code whose container may not be known yet.
+#[derive(Debug)]
+pub(super) struct PreparedModule {
+    pub place: InPod,
+    code: Code,
+    lineage: Vec<Arc<str>>,
+    facts: Option<Facts>,
+}
+
+impl Code {
+    const fn loader(&self) -> &Loader {
+        match self {
+            Self::Library(mapping) => &mapping.loader,
+            Self::KernelModule(module) => &module.loader,
+        }
+    }
+
+    fn time_ns(&self) -> u64 {
+        match self {
+            Self::Library(mapping) => mapping.time_ns,
+            Self::KernelModule(module) => module.time_ns,
+        }
+    }
+}
+
+impl LoadedCode {
+    /// The file whose hash is wanted, and the container that takes turns with others for it. Of a kernel module that the
+    /// kernel itself does not take for its own, a file of the same name proves nothing.
+    pub fn wanted(&self) -> Result<(u64, WantedFile), Unhashed> {
+        let lane = self.code.loader().container;
+        match &self.code {
+            Code::Library(mapping) => Ok((lane, WantedFile::Mapping(MappedFile::from(&**mapping)))),
+            Code::KernelModule(module) if module.foreign => Err(Unhashed::Tainted),
+            Code::KernelModule(module) => {
+                let name = String::from_utf8_lossy(&module.name).into_owned();
+                Ok((lane, WantedFile::KernelModule(name)))
+            }
+        }
+    }
+}
+
+impl Attributor {
+    /// Finds out who loaded code, before its file is known; what is no container's is told at once.
+    pub fn loading(&mut self, code: Code) -> Result<LoadedCode, Outcome> {
+        let loader = code.loader();
+        let process = ProcessAt {
+            pid: loader.pid,
+            at_ns: code.time_ns(),
+        };
+        let place = match self.places.placement(loader.cgroup_id, process) {
+            None => return Err(Outcome::Lost(LossReason::CgroupUnknown)),
+            Some(Placement::Host) => return Err(Outcome::Host),
+            Some(Placement::Unrecognised) => return Err(Outcome::Lost(LossReason::CgroupUnrecognised)),
+            Some(Placement::Runtime) => return Err(Outcome::RuntimeStage),
+            Some(Placement::Container(place)) => place,
+        };
+        let executions = loader.executions.clone();
+        let lineage = executions.iter().rev().map(|id| self.ancestor(*id)).collect();
+        Ok(LoadedCode { place, code, lineage })
+    }
+
+    /// Takes over what is known of the file.
+    pub fn loaded(&mut self, loaded: LoadedCode, facts: Option<Facts>, now: Instant) -> Outcome {
+        let LoadedCode { place, code, lineage } = loaded;
+        let process = ProcessAt {
+            pid: code.loader().pid,
+            at_ns: code.time_ns(),
+        };
+        let container = self.places.container(&place, process);
+        let prepared = PreparedModule {
+            place,
+            code,
+            lineage,
+            facts,
+        };
+        match container {
+            Some(container) => self.attribute_module(prepared, &container),
+            None => self.wait(&prepared.place.id.clone(), Pending::Module(prepared), now),
+        }
+    }
+
+    pub(super) fn attribute_module(&self, prepared: PreparedModule, container: &Arc<Container>) -> Outcome {
+        let PreparedModule {
+            place: _,
+            code,
+            lineage,
+            facts,
+        } = prepared;
+        let (kind, path, source) = match &code {
+            Code::Library(mapping) => (
+                ModuleKind::Library,
+                text::path(&mapping.path, mapping.path_truncated),
+                layer(mapping.source),
+            ),
+            Code::KernelModule(module) => (
+                ModuleKind::KernelModule,
+                text::path(&module.name, false),
+                SourceLayer::default(),
+            ),
+        };
+        let (sha256, build_id) = facts.map_or((None, None), |facts| (Some(facts.sha256), facts.build_id));
+        let parts = ModuleParts {
+            origin: self.origin_of_loader(code.loader()),
+            kind,
+            path,
+            sha256,
+            source,
+            executable: lineage.last().map_or(text::UNKNOWN, |own| own).to_owned(),
+        };
+        Outcome::Attributed(Box::new(Attributed {
+            container: Arc::clone(container),
+            behaviour: Behaviour::Module(parts.into()),
+            attributes: Attributes {
+                build_id,
+                uids: [code.loader().uid].into(),
+                ..Attributes::default()
+            },
+            lineage,
+            time_ns: code.time_ns(),
+            standing: false,
+        }))
+    }
+
+    /// As was decided for its program's execution.
+    fn origin_of_loader(&self, loader: &Loader) -> Origin {
+        match loader.origin {
+            OriginMark::Entrypoint => Origin::Entrypoint,
+            OriginMark::Unknown => Origin::Unknown,
+            OriginMark::Outside => self.lineage.outside(&loader.executions).unwrap_or(Origin::Exec),
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! Loaded code becomes a behaviour of the container that loads it.
+
+use super::super::module::{Code, LoadedCode};
+use super::*;
+use crate::decode::{KernelModule, Loader, MappedBy, Mapping};
+use crate::modules::{Facts, Unhashed};
+use anchorwatch_core::behaviour::{ModuleKind, ModuleParts};
+use anchorwatch_sensor_common::module::FileIdentity;
+
+fn loader(cgroup_id: u64, origin: OriginMark) -> Loader {
+    Loader {
+        pid: 7,
+        uid: 1000,
+        cgroup_id,
+        container: cgroup_id,
+        executions: vec![11, 10],
+        origin,
+    }
+}
+
+fn library(loader: Loader) -> Code {
+    Code::Library(Box::new(Mapping {
+        time_ns: 5,
+        loader,
+        key: None,
+        repeats: 0,
+        file: FileIdentity {
+            inode: 1,
+            size: 2,
+            ctime_ns: 3,
+            mtime_ns: 3,
+            device: 4,
+            generation: 0,
+        },
+        seen: (4, 1),
+        filesystem: 0,
+        source: FileSource::UpperNew,
+        path: b"/tmp/x.so".to_vec(),
+        path_truncated: false,
+        way: MappedBy::File,
+    }))
+}
+
+fn kernel_module(loader: Loader, foreign: bool) -> Code {
+    Code::KernelModule(Box::new(KernelModule {
+        time_ns: 5,
+        loader,
+        name: b"dummy".to_vec(),
+        by_kernel: false,
+        foreign,
+    }))
+}
+
+fn facts() -> Facts {
+    Facts {
+        sha256: "a".repeat(64),
+        build_id: Some("bd".into()),
+    }
+}
+
+/// In which python was started by tini.
+fn running(mut attributor: Attributor) -> Attributor {
+    run(&mut attributor, exec("/usr/bin/tini").ids(10, &[]));
+    run(&mut attributor, exec("/usr/bin/python3").ids(11, &[10]));
+    attributor
+}
+
+fn loading(attributor: &mut Attributor, code: Code) -> LoadedCode {
+    attributor.loading(code).unwrap()
+}
+
+fn module(outcome: Outcome) -> (ModuleParts, Attributes) {
+    let attributed = attributed(outcome);
+    let Behaviour::Module(module) = attributed.behaviour else {
+        panic!("a module");
+    };
+    (module.into(), attributed.attributes)
+}
+
+#[test]
+fn a_library_is_its_containers_with_hash_layer_and_who_loaded_it() {
+    let mut attributor = running(known());
+    let code = loading(&mut attributor, library(loader(1, OriginMark::Entrypoint)));
+    let outcome = attributor.loaded(code, Some(facts()), Instant::now());
+    let (parts, attributes) = module(outcome);
+    let expected = ModuleParts {
+        origin: Origin::Entrypoint,
+        kind: ModuleKind::Library,
+        path: "/tmp/x.so".into(),
+        sha256: Some("a".repeat(64)),
+        source: SourceLayer::UpperNew,
+        executable: "/usr/bin/python3".into(),
+    };
+    assert_eq!(parts, expected);
+    assert_eq!(
+        (attributes.build_id.as_deref(), attributes.uids),
+        (Some("bd"), [1000].into())
+    );
+}
+
+#[test]
+fn a_library_without_a_hash_is_told_all_the_same() {
+    let mut attributor = running(known());
+    let code = loading(&mut attributor, library(loader(1, OriginMark::Outside)));
+    let (parts, _) = module(attributor.loaded(code, None, Instant::now()));
+    assert_eq!((parts.sha256, parts.origin), (None, Origin::Exec));
+}
+
+#[test]
+fn a_library_waits_for_its_container() {
+    let mut attributor = running(attributor());
+    let code = loading(&mut attributor, library(loader(1, OriginMark::Entrypoint)));
+    assert_eq!(attributor.loaded(code, Some(facts()), Instant::now()), Outcome::Waiting);
+    let released = attributor.pod(PodChange::Applied(known_pod()), Instant::now());
+    let kinds = released.into_iter().filter(|outcome| {
+        matches!(outcome, Outcome::Attributed(attributed) if matches!(attributed.behaviour, Behaviour::Module(_)))
+    });
+    assert_eq!(kinds.count(), 1);
+}
+
+#[test]
+fn what_the_host_loads_is_no_containers() {
+    let mut attributor = running(known());
+    let outcome = attributor.loading(library(loader(2, OriginMark::Unknown))).unwrap_err();
+    assert_eq!(outcome, Outcome::Host);
+}
+
+#[test]
+fn a_kernel_module_that_is_not_the_distributions_gets_no_hash_by_its_name() {
+    let mut attributor = running(known());
+    let own = loading(&mut attributor, kernel_module(loader(1, OriginMark::Entrypoint), false));
+    let foreign = loading(&mut attributor, kernel_module(loader(1, OriginMark::Entrypoint), true));
+    assert!(own.wanted().is_ok());
+    assert_eq!(foreign.wanted(), Err(Unhashed::Tainted));
+    let (parts, _) = module(attributor.loaded(foreign, None, Instant::now()));
+    assert_eq!((parts.kind, parts.path.as_str()), (ModuleKind::KernelModule, "dummy"));
+}

@@ -121,6 +121,7 @@ impl Pending {
         match self {
             Self::Exec(_) => Feed::Process,
             Self::Flow(_) => Feed::Network,
+            Self::Module(_) => Feed::Module,
         }
     }
 
@@ -128,6 +129,7 @@ impl Pending {
     const fn key(&self) -> Option<FilterKey> {
         match self {
             Self::Exec(prepared) => prepared.exec.key,
+            Self::Module(prepared) => prepared.code.key(),
             Self::Flow(_) => None,
         }
     }

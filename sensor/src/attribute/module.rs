@@ -1,6 +1,6 @@
 //! Code that processes load → behaviours of containers, once it is known what the files are.
 
-use anchorwatch_core::behaviour::{Attributes, Behaviour, ModuleKind, ModuleParts, Origin, SourceLayer};
+use anchorwatch_core::behaviour::{Attributes, Behaviour, Feed, ModuleKind, ModuleParts, Origin, SourceLayer};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -8,7 +8,7 @@ use super::cgroup::{InPod, Placement};
 use super::pod::Container;
 use super::process::ProcessAt;
 use super::{Attributed, Attributor, Outcome, Pending, layer, text};
-use crate::decode::{KernelModule, Loader, Mapping, OriginMark};
+use crate::decode::{FilterKey, KernelModule, Loader, Mapping, OriginMark};
 use crate::losses::LossReason;
 use crate::modules::{Facts, MappedFile, Unhashed, WantedFile};
 
@@ -31,7 +31,7 @@ pub struct LoadedCode {
 #[derive(Debug)]
 pub(super) struct PreparedModule {
     pub place: InPod,
-    code: Code,
+    pub code: Code,
     lineage: Vec<Arc<str>>,
     facts: Option<Facts>,
 }
@@ -41,6 +41,13 @@ impl Code {
         match self {
             Self::Library(mapping) => &mapping.loader,
             Self::KernelModule(module) => &module.loader,
+        }
+    }
+
+    pub(super) const fn key(&self) -> Option<FilterKey> {
+        match self {
+            Self::Library(mapping) => mapping.key,
+            Self::KernelModule(_) => None,
         }
     }
 
@@ -76,16 +83,19 @@ impl Attributor {
             pid: loader.pid,
             at_ns: code.time_ns(),
         };
-        let place = match self.places.placement(loader.cgroup_id, process) {
-            None => return Err(Outcome::Lost(LossReason::CgroupUnknown)),
+        let lost = match self.places.placement(loader.cgroup_id, process) {
+            Some(Placement::Container(place)) => {
+                let executions = loader.executions.clone();
+                let lineage = executions.iter().rev().map(|id| self.ancestor(*id)).collect();
+                return Ok(LoadedCode { place, code, lineage });
+            }
             Some(Placement::Host) => return Err(Outcome::Host),
-            Some(Placement::Unrecognised) => return Err(Outcome::Lost(LossReason::CgroupUnrecognised)),
             Some(Placement::Runtime) => return Err(Outcome::RuntimeStage),
-            Some(Placement::Container(place)) => place,
+            Some(Placement::Unrecognised) => LossReason::CgroupUnrecognised,
+            None => LossReason::CgroupUnknown,
         };
-        let executions = loader.executions.clone();
-        let lineage = executions.iter().rev().map(|id| self.ancestor(*id)).collect();
-        Ok(LoadedCode { place, code, lineage })
+        self.show_again(code.key());
+        Err(Outcome::Lost(Feed::Module, lost))
     }
 
     /// Takes over what is known of the file.
@@ -104,7 +114,14 @@ impl Attributor {
         };
         match container {
             Some(container) => self.attribute_module(prepared, &container),
-            None => self.wait(&prepared.place.id.clone(), Pending::Module(prepared), now),
+            None => {
+                let key = prepared.code.key();
+                let outcome = self.wait(&prepared.place.id.clone(), Pending::Module(prepared), now);
+                if let Outcome::Lost(..) = outcome {
+                    self.show_again(key);
+                }
+                outcome
+            }
         }
     }
 
@@ -127,6 +144,11 @@ impl Attributor {
                 SourceLayer::default(),
             ),
         };
+        let key = code.key();
+        let repeats = match &code {
+            Code::Library(mapping) => mapping.repeats,
+            Code::KernelModule(_) => 0,
+        };
         let (sha256, build_id) = facts.map_or((None, None), |facts| (Some(facts.sha256), facts.build_id));
         let parts = ModuleParts {
             origin: self.origin_of_loader(code.loader()),
@@ -147,6 +169,8 @@ impl Attributor {
             lineage,
             time_ns: code.time_ns(),
             standing: false,
+            key,
+            repeats,
         }))
     }
 

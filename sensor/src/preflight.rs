@@ -131,7 +131,7 @@ pub fn checks(options: &Options, load_options: &LoadOptions) -> Vec<Check> {
 /// What can be told without loading anything; `btf` is the folder of the kernel's type information.
 pub fn node_checks(options: &Options, btf: &Path) -> Vec<Check> {
     vec![
-        Check::new("kernel", rights::kernel()),
+        Check::new("kernel", Ok(rights::kernel())),
         Check::new("lockdown", rights::lockdown()),
         Check {
             name: "rights",

@@ -125,20 +125,19 @@ impl HostAttributor {
     }
 
     fn place(&mut self, exec: &Exec) -> Result<HostWorkload, Unplaced> {
-        let known = match self.cgroups.get(&exec.cgroup_id) {
-            Some(known) => known.clone(),
-            None => {
-                let hierarchy = self.hierarchy.as_ref();
-                let by_id = hierarchy.and_then(|hierarchy| hierarchy.path(exec.cgroup_id).ok());
-                let by_process = || {
-                    self.proc.cgroup(ProcessAt {
-                        pid: exec.pid,
-                        at_ns: exec.time_ns,
-                    })
-                };
-                let path = by_id.or_else(by_process).ok_or(Unplaced::CgroupUnknown)?;
-                self.know(exec.cgroup_id, &path)
-            }
+        let known = if let Some(known) = self.cgroups.get(&exec.cgroup_id) {
+            known.clone()
+        } else {
+            let hierarchy = self.hierarchy.as_ref();
+            let by_id = hierarchy.and_then(|hierarchy| hierarchy.path(exec.cgroup_id).ok());
+            let by_process = || {
+                self.proc.cgroup(ProcessAt {
+                    pid: exec.pid,
+                    at_ns: exec.time_ns,
+                })
+            };
+            let path = by_id.or_else(by_process).ok_or(Unplaced::CgroupUnknown)?;
+            self.know(exec.cgroup_id, &path)
         };
         known.ok_or(Unplaced::NoUnit)
     }

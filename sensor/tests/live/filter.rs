@@ -186,7 +186,7 @@ fn what_the_ring_had_no_room_for_is_not_taken_for_seen() {
     run(&live, &container, "dropped");
     let full = totals(&live, &container);
     assert!(full.lost > 0, "{full:?}");
-    let is_it = |event: &RawEvent| matches!(event, RawEvent::Exec(exec) if arguments(&[exec.clone()]) == ["dropped"]);
+    let is_it = |event: &RawEvent| matches!(event, RawEvent::Exec(exec) if arguments(std::slice::from_ref(exec)) == ["dropped"]);
     assert!(!live.waiting().iter().any(is_it));
     // The ring is empty now.
     run(&live, &container, "dropped");

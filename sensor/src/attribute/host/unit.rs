@@ -33,7 +33,8 @@ pub fn workload(path: &[u8]) -> Option<HostWorkload> {
                 name: id[..SHOWN_DIGITS].to_owned(),
             });
         }
-        let is_unit = component.ends_with(".service") || component.ends_with(".scope");
+        let suffix = component.rsplit_once('.').map(|(_, suffix)| suffix);
+        let is_unit = matches!(suffix, Some("service" | "scope"));
         let is_manager = component.starts_with("user@");
         // A container's cgroup may stand below its runtime's service, but not below just any unit.
         if is_unit && !is_manager && unit.is_none() {

@@ -112,17 +112,15 @@ impl Attributor {
             lineage,
             facts,
         };
-        match container {
-            Some(container) => self.attribute_module(prepared, &container),
-            None => {
-                let key = prepared.code.key();
-                let outcome = self.wait(&prepared.place.id.clone(), Pending::Module(prepared), now);
-                if let Outcome::Lost(..) = outcome {
-                    self.show_again(key);
-                }
-                outcome
-            }
+        if let Some(container) = container {
+            return self.attribute_module(prepared, &container);
         }
+        let key = prepared.code.key();
+        let outcome = self.wait(&prepared.place.id.clone(), Pending::Module(prepared), now);
+        if let Outcome::Lost(..) = outcome {
+            self.show_again(key);
+        }
+        outcome
     }
 
     pub(super) fn attribute_module(&self, prepared: PreparedModule, container: &Arc<Container>) -> Outcome {

@@ -6,6 +6,7 @@ pub mod command;
 pub mod destination;
 mod flow;
 pub mod host;
+mod layer;
 mod lineage;
 pub mod module;
 pub mod mounts;
@@ -18,15 +19,16 @@ mod seats;
 #[cfg(test)]
 pub mod testkit;
 pub mod text;
+mod visit;
 pub mod waiting;
 
-use anchorwatch_core::behaviour::{Attributes, Behaviour, Feed, Origin, ProcessParts, SourceLayer};
+use anchorwatch_core::behaviour::{Attributes, Behaviour, Feed, Origin, ProcessParts};
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use crate::decode::{Exec, FileSource, FilterKey, OriginMark, RawEvent};
+use crate::decode::{Exec, FilterKey, OriginMark, RawEvent};
 use crate::losses::LossReason;
 use crate::names::resolvers::Resolvers;
 use crate::snapshot::{SeededProcess, Snapshot};
@@ -35,12 +37,14 @@ use cgroup::slots::FilterOrder;
 use cgroup::{ContainerId, InPod, Placement};
 use command::{Arguments, Commands};
 use flow::PreparedFlow;
+use layer::source;
 use lineage::Lineage;
 use module::PreparedModule;
 use network::Destinations;
 use places::Places;
 use pod::{Container, PodChange};
 use process::{ProcFolder, ProcessAt};
+use visit::Visit;
 use waiting::{WaitLimits, WaitRefusal, Waiting};
 
 /// How much attribution remembers.
@@ -150,16 +154,6 @@ pub struct Attributor {
     visits: HashMap<u64, Visit>,
     unresolved_ancestors: u64,
 }
-
-/// A process that had been put into a container from outside before the sensor came.
-#[derive(Debug)]
-struct Visit {
-    argv: Vec<Vec<u8>>,
-    age: Duration,
-}
-
-/// Longer than a probe runs: the kubelet gives it a second unless it is told otherwise.
-const PROBE_IS_OVER: Duration = Duration::from_mins(1);
 
 impl Attributor {
     pub fn new(limits: AttributionLimits, proc: ProcFolder) -> Self {
@@ -470,68 +464,6 @@ impl Attributor {
                 origin
             }
         }
-    }
-}
-
-impl From<&SeededProcess> for Visit {
-    fn from(process: &SeededProcess) -> Self {
-        Self {
-            argv: process.argv.clone(),
-            age: process.age,
-        }
-    }
-}
-
-impl Visit {
-    /// It may have replaced its program since it was a probe's command, so that a young one which is not such a command
-    /// cannot be told where there are probes or hooks.
-    fn origin(&self, container: &Container) -> Origin {
-        let is_command = |command: &probe::Command| self.argv.iter().eq(command.iter().map(String::as_bytes));
-        if container.commands.iter().any(is_command) {
-            Origin::Probe
-        } else if container.commands.is_empty() || self.age >= PROBE_IS_OVER {
-            Origin::Exec
-        } else {
-            Origin::Unknown
-        }
-    }
-}
-
-/// Where the code comes from: for a script the more telling of the interpreter's file and the script's own.
-fn source(executable: FileSource, script: Option<FileSource>) -> SourceLayer {
-    let executable = layer(executable);
-    let script = script.map_or(executable, layer);
-    if weight(script) > weight(executable) {
-        script
-    } else {
-        executable
-    }
-}
-
-const fn layer(source: FileSource) -> SourceLayer {
-    match source {
-        FileSource::Image => SourceLayer::Image,
-        FileSource::ImageCopiedUp => SourceLayer::ImageCopiedUp,
-        FileSource::UpperNew => SourceLayer::UpperNew,
-        FileSource::UpperUnknown => SourceLayer::UpperUnknown,
-        FileSource::Volume => SourceLayer::Volume,
-        FileSource::Memory => SourceLayer::Memory,
-        FileSource::Deleted => SourceLayer::Deleted,
-        FileSource::Unsupported => SourceLayer::Unsupported,
-    }
-}
-
-/// How far from the image.
-const fn weight(layer: SourceLayer) -> u8 {
-    match layer {
-        SourceLayer::Unsupported => 0,
-        SourceLayer::Image => 1,
-        SourceLayer::ImageCopiedUp => 2,
-        SourceLayer::Volume => 3,
-        SourceLayer::UpperUnknown => 4,
-        SourceLayer::Deleted => 5,
-        SourceLayer::UpperNew => 6,
-        SourceLayer::Memory => 7,
     }
 }
 

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::cgroup::{InPod, Placement};
+use super::layer::layer;
 use super::pod::Container;
 use super::process::ProcessAt;
-use super::{Attributed, Attributor, Outcome, Pending, layer, text};
+use super::{Attributed, Attributor, Outcome, Pending, text};
 use crate::decode::{FilterKey, KernelModule, Loader, Mapping, OriginMark};
 use crate::losses::LossReason;
 use crate::modules::{Facts, MappedFile, Unhashed, WantedFile};

@@ -4,7 +4,9 @@ mod modules;
 use super::pod::{PodFacts, PodIdentity};
 use super::testkit::{ExecBuilder, exec};
 use super::*;
+use crate::decode::FileSource;
 use crate::snapshot::{KnownCgroup, SeededProcess};
+use anchorwatch_core::behaviour::SourceLayer;
 use std::path::PathBuf;
 use std::time::Duration;
 

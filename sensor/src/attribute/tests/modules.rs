@@ -2,9 +2,10 @@
 
 use super::super::module::{Code, LoadedCode};
 use super::*;
+use crate::decode::FileSource;
 use crate::decode::{KernelModule, Loader, MappedBy, Mapping};
 use crate::modules::{Facts, Unhashed};
-use anchorwatch_core::behaviour::{ModuleKind, ModuleParts};
+use anchorwatch_core::behaviour::{ModuleKind, ModuleParts, SourceLayer};
 use anchorwatch_sensor_common::module::FileIdentity;
 
 fn loader(cgroup_id: u64, origin: OriginMark) -> Loader {

@@ -1,0 +1,43 @@
+//! Where code comes from, as the kernel told it.
+
+use anchorwatch_core::behaviour::SourceLayer;
+
+use crate::decode::FileSource;
+
+/// Where the code comes from: for a script the more telling of the interpreter's file and the script's own.
+pub(super) fn source(executable: FileSource, script: Option<FileSource>) -> SourceLayer {
+    let executable = layer(executable);
+    let script = script.map_or(executable, layer);
+    if weight(script) > weight(executable) {
+        script
+    } else {
+        executable
+    }
+}
+
+pub(super) const fn layer(source: FileSource) -> SourceLayer {
+    match source {
+        FileSource::Image => SourceLayer::Image,
+        FileSource::ImageCopiedUp => SourceLayer::ImageCopiedUp,
+        FileSource::UpperNew => SourceLayer::UpperNew,
+        FileSource::UpperUnknown => SourceLayer::UpperUnknown,
+        FileSource::Volume => SourceLayer::Volume,
+        FileSource::Memory => SourceLayer::Memory,
+        FileSource::Deleted => SourceLayer::Deleted,
+        FileSource::Unsupported => SourceLayer::Unsupported,
+    }
+}
+
+/// How far from the image.
+const fn weight(layer: SourceLayer) -> u8 {
+    match layer {
+        SourceLayer::Unsupported => 0,
+        SourceLayer::Image => 1,
+        SourceLayer::ImageCopiedUp => 2,
+        SourceLayer::Volume => 3,
+        SourceLayer::UpperUnknown => 4,
+        SourceLayer::Deleted => 5,
+        SourceLayer::UpperNew => 6,
+        SourceLayer::Memory => 7,
+    }
+}

@@ -19,6 +19,7 @@ mod seats;
 #[cfg(test)]
 pub mod testkit;
 pub mod text;
+mod told;
 mod visit;
 pub mod waiting;
 
@@ -129,12 +130,12 @@ impl Pending {
         }
     }
 
-    /// What the kernel's filter knows it by; flows do not pass it.
+    /// What the kernel's filter knows it by.
     const fn key(&self) -> Option<FilterKey> {
         match self {
             Self::Exec(prepared) => prepared.exec.key,
             Self::Module(prepared) => prepared.code.key(),
-            Self::Flow(_) => None,
+            Self::Flow(prepared) => prepared.flow.key,
         }
     }
 }
@@ -231,12 +232,13 @@ impl Attributor {
             RawEvent::Exec(exec) => {
                 let key = exec.key;
                 let outcome = self.exec(exec, false, now);
-                if let Outcome::Lost(..) = outcome {
-                    self.show_again(key);
-                }
-                Some(outcome)
+                Some(self.unless_lost(key, outcome))
             }
-            RawEvent::Flow(flow) => Some(self.flow(flow, now)),
+            RawEvent::Flow(flow) => {
+                let key = flow.key;
+                let outcome = self.flow(flow, now);
+                Some(self.unless_lost(key, outcome))
+            }
             // Told by `dns`, and hashed first.
             RawEvent::Dns(_) | RawEvent::Mapping(_) | RawEvent::KernelModule(_) => None,
             RawEvent::CgroupCreated { time_ns, id, path } => {
@@ -260,12 +262,15 @@ impl Attributor {
             let Some(container) = self.places.known(&id) else {
                 continue;
             };
-            let waited = self.waiting.release(&id);
-            outcomes.extend(waited.into_iter().map(|pending| match pending {
-                Pending::Exec(prepared) => self.attribute(prepared, &container),
-                Pending::Flow(prepared) => self.attribute_flow(prepared, &container, now),
-                Pending::Module(prepared) => self.attribute_module(prepared, &container),
-            }));
+            for pending in self.waiting.release(&id) {
+                let key = pending.key();
+                let outcome = match pending {
+                    Pending::Exec(prepared) => self.attribute(prepared, &container),
+                    Pending::Flow(prepared) => self.attribute_flow(prepared, &container, now),
+                    Pending::Module(prepared) => self.attribute_module(prepared, &container),
+                };
+                outcomes.push(self.unless_lost(key, outcome));
+            }
         }
         outcomes
     }
@@ -289,8 +294,19 @@ impl Attributor {
         }
     }
 
+    /// The outcome of an event, which shows again if it was lost.
+    fn unless_lost(&mut self, key: Option<FilterKey>, outcome: Outcome) -> Outcome {
+        if let Outcome::Lost(..) = outcome {
+            self.show_again(key);
+        }
+        outcome
+    }
+
     /// What the kernel's filter is to be told since this was last asked.
     pub fn take_orders(&mut self) -> Vec<FilterOrder> {
+        for key in self.destinations.take_again() {
+            self.places.cgroups.slots.forget(key);
+        }
         self.places.cgroups.slots.take_orders()
     }
 

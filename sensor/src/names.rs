@@ -128,6 +128,25 @@ impl<K: Clone + Eq + Hash + Ord> Names<K> {
             .map(|named| Arc::clone(&named.name))
     }
 
+    /// Whether the container was told another name for an address later than a time.
+    pub fn is_named_after(
+        &self,
+        container: &K,
+        address: IpAddr,
+        at_ns: u64,
+        name: Option<&str>,
+        counts: impl Fn(SocketAddr) -> bool,
+    ) -> bool {
+        let names = self
+            .containers
+            .get(container)
+            .and_then(|names| names.peek(&folded(address)));
+        names
+            .into_iter()
+            .flatten()
+            .any(|named| named.last_ns > at_ns && Some(&*named.name) != name && counts(named.resolver))
+    }
+
     /// Forgets what is no longer good. What happened a while ago may be asked for later than it was good, so that
     /// `before_ns` is a minute or more in the past.
     pub fn expire(&mut self, before_ns: u64) {

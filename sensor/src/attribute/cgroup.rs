@@ -58,6 +58,8 @@ struct Known {
     /// When it was told of, in nanoseconds of `CLOCK_BOOTTIME`.
     since_ns: u64,
     removed: bool,
+    /// The kernel's side was told to ignore it.
+    ignored: bool,
 }
 
 impl Cgroups {
@@ -71,9 +73,20 @@ impl Cgroups {
     }
 
     /// Remembers a cgroup that existed at a moment of `CLOCK_BOOTTIME`. Beyond the limit nothing is remembered, and each
-    /// event costs a look-up.
+    /// event costs a look-up. The kernel's side ignores what is the host's.
     pub fn insert(&mut self, id: u64, path: &[u8], at_ns: u64) -> Placement {
         let placement = placement(path);
+        self.remember(id, placement, at_ns, true)
+    }
+
+    /// The same for a path that is known by a process alone, which may have moved meanwhile: not sure enough to ignore
+    /// all that happens there.
+    pub fn insert_by_process(&mut self, id: u64, path: &[u8], at_ns: u64) -> Placement {
+        let placement = placement(path);
+        self.remember(id, placement, at_ns, false)
+    }
+
+    fn remember(&mut self, id: u64, placement: Placement, at_ns: u64, is_sure: bool) -> Placement {
         if self.known.get(&id).is_some_and(|known| known.since_ns > at_ns) {
             return placement;
         }
@@ -85,7 +98,9 @@ impl Cgroups {
                 placement: placement.clone(),
                 since_ns: at_ns,
                 removed: false,
+                ignored: is_sure && placement == Placement::Host,
             };
+            self.ignore(id, known.ignored);
             self.known.insert(id, known);
             if let Placement::Container(place) = &placement {
                 self.slots.entered(id, &place.id);
@@ -106,6 +121,19 @@ impl Cgroups {
         {
             self.leaving.push_back((now + GRACE, id));
             self.slots.left(id);
+            // The kernel forgets it by itself, perhaps before it was told to ignore it.
+            self.ignore(id, false);
+        }
+    }
+
+    /// Tells the kernel's side, if that is other than before.
+    fn ignore(&mut self, id: u64, ignored: bool) {
+        let before = self.known.get_mut(&id);
+        let before = before.is_some_and(|known| std::mem::replace(&mut known.ignored, ignored));
+        match (before, ignored) {
+            (false, true) => self.slots.ignore(id),
+            (true, false) => self.slots.heed(id),
+            (true, true) | (false, false) => {}
         }
     }
 
@@ -151,6 +179,7 @@ impl Cgroups {
 
 #[cfg(test)]
 mod tests {
+    use super::slots::FilterOrder;
     use super::*;
 
     const A: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
@@ -191,6 +220,36 @@ mod tests {
             cgroups.expire(now + 2 * GRACE);
             assert_eq!(containers(&cgroups), 1);
         }
+    }
+
+    #[test]
+    fn the_host_alone_is_ignored_until_it_is_gone_or_found_to_be_something_else() {
+        let mut cgroups = Cgroups::new(16);
+        let container = format!("/kubepods/podx/{A}");
+        for (id, path) in [
+            (1, "/system.slice/a.service"),
+            (2, container.as_str()),
+            (3, "/kubepods/podx"),
+            (4, "/kubepods.slice/kubepods-podx.slice/crio-conmon-x.scope"),
+        ] {
+            cgroups.insert(id, path.as_bytes(), 1);
+            cgroups.insert(id, path.as_bytes(), 2);
+        }
+        let expected = [FilterOrder::Ignore(1), FilterOrder::Register(2)];
+        assert_eq!(cgroups.slots.take_orders(), expected);
+        cgroups.insert(1, b"/kubepods/pody", 3);
+        cgroups.insert(1, b"/system.slice", 4);
+        cgroups.remove(1, 5, Instant::now());
+        let expected = [FilterOrder::Heed(1), FilterOrder::Ignore(1), FilterOrder::Heed(1)];
+        assert_eq!(cgroups.slots.take_orders(), expected);
+    }
+
+    #[test]
+    fn what_is_not_remembered_or_known_by_a_process_alone_is_not_ignored() {
+        let mut cgroups = Cgroups::new(1);
+        assert_eq!(cgroups.insert_by_process(1, b"/system.slice", 1), Placement::Host);
+        cgroups.insert(2, b"/system.slice", 1);
+        assert_eq!(cgroups.slots.take_orders(), []);
     }
 
     #[test]

@@ -42,7 +42,10 @@ impl Attributor {
             at_ns: dns.time_ns,
         };
         match self.places.placement(dns.cgroup_id, nobody) {
-            Some(Placement::Container(place)) => self.destinations.dns(&place.id, dns),
+            Some(Placement::Container(place)) => {
+                let container = self.places.known(&place.id);
+                self.destinations.dns(&place.id, container.as_deref(), dns)
+            }
             Some(Placement::Host | Placement::Runtime | Placement::Unrecognised) | None => Answered::Host,
         }
     }
@@ -62,7 +65,7 @@ impl Attributor {
             pid: flow.pid,
             at_ns: flow.time_ns,
         };
-        let place = match self.places.placement(flow.cgroup_id, process) {
+        let place = match self.places.placement_in(flow.cgroup_id, flow.container, process) {
             None => return Outcome::Lost(Feed::Network, LossReason::CgroupUnknown),
             Some(Placement::Host) => return Outcome::Host,
             Some(Placement::Unrecognised) => return Outcome::Lost(Feed::Network, LossReason::CgroupUnrecognised),
@@ -85,9 +88,13 @@ impl Attributor {
         }
         let held = std::mem::take(&mut self.held);
         held.into_iter()
-            .map(|prepared| match self.places.known(&prepared.place.id) {
-                Some(container) => self.attribute_flow(prepared, &container, now),
-                None => self.unattributed(&Pending::Flow(prepared)),
+            .map(|prepared| {
+                let key = prepared.flow.key;
+                let outcome = match self.places.known(&prepared.place.id) {
+                    Some(container) => self.attribute_flow(prepared, &container, now),
+                    None => self.unattributed(&Pending::Flow(prepared)),
+                };
+                self.unless_lost(key, outcome)
             })
             .collect()
     }
@@ -126,8 +133,8 @@ impl Attributor {
             lineage,
             time_ns: flow.time_ns,
             standing: false,
-            repeats: 0,
-            key: None,
+            repeats: flow.repeats,
+            key: flow.key,
         }))
     }
 

@@ -84,7 +84,7 @@ impl Attributor {
             pid: loader.pid,
             at_ns: code.time_ns(),
         };
-        let lost = match self.places.placement(loader.cgroup_id, process) {
+        let lost = match self.places.placement_in(loader.cgroup_id, loader.container, process) {
             Some(Placement::Container(place)) => {
                 let executions = loader.executions.clone();
                 let lineage = executions.iter().rev().map(|id| self.ancestor(*id)).collect();
@@ -118,10 +118,7 @@ impl Attributor {
         }
         let key = prepared.code.key();
         let outcome = self.wait(&prepared.place.id.clone(), Pending::Module(prepared), now);
-        if let Outcome::Lost(..) = outcome {
-            self.show_again(key);
-        }
-        outcome
+        self.unless_lost(key, outcome)
     }
 
     pub(super) fn attribute_module(&self, prepared: PreparedModule, container: &Arc<Container>) -> Outcome {

@@ -1,6 +1,6 @@
 //! Flows → what a container talks to, and under which name.
 
-use anchorwatch_core::address::AddressClass;
+use anchorwatch_core::address::{AddressClass, folded};
 use anchorwatch_core::behaviour::{Direction, Protocol};
 use anchorwatch_core::id::WorkloadKey;
 use anchorwatch_core::observation::NetworkObservation;
@@ -13,8 +13,9 @@ use std::time::{Duration, Instant};
 use super::cgroup::ContainerId;
 use super::destination::{ClusterChange, Directory, Owner};
 use super::pod::Container;
-use crate::decode::{Dns, Flow, FlowKind, FlowProtocol};
-use crate::dns::{self, MessageError};
+use super::told::Told;
+use crate::decode::{Dns, FilterKey, Flow, FlowKind, FlowProtocol};
+use crate::dns::{self, Answer, MessageError};
 use crate::names::resolvers::Resolvers;
 use crate::names::{NameLimits, Names, Taken};
 
@@ -43,6 +44,8 @@ pub struct Destinations {
     /// `None` where there is no cluster.
     directory: Option<Directory>,
     connections: LruCache<Connection, Option<Arc<str>>>,
+    /// Under which names the flows were told that the kernel's filter knows.
+    told: Told,
     /// When flows no longer wait for the directory.
     patient_until: Instant,
 }
@@ -51,6 +54,7 @@ pub struct Destinations {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Connection {
     container: ContainerId,
+    /// `None` for the last one of any program's.
     exec_id: Option<u64>,
     protocol: Protocol,
     address: SocketAddr,
@@ -84,6 +88,7 @@ impl Destinations {
             resolvers,
             directory: None,
             connections: LruCache::new(CONNECTIONS),
+            told: Told::new(CONNECTIONS),
             patient_until: now + PATIENCE,
         }
     }
@@ -118,15 +123,32 @@ impl Destinations {
         now >= self.patient_until || self.directory.as_ref().is_none_or(Directory::is_complete)
     }
 
-    /// Takes over what a container was answered.
-    pub fn dns(&mut self, container: &ContainerId, record: &Dns) -> Answered {
+    /// Takes over what a container was answered, which may not be known yet beside its id.
+    pub fn dns(&mut self, id: &ContainerId, container: Option<&Container>, record: &Dns) -> Answered {
         match dns::answer(&record.message) {
             Ok(answer) => {
-                let taken = self.names.answer(container, record.resolver, record.time_ns, &answer);
+                let taken = self.names.answer(id, record.resolver, record.time_ns, &answer);
+                self.show_renamed(id, container, &answer, record.time_ns);
                 Answered::Taken(taken)
             }
             Err(error) => Answered::Malformed(error),
         }
+    }
+
+    /// Flows to these addresses show again, unless they were told under the name that they would have now.
+    fn show_renamed(&mut self, id: &ContainerId, container: Option<&Container>, answer: &Answer, at_ns: u64) {
+        let resolvers = &self.resolvers;
+        let counts = |resolver| container.is_none_or(|container| resolvers.count(&container.dns, resolver));
+        for (address, _) in &answer.addresses {
+            if let Some(name) = self.names.name(id, *address, at_ns, counts) {
+                self.told.named(id, folded(*address), &name);
+            }
+        }
+    }
+
+    /// Flows that the kernel's filter is to show again.
+    pub(super) fn take_again(&mut self) -> Vec<FilterKey> {
+        self.told.take_again()
     }
 
     /// Forgets what is no longer good at a time of `CLOCK_BOOTTIME`, in nanoseconds.
@@ -187,8 +209,24 @@ impl Destinations {
             Err(Forgotten) => return Err(NoDestination::Forgotten),
             Ok(name) => name,
         };
-        observation.name = name.map(|name| name.as_ref().to_owned());
+        observation.name = name.as_deref().map(str::to_owned);
+        if let (Some(key), false) = (flow.key, owned) {
+            self.tell(id, container, flow, key, name);
+        }
         Ok(observation)
+    }
+
+    /// Remembers the name of a flow. Where it waited, another name may have been answered meanwhile.
+    fn tell(&mut self, id: &ContainerId, container: &Container, flow: &Flow, key: FilterKey, name: Option<Arc<str>>) {
+        let address = folded(flow.address.ip());
+        let counts = |resolver| self.resolvers.count(&container.dns, resolver);
+        if self
+            .names
+            .is_named_after(id, address, flow.time_ns, name.as_deref(), counts)
+        {
+            self.told.again(key);
+        }
+        self.told.told(id, address, key, name);
     }
 
     fn owner(&self, flow: &Flow, protocol: Protocol) -> Option<Owner> {
@@ -197,7 +235,8 @@ impl Destinations {
     }
 
     /// The name that was looked up before the flow; for the end of a connection, the one that it was opened under, since
-    /// it may last longer than any answer is good.
+    /// it may last longer than any answer is good. Where the kernel's filter swallowed the opening, because it knew it of
+    /// another execution, that one's.
     fn name(
         &mut self,
         id: &ContainerId,
@@ -211,12 +250,22 @@ impl Destinations {
             protocol,
             address: flow.address,
         };
+        let anybodys = Connection {
+            exec_id: None,
+            ..connection.clone()
+        };
         match flow.kind {
-            FlowKind::Close { .. } => self.connections.get(&connection).cloned().ok_or(Forgotten),
+            FlowKind::Close { .. } => {
+                if let Some(name) = self.connections.get(&connection) {
+                    return Ok(name.clone());
+                }
+                self.connections.get(&anybodys).cloned().ok_or(Forgotten)
+            }
             FlowKind::Connect | FlowKind::Send | FlowKind::Listen { .. } => {
                 let counts = |resolver| self.resolvers.count(&container.dns, resolver);
                 let name = self.names.name(id, flow.address.ip(), flow.time_ns, counts);
                 self.connections.put(connection, name.clone());
+                self.connections.put(anybodys, name.clone());
                 Ok(name)
             }
         }

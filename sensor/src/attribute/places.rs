@@ -46,8 +46,11 @@ impl Places {
             .hierarchy
             .as_ref()
             .and_then(|hierarchy| hierarchy.path(cgroup).ok());
-        let path = by_id.or_else(|| self.proc.cgroup(process))?;
-        Some(self.cgroups.insert(cgroup, &path, process.at_ns))
+        if let Some(path) = by_id {
+            return Some(self.cgroups.insert(cgroup, &path, process.at_ns));
+        }
+        let path = self.proc.cgroup(process)?;
+        Some(self.cgroups.insert_by_process(cgroup, &path, process.at_ns))
     }
 
     /// The same for a cgroup of which the kernel says in which container's it lies: those below a container are not told

@@ -76,8 +76,8 @@ impl Maps {
     }
 
     pub fn heed(&mut self, cgroup: u64) {
-        if let Err(error) = self.ignored.remove(&cgroup) {
-            tracing::debug!(cgroup, %error, "cgroup was not ignored");
+        if let Err(error) = gone(self.ignored.remove(&cgroup)) {
+            tracing::warn!(cgroup, %error, "cgroup still ignored");
         }
     }
 

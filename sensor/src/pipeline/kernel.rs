@@ -79,6 +79,8 @@ impl Kernel for LiveKernel {
     fn order(&mut self, order: FilterOrder) -> Result<(), LoadError> {
         let filter = self.loaded.filter_mut();
         match order {
+            FilterOrder::Ignore(cgroup) => self.loaded.ignore_cgroup(cgroup),
+            FilterOrder::Heed(cgroup) => self.loaded.heed_cgroup(cgroup),
             FilterOrder::Register(cgroup) => {
                 if filter.register(cgroup)? == Registration::NoRoom {
                     tracing::debug!(cgroup, "container shares the slot of those that are not registered");

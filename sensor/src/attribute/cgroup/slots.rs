@@ -14,8 +14,12 @@ pub enum FilterOrder {
     Below { cgroup: u64, container: u64 },
     /// A container whose cgroup is gone.
     Release(u64),
-    /// An event that could not be kept: it is to show again.
+    /// An event that could not be kept, or would be told otherwise now: it is to show again.
     Forget(FilterKey),
+    /// A cgroup of the host: nothing is wanted of it.
+    Ignore(u64),
+    /// No longer.
+    Heed(u64),
 }
 
 /// Containers by their own cgroups: the first of a container's that was told of, since cgroups come from the root.
@@ -47,6 +51,14 @@ impl Slots {
             self.cgroups.remove(&container);
             self.orders.push(FilterOrder::Release(cgroup));
         }
+    }
+
+    pub fn ignore(&mut self, cgroup: u64) {
+        self.orders.push(FilterOrder::Ignore(cgroup));
+    }
+
+    pub fn heed(&mut self, cgroup: u64) {
+        self.orders.push(FilterOrder::Heed(cgroup));
     }
 
     pub fn forget(&mut self, key: FilterKey) {

@@ -1,5 +1,7 @@
 //! Flows become destinations under the names that the container had looked up.
 
+mod again;
+
 use super::super::destination::facts::{NodeFacts, ServiceFacts, SliceFacts};
 use super::super::destination::{Change, ClusterChange};
 use super::super::network::Answered;
@@ -362,4 +364,25 @@ fn a_pods_own_name_servers_are_among_those_that_are_looked_at() {
     attributor.pod(PodChange::Applied(testkit::facts(container)), now);
     let all: Vec<String> = attributor.all_resolvers().iter().map(ToString::to_string).collect();
     assert_eq!(all, [CLUSTER_DNS, "198.51.100.1:53"]);
+}
+
+#[test]
+fn a_connection_whose_opening_was_swallowed_is_closed_under_the_name_of_the_one_that_came() {
+    let now = Instant::now();
+    let mut attributor = in_cluster(now);
+    listed(&mut attributor, now);
+    tell(
+        &mut attributor,
+        &answered(CLUSTER_DNS, "api.example.org", "203.0.113.9", 30, 100),
+    );
+    destination(&mut attributor, "203.0.113.9:443", 101);
+    let close = Flow {
+        exec_id: Some(11),
+        ..flow("203.0.113.9:443", FlowKind::Close { bytes_sent: 1 << 20 }, 90_000)
+    };
+    let (parts, attributes) = network(see(&mut attributor, close));
+    assert_eq!(
+        (parts.destination.to_string(), attributes.bytes_sent),
+        ("api.example.org".to_owned(), 1 << 20)
+    );
 }

@@ -1,11 +1,13 @@
 //! Loaded code becomes a behaviour of the container that loads it.
 
+use super::super::cgroup::slots::FilterOrder;
 use super::super::module::{Code, LoadedCode};
 use super::*;
 use crate::decode::FileSource;
 use crate::decode::{KernelModule, Loader, MappedBy, Mapping};
 use crate::modules::{Facts, Unhashed};
 use anchorwatch_core::behaviour::{ModuleKind, ModuleParts, SourceLayer};
+use anchorwatch_sensor_common::filter::FilterFeed;
 use anchorwatch_sensor_common::module::FileIdentity;
 
 fn loader(cgroup_id: u64, origin: OriginMark) -> Loader {
@@ -135,4 +137,28 @@ fn a_kernel_module_that_is_not_the_distributions_gets_no_hash_by_its_name() {
     assert_eq!(foreign.wanted(), Err(Unhashed::Tainted));
     let (parts, _) = module(attributor.loaded(foreign, None, Instant::now()));
     assert_eq!((parts.kind, parts.path.as_str()), (ModuleKind::KernelModule, "dummy"));
+}
+
+#[test]
+fn a_library_tells_how_many_equal_ones_were_swallowed_and_shows_again_if_it_waits_in_vain() {
+    let key = FilterKey::new(FilterFeed::Module, 5);
+    let swallowed = || {
+        let Code::Library(mut mapping) = library(loader(1, OriginMark::Entrypoint)) else {
+            panic!("a library");
+        };
+        (mapping.key, mapping.repeats) = (key, 7);
+        Code::Library(mapping)
+    };
+    let forgotten = FilterOrder::Forget(key.unwrap());
+    let mut attributor = running(known());
+    let code = loading(&mut attributor, swallowed());
+    let attributed = attributed(attributor.loaded(code, None, Instant::now()));
+    assert_eq!((attributed.repeats, attributed.key), (7, key));
+    assert!(!attributor.take_orders().contains(&forgotten));
+    let mut attributor = super::attributor();
+    let code = loading(&mut attributor, swallowed());
+    let now = Instant::now();
+    assert_eq!(attributor.loaded(code, None, now), Outcome::Waiting);
+    attributor.expire(now + Duration::from_secs(61));
+    assert!(attributor.take_orders().contains(&forgotten));
 }

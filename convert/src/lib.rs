@@ -9,4 +9,6 @@ pub use behaviour::{
     attributes_from_crd, attributes_to_crd, behaviour_from_crd, behaviour_to_crd, feed_from_crd, feed_to_crd,
 };
 pub use number::{to_i32, to_i64, unsigned};
-pub use policy::{Materials, Text, Violation, inline_violations, materials, policy_from_crd};
+pub use policy::{
+    DocumentError, Materials, Text, Violation, inline_violations, materials, policy_from_crd, policy_from_document,
+};

@@ -1,5 +1,6 @@
 //! Policies, and what they refer to.
 
+mod document;
 mod materials;
 #[cfg(test)]
 mod tests;
@@ -15,6 +16,7 @@ use anchorwatch_crds::v1alpha1::{self as crd, DriftPolicySpec, FeedPolicies};
 
 use crate::number::unsigned;
 
+pub use document::{DocumentError, policy_from_document};
 pub use materials::{Materials, Text, inline_violations, materials};
 
 /// What of a policy can't be taken as it is.

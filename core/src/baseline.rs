@@ -15,7 +15,7 @@ mod window;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     behaviour::Feed,
@@ -35,7 +35,7 @@ pub(crate) use sighting::{limit, sample};
 pub use window::{Hours, Marks, prune};
 
 /// What was learned of a workload.
-#[derive(Clone, Debug, Default, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Baseline {
     /// Its containers.
     pub containers: BTreeMap<ContainerName, ContainerBaseline>,
@@ -46,14 +46,14 @@ pub struct Baseline {
 }
 
 /// What was learned of a container.
-#[derive(Clone, Debug, Default, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct ContainerBaseline {
     /// Its feeds.
     pub feeds: BTreeMap<Feed, FeedBaseline>,
 }
 
 /// What was learned of a container through a feed.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct FeedBaseline {
     /// How complete it is. It never falls back.
     pub maturity: Maturity,
@@ -70,7 +70,7 @@ pub struct FeedBaseline {
 }
 
 /// What the sensors lost for one reason.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Lost {
     /// How many events, or how often.
     pub count: u64,

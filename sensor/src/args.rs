@@ -1,6 +1,7 @@
 //! The command line.
 
 use crate::attribute::command::Arguments;
+use anchorwatch_crds::v1alpha1 as crd;
 use clap::{Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use std::net::{IpAddr, SocketAddr};
@@ -34,6 +35,14 @@ Examples:
 
   # The programs that are started right now
   anchorwatch-sensor record --cgroup-root /sys/fs/cgroup | jq -r '.workload + \" \" + .process.executable'";
+
+const STANDALONE_EXAMPLES: &str = "\
+Examples:
+  # Learn for a day, then tell what deviates, a line each
+  anchorwatch-sensor --standalone
+
+  # Learn for ten minutes, and tell in JSON Lines, for a program to take up
+  anchorwatch-sensor standalone --learn-for 10m --output json | jq -r .sentence";
 
 const COMPLETION_EXAMPLES: &str = "\
 Examples:
@@ -70,6 +79,12 @@ pub enum Command {
     /// error what it could not record.
     #[command(after_help = RECORD_EXAMPLES)]
     Record(Recording),
+    /// Watch this host alone, without Kubernetes: learn what its units and containers execute, and tell what deviates.
+    ///
+    /// Workloads are named as in a recording. What was learned is kept in the state folder, so that a restart neither forgets
+    /// nor tells anything again; a workload that is new is learned first. Ends on SIGINT or SIGTERM.
+    #[command(long_flag = "standalone", after_help = STANDALONE_EXAMPLES)]
+    Standalone(Standing),
     /// Print a completion script for a shell.
     #[command(after_help = COMPLETION_EXAMPLES)]
     Completion { shell: Shell },
@@ -89,6 +104,34 @@ pub struct Recording {
     /// Most files; the oldest are removed.
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub max_files: u32,
+}
+
+/// How a host is watched.
+#[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
+pub struct Standing {
+    /// How long each workload is learned before what is new in it deviates, such as 10m or 24h; without it as the policy
+    /// says, else 24h.
+    #[arg(long)]
+    pub learn_for: Option<crd::Duration>,
+
+    /// Whether what deviates is an alert, or only observed; without it as the policy says, else an alert.
+    #[arg(long, value_enum, ignore_case = true)]
+    pub mode: Option<StandingMode>,
+
+    /// File of a DriftPolicy or ClusterDriftPolicy in YAML, as one would apply it to a cluster. Its selector is not looked at.
+    #[arg(long)]
+    pub policy: Option<PathBuf>,
+
+    /// How alerts are told, on standard output.
+    #[arg(short, long, value_enum, default_value_t = Output::Text)]
+    pub output: Output,
+}
+
+/// What becomes of what deviates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum StandingMode {
+    Alert,
+    Observe,
 }
 
 /// How something is printed.
@@ -196,6 +239,18 @@ mod tests {
         let output = Output::Text;
         assert_eq!(args.command, Some(Command::Preflight { output }));
         assert_eq!((args.options.ring_mib, args.options.log_format), (8, LogFormat::Text));
+    }
+
+    #[test]
+    fn a_host_is_watched_by_a_flag_as_by_a_subcommand() {
+        for name in ["--standalone", "standalone"] {
+            let args = Args::try_parse_from(["sensor", name, "--learn-for", "10m", "--mode", "Observe"]).unwrap();
+            let Some(Command::Standalone(standing)) = args.command else {
+                panic!("{name}");
+            };
+            assert_eq!(standing.learn_for.unwrap().get().as_secs(), 600);
+            assert_eq!(standing.mode, Some(StandingMode::Observe));
+        }
     }
 
     #[test]

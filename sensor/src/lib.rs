@@ -33,5 +33,6 @@ pub mod report;
 pub mod ring;
 pub mod seen;
 pub mod snapshot;
+pub mod standalone;
 pub mod test_switch;
 pub mod watch;

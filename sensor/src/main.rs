@@ -1,7 +1,7 @@
 //! Parses, wires and waits.
 
 use anchorwatch_sensor::admin::{Admin, Health};
-use anchorwatch_sensor::args::{Args, Command, LogFormat, Options, Output, Recording};
+use anchorwatch_sensor::args::{Args, Command, LogFormat, Options, Output, Recording, Standing};
 use anchorwatch_sensor::attribute::cgroup::hierarchy::Hierarchy;
 use anchorwatch_sensor::attribute::destination::ClusterChange;
 use anchorwatch_sensor::attribute::destination::facts::{NodeFacts, ServiceFacts, SliceFacts};
@@ -28,6 +28,7 @@ use anchorwatch_sensor::report::send::Sender;
 use anchorwatch_sensor::seen::{Seen, SeenLimits};
 use anchorwatch_sensor::snapshot::SeedOptions;
 use anchorwatch_sensor::snapshot::survey::Survey;
+use anchorwatch_sensor::standalone;
 use anchorwatch_sensor::test_switch::TestSwitches;
 use anchorwatch_sensor::watch;
 use anyhow::{Context, bail};
@@ -53,6 +54,7 @@ fn main() -> ExitCode {
     let result = match command {
         Some(Command::Preflight { output }) => run_preflight(&options, output),
         Some(Command::Record(recording)) => run_record(&options, &recording),
+        Some(Command::Standalone(standing)) => run_standalone(&options, &standing),
         Some(Command::Completion { shell }) => {
             let mut command = Args::command();
             let name = command.get_name().to_owned();
@@ -127,6 +129,51 @@ async fn run_record(options: &Options, recording: &Recording) -> anyhow::Result<
     tracing::info!("recording");
     let summary = record::record(LiveKernel::new(loaded, events), attributor, recorder, end).await?;
     writeln!(std::io::stderr(), "{summary}")?;
+    Ok(ExitCode::SUCCESS)
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn run_standalone(options: &Options, standing: &Standing) -> anyhow::Result<ExitCode> {
+    let policy = standalone::policy(standing)?;
+    let options = &standalone::on_host(options.clone());
+    require_node(options)?;
+    let end = shutdown()?;
+    let opened = standalone::Store::open(&options.state_dir).context("state folder")?;
+    if let Some((moved, reason)) = &opened.damaged {
+        tracing::error!(moved = %moved.display(), reason, "what was learned was damaged: learning begins anew");
+    }
+    let mut loaded = load_programs(&load_options(options, true), &Metrics::new())?;
+    let cgroup_root = node::unified_hierarchy(&options.cgroup_root).context("no unified cgroup hierarchy")?;
+    let hierarchy = Hierarchy::open(&cgroup_root).context("unified cgroup hierarchy")?;
+    let proc = ProcFolder::new(options.proc_root.clone());
+    let mut attributor = HostAttributor::new(proc, Some(hierarchy), options.arguments);
+    let snapshot = loaded.seed(&SeedOptions {
+        proc: options.proc_root.clone(),
+        cgroup_root,
+    });
+    let snapshot = snapshot.context("what runs already")?;
+    attributor.seed(&snapshot);
+    let mut survey = Survey::of(options.proc_root.clone());
+    survey.processes = attributor.placed(snapshot.processes);
+    let events = loaded.events()?;
+    let style = match standing.output {
+        Output::Json => standalone::Style::Json,
+        Output::Text => standalone::Style::Text {
+            colours: std::io::stdout().is_terminal(),
+        },
+    };
+    tracing::info!(workloads = opened.baselines.len(), ?policy.maturity, "this host is watched");
+    let parts = standalone::Parts {
+        kernel: LiveKernel::new(loaded, events),
+        attributor,
+        watch: standalone::Watch::new(policy, opened.baselines),
+        store: opened.store,
+        output: standalone::Output::new(style, std::io::stdout()),
+        standing: survey.start().context("no thread for what runs already")?,
+    };
+    give_back_memory();
+    let summary = standalone::run(parts, end).await?;
+    tracing::info!(alerts = summary.written, missing = ?summary.missing, "the sensor ends as asked");
     Ok(ExitCode::SUCCESS)
 }
 

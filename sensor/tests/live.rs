@@ -33,5 +33,7 @@ mod placement;
 mod record;
 #[path = "live/refusal.rs"]
 mod refusal;
+#[path = "live/standalone.rs"]
+mod standalone;
 #[path = "live/survey.rs"]
 mod survey;

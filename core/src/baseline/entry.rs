@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Marks, Sighting};
 use crate::{
@@ -20,7 +20,7 @@ pub const MAX_LINEAGE: usize = 8;
 pub(super) const MAX_ANCESTOR: usize = 128;
 
 /// What an entry is good for.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub enum EntryState {
     /// Normal.
     Learned,
@@ -32,7 +32,7 @@ pub enum EntryState {
 }
 
 /// One behaviour that was seen.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Entry {
     /// The behaviour. Of variants with one key, the one that says most.
     pub behaviour: Behaviour,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     id::{ImageDigest, NodeName, PodUid, TemplateHash},
@@ -18,7 +18,7 @@ const MIN_SIGHTINGS: usize = 2;
 const BUDGET: usize = 192;
 
 /// A pod that showed a behaviour.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Sighting {
     /// Name of the pod.
     pub pod: String,

@@ -2,11 +2,10 @@
 
 use std::{path::Path, str::FromStr};
 
-use anchorwatch_convert::{inline_violations, materials, policy_from_crd};
+use anchorwatch_convert::policy_from_document;
 use anchorwatch_core::policy::{MaturityMethod, Policy};
-use anchorwatch_crds::v1alpha1::{ConfigMapReference, DriftPolicySpec, Duration};
-use anyhow::{Context, bail, ensure};
-use serde_json::Value;
+use anchorwatch_crds::v1alpha1::Duration;
+use anyhow::{Context, bail};
 
 /// `elapsed:DURATION` or `measured`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -42,7 +41,7 @@ pub fn read(path: Option<&Path>, maturity: Option<MaturityArgument>) -> anyhow::
         None => Policy::default(),
         Some(path) => {
             let text = std::fs::read_to_string(path).with_context(|| format!("{} can't be read", path.display()))?;
-            parse(&text).with_context(|| format!("{} is no policy", path.display()))?
+            policy_from_document(&text).with_context(|| format!("{} is no policy", path.display()))?
         }
     };
     if let Some(argument) = maturity {
@@ -52,78 +51,23 @@ pub fn read(path: Option<&Path>, maturity: Option<MaturityArgument>) -> anyhow::
     Ok(policy)
 }
 
-fn parse(text: &str) -> anyhow::Result<Policy> {
-    let object: Value = serde_yaml::from_str(text)?;
-    let kind = object["kind"].as_str().unwrap_or_default();
-    ensure!(
-        matches!(kind, "DriftPolicy" | "ClusterDriftPolicy"),
-        "kind is {kind:?}: expected DriftPolicy or ClusterDriftPolicy"
-    );
-    // Both kinds have the same fields.
-    let spec: DriftPolicySpec = serde_json::from_value(object["spec"].clone()).context("spec")?;
-    let name = object["metadata"]["name"].as_str().unwrap_or_default();
-    resolve(name.to_owned(), &spec)
-}
-
-/// A back-test reads no ConfigMap: what a policy refers to there it has to list itself.
-fn resolve(name: String, spec: &DriftPolicySpec) -> anyhow::Result<Policy> {
-    let text =
-        |_: &ConfigMapReference| Err("a back-test reads no ConfigMap: list its content in the policy".to_owned());
-    let (found, violations) = materials(&spec.feeds, &text);
-    match violations.into_iter().chain(inline_violations(&spec.feeds)).next() {
-        Some(violation) => bail!("{}: {}", violation.field, violation.expected),
-        None => Ok(policy_from_crd(name, spec, &found)),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use anchorwatch_core::policy::Mode;
+    use std::io::Write;
 
     #[test]
-    fn a_policy_reads_as_it_would_be_applied() {
-        let text = "\
-apiVersion: anchorwatch.dev/v1alpha1
-kind: DriftPolicy
-metadata: {name: watch}
-spec:
-  selector: {matchLabels: {app: agent}}
-  mode: Alert
-  baseline: {window: 3d, maturity: {method: Elapsed, minimum: 1m}}
-  feeds: {process: {deny: [/usr/bin/nc]}}
-";
-        let policy = parse(text).unwrap();
-        assert_eq!(
-            (policy.name.as_str(), policy.mode, policy.window_days),
-            ("watch", Mode::Alert, 3)
+    fn a_file_is_read_as_it_would_be_applied_and_one_that_is_no_policy_is_named() {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        write!(file, "kind: DriftPolicy\nspec: {{selector: {{}}, mode: Alert}}").unwrap();
+        assert_eq!(read(Some(file.path()), None).unwrap().mode, Mode::Alert);
+        write!(file, "\nkind: Pod").unwrap();
+        let error = format!("{:#}", read(Some(file.path()), None).unwrap_err());
+        assert!(
+            error.contains(&format!("{} is no policy: ", file.path().display())),
+            "{error}"
         );
-        assert_eq!(policy.maturity.minimum.as_secs(), 60);
-        assert!(policy.process.deny.contains("/usr/bin/nc"));
-    }
-
-    #[test]
-    fn what_is_no_policy_is_refused_with_the_reason() {
-        for (text, expected) in [
-            ("kind: Pod", "kind is \"Pod\""),
-            (
-                "kind: DriftPolicy\nspec: {selector: {}, mod: Alert}",
-                "unknown field `mod`",
-            ),
-            (
-                "kind: DriftPolicy\nspec: {selector: {}, baseline: {window: 12h}}",
-                "12h",
-            ),
-        ] {
-            let error = format!("{:#}", parse(text).unwrap_err());
-            assert!(error.contains(expected), "{error}");
-        }
-    }
-
-    #[test]
-    fn the_defaults_of_an_object_are_those_of_no_object() {
-        let text = "kind: ClusterDriftPolicy\nspec: {selector: {}}";
-        assert_eq!(parse(text).unwrap(), Policy::default());
     }
 
     #[test]

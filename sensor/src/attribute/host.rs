@@ -3,7 +3,7 @@
 
 pub mod unit;
 
-use anchorwatch_core::behaviour::Origin;
+use anchorwatch_core::behaviour::{Origin, SourceLayer};
 use anchorwatch_core::id::{ContainerName, WorkloadKey};
 use anchorwatch_core::observation::{Observation, Observed, ProcessObservation};
 use anchorwatch_core::redact::redact_argv;
@@ -18,7 +18,7 @@ use super::process::{ProcFolder, ProcessAt};
 use super::{applet, source, text};
 use crate::clock::WallClock;
 use crate::decode::{Exec, OriginMark, RawEvent};
-use crate::snapshot::Snapshot;
+use crate::snapshot::{SeededProcess, Snapshot};
 use unit::HostWorkload;
 
 /// The namespace of all workloads of a host.
@@ -85,6 +85,19 @@ impl HostAttributor {
             let executable = text::path(&process.executable, false);
             self.lineage.insert(process.exec_id, executable.into());
         }
+    }
+
+    /// Of what runs already, the processes that belong to workloads, for the survey to look at: those of units, too, though
+    /// they are in the host's mounts.
+    pub fn placed(&self, processes: Vec<SeededProcess>) -> Vec<SeededProcess> {
+        let looked_at = |process: SeededProcess| {
+            let workload = self.cgroups.get(&process.cgroup_id)?.as_ref()?;
+            Some(SeededProcess {
+                in_host_mounts: process.in_host_mounts && workload.kind == unit::CONTAINER,
+                ..process
+            })
+        };
+        processes.into_iter().filter_map(looked_at).collect()
     }
 
     /// What was seen, if it can be told; what can't be placed is counted.
@@ -169,7 +182,11 @@ impl HostAttributor {
                 Arguments::None => Vec::new(),
             },
             origin: origin(exec.origin, is_container),
-            source: source(exec.source, exec.script_source),
+            source: if is_container {
+                source(exec.source, exec.script_source)
+            } else {
+                of_host(source(exec.source, exec.script_source))
+            },
             script: exec
                 .script
                 .then(|| text::path(&self.proc.script(process, &exec.filename), false)),
@@ -188,13 +205,27 @@ impl HostAttributor {
     }
 }
 
-/// What comes into a unit from outside is systemd's own work (`ExecReload=` and its like), as the unit's file says; into a
-/// container it is somebody's `exec`.
+/// What comes into a unit from outside is systemd's own work (`ExecReload=` and its like), as the unit's file says, and a
+/// unit shares the host's mounts, by which nothing could be told; into a container it is somebody's `exec`.
 const fn origin(mark: OriginMark, is_container: bool) -> Origin {
     match mark {
         OriginMark::Outside if is_container => Origin::Exec,
-        OriginMark::Entrypoint | OriginMark::Outside => Origin::Entrypoint,
-        OriginMark::Unknown => Origin::Unknown,
+        OriginMark::Unknown if is_container => Origin::Unknown,
+        OriginMark::Entrypoint | OriginMark::Outside | OriginMark::Unknown => Origin::Entrypoint,
+    }
+}
+
+/// A host has no image that its files could be part of, even where its root is an overlay: what is left is whether there
+/// is a file at all.
+const fn of_host(layer: SourceLayer) -> SourceLayer {
+    match layer {
+        SourceLayer::Memory | SourceLayer::Deleted => layer,
+        SourceLayer::Image
+        | SourceLayer::ImageCopiedUp
+        | SourceLayer::UpperNew
+        | SourceLayer::UpperUnknown
+        | SourceLayer::Volume
+        | SourceLayer::Unsupported => SourceLayer::Unsupported,
     }
 }
 

@@ -1,12 +1,13 @@
-//! An observation as a line that is fit for a terminal.
+//! An observation, or an alert, as a line that is fit for a terminal.
 
-use anchorwatch_core::{observation::Observation, text::is_plain};
+use anchorwatch_core::text::is_plain;
+use serde::Serialize;
 use std::fmt::Write as _;
 
 /// The line, with its end. JSON escapes what controls a terminal only as far as ASCII goes; here everything is escaped that
 /// controls, hides or reorders text, so that a recording can be looked at as it is.
-pub fn line(observation: &Observation) -> std::io::Result<String> {
-    let json = serde_json::to_string(observation)?;
+pub fn line(what: &impl Serialize) -> std::io::Result<String> {
+    let json = serde_json::to_string(what)?;
     let mut line = String::with_capacity(json.len() + 1);
     for character in json.chars() {
         if is_plain(character) {
@@ -26,6 +27,7 @@ pub fn line(observation: &Observation) -> std::io::Result<String> {
 mod tests {
     use super::*;
     use anchorwatch_core::id::{ContainerName, WorkloadKey};
+    use anchorwatch_core::observation::Observation;
     use anchorwatch_core::observation::{Observed, ProcessObservation};
     use anchorwatch_core::time::Timestamp;
     use proptest::prelude::*;

@@ -20,7 +20,7 @@ use crate::record::Summary;
 /// How long what was learned may be in memory alone: a power cut costs no more.
 const SAVE: Duration = Duration::from_secs(1);
 /// How often time alone is looked at, and what was lost meanwhile.
-const LOOK: Duration = Duration::from_secs(60);
+const LOOK: Duration = Duration::from_mins(1);
 
 /// Why a host can't be watched any more.
 #[derive(Debug, thiserror::Error)]

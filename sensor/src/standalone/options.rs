@@ -24,18 +24,7 @@ pub enum OptionsError {
 
 /// The policy of the file or, without one, alerts after a day of learning; above both what the command line says.
 pub fn policy(standing: &Standing) -> Result<Policy, OptionsError> {
-    let mut policy = match &standing.policy {
-        Some(path) => read(path)?,
-        None => {
-            let mut policy = Policy {
-                mode: Mode::Alert,
-                ..Policy::default()
-            };
-            policy.maturity.method = MaturityMethod::Elapsed;
-            policy.maturity.minimum = LEARN_FOR;
-            policy
-        }
-    };
+    let mut policy = standing.policy.as_deref().map_or_else(|| Ok(without_file()), read)?;
     if let Some(learn_for) = &standing.learn_for {
         policy.maturity.method = MaturityMethod::Elapsed;
         policy.maturity.minimum = learn_for.get();
@@ -47,6 +36,16 @@ pub fn policy(standing: &Standing) -> Result<Policy, OptionsError> {
         };
     }
     Ok(policy)
+}
+
+fn without_file() -> Policy {
+    let mut policy = Policy {
+        mode: Mode::Alert,
+        ..Policy::default()
+    };
+    policy.maturity.method = MaturityMethod::Elapsed;
+    policy.maturity.minimum = LEARN_FOR;
+    policy
 }
 
 fn read(path: &Path) -> Result<Policy, OptionsError> {

@@ -6,7 +6,7 @@ use redb::{Builder, Database, ReadableDatabase, ReadableTable, TableDefinition, 
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::ErrorKind;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
@@ -119,6 +119,13 @@ impl Store {
 /// Reads everything. A damaged file may make the reader panic as well as fail.
 fn attempt(path: &Path) -> Result<Opened, StoreError> {
     let attempt = catch_unwind(AssertUnwindSafe(|| {
+        // What a host runs is nobody's business but root's.
+        let mut private = fs::OpenOptions::new();
+        let private = private.read(true).write(true).create(true).truncate(false).mode(0o600);
+        private.open(path).map_err(|source| StoreError::Folder {
+            path: path.to_path_buf(),
+            source,
+        })?;
         let mut database = Builder::new().set_cache_size(CACHE_BYTES).create(path)?;
         database.check_integrity()?;
         let baselines = read(&database)?;
@@ -157,12 +164,15 @@ fn read(database: &Database) -> Result<BTreeMap<WorkloadKey, Baseline>, StoreErr
 mod tests {
     use super::super::watch::tests::{at, enforcing, shell};
     use super::*;
+    use std::os::unix::fs::PermissionsExt;
 
     #[test]
     fn what_was_learned_and_raised_reads_back_as_it_was() {
         let folder = tempfile::tempdir().unwrap();
         let opened = Store::open(folder.path()).unwrap();
         assert!(opened.baselines.is_empty() && opened.damaged.is_none());
+        let mode = fs::metadata(folder.path().join(FILE)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
         let mut watch = enforcing();
         assert_eq!(watch.see(&shell(200), at(200)).len(), 1);
         let changed = watch.take_changed();

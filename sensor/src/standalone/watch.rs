@@ -83,9 +83,11 @@ impl Watch {
     /// What differs since this was asked last: a baseline or, where it was given up, none.
     pub fn take_changed(&mut self) -> Vec<(WorkloadKey, Option<&Baseline>)> {
         let changed = std::mem::take(&mut self.changed);
-        let held = |workload| (self.baselines.get(&workload), workload);
-        let changes = changed.into_iter().map(held);
-        changes.map(|(baseline, workload)| (workload, baseline)).collect()
+        let with_baseline = |workload: WorkloadKey| {
+            let baseline = self.baselines.get(&workload);
+            (workload, baseline)
+        };
+        changed.into_iter().map(with_baseline).collect()
     }
 
     /// How often something found no room, and was neither learned nor judged.

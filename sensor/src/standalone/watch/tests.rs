@@ -142,7 +142,7 @@ fn beyond_the_limit_an_idle_container_gives_way_and_what_finds_no_room_is_counte
     let mut watch = enforcing();
     for number in 1..MAX_WORKLOADS {
         let workload = format!("host/Container/{number:012x}");
-        watch.see(&process(number as i64 / 64, &workload, "/bin/sh"), at(100));
+        watch.see(&process(100, &workload, "/bin/sh"), at(100));
     }
     watch.see(&process(200, "host/Unit/late.service", "/bin/sh"), at(200));
     assert_eq!((watch.baselines.len(), watch.unjudged()), (MAX_WORKLOADS, 1));

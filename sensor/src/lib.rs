@@ -7,6 +7,8 @@
 //! From there on, in the order in which an event passes: [`attribute`] finds its container and what it descends from,
 //! [`seen`] tells news from what is known, [`outbox`] keeps both on the disk, [`report`] closes batches and sends them.
 //! [`pipeline`] drives all of them and owns their state; [`watch`] tells it of pods.
+//!
+//! Without Kubernetes, [`record`] writes down what a host executes, and [`standalone`] learns and judges it.
 
 pub mod admin;
 pub mod args;

@@ -1,5 +1,6 @@
 use super::*;
-use crate::attribute::testkit::{ExecBuilder, exec};
+use crate::attribute::testkit::{ExecBuilder, exec, seeded};
+use crate::decode::FileSource;
 use std::path::PathBuf;
 
 fn attributor(arguments: Arguments) -> HostAttributor {
@@ -69,4 +70,43 @@ fn what_cannot_be_placed_is_counted_by_reason() {
         .map(|(why, count)| (why.name(), *count))
         .collect();
     assert_eq!(counted, [("cgroup_unknown", 1), ("no_unit", 1), ("runtime_stage", 1)]);
+}
+
+#[test]
+fn a_units_files_are_of_no_image_and_a_containers_are() {
+    let mut attributor = attributor(Arguments::Redacted);
+    let of = |file, cgroup| exec("/bin/sh").cgroup(cgroup).source(file, None);
+    for (file, unit, container) in [
+        (FileSource::UpperNew, SourceLayer::Unsupported, SourceLayer::UpperNew),
+        (FileSource::Volume, SourceLayer::Unsupported, SourceLayer::Volume),
+        (FileSource::Memory, SourceLayer::Memory, SourceLayer::Memory),
+        (FileSource::Deleted, SourceLayer::Deleted, SourceLayer::Deleted),
+    ] {
+        let sources = [1, 2].map(|cgroup| run(&mut attributor, of(file, cgroup)).unwrap().1.source);
+        assert_eq!(sources, [unit, container], "{file:?}");
+    }
+}
+
+#[test]
+fn in_a_unit_nobody_is_of_unknown_origin() {
+    let mut attributor = attributor(Arguments::Redacted);
+    let unknown = |cgroup| exec("/bin/sh").cgroup(cgroup).origin(OriginMark::Unknown);
+    assert_eq!(run(&mut attributor, unknown(1)).unwrap().1.origin, Origin::Entrypoint);
+    assert_eq!(run(&mut attributor, unknown(2)).unwrap().1.origin, Origin::Unknown);
+}
+
+#[test]
+fn of_what_runs_already_the_units_processes_are_looked_at_and_a_runtimes_are_not() {
+    let attributor = attributor(Arguments::Redacted);
+    let standing = |cgroup_id| SeededProcess {
+        cgroup_id,
+        in_host_mounts: true,
+        ..seeded("/usr/bin/demo")
+    };
+    let placed = attributor.placed([1, 2, 3, 4].map(standing).to_vec());
+    let found: Vec<(u64, bool)> = placed
+        .iter()
+        .map(|process| (process.cgroup_id, process.in_host_mounts))
+        .collect();
+    assert_eq!(found, [(1, false), (2, true)]);
 }

@@ -1,5 +1,6 @@
 //! With files and processes of the test's own.
 
+use super::hash::PIECE;
 use super::*;
 use sha2::{Digest, Sha256};
 use std::fs::{self, File};
@@ -194,7 +195,7 @@ fn a_large_file_keeps_others_waiting_for_its_pieces_alone() {
 fn a_container_that_wants_too_much_is_refused_and_others_are_not() {
     let folder = tempfile::tempdir().unwrap();
     let limits = ModuleLimits {
-        // So slow that nothing is done before all have come.
+        // So slow that no file of several pieces is done before all have come, though the first piece is free.
         bytes_per_second: 1,
         waiting_of_one: 2,
         ..ModuleLimits::default()
@@ -202,11 +203,11 @@ fn a_container_that_wants_too_much_is_refused_and_others_are_not() {
     let (modules, mut answers) = start(limits, Path::new("/nonexistent"));
     for token in 0..5u8 {
         let path = folder.path().join(token.to_string());
-        fs::write(&path, vec![token; 100_000]).unwrap();
+        fs::write(&path, vec![token; 4 * PIECE]).unwrap();
         assert!(modules.want(wanted(token.into(), 1, file(&path))));
     }
     let path = folder.path().join("other");
-    fs::write(&path, vec![9; 100_000]).unwrap();
+    fs::write(&path, vec![9; 4 * PIECE]).unwrap();
     assert!(modules.want(wanted(9, 2, file(&path))));
     let refused: Vec<u64> = (0..2)
         .map(|_| {

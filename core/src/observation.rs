@@ -29,6 +29,9 @@ pub struct Observation {
     pub container: ContainerName,
     /// Name of the pod, where it is known.
     pub pod: Option<String>,
+    /// True where it was found, running, mapped or open, when the sensor started: `time` is when it was found, and nobody
+    /// saw it happen.
+    pub snapshot: bool,
     /// What happened.
     pub what: Observed,
 }
@@ -176,6 +179,8 @@ struct Line {
     container: ContainerName,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pod: Option<String>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    snapshot: bool,
     feed: Feed,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     process: Option<ProcessObservation>,
@@ -203,6 +208,7 @@ impl TryFrom<Line> for Observation {
             workload: line.workload,
             container: line.container,
             pod: line.pod,
+            snapshot: line.snapshot,
             what,
         })
     }
@@ -241,6 +247,7 @@ impl From<Observation> for Line {
             workload: observation.workload,
             container: observation.container,
             pod: observation.pod,
+            snapshot: observation.snapshot,
             feed,
             process: None,
             network: None,

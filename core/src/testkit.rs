@@ -133,6 +133,7 @@ pub fn seen(behaviour: &Behaviour, time: Timestamp) -> BehaviourReport {
         count: 1,
         first_seen: time,
         last_seen: time,
+        snapshot: false,
     }
 }
 

@@ -90,6 +90,12 @@ fn render_finding(finding: &Finding) -> String {
     for (name, value) in details(finding) {
         line(&mut text, &format!("  {name:<10} {}", safe(&value)));
     }
+    if finding.snapshot {
+        line(
+            &mut text,
+            "  snapshot   found when the sensor started, not seen to happen",
+        );
+    }
     line(&mut text, "  lineage");
     if finding.lineage.is_empty() {
         line(&mut text, "    (of the container as a whole)");
@@ -219,6 +225,15 @@ mod tests {
             fields.extend(rest);
         }
         render_finding(&serde_json::from_value(finding).unwrap())
+    }
+
+    #[test]
+    fn what_nobody_saw_happen_says_so() {
+        let process = serde_json::json!({"origin": "entrypoint", "executable": "/usr/bin/curl", "source": "image"});
+        let found = shown("process", serde_json::json!({"process": process, "snapshot": true}));
+        assert!(found.contains("  snapshot   found when the sensor started, not seen to happen\n"), "{found}");
+        let seen = shown("process", serde_json::json!({"process": process}));
+        assert!(!seen.contains("snapshot"), "{seen}");
     }
 
     #[test]

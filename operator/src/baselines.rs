@@ -326,6 +326,7 @@ mod tests {
                 count: 1_000,
                 first_seen: time::Timestamp::from_secs(second),
                 last_seen: time::Timestamp::from_secs(second),
+                snapshot: false,
             };
             let batch = Batch {
                 id: BatchId {

@@ -305,7 +305,7 @@ impl Pipeline {
         if *standing && seen.has_seen_today(container, behaviour, at) {
             return Sight::Known;
         }
-        let sight = seen.observe(container, behaviour, lineage, at);
+        let sight = seen.observe(container, behaviour, lineage, at, *standing);
         seen.repeated(container, behaviour, *repeats, at);
         sight
     }

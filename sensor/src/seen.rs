@@ -156,13 +156,14 @@ impl Seen {
         self.containers.values().map(|container| container.entries.len()).sum()
     }
 
-    /// A container showed a behaviour.
+    /// A container showed a behaviour; `standing` where it was found when the sensor started, not seen to happen.
     pub fn observe(
         &mut self,
         container: &Container,
         behaviour: &Behaviour,
         lineage: &[Arc<str>],
         at: Timestamp,
+        standing: bool,
     ) -> Sight {
         if let Err(reason) = self.ensure_container(container, at.hour()) {
             return Sight::Refused(reason);
@@ -178,6 +179,7 @@ impl Seen {
             id
         };
         if let Some(entry) = seen.entries.get_mut(&id) {
+            entry.row.snapshot &= standing;
             if entry.count(behaviour, at) {
                 self.queues.fresh.push_back((container.key.clone(), id));
                 self.dirty.urgent = true;
@@ -187,7 +189,11 @@ impl Seen {
             }
             return Sight::Known;
         }
-        match self.remember(&container.key, id, BehaviourRow::new(behaviour, lineage, at)) {
+        let row = BehaviourRow {
+            snapshot: standing,
+            ..BehaviourRow::new(behaviour, lineage, at)
+        };
+        match self.remember(&container.key, id, row) {
             Ok(()) => Sight::New,
             Err(reason) => Sight::Refused(reason),
         }

@@ -119,6 +119,7 @@ fn burst(spike: Spike, raised: &[(&Destination, &Entry)], policy: SpikePolicy, n
         pods: entries().map(|entry| entry.pods).max().unwrap_or(0).max(pods),
         shown_by: sample(&shown_by, names_at_most),
         unverified: false,
+        snapshot: false,
     })
 }
 

@@ -54,4 +54,6 @@ pub struct Finding {
     pub rollout: Option<RolloutMatch>,
     /// True while the API server knew none of the pods that showed it.
     pub unverified: bool,
+    /// True while it was only found when a sensor started, and never seen to happen.
+    pub snapshot: bool,
 }

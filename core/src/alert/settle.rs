@@ -84,6 +84,7 @@ pub(super) fn settle(
             last_seen: entry.last_seen,
             rollout: stance.rollout,
             unverified: entry.unverified,
+            snapshot: entry.snapshot,
         },
         retry_after: stance.retry_after,
     }

@@ -302,7 +302,9 @@ impl Held {
     fn see(&mut self, observation: &Observation, behaviour: &Behaviour, policy: &Policy) {
         let time = observation.time;
         let is_news = self.entry(observation, behaviour.id()).is_none_or(|entry| {
-            entry.last_seen.day() < time.day() || entry.attributes.grows_by(&Attributes::from(observation))
+            entry.last_seen.day() < time.day()
+                || entry.attributes.grows_by(&Attributes::from(observation))
+                || (entry.snapshot && !observation.snapshot)
         });
         if !is_news {
             return;
@@ -329,6 +331,7 @@ fn report(observation: &Observation, behaviour: &Behaviour) -> BehaviourReport {
         count: 1,
         first_seen: observation.time,
         last_seen: observation.time,
+        snapshot: observation.snapshot,
     }
 }
 

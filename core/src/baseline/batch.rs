@@ -64,4 +64,6 @@ pub struct BehaviourReport {
     pub first_seen: Timestamp,
     /// When it was last seen in this batch.
     pub last_seen: Timestamp,
+    /// True where it was only found, running, mapped or open, when the sensor started: nobody saw it happen.
+    pub snapshot: bool,
 }

@@ -57,6 +57,9 @@ pub struct Entry {
     pub shown_by: BTreeMap<PodUid, Sighting>,
     /// True while the API server knew none of the pods that showed it, or no room was left beside what it did know.
     pub unverified: bool,
+    /// True while it was only found, running, mapped or open, when a sensor started, and never seen to happen.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub snapshot: bool,
 }
 
 impl Entry {

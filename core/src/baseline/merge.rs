@@ -298,6 +298,7 @@ impl Context<'_> {
             pods: 0,
             shown_by: BTreeMap::new(),
             unverified: true,
+            snapshot: true,
         }
     }
 
@@ -317,6 +318,7 @@ impl Context<'_> {
         entry.last_seen = entry.last_seen.max(last_seen);
         entry.count = entry.count.saturating_add(seen.count.max(1));
         entry.unverified &= !pod.verified;
+        entry.snapshot &= seen.snapshot;
         let quarantined = entry.is_quarantined();
         // A pod that nobody knows must not keep alive what others taught.
         if pod.verified || quarantined {

@@ -4,6 +4,7 @@ mod attacks;
 mod flows;
 mod modules;
 mod properties;
+mod snapshot;
 
 use super::{sighting::sample, *};
 use crate::{

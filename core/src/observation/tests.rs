@@ -15,6 +15,7 @@ fn a_line_needs_only_what_it_is_about() {
             workload: WorkloadKey::new("shop", "Deployment", "cart"),
             container: ContainerName::new("app"),
             pod: None,
+            snapshot: false,
             what: Observed::Process(ProcessObservation {
                 executable: "/usr/bin/bash".to_owned(),
                 parent: "/usr/bin/python3".to_owned(),

@@ -208,6 +208,9 @@ pub struct BaselineEntry {
     /// never explained by a rollout.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unverified: bool,
+    /// True while it was only found (running, mapped or open) when a sensor started, and never seen to happen.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub snapshot: bool,
 }
 
 /// A pod that showed a behaviour.

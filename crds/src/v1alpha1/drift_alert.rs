@@ -213,6 +213,10 @@ pub struct Finding {
     /// True where the API server did not know the pod any more.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unverified: bool,
+    /// True while it was only found (running, mapped or open) when a sensor started, and never seen to happen:
+    /// `firstSeen` is when it was found.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub snapshot: bool,
 }
 
 /// What the deployment evidence says of a finding.

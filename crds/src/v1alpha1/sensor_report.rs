@@ -118,6 +118,9 @@ pub struct ReportedBehavior {
     pub first_seen: MicroTime,
     /// When it was last seen in this batch.
     pub last_seen: MicroTime,
+    /// True where it was only found (running, mapped or open) when the sensor started: nobody saw it happen.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub snapshot: bool,
 }
 
 /// Events that a sensor could not deliver.

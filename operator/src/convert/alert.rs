@@ -124,6 +124,7 @@ fn finding_from_crd(finding: crd::Finding) -> Option<Finding> {
             reason: rollout.reason,
         }),
         unverified: finding.unverified,
+        snapshot: finding.snapshot,
     })
 }
 
@@ -150,6 +151,7 @@ fn finding_to_crd(finding: &Finding) -> crd::Finding {
             reason: rollout.reason.clone(),
         }),
         unverified: finding.unverified,
+        snapshot: finding.snapshot,
     }
 }
 
@@ -240,6 +242,7 @@ mod tests {
             last_seen: Timestamp::from_secs(20),
             rollout,
             unverified: true,
+            snapshot: true,
         }
     }
 

@@ -147,6 +147,7 @@ fn entry_from_crd(entry: crd::BaselineEntry) -> Option<Entry> {
         pods: unsigned(entry.pods),
         shown_by: entry.shown_by.into_iter().map(sighting_from_crd).collect(),
         unverified: entry.unverified,
+        snapshot: entry.snapshot,
     })
 }
 
@@ -169,6 +170,7 @@ fn entry_to_crd(id: String, entry: &Entry) -> crd::BaselineEntry {
         pods: to_i32(entry.pods),
         shown_by: sightings_to_crd(&entry.shown_by),
         unverified: entry.unverified,
+        snapshot: entry.snapshot,
     }
 }
 
@@ -270,7 +272,7 @@ mod tests {
             marks,
             0..=i64::MAX as u64,
             sightings(),
-            any::<bool>(),
+            (any::<bool>(), any::<bool>()),
         )
             .prop_map(
                 |(
@@ -280,7 +282,7 @@ mod tests {
                     (newest, bits),
                     count,
                     shown_by,
-                    unverified,
+                    (unverified, snapshot),
                 )| {
                     Entry {
                         behaviour: Behaviour::Process(ProcessBehaviour::from(ProcessParts {
@@ -308,6 +310,7 @@ mod tests {
                         pods: u32::try_from(shown_by.len()).unwrap(),
                         shown_by,
                         unverified,
+                        snapshot,
                     }
                 },
             )

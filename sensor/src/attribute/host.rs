@@ -200,6 +200,7 @@ impl HostAttributor {
             workload: WorkloadKey::new(NAMESPACE, workload.kind, &workload.name),
             container: ContainerName::new(CONTAINER),
             pod: None,
+            snapshot: false,
             what: Observed::Process(what),
         })
     }

@@ -56,7 +56,7 @@ impl Sensor {
     }
 
     fn observe(&mut self, number: u8) {
-        self.seen.observe(&container("1"), &behaviour(number), &[], AT);
+        self.seen.observe(&container("1"), &behaviour(number), &[], AT, false);
     }
 
     /// As the pipeline does: rows, and a batch if one is due, in one transaction.

@@ -237,6 +237,7 @@ async fn what_was_found_running_is_told_and_is_no_news_after_a_restart() {
     sensor.tell_pod().await;
     let news = sensor.batch().await;
     assert_eq!(told(&news), ["/bin/redis-server"]);
+    assert!(news.containers[0].behaviors[0].snapshot);
     sensor.stop().await;
 
     let mut sensor = start(&folder);

@@ -38,6 +38,7 @@ mod tests {
             workload: WorkloadKey::new("host", "Unit", "demo.service"),
             container: ContainerName::new("main"),
             pod: None,
+            snapshot: false,
             what: Observed::Process(ProcessObservation {
                 executable: "/bin/sh".to_owned(),
                 argv,

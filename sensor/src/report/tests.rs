@@ -41,6 +41,7 @@ impl Setup {
             &Behaviour::Process(parts.into()),
             &[executable.into()],
             AT,
+            false,
         );
     }
 
@@ -273,7 +274,13 @@ fn reported(arguments: &[&str], told: Arguments) -> String {
                     let Some(Outcome::Attributed(attributed)) = outcome else {
                         panic!("not attributed: {outcome:?}");
                     };
-                    seen.observe(&attributed.container, &attributed.behaviour, &attributed.lineage, AT);
+                    seen.observe(
+                        &attributed.container,
+                        &attributed.behaviour,
+                        &attributed.lineage,
+                        AT,
+                        false,
+                    );
                     seen.enrich(&attributed.container, &attributed.behaviour, &attributed.attributes);
                 }
             }

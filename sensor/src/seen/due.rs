@@ -118,6 +118,7 @@ impl Entry {
             count: i64::try_from(unreported.count).unwrap_or(i64::MAX),
             first_seen: convert::micro_time(unreported.first),
             last_seen: convert::micro_time(unreported.last),
+            snapshot: self.row.snapshot,
         })
     }
 

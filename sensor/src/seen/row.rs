@@ -41,6 +41,9 @@ pub struct BehaviourRow {
     pub unreported: Option<Unreported>,
     /// The latest hour that a batch has told of; none if no batch has told of the behaviour.
     pub reported_hour: Option<Hour>,
+    /// True while it was only found when the sensor started, and never seen to happen.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub snapshot: bool,
 }
 
 /// Sightings that no batch has taken yet.
@@ -103,6 +106,7 @@ impl BehaviourRow {
             last_seen: at,
             unreported: None,
             reported_hour: None,
+            snapshot: false,
         };
         row.count(at);
         row

@@ -25,7 +25,13 @@ fn variant(executable: &str, origin: Origin) -> Behaviour {
 }
 
 fn observe(seen: &mut Seen, pod: &str, executable: &str, at: Timestamp) -> Sight {
-    seen.observe(&container(pod), &behaviour(executable), &[executable.into()], at)
+    seen.observe(
+        &container(pod),
+        &behaviour(executable),
+        &[executable.into()],
+        at,
+        false,
+    )
 }
 
 fn restored(seen: &mut Seen) -> Seen {
@@ -86,7 +92,7 @@ fn a_restart_reports_what_no_batch_has_taken() {
 #[test]
 fn a_lineage_older_than_the_sensor_is_known_if_the_entrypoints_was() {
     let mut seen = Seen::new(SeenLimits::default());
-    let mut see = |origin| seen.observe(&container("1"), &variant("/bin/sh", origin), &[], START);
+    let mut see = |origin| seen.observe(&container("1"), &variant("/bin/sh", origin), &[], START, false);
     assert_eq!(see(Origin::Unknown), Sight::New);
     assert_eq!(see(Origin::Entrypoint), Sight::Known);
     assert_eq!(see(Origin::Exec), Sight::New);
@@ -227,7 +233,8 @@ fn what_the_api_server_lost_is_reported_when_it_is_seen_again() {
 fn what_nobody_could_place_is_told_again_at_once_when_it_is_placed() {
     let mut seen = Seen::new(SeenLimits::default());
     let observe = |seen: &mut Seen, origin| {
-        seen.observe(&container("1"), &variant("/bin/sh", origin), &["/bin/sh".into()], START)
+        let lineage = ["/bin/sh".into()];
+        seen.observe(&container("1"), &variant("/bin/sh", origin), &lineage, START, false)
     };
     assert_eq!(observe(&mut seen, Origin::Unknown), Sight::New);
     assert_eq!(told(&seen.take_due(SPACE)), [("/bin/sh", 1)]);
@@ -336,4 +343,27 @@ fn command_lines_without_end_are_no_news_without_end() {
     }
     assert_eq!(batches, 8);
     assert!(seen.bytes() < 2_000, "{}", seen.bytes());
+}
+
+#[test]
+fn what_was_found_is_marked_until_it_is_seen_to_happen_over_a_restart_too() {
+    let mut seen = Seen::new(SeenLimits::default());
+    let observe = |seen: &mut Seen, at, standing| {
+        let sight = seen.observe(&container("1"), &behaviour("/bin/sh"), &[], at, standing);
+        seen.queue_marks(at);
+        let marks: Vec<bool> = seen
+            .take_due(SPACE)
+            .iter()
+            .flat_map(|container| &container.behaviors)
+            .map(|told| told.snapshot)
+            .collect();
+        (sight, marks)
+    };
+    assert_eq!(observe(&mut seen, START, true), (Sight::New, vec![true]));
+    let mut seen = restored(&mut seen);
+    assert_eq!(observe(&mut seen, START.plus(HOUR), true), (Sight::Known, vec![true]));
+    let later = START.plus(2 * HOUR);
+    assert_eq!(observe(&mut seen, later, false), (Sight::Known, vec![false]));
+    let last = START.plus(3 * HOUR);
+    assert_eq!(observe(&mut seen, last, true), (Sight::Known, vec![false]));
 }

@@ -30,6 +30,9 @@ pub struct Alert {
     pub command: String,
     /// Executables that led to it, outermost first, its own last.
     pub lineage: Vec<String>,
+    /// It was found when the sensor started, not seen to happen.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub snapshot: bool,
 }
 
 /// What becomes of a deviation.
@@ -66,6 +69,9 @@ impl fmt::Display for Alert {
         }
         if !self.command.is_empty() {
             write!(f, "; command: {}", shown(&self.command))?;
+        }
+        if self.snapshot {
+            write!(f, "; found when the sensor started")?;
         }
         Ok(())
     }

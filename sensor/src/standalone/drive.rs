@@ -65,9 +65,9 @@ pub async fn run<K: Kernel, W: Write>(
             batch = parts.kernel.next() => {
                 let batch = batch.map_err(StandaloneError::Ring)?;
                 malformed += batch.malformed;
-                parts.events(batch.events)?;
+                parts.events(batch.events, false)?;
             }
-            Some(exec) = parts.standing.recv() => parts.events(vec![RawEvent::Exec(exec)])?,
+            Some(exec) = parts.standing.recv() => parts.events(vec![RawEvent::Exec(exec)], true)?,
             _ = save.tick() => parts.save()?,
             _ = look.tick() => {
                 parts.watch.pass_time(WallClock::now());
@@ -87,12 +87,14 @@ pub async fn run<K: Kernel, W: Write>(
 }
 
 impl<K: Kernel, W: Write> Parts<K, W> {
-    fn events(&mut self, events: Vec<RawEvent>) -> Result<(), StandaloneError> {
+    /// What happened or, where `standing`, was found when the sensor started.
+    fn events(&mut self, events: Vec<RawEvent>, standing: bool) -> Result<(), StandaloneError> {
         let clock = WallClock::read();
         for event in events {
-            let Some(observation) = self.attributor.event(event, clock) else {
+            let Some(mut observation) = self.attributor.event(event, clock) else {
                 continue;
             };
+            observation.snapshot = standing;
             for alert in self.watch.see(&observation, WallClock::now()) {
                 self.output.tell(&alert).map_err(StandaloneError::Tell)?;
             }

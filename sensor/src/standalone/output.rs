@@ -74,6 +74,7 @@ mod tests {
             sentence: "it has no file".to_owned(),
             command: "x \u{202e}\n".to_owned(),
             lineage: vec!["/usr/bin/a".to_owned(), "/tmp/\u{9b}2J".to_owned()],
+            snapshot: false,
         }
     }
 

@@ -121,7 +121,7 @@ impl Watch {
 }
 
 /// Whether an observation says anything that the baseline lacks: a behaviour, a day on which it was seen, more of what is
-/// known beside it, or that the policy now denies it.
+/// known beside it, that it happens where it was only found before, or that the policy now denies it.
 fn is_news(
     baseline: &Baseline,
     observation: &Observation,
@@ -140,7 +140,10 @@ fn is_news(
         Verdict::Drift { rule } => entry.rule() != Some(rule),
         Verdict::Known | Verdict::Learned | Verdict::Unplaced => false,
     };
-    raised || entry.last_seen.day() < observation.time.day() || entry.attributes.grows_by(attributes)
+    raised
+        || entry.last_seen.day() < observation.time.day()
+        || entry.attributes.grows_by(attributes)
+        || (entry.snapshot && !observation.snapshot)
 }
 
 fn entry<'a>(baseline: &'a Baseline, observation: &Observation, id: BehaviourId) -> Option<&'a Entry> {
@@ -160,6 +163,7 @@ fn alert(observation: &Observation, raised: &Quarantine, entry: &Entry, policy: 
         sentence: raised.rule.sentence(&entry.behaviour),
         command: text::command_line(argv(observation)),
         lineage: entry.lineage.clone(),
+        snapshot: entry.snapshot,
     }
 }
 
@@ -197,6 +201,7 @@ fn batch(seq: u64, observation: &Observation, behaviour: Behaviour, attributes: 
         count: 1,
         first_seen: observation.time,
         last_seen: observation.time,
+        snapshot: observation.snapshot,
     };
     Batch {
         id: BatchId {

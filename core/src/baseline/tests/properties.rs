@@ -79,16 +79,17 @@ fn any_batch(
         0_i64..90_000,
         1..5_u64,
         "[xyz]{1,2}",
-        attributes,
+        (attributes, any::<bool>()),
     )
         .prop_map(
-            |(behaviour, first, length, count, lineage, attributes)| BehaviourReport {
+            |(behaviour, first, length, count, lineage, (attributes, snapshot))| BehaviourReport {
                 attributes,
                 behaviour,
                 lineage: vec![lineage],
                 count,
                 first_seen: at(first),
                 last_seen: at(first + length),
+                snapshot,
             },
         );
     (0..6_usize, vec(seen, 0..6), verified).prop_map(|(number, behaviours, verified)| {

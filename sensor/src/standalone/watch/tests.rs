@@ -16,6 +16,7 @@ fn process(seconds: i64, workload: &str, executable: &str) -> Observation {
         workload: workload.parse().unwrap(),
         container: ContainerName::new("main"),
         pod: None,
+        snapshot: false,
         what: Observed::Process(ProcessObservation {
             executable: executable.to_owned(),
             argv: vec![executable.to_owned(), "-x".to_owned()],
@@ -152,4 +153,15 @@ fn beyond_the_limit_an_idle_container_gives_way_and_what_finds_no_room_is_counte
     assert_eq!((watch.baselines.len(), watch.unjudged()), (MAX_WORKLOADS, 1));
     let changed = watch.take_changed();
     assert_eq!(changed.iter().filter(|(_, held)| held.is_none()).count(), 1);
+}
+
+#[test]
+fn what_was_found_running_says_so() {
+    let mut watch = enforcing();
+    let found = Observation {
+        snapshot: true,
+        ..shell(200)
+    };
+    let [alert] = <[Alert; 1]>::try_from(watch.see(&found, at(200))).unwrap();
+    assert!(alert.snapshot && alert.to_string().ends_with("; found when the sensor started"), "{alert}");
 }

@@ -6,6 +6,8 @@ mod process;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
+
 use anchorwatch_core::behaviour::{Attributes, Behaviour, Feed, Origin, SourceLayer};
 use anchorwatch_crds::v1alpha1::{self as crd, Behavior, BehaviorAttributes, FeedName};
 
@@ -42,13 +44,22 @@ pub fn attributes_from_crd(attributes: BehaviorAttributes) -> Attributes {
         commands,
         build_id,
         uids,
+        effective_uids,
+        setuid,
+        gained,
+        terminal,
     } = attributes;
+    let ids = |uids: Vec<i64>| uids.into_iter().filter_map(|uid| u32::try_from(uid).ok()).collect();
     Attributes {
         addresses: addresses.iter().filter_map(|address| address.parse().ok()).collect(),
         bytes_sent: unsigned(bytes_sent),
         commands: commands.into_iter().collect(),
         build_id,
-        uids: uids.into_iter().filter_map(|uid| u32::try_from(uid).ok()).collect(),
+        uids: ids(uids),
+        effective_uids: ids(effective_uids),
+        setuid,
+        gained: gained.into(),
+        terminal,
     }
     .bounded()
 }
@@ -61,13 +72,22 @@ pub fn attributes_to_crd(attributes: &Attributes) -> BehaviorAttributes {
         commands,
         build_id,
         uids,
+        effective_uids,
+        setuid,
+        gained,
+        terminal,
     } = attributes;
+    let ids = |uids: &BTreeSet<u32>| uids.iter().copied().map(i64::from).collect();
     BehaviorAttributes {
         addresses: addresses.iter().map(ToString::to_string).collect(),
         bytes_sent: to_i64(*bytes_sent),
         commands: commands.iter().cloned().collect(),
         build_id: build_id.clone(),
-        uids: uids.iter().copied().map(i64::from).collect(),
+        uids: ids(uids),
+        effective_uids: ids(effective_uids),
+        setuid: *setuid,
+        gained: (*gained).into(),
+        terminal: *terminal,
     }
 }
 

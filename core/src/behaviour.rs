@@ -1,6 +1,7 @@
 //! What an observation amounts to: a behaviour with an exact key.
 
 mod attributes;
+mod capability_set;
 mod destination;
 mod module;
 mod network;
@@ -17,6 +18,7 @@ use crate::{
 };
 
 pub use attributes::{Attributes, MAX_ADDRESSES, MAX_BUILD_ID, MAX_COMMAND, MAX_COMMAND_BYTES, MAX_COMMANDS, MAX_UIDS};
+pub use capability_set::CapabilitySet;
 pub use destination::{Burst, Destination};
 pub use module::{ModuleBehaviour, ModuleKind, ModuleParts};
 pub use network::{Direction, NetworkBehaviour, NetworkParts, Protocol};
@@ -114,6 +116,8 @@ impl From<&Observation> for Behaviour {
                 script: seen.script.clone(),
                 applet: seen.applet.clone(),
                 stdin_socket: seen.stdin_socket,
+                stdout_socket: seen.stdout_socket,
+                gained: CapabilitySet::NONE,
             })),
             Observed::Network(seen) => Self::Network(NetworkBehaviour::from(NetworkParts {
                 origin: seen.origin,

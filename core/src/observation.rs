@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    behaviour::{Direction, Feed, ModuleKind, Origin, Protocol, SourceLayer},
+    behaviour::{CapabilitySet, Direction, Feed, ModuleKind, Origin, Protocol, SourceLayer},
     id::{ContainerName, WorkloadKey},
     time::Timestamp,
 };
@@ -50,13 +50,21 @@ pub enum Observed {
 /// An executed program. Everything but the executable may be missing from a line.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent facts of one execution, a field of the line each"
+)]
 pub struct ProcessObservation {
     /// Path of the executable inside the container.
     pub executable: String,
     /// Path of the executable that ran before in the same lineage; empty at the container's boundary.
     pub parent: String,
-    /// The command line. It stays on the node until redaction exists.
+    /// The command line: redacted where a sensor wrote the line.
     pub argv: Vec<String>,
+    /// Bytes of the whole command line, each argument with its NUL, where `argv` has only its beginning and, behind `…`,
+    /// its end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub argv_cut_from: Option<u32>,
     /// What started its lineage inside the container.
     pub origin: Origin,
     /// Where the executable's file comes from.
@@ -70,12 +78,27 @@ pub struct ProcessObservation {
     /// Whether its standard input is a socket of the network.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub stdin_socket: bool,
+    /// Whether its standard output is one.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub stdout_socket: bool,
+    /// Whether it has a controlling terminal.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub terminal: bool,
     /// Executables that led to it, outermost first, its own last.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub lineage: Vec<String>,
-    /// Its effective user id, as the host sees it.
+    /// Its real user id, as the host sees it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub uid: Option<u32>,
+    /// Its effective user id, as the host sees it, where that is another one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub effective_uid: Option<u32>,
+    /// Whether a mark of its file (setuid, setgid) gave it another effective user or group.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub setuid: bool,
+    /// Capabilities that the execution gave it beyond what any would have given; empty also where that is not known.
+    #[serde(skip_serializing_if = "CapabilitySet::is_empty")]
+    pub gained: CapabilitySet,
 }
 
 /// A flow or a listener. Executable and port have to be there; an address or a name, too, unless it listens.

@@ -11,6 +11,7 @@ mod known_name_elsewhere;
 mod new_destination;
 mod new_destination_group;
 mod new_listener;
+mod privileges_gained;
 mod process_outside_baseline;
 mod socket_as_stdin;
 #[cfg(test)]
@@ -49,11 +50,13 @@ pub enum Rule {
     UnusualVolume,
     /// More new destinations within an hour than chance explains.
     DestinationSpike,
+    /// A known process whose execution gave capabilities that it never gave before.
+    PrivilegesGained,
     /// A library under a known path whose content changed.
     ChangedHash,
     /// A process that was started from outside the container, as `kubectl exec` does.
     ExecFromOutside,
-    /// A process that the baseline does not know, with a socket as its standard input.
+    /// A process that the baseline does not know, with a socket as its standard input or output.
     SocketAsStdin,
     /// An executable, or a library, that is no part of the image.
     ExecutableNotFromImage,
@@ -74,7 +77,7 @@ pub struct RuleError {
 
 impl Rule {
     /// Every rule, the least grave first.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::KnownNameElsewhere,
         Self::ProcessOutsideBaseline,
         Self::NewDestination,
@@ -83,6 +86,7 @@ impl Rule {
         Self::UnapprovedModule,
         Self::UnusualVolume,
         Self::DestinationSpike,
+        Self::PrivilegesGained,
         Self::ChangedHash,
         Self::ExecFromOutside,
         Self::SocketAsStdin,
@@ -100,6 +104,7 @@ impl Rule {
             Self::NewDestinationGroup => new_destination_group::ID,
             Self::UnusualVolume => unusual_volume::ID,
             Self::DestinationSpike => destination_spike::ID,
+            Self::PrivilegesGained => privileges_gained::ID,
             Self::ChangedHash => changed_hash::ID,
             Self::NewDestination => new_destination::ID,
             Self::NewListener => new_listener::ID,
@@ -121,6 +126,7 @@ impl Rule {
             Self::NewDestinationGroup => new_destination_group::SEVERITY,
             Self::UnusualVolume => unusual_volume::SEVERITY,
             Self::DestinationSpike => destination_spike::SEVERITY,
+            Self::PrivilegesGained => privileges_gained::SEVERITY,
             Self::ChangedHash => changed_hash::SEVERITY,
             Self::NewDestination => new_destination::SEVERITY,
             Self::NewListener => new_listener::SEVERITY,
@@ -145,6 +151,7 @@ impl Rule {
             | Self::UnapprovedModule
             | Self::UnusualVolume
             | Self::DestinationSpike
+            | Self::PrivilegesGained
             | Self::ChangedHash => false,
             Self::ExecFromOutside
             | Self::SocketAsStdin
@@ -167,6 +174,7 @@ impl Rule {
             | Self::UnapprovedModule
             | Self::UnusualVolume
             | Self::DestinationSpike
+            | Self::PrivilegesGained
             | Self::ChangedHash
             | Self::SocketAsStdin => true,
             Self::ExecFromOutside
@@ -185,6 +193,7 @@ impl Rule {
             Self::NewDestinationGroup => new_destination_group::sentence(behaviour),
             Self::UnusualVolume => unusual_volume::sentence(behaviour),
             Self::DestinationSpike => destination_spike::sentence(behaviour),
+            Self::PrivilegesGained => privileges_gained::sentence(behaviour),
             Self::ChangedHash => changed_hash::sentence(behaviour),
             Self::NewDestination => new_destination::sentence(behaviour),
             Self::NewListener => new_listener::sentence(behaviour),
@@ -228,6 +237,7 @@ pub fn without_baseline(behaviour: &Behaviour, policy: &Policy) -> Option<Rule> 
         | Rule::NewListener
         | Rule::UnusualVolume
         | Rule::DestinationSpike
+        | Rule::PrivilegesGained
         | Rule::ChangedHash
         | Rule::SocketAsStdin => false,
         Rule::UnapprovedModule => unapproved_module::fires(behaviour, &policy.module),
@@ -243,6 +253,7 @@ pub fn without_baseline(behaviour: &Behaviour, policy: &Policy) -> Option<Rule> 
 /// The rule that raises a behaviour for nothing but that the baseline does not know it.
 pub const fn of_novelty(behaviour: &Behaviour) -> Rule {
     match behaviour {
+        Behaviour::Process(process) if privileges_gained::fires(process) => Rule::PrivilegesGained,
         Behaviour::Process(process) if socket_as_stdin::fires(process) => Rule::SocketAsStdin,
         Behaviour::Process(_) => Rule::ProcessOutsideBaseline,
         Behaviour::Network(network) => match (network.direction(), network.destination()) {

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::{
     baseline::{Baseline, Batch, BehaviourReport, ContainerReport, MergeOutcome, ReportingPod, merge},
     behaviour::{
-        Attributes, Behaviour, Destination, Direction, Feed, ModuleBehaviour, ModuleParts, NetworkBehaviour,
-        NetworkParts, Origin, ProcessBehaviour, ProcessParts, Protocol, SourceLayer,
+        Attributes, Behaviour, CapabilitySet, Destination, Direction, Feed, ModuleBehaviour, ModuleParts,
+        NetworkBehaviour, NetworkParts, Origin, ProcessBehaviour, ProcessParts, Protocol, SourceLayer,
     },
     id::{BatchId, ContainerName, ImageDigest, NodeName, PodUid, TemplateHash, WorkloadKey, WorkloadUid},
     policy::{MaturityMethod, Mode, Policy},
@@ -50,6 +50,8 @@ pub fn parts(parent: &str, executable: &str) -> ProcessParts {
         script: None,
         applet: None,
         stdin_socket: false,
+        stdout_socket: false,
+        gained: CapabilitySet::NONE,
     }
 }
 

@@ -1,12 +1,15 @@
 //! `kubectl drift show ALERT`.
 
+mod details;
+
 use std::fmt::Write as _;
 
-use anchorwatch_crds::v1alpha1::{DriftAlert, DriftAlertStatus, Finding, NetworkDestination};
+use anchorwatch_crds::v1alpha1::{DriftAlert, DriftAlertStatus, Finding};
 use anyhow::Context;
 use kube::{Api, ResourceExt};
 
 use crate::{connect::Connection, text::safe};
+use details::details;
 
 /// Which alert.
 #[derive(Debug, clap::Args)]
@@ -129,62 +132,6 @@ fn render_finding(finding: &Finding) -> String {
     text
 }
 
-/// What a finding of a flow or a module says beside its sentence.
-fn details(finding: &Finding) -> Vec<(&'static str, String)> {
-    let mut details = Vec::new();
-    if let Some(network) = &finding.behavior.network {
-        let port = match network.port {
-            0 => String::new(),
-            port => format!(" port {port}"),
-        };
-        let flow = format!("{:?} {:?}{port}", network.direction, network.protocol).to_lowercase();
-        details.push(("flow", flow));
-        details.extend(network.destination.as_ref().map(|to| ("to", destination(to))));
-    }
-    if let Some(module) = &finding.behavior.module {
-        details.push(("file", module.path.clone()));
-        let hash = module.sha256.clone();
-        details.push(("sha256", hash.unwrap_or_else(|| "could not be read".into())));
-        let source = serde_json::to_value(module.source).ok();
-        let source = source.and_then(|source| source.as_str().map(str::to_owned));
-        details.extend(source.map(|source| ("from", source)));
-    }
-    let attributes = &finding.attributes;
-    if !attributes.addresses.is_empty() {
-        details.push(("addresses", attributes.addresses.join(", ")));
-    }
-    if attributes.bytes_sent > 0 {
-        details.push((
-            "sent",
-            format!("{} bytes in one connection, at most", attributes.bytes_sent),
-        ));
-    }
-    details.extend(attributes.build_id.clone().map(|id| ("build id", id)));
-    details.extend(attributes.commands.iter().cloned().map(|command| ("command", command)));
-    details
-}
-
-fn destination(to: &NetworkDestination) -> String {
-    let NetworkDestination {
-        service,
-        workload,
-        name,
-        network,
-        group,
-        volume: _,
-        many,
-    } = to;
-    let parts = [
-        service.as_ref().map(|service| format!("Service {service}")),
-        workload.as_ref().map(|workload| format!("workload {workload}")),
-        name.clone(),
-        network.as_ref().map(|network| format!("network {network}")),
-        group.as_ref().map(|group| format!("group {group}")),
-        many.map(|many| format!("{} new destinations within an hour", many.count)),
-    ];
-    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
-}
-
 fn line(text: &mut String, content: &str) {
     writeln!(text, "{content}").expect("writing to a String can't fail");
 }
@@ -231,9 +178,38 @@ mod tests {
     fn what_nobody_saw_happen_says_so() {
         let process = serde_json::json!({"origin": "entrypoint", "executable": "/usr/bin/curl", "source": "image"});
         let found = shown("process", serde_json::json!({"process": process, "snapshot": true}));
-        assert!(found.contains("  snapshot   found when the sensor started, not seen to happen\n"), "{found}");
+        assert!(
+            found.contains("  snapshot   found when the sensor started, not seen to happen\n"),
+            "{found}"
+        );
         let seen = shown("process", serde_json::json!({"process": process}));
         assert!(!seen.contains("snapshot"), "{seen}");
+    }
+
+    #[test]
+    fn a_process_is_shown_with_what_it_gained_and_what_it_is_attached_to() {
+        let text = shown(
+            "process",
+            serde_json::json!({
+                "process": {
+                    "origin": "entrypoint", "executable": "/usr/bin/su", "source": "image", "stdinSocket": true,
+                    "stdoutSocket": true
+                },
+                "attributes": {
+                    "uids": [33], "effectiveUids": [0], "setuid": true, "gained": ["SETUID", "SYS_ADMIN\u{1b}[2J"],
+                    "terminal": true
+                }
+            }),
+        );
+        for line in [
+            "  user       33 (effective 0)\n",
+            "  setuid     a mark of the file gave it another user or group\n",
+            "  gained     SETUID, SYS_ADMIN\\u{1b}[2J\n",
+            "  terminal   attached\n",
+            "  socket     standard input and output\n",
+        ] {
+            assert!(text.contains(line), "{text}");
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@ pub mod applet;
 pub mod cgroup;
 pub mod command;
 pub mod destination;
+mod exec;
 mod flow;
 pub mod host;
 mod layer;
@@ -23,7 +24,7 @@ mod told;
 mod visit;
 pub mod waiting;
 
-use anchorwatch_core::behaviour::{Attributes, Behaviour, Feed, Origin, ProcessParts};
+use anchorwatch_core::behaviour::{Attributes, Behaviour, Feed};
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -35,16 +36,16 @@ use crate::names::resolvers::Resolvers;
 use crate::snapshot::{SeededProcess, Snapshot};
 use cgroup::hierarchy::Hierarchy;
 use cgroup::slots::FilterOrder;
-use cgroup::{ContainerId, InPod, Placement};
+use cgroup::{ContainerId, Placement};
 use command::{Arguments, Commands};
+use exec::PreparedExec;
 use flow::PreparedFlow;
-use layer::source;
 use lineage::Lineage;
 use module::PreparedModule;
 use network::Destinations;
 use places::Places;
 use pod::{Container, PodChange};
-use process::{ProcFolder, ProcessAt};
+use process::ProcFolder;
 use visit::Visit;
 use waiting::{WaitLimits, WaitRefusal, Waiting};
 
@@ -103,20 +104,10 @@ pub enum Outcome {
     Lost(Feed, LossReason),
 }
 
-/// An execution whose container may not be known yet. What `/proc` and the lineage tell is read at once.
-#[derive(Debug)]
-struct Prepared {
-    place: InPod,
-    exec: Exec,
-    lineage: Vec<Arc<str>>,
-    script: Option<String>,
-    standing: bool,
-}
-
 /// What waits for its container.
 #[derive(Debug)]
 enum Pending {
-    Exec(Prepared),
+    Exec(PreparedExec),
     Flow(PreparedFlow),
     Module(PreparedModule),
 }
@@ -265,7 +256,7 @@ impl Attributor {
             for pending in self.waiting.release(&id) {
                 let key = pending.key();
                 let outcome = match pending {
-                    Pending::Exec(prepared) => self.attribute(prepared, &container),
+                    Pending::Exec(prepared) => self.attribute_exec(prepared, &container),
                     Pending::Flow(prepared) => self.attribute_flow(prepared, &container, now),
                     Pending::Module(prepared) => self.attribute_module(prepared, &container),
                 };
@@ -337,27 +328,6 @@ impl Attributor {
         self.unresolved_ancestors
     }
 
-    fn exec(&mut self, exec: Exec, standing: bool, now: Instant) -> Outcome {
-        let process = ProcessAt {
-            pid: exec.pid,
-            at_ns: exec.time_ns,
-        };
-        let place = match self.places.placement_in(exec.cgroup_id, exec.container, process) {
-            None => return Outcome::Lost(Feed::Process, LossReason::CgroupUnknown),
-            Some(Placement::Host) => return Outcome::Host,
-            Some(Placement::Unrecognised) => return Outcome::Lost(Feed::Process, LossReason::CgroupUnrecognised),
-            Some(Placement::Runtime) => return Outcome::RuntimeStage,
-            Some(Placement::Container(_)) if exec.runtime_stage => return Outcome::RuntimeStage,
-            Some(Placement::Container(place)) => place,
-        };
-        let prepared = self.prepare(place, exec, standing);
-        if let Some(container) = self.places.container(&prepared.place, process) {
-            return self.attribute(prepared, &container);
-        }
-        let id = prepared.place.id.clone();
-        self.wait(&id, Pending::Exec(prepared), now)
-    }
-
     fn wait(&mut self, id: &ContainerId, pending: Pending, now: Instant) -> Outcome {
         let feed = pending.feed();
         match self.waiting.push(id, pending, now) {
@@ -372,67 +342,6 @@ impl Attributor {
             self.unresolved_ancestors += 1;
             text::UNKNOWN.into()
         })
-    }
-
-    fn prepare(&mut self, place: InPod, exec: Exec, standing: bool) -> Prepared {
-        let executable: Arc<str> = text::path(&exec.executable, exec.path_truncated).into();
-        let mut lineage = Vec::with_capacity(exec.ancestors.len() + 1);
-        for id in exec.ancestors.iter().rev() {
-            lineage.push(self.ancestor(*id));
-        }
-        lineage.push(Arc::clone(&executable));
-        self.lineage.insert(exec.exec_id, executable);
-        let process = ProcessAt {
-            pid: exec.pid,
-            at_ns: exec.time_ns,
-        };
-        let script = exec
-            .script
-            .then(|| text::path(&self.proc.script(process, &exec.filename), false));
-        Prepared {
-            place,
-            exec,
-            lineage,
-            script,
-            standing,
-        }
-    }
-
-    fn attribute(&mut self, prepared: Prepared, container: &Arc<Container>) -> Outcome {
-        let Prepared {
-            place: _,
-            exec,
-            lineage,
-            script,
-            standing,
-        } = prepared;
-        let executable = lineage.last().map_or(text::UNKNOWN, |own| own);
-        let parent = lineage.len().checked_sub(2).map_or("", |index| &lineage[index]);
-        let parts = ProcessParts {
-            origin: self.origin(&exec, container),
-            parent: parent.to_owned(),
-            executable: executable.to_owned(),
-            source: source(exec.source, exec.script_source),
-            script,
-            applet: applet::applet(&exec.executable, &exec.argv),
-            stdin_socket: exec.stdin_socket,
-        };
-        let command = self.commands.template(&exec.argv, exec.argv_truncated);
-        let attributes = Attributes {
-            commands: command.iter().map(|line| line.as_ref().to_owned()).collect(),
-            uids: [exec.uid].into(),
-            ..Attributes::default()
-        };
-        Outcome::Attributed(Box::new(Attributed {
-            container: Arc::clone(container),
-            behaviour: Behaviour::Process(parts.into()),
-            attributes,
-            lineage,
-            time_ns: exec.time_ns,
-            standing,
-            repeats: exec.repeats,
-            key: exec.key,
-        }))
     }
 
     /// A pod's sandbox is a container that no status names. What it runs is told by its first process alone: whatever
@@ -453,32 +362,6 @@ impl Attributor {
             Outcome::Lost(pending.feed(), LossReason::ContainerUnknown)
         } else {
             Outcome::Lost(pending.feed(), LossReason::PodUnknown)
-        }
-    }
-
-    /// What came from outside is a probe's if its first execution was exactly a probe's command. What descends from an
-    /// execution that is forgotten counts as somebody's `exec`.
-    fn origin(&mut self, exec: &Exec, container: &Container) -> Origin {
-        match exec.origin {
-            OriginMark::Entrypoint => Origin::Entrypoint,
-            OriginMark::Unknown => Origin::Unknown,
-            OriginMark::Outside => {
-                let origin = if !exec.ancestors.is_empty() {
-                    let decided = self.lineage.outside(&exec.ancestors);
-                    let visit = || exec.ancestors.iter().find_map(|id| self.visits.get(id));
-                    decided
-                        .or_else(|| visit().map(|visit| visit.origin(container)))
-                        .unwrap_or(Origin::Exec)
-                } else if let Some(visit) = self.visits.get(&exec.exec_id) {
-                    visit.origin(container)
-                } else if probe::is_one_of(exec, &container.commands) {
-                    Origin::Probe
-                } else {
-                    Origin::Exec
-                };
-                self.lineage.mark_outside(exec.exec_id, origin);
-                origin
-            }
         }
     }
 }

@@ -3,6 +3,7 @@
 mod module;
 pub mod network;
 
+use anchorwatch_core::behaviour::CapabilitySet;
 use anchorwatch_sensor_common::event::{
     ARGV_HEAD, ARGV_LIMIT, CgroupRecord, ExecRecord, FLAG_ARGV_TRUNCATED, FLAG_CAPS_UNKNOWN, FLAG_PATH_TRUNCATED,
     FLAG_RUNTIME_STAGE, FLAG_SCRIPT, FLAG_SETUID, FLAG_STDIN_SOCKET, FLAG_STDOUT_SOCKET, FLAG_TERMINAL, Header,
@@ -99,6 +100,13 @@ pub struct Exec {
     pub argv_end: Vec<Vec<u8>>,
     /// Bytes of all arguments together, each with a NUL.
     pub argv_total: u32,
+}
+
+impl Exec {
+    /// Capabilities that the execution gave; none where that is not known.
+    pub fn gained(&self) -> CapabilitySet {
+        CapabilitySet::from_bits(self.caps_gained.unwrap_or(0))
+    }
 }
 
 /// What the kernel's first-seen filter knows an event by.

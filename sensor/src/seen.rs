@@ -5,6 +5,7 @@
 
 mod due;
 mod row;
+mod size;
 
 use anchorwatch_core::behaviour::{Attributes, Behaviour, Origin};
 use anchorwatch_core::id::BehaviourId;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 use crate::attribute::pod::{Container, ContainerKey};
 use crate::losses::LossReason;
 pub use row::{BehaviourRow, ContainerRow, Row, RowChange, Unreported};
+use size::{behaviour_size, container_size};
 
 /// How much is remembered.
 #[derive(Debug, Clone, Copy)]
@@ -95,15 +97,6 @@ struct Entry {
     /// In the queue of marks.
     queued: bool,
 }
-
-/// What an entry or a container takes beside its texts: maps, hashes and the tables' own needs.
-const OVERHEAD: usize = 400;
-
-/// What an element of a set takes beside its text.
-const ELEMENT: usize = 32;
-
-/// What a destination takes, at most but for the longest names.
-const MAX_DESTINATION: usize = 128;
 
 /// The share of the room that is freed at once: the search for what is oldest looks at everything.
 const EVICTED_SHARE: usize = 16;
@@ -460,40 +453,6 @@ impl Entry {
         // What was never told is in the queue already.
         placed && self.row.reported_hour.take().is_some()
     }
-}
-
-fn container_size(row: &ContainerRow) -> usize {
-    OVERHEAD + row.namespace.len() + row.pod.len() + row.pod_uid.len() + row.container.len()
-}
-
-/// The variants of one identity have texts of the same lengths.
-fn behaviour_size(row: &BehaviourRow) -> usize {
-    let texts = match &row.behaviour {
-        Behaviour::Process(process) => {
-            process.parent().len()
-                + process.executable().len()
-                + process.script().map_or(0, str::len)
-                + process.applet().map_or(0, str::len)
-        }
-        Behaviour::Network(network) => network.executable().len() + MAX_DESTINATION,
-        Behaviour::Module(module) => {
-            module.executable().len() + module.path().len() + module.sha256().map_or(0, str::len)
-        }
-    };
-    let lineage: usize = row.lineage.iter().map(|path| path.len()).sum();
-    OVERHEAD + 2 * texts + lineage + attributes_size(&row.attributes)
-}
-
-fn attributes_size(attributes: &Attributes) -> usize {
-    let Attributes {
-        addresses,
-        bytes_sent: _,
-        commands,
-        build_id,
-        uids,
-    } = attributes;
-    let commands: usize = commands.iter().map(|text| text.len() + ELEMENT).sum();
-    commands + (addresses.len() + uids.len()) * ELEMENT + build_id.as_ref().map_or(0, String::len)
 }
 
 #[cfg(test)]

@@ -15,6 +15,8 @@ mod scene;
 #[path = "live/tracefs.rs"]
 mod tracefs;
 
+#[path = "live/facts.rs"]
+mod facts;
 #[path = "live/files.rs"]
 mod files;
 #[path = "live/filter.rs"]

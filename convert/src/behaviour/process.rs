@@ -14,6 +14,8 @@ pub(super) fn from_crd(process: ProcessBehavior) -> ProcessBehaviour {
         script,
         applet,
         stdin_socket,
+        stdout_socket,
+        gained,
     } = process;
     ProcessBehaviour::from(ProcessParts {
         origin: origin_from_crd(origin),
@@ -23,6 +25,8 @@ pub(super) fn from_crd(process: ProcessBehavior) -> ProcessBehaviour {
         script,
         applet,
         stdin_socket,
+        stdout_socket,
+        gained: gained.into(),
     })
 }
 
@@ -35,5 +39,7 @@ pub(super) fn to_crd(process: &ProcessBehaviour) -> ProcessBehavior {
         script: process.script().map(str::to_owned),
         applet: process.applet().map(str::to_owned),
         stdin_socket: process.stdin_socket(),
+        stdout_socket: process.stdout_socket(),
+        gained: process.gained().into(),
     }
 }

@@ -1,7 +1,7 @@
 //! Behaviours of every feed, there and back.
 
 use anchorwatch_core::behaviour::{
-    Burst, Destination, Direction, ModuleKind, ModuleParts, NetworkParts, ProcessParts, Protocol,
+    Burst, CapabilitySet, Destination, Direction, ModuleKind, ModuleParts, NetworkParts, ProcessParts, Protocol,
 };
 use anchorwatch_core::time::Hour;
 use proptest::{collection::btree_set, option, prelude::*};
@@ -63,9 +63,9 @@ fn behaviour() -> impl Strategy<Value = Behaviour> {
         ".{0,9}",
         ".{0,9}",
         option::of(".{1,9}"),
-        any::<bool>(),
+        any::<(bool, bool, u64)>(),
     )
-        .prop_map(|(origin, source, parent, executable, script, stdin_socket)| {
+        .prop_map(|(origin, source, parent, executable, script, facts)| {
             let parts = ProcessParts {
                 origin,
                 parent,
@@ -73,7 +73,9 @@ fn behaviour() -> impl Strategy<Value = Behaviour> {
                 source,
                 applet: script.clone(),
                 script,
-                stdin_socket,
+                stdin_socket: facts.0,
+                stdout_socket: facts.1,
+                gained: CapabilitySet::from_bits(facts.2),
             };
             Behaviour::Process(parts.into())
         });
@@ -131,8 +133,14 @@ proptest! {
         commands in btree_set(".{0,9}", 0..10),
         build_id in option::of("[0-9a-f]{2,9}"),
         uids in btree_set(any::<u32>(), 0..10),
+        effective_uids in btree_set(any::<u32>(), 0..10),
+        (setuid, terminal, gained) in any::<(bool, bool, u64)>(),
     ) {
-        let attributes = Attributes { addresses, bytes_sent, commands, build_id, uids }.bounded();
+        let gained = CapabilitySet::from_bits(gained);
+        let attributes = Attributes {
+            addresses, bytes_sent, commands, build_id, uids, effective_uids, setuid, gained, terminal,
+        };
+        let attributes = attributes.bounded();
         prop_assert_eq!(attributes_from_crd(attributes_to_crd(&attributes)), attributes);
     }
 }

@@ -268,7 +268,7 @@ impl Held {
         )
     }
 
-    /// What else a flow says beside its destination, and which rule raises it.
+    /// What else an observation says beside its key, and which rule raises it.
     fn derived(
         &self,
         observation: &Observation,

@@ -8,7 +8,10 @@ use super::{
     entry::{MAX_ANCESTOR, MAX_LINEAGE},
 };
 use crate::{
-    behaviour::{Attributes, Behaviour, Feed, MAX_ADDRESSES, MAX_BUILD_ID, MAX_COMMAND_BYTES, MAX_COMMANDS, MAX_UIDS},
+    behaviour::{
+        Attributes, Behaviour, CapabilitySet, Feed, MAX_ADDRESSES, MAX_BUILD_ID, MAX_COMMAND_BYTES, MAX_COMMANDS,
+        MAX_UIDS,
+    },
     text::{MAX_NAME, MAX_PATH, json_len},
     time::Timestamp,
 };
@@ -21,7 +24,7 @@ const _: () = assert!(Class::ALL_BYTES / FRAME <= MAX_ENTRIES);
 // the key) finds room in every class that a pod can be in, whatever the other feeds hold, so that nobody hides behind a
 // long name. What is unverified has no such claim. Flows have one path and a destination, libraries two paths and a hash.
 const _: () = assert!(
-    FRAME + 6 * (3 * MAX_PATH + MAX_NAME + MAX_LINEAGE * MAX_ANCESTOR) + 64 + MAX_ATTRIBUTES
+    FRAME + 6 * (3 * MAX_PATH + MAX_NAME + MAX_LINEAGE * MAX_ANCESTOR) + 64 + CapabilitySet::MAX_JSON + MAX_ATTRIBUTES
         <= Class::Grave.of_one_feed()
 );
 
@@ -158,15 +161,15 @@ const FRAME: usize = 420;
 /// About how many bytes an entry takes in the object, sightings aside: never less than it really takes.
 pub(super) fn size(entry: &Entry) -> usize {
     let key = match &entry.behaviour {
-        Behaviour::Process(process) => [
-            process.parent(),
-            process.executable(),
-            process.script().unwrap_or_default(),
-            process.applet().unwrap_or_default(),
-        ]
-        .map(json_len)
-        .iter()
-        .sum(),
+        Behaviour::Process(process) => {
+            let texts = [
+                process.parent(),
+                process.executable(),
+                process.script().unwrap_or_default(),
+                process.applet().unwrap_or_default(),
+            ];
+            texts.map(json_len).iter().sum::<usize>() + names_size(process.gained())
+        }
         Behaviour::Network(network) => {
             json_len(network.executable()) + json_len(&network.destination().to_string()) + NETWORK_FRAME
         }
@@ -184,8 +187,12 @@ const NETWORK_FRAME: usize = 96;
 const MODULE_FRAME: usize = 64;
 
 /// The most that [`attributes_size`] can be.
-const MAX_ATTRIBUTES: usize =
-    MAX_ADDRESSES * ADDRESS + MAX_COMMAND_BYTES + MAX_COMMANDS * 3 + MAX_BUILD_ID + MAX_UIDS * 11;
+const MAX_ATTRIBUTES: usize = MAX_ADDRESSES * ADDRESS
+    + MAX_COMMAND_BYTES
+    + MAX_COMMANDS * 3
+    + MAX_BUILD_ID
+    + 2 * MAX_UIDS * UID
+    + CapabilitySet::MAX_JSON;
 
 /// About how many bytes the attributes take.
 fn attributes_size(attributes: &Attributes) -> usize {
@@ -195,10 +202,22 @@ fn attributes_size(attributes: &Attributes) -> usize {
         commands,
         build_id,
         uids,
+        effective_uids,
+        setuid: _,
+        gained,
+        terminal: _,
     } = attributes;
     let commands: usize = commands.iter().map(|text| json_len(text) + 3).sum();
-    addresses.len() * ADDRESS + commands + build_id.as_deref().map_or(0, json_len) + uids.len() * 11
+    let build_id = build_id.as_deref().map_or(0, json_len);
+    let uids = (uids.len() + effective_uids.len()) * UID;
+    addresses.len() * ADDRESS + commands + build_id + uids + names_size(*gained)
+}
+
+fn names_size(set: CapabilitySet) -> usize {
+    set.names().map(|name| name.len() + 3).sum()
 }
 
 /// The longest address as text, with its quotes and comma.
 const ADDRESS: usize = 42;
+/// The longest user id, with its comma.
+const UID: usize = 11;

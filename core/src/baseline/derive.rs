@@ -1,6 +1,8 @@
-//! What else a report of a flow says, beside the destination itself: groups of networks that it reached, denied networks, a
-//! known name that moved, and a volume that nobody saw before. Each is a behaviour of its own, and goes the way of any
-//! other.
+//! What else a report says, beside the key itself. Of a flow: groups of networks that it reached, denied networks, a known
+//! name that moved, and a volume that nobody saw before. Of a process: capabilities that it never gained before. Each is a
+//! behaviour of its own, and goes the way of any other.
+
+mod gained;
 
 use std::{borrow::Cow, collections::BTreeSet, net::IpAddr};
 
@@ -27,7 +29,8 @@ pub(super) struct Split<'a> {
 /// Splits a report. `held` is what the baseline holds of its behaviour.
 ///
 /// Nothing is derived where the behaviour itself is raised by a rule that needs no baseline. Addresses and volumes of a
-/// learned destination grow only while the baseline learns: else small steps would lead anywhere.
+/// learned destination, and the capabilities of a learned process, grow only while the baseline learns: else small steps
+/// would lead anywhere.
 pub(super) fn split<'a>(
     seen: &'a BehaviourReport,
     held: Option<&Entry>,
@@ -38,26 +41,43 @@ pub(super) fn split<'a>(
         base: Cow::Borrowed(seen),
         derived: Vec::new(),
     };
-    let Some(network) = flow(seen) else { return split };
     let learned = held.filter(|entry| !entry.is_quarantined());
     let judges = match maturity {
         Maturity::Learning => None,
         Maturity::Provisional | Maturity::Enforcing => learned,
     };
+    let raises = rules::without_baseline(&seen.behaviour, policy).is_none();
+    match (&seen.behaviour, judges) {
+        (Behaviour::Process(process), Some(learned)) => gained::split(&mut split, process, seen, learned, raises),
+        (Behaviour::Network(network), _) if leads_out(network) => {
+            split_flow(&mut split, network, seen, judges, policy, raises);
+        }
+        (Behaviour::Process(_) | Behaviour::Network(_) | Behaviour::Module(_), _) => {}
+    }
+    split
+}
+
+fn split_flow(
+    split: &mut Split<'_>,
+    network: &NetworkBehaviour,
+    seen: &BehaviourReport,
+    judges: Option<&Entry>,
+    policy: &Policy,
+    raises: bool,
+) {
     if let Some(learned) = judges {
         let base = split.base.to_mut();
         base.attributes.addresses = BTreeSet::new();
         base.attributes.bytes_sent = 0;
-        if rules::without_baseline(&seen.behaviour, policy).is_none() {
+        if raises {
             split.derived.extend(elsewhere(network, seen, learned));
             split.derived.extend(volume(network, seen, learned));
         }
     }
-    if rules::without_baseline(&seen.behaviour, policy).is_none() {
+    if raises {
         split.derived.extend(groups(network, seen, policy));
         split.derived.extend(denied(network, seen, policy));
     }
-    split
 }
 
 /// The behaviours that are derived of a report.
@@ -71,16 +91,13 @@ pub(crate) fn derived(
     split.derived.into_iter().map(|report| report.behaviour).collect()
 }
 
-/// A flow of which something can be derived.
-fn flow(seen: &BehaviourReport) -> Option<&NetworkBehaviour> {
-    let Behaviour::Network(network) = &seen.behaviour else {
-        return None;
-    };
+/// Whether something can be derived of a flow.
+fn leads_out(network: &NetworkBehaviour) -> bool {
     let leads_out = match network.direction() {
         Direction::Connect | Direction::Send => true,
         Direction::Listen => false,
     };
-    (leads_out && network.origin() != Origin::Exec).then_some(network)
+    leads_out && network.origin() != Origin::Exec
 }
 
 /// The report of a flow to another destination, by some of the addresses.

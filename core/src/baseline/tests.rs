@@ -2,6 +2,7 @@
 
 mod attacks;
 mod flows;
+mod gained;
 mod modules;
 mod properties;
 mod snapshot;

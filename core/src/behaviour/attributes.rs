@@ -5,8 +5,9 @@ use std::{collections::BTreeSet, net::IpAddr};
 
 use serde::{Deserialize, Serialize};
 
+use super::CapabilitySet;
 use crate::{
-    observation::{NetworkObservation, Observation, Observed},
+    observation::{NetworkObservation, Observation, Observed, ProcessObservation},
     text::{bounded, json_len},
 };
 
@@ -43,6 +44,18 @@ pub struct Attributes {
     /// User ids in the host's user namespace; at most [`MAX_UIDS`].
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub uids: BTreeSet<u32>,
+    /// Effective user ids where they are not the real ones; at most [`MAX_UIDS`].
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub effective_uids: BTreeSet<u32>,
+    /// A mark of the executed file (setuid, setgid) gave another effective user or group.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub setuid: bool,
+    /// Capabilities that executions gave beyond what any would have given.
+    #[serde(skip_serializing_if = "CapabilitySet::is_empty")]
+    pub gained: CapabilitySet,
+    /// It ran with a controlling terminal.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub terminal: bool,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
@@ -60,6 +73,10 @@ impl Attributes {
             commands,
             build_id,
             uids,
+            effective_uids,
+            setuid,
+            gained,
+            terminal,
         } = other;
         self.addresses.extend(addresses);
         self.bytes_sent = self.bytes_sent.max(bytes_sent);
@@ -69,6 +86,10 @@ impl Attributes {
             (mine, others) => mine.or(others),
         };
         self.uids.extend(uids);
+        self.effective_uids.extend(effective_uids);
+        self.setuid |= setuid;
+        self.gained = self.gained.union(gained);
+        self.terminal |= terminal;
         self.bounded()
     }
 
@@ -87,6 +108,7 @@ impl Attributes {
             self.commands.pop_last();
         }
         keep_least(&mut self.uids, MAX_UIDS);
+        keep_least(&mut self.effective_uids, MAX_UIDS);
         self
     }
 
@@ -109,6 +131,9 @@ impl Attributes {
         }
         if self.uids.len() >= MAX_UIDS {
             other.uids.clear();
+        }
+        if self.effective_uids.len() >= MAX_UIDS {
+            other.effective_uids.clear();
         }
         let of_volume = |attributes: &Self| Self {
             bytes_sent: attributes.bytes_sent.checked_ilog2().map_or(0, |log2| 1 << log2),
@@ -133,10 +158,7 @@ impl From<&Observation> for Attributes {
     /// The command line of a process is not taken as it is: whoever holds an observation redacts and templates it.
     fn from(observation: &Observation) -> Self {
         match &observation.what {
-            Observed::Process(process) => Self {
-                uids: process.uid.into_iter().collect(),
-                ..Self::default()
-            },
+            Observed::Process(process) => Self::from(process),
             Observed::Network(network) => Self::from(network),
             Observed::Module(module) => Self {
                 build_id: module.build_id.clone(),
@@ -144,6 +166,19 @@ impl From<&Observation> for Attributes {
             },
         }
         .bounded()
+    }
+}
+
+impl From<&ProcessObservation> for Attributes {
+    fn from(process: &ProcessObservation) -> Self {
+        Self {
+            uids: process.uid.into_iter().collect(),
+            effective_uids: process.effective_uid.into_iter().collect(),
+            setuid: process.setuid,
+            gained: process.gained,
+            terminal: process.terminal,
+            ..Self::default()
+        }
     }
 }
 
@@ -169,14 +204,20 @@ mod tests {
             bytes_sent in 0_u64..4,
             commands in btree_set("[a-c]{1,3}|x{600}", 0..12),
             build_id in option::of("[0-9a-f]{2}"),
-            uids in btree_set(0_u32..20, 0..12),
+            uids in (btree_set(0_u32..20, 0..12), btree_set(0_u32..20, 0..12)),
+            marks in any::<(bool, bool)>(),
+            gained in 0_u64..8,
         ) -> Attributes {
             Attributes {
                 addresses: addresses.into_iter().map(|last| IpAddr::from([192, 0, 2, last])).collect(),
                 bytes_sent,
                 commands,
                 build_id,
-                uids,
+                uids: uids.0,
+                effective_uids: uids.1,
+                setuid: marks.0,
+                gained: CapabilitySet::from_bits(gained),
+                terminal: marks.1,
             }.bounded()
         }
     }

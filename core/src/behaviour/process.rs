@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::KeyHash;
+use super::{CapabilitySet, KeyHash};
 use crate::text::{MAX_NAME, MAX_PATH, bounded};
 
 /// What started a process's lineage inside the container.
@@ -115,6 +115,13 @@ pub struct ProcessParts {
     /// Whether its standard input is a socket of the network.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub stdin_socket: bool,
+    /// Whether its standard output is one.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub stdout_socket: bool,
+    /// Not empty only for what is derived of a known process: capabilities that its execution gave, and never gave while
+    /// it was learned.
+    #[serde(skip_serializing_if = "CapabilitySet::is_empty")]
+    pub gained: CapabilitySet,
 }
 
 /// A process behaviour, normalised: no text is longer than [`MAX_PATH`], the executable is never empty, and an empty
@@ -130,6 +137,8 @@ pub struct ProcessBehaviour {
     script: Option<String>,
     applet: Option<String>,
     stdin_socket: bool,
+    stdout_socket: bool,
+    gained: CapabilitySet,
 }
 
 /// Stands for an executable whose path could not be read.
@@ -151,6 +160,8 @@ impl From<ProcessParts> for ProcessBehaviour {
             script: optional(parts.script, MAX_PATH),
             applet: optional(parts.applet, MAX_NAME),
             stdin_socket: parts.stdin_socket,
+            stdout_socket: parts.stdout_socket,
+            gained: parts.gained,
         }
     }
 }
@@ -165,6 +176,8 @@ impl From<ProcessBehaviour> for ProcessParts {
             script: behaviour.script,
             applet: behaviour.applet,
             stdin_socket: behaviour.stdin_socket,
+            stdout_socket: behaviour.stdout_socket,
+            gained: behaviour.gained,
         }
     }
 }
@@ -205,6 +218,16 @@ impl ProcessBehaviour {
         self.stdin_socket
     }
 
+    /// Whether its standard output is one: what it tells goes to whoever holds the other end.
+    pub const fn stdout_socket(&self) -> bool {
+        self.stdout_socket
+    }
+
+    /// Capabilities that make it news of a known process; see [`ProcessParts::gained`].
+    pub const fn gained(&self) -> CapabilitySet {
+        self.gained
+    }
+
     pub(super) fn feed_key(&self, key: &mut KeyHash) {
         key.part(self.origin.in_key().as_bytes());
         key.part(self.parent.as_bytes());
@@ -214,6 +237,13 @@ impl ProcessBehaviour {
         key.optional(self.applet());
         if self.stdin_socket {
             key.part(b"socket as stdin");
+        }
+        if self.stdout_socket {
+            key.part(b"socket as stdout");
+        }
+        if !self.gained.is_empty() {
+            key.part(b"gained");
+            key.part(&self.gained.bits().to_le_bytes());
         }
     }
 }

@@ -27,6 +27,13 @@ fn different() -> Vec<ProcessParts> {
         with(|parts| parts.script = Some("/app/run.sh".to_owned())),
         with(|parts| parts.applet = Some("/app/run.sh".to_owned())),
         with(|parts| parts.stdin_socket = true),
+        with(|parts| parts.stdout_socket = true),
+        with(|parts| {
+            parts.stdin_socket = true;
+            parts.stdout_socket = true;
+        }),
+        with(|parts| parts.gained = CapabilitySet::from_bits(1)),
+        with(|parts| parts.gained = CapabilitySet::from_bits(2)),
         with(|parts| parts.origin = Origin::Probe),
         with(|parts| parts.origin = Origin::Exec),
         with(|parts| parts.source = SourceLayer::UpperNew),

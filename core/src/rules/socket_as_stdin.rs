@@ -1,6 +1,7 @@
-//! `socket-as-stdin`: a process that the baseline does not know, and whose standard input is a socket of the network: a
-//! shell that somebody types into from elsewhere looks like that. Servers that hand a connection to a program as its
-//! standard input are learned as such.
+//! `socket-as-stdin`: a process that the baseline does not know, and whose standard input or output is a socket of the
+//! network: a shell that somebody types into from elsewhere looks like that, and so does a program that tells somebody
+//! elsewhere what it reads. Servers that hand a connection to a program (inetd and its like, `Accept=yes` of systemd) are
+//! learned as such; `kubectl exec`, attach and the runtimes' logs use pipes and terminals.
 
 use super::words::subject;
 use crate::{
@@ -12,12 +13,18 @@ pub(super) const ID: &str = "socket-as-stdin";
 pub(super) const SEVERITY: Severity = Severity::High;
 
 pub(super) const fn fires(process: &ProcessBehaviour) -> bool {
-    process.stdin_socket()
+    process.stdin_socket() || process.stdout_socket()
 }
 
 pub(super) fn sentence(behaviour: &Behaviour) -> String {
-    format!(
-        "{} reads its standard input from the network and is not in the baseline",
-        subject(behaviour)
-    )
+    let (reads, writes) = match behaviour {
+        Behaviour::Process(process) => (process.stdin_socket(), process.stdout_socket()),
+        Behaviour::Network(_) | Behaviour::Module(_) => (false, false),
+    };
+    let does = match (reads, writes) {
+        (true, true) => "has the network as its standard input and output",
+        (false, true) => "writes its standard output to the network",
+        (true | false, false) => "reads its standard input from the network",
+    };
+    format!("{} {does} and is not in the baseline", subject(behaviour))
 }

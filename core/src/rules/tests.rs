@@ -5,8 +5,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     behaviour::{
-        Destination, ModuleBehaviour, ModuleKind, ModuleParts, NetworkBehaviour, NetworkParts, Origin, ProcessParts,
-        Protocol, SourceLayer,
+        CapabilitySet, Destination, ModuleBehaviour, ModuleKind, ModuleParts, NetworkBehaviour, NetworkParts, Origin,
+        ProcessParts, Protocol, SourceLayer,
     },
     severity::{Circumstances, assess},
     testkit::{behaviour, parts, shell},
@@ -87,6 +87,40 @@ fn cases() -> Vec<(&'static str, Behaviour, Policy)> {
             behaviour(ProcessParts {
                 stdin_socket: true,
                 ..parts("/usr/bin/python3", "/usr/bin/bash")
+            }),
+            plain(),
+        ),
+        (
+            "with a network socket as standard output",
+            behaviour(ProcessParts {
+                stdout_socket: true,
+                ..parts("/usr/bin/bash", "/usr/bin/cat")
+            }),
+            plain(),
+        ),
+        (
+            "with network sockets as both",
+            behaviour(ProcessParts {
+                stdin_socket: true,
+                stdout_socket: true,
+                ..parts("/usr/bin/python3", "/usr/bin/bash")
+            }),
+            plain(),
+        ),
+        (
+            "known, and gaining a capability",
+            behaviour(ProcessParts {
+                gained: CapabilitySet::from_bits(1 << 13),
+                ..parts("/usr/bin/bash", "/usr/bin/ping")
+            }),
+            plain(),
+        ),
+        (
+            "known, and gaining all of them",
+            behaviour(ProcessParts {
+                gained: CapabilitySet::from_bits((1 << 41) - 1),
+                stdin_socket: true,
+                ..parts("/usr/bin/bash", "/usr/bin/su")
             }),
             plain(),
         ),

@@ -84,6 +84,20 @@ pub struct BehaviorAttributes {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 8))]
     pub uids: Vec<i64>,
+    /// Effective user ids in the host's user namespace where they are not the real ones; the least 8 of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 8))]
+    pub effective_uids: Vec<i64>,
+    /// True where a mark of the executed file (setuid, setgid) gave another effective user or group.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub setuid: bool,
+    /// Capabilities that executions gave beyond what any would have given (`NET_RAW`, `SYS_ADMIN`).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 42), inner(length(max = 32)))]
+    pub gained: Vec<String>,
+    /// True where it ran with a controlling terminal.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub terminal: bool,
 }
 
 impl BehaviorAttributes {

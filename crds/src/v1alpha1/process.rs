@@ -79,4 +79,12 @@ pub struct ProcessBehavior {
     /// Whether its standard input is a socket of the network; false where it is absent.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub stdin_socket: bool,
+    /// Whether its standard output is one; false where it is absent.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub stdout_socket: bool,
+    /// Where this is news of a known process: capabilities that its execution gave, and never gave while it was learned
+    /// (`NET_RAW`, `SYS_ADMIN`).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 42), inner(length(max = 32)))]
+    pub gained: Vec<String>,
 }

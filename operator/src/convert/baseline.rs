@@ -293,6 +293,7 @@ mod tests {
                             script,
                             applet: None,
                             stdin_socket: true,
+                            ..ProcessParts::default()
                         })),
                         attributes: Attributes {
                             bytes_sent: count,

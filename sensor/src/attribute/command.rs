@@ -8,6 +8,8 @@ use std::hash::BuildHasher;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
+use crate::decode::Exec;
+
 /// What leaves the node of a command line.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub enum Arguments {
@@ -40,33 +42,69 @@ impl Commands {
         }
     }
 
-    /// The template of a command line; `truncated` where the kernel's program had no room for all of it.
-    pub fn template(&mut self, argv: &[Vec<u8>], truncated: bool) -> Option<Arc<str>> {
+    /// The template of an execution's command line.
+    pub fn template(&mut self, exec: &Exec) -> Option<Arc<str>> {
         match self.arguments {
             Arguments::None => None,
-            Arguments::Redacted if argv.is_empty() => None,
+            Arguments::Redacted if exec.argv.is_empty() => None,
             Arguments::Redacted => {
-                let key = self.hash.hash_one((argv, truncated));
-                let template = self.known.get_or_insert(key, || template(argv, truncated));
+                let cut_from = cut_from(exec);
+                let key = self.hash.hash_one((&exec.argv, &exec.argv_end, cut_from));
+                let template = self.known.get_or_insert(key, || template(exec));
                 Some(Arc::clone(template))
             }
         }
     }
 }
 
-/// Stands behind a command line that goes on.
-const MORE: &str = " …";
+/// Bytes of the whole command line, where only its beginning and its end are known.
+pub fn cut_from(exec: &Exec) -> Option<u32> {
+    exec.argv_truncated.then_some(exec.argv_total)
+}
 
-fn template(argv: &[Vec<u8>], truncated: bool) -> Arc<str> {
-    let mut line = text::command_line(&normalise::command_line(&readable(argv)));
-    if truncated {
-        line.push_str(MORE);
-    }
-    text::bounded(line, MAX_COMMAND).into()
+/// What stands for the arguments that are not known.
+const GAP: &str = "…";
+
+/// Longest name that announces a secret, with room to spare, in bytes.
+const LONGEST_NAME: usize = 64;
+
+/// A command line without secrets. Of one that is too long, what is known of the argument in which its end begins is left
+/// out: it may be a part of a secret that nothing announces. If it may be the end of a name that announces one, so is the
+/// argument behind it.
+pub fn redacted(exec: &Exec, redact: impl Fn(&[String]) -> Vec<String>) -> Vec<String> {
+    let Some(first) = exec.argv_end.first() else {
+        return redact(&readable(&exec.argv));
+    };
+    let unsure = if first.len() < LONGEST_NAME { 2 } else { 1 };
+    let mut argv = readable(&exec.argv);
+    let gap = argv.len();
+    argv.extend(readable(&exec.argv_end));
+    let mut redacted = redact(&argv);
+    redacted.splice(gap..gap + unsure.min(exec.argv_end.len()), [GAP.to_owned()]);
+    redacted
+}
+
+/// Most bytes that the last arguments of a cut command line take.
+const MAX_END: usize = MAX_COMMAND / 3;
+
+fn template(exec: &Exec) -> Arc<str> {
+    let argv = redacted(exec, normalise::command_line);
+    let Some(cut_from) = cut_from(exec) else {
+        return text::bounded(text::command_line(&argv), MAX_COMMAND).into();
+    };
+    let (head, end) = argv.split_at(exec.argv.len());
+    let mark = format!(" {GAP} (of 2^{} bytes)", cut_from.max(1).ilog2());
+    let end = match end {
+        [] | [_] => String::new(),
+        [_, end @ ..] => format!(" {}", text::bounded(text::command_line(end), MAX_END)),
+    };
+    let room = MAX_COMMAND.saturating_sub(mark.len() + end.len());
+    let head = text::bounded(text::command_line(head), room);
+    format!("{head}{mark}{end}").into()
 }
 
 /// Arguments as text; what is no UTF-8 becomes U+FFFD.
-pub fn readable(argv: &[Vec<u8>]) -> Vec<String> {
+fn readable(argv: &[Vec<u8>]) -> Vec<String> {
     argv.iter()
         .map(|argument| String::from_utf8_lossy(argument).into_owned())
         .collect()
@@ -75,43 +113,85 @@ pub fn readable(argv: &[Vec<u8>]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::attribute::testkit::exec;
+    use anchorwatch_core::redact;
     use proptest::prelude::*;
 
-    fn made(argv: &[&[u8]], truncated: bool) -> String {
-        let argv: Vec<Vec<u8>> = argv.iter().map(|argument| argument.to_vec()).collect();
+    fn bytes(argv: &[&str]) -> Vec<Vec<u8>> {
+        argv.iter().map(|argument| argument.as_bytes().to_vec()).collect()
+    }
+
+    fn made(exec: &Exec) -> String {
         let mut commands = Commands::new(Arguments::Redacted);
-        let template = commands.template(&argv, truncated).unwrap();
-        assert_eq!(commands.template(&argv, truncated).unwrap(), template, "as remembered");
+        let template = commands.template(exec).unwrap();
+        assert_eq!(commands.template(exec).unwrap(), template, "as remembered");
         template.as_ref().to_owned()
+    }
+
+    fn cut(argv: &[&str], end: &[&str]) -> Exec {
+        Exec {
+            argv_truncated: true,
+            argv_end: bytes(end),
+            argv_total: 100_000,
+            ..exec("/bin/x").argv(argv).build()
+        }
     }
 
     #[test]
     fn a_template_holds_neither_secrets_nor_what_changes() {
-        assert_eq!(
-            made(&[b"mysql", b"-phunter2", b"--port=33060"], false),
-            "mysql -p<secret:2> --port=<num:2>"
+        let exec = exec("/bin/x").argv(&["mysql", "-phunter2", "--port=33060"]).build();
+        assert_eq!(made(&exec), "mysql -p<secret:2> --port=<num:2>");
+    }
+
+    #[test]
+    fn a_command_line_that_is_cut_says_so_and_how_it_ends() {
+        assert_eq!(made(&cut(&["cat", "/a"], &[])), "cat /a … (of 2^16 bytes)");
+        let end = ["x".repeat(200), "--host".to_owned(), "db".to_owned()];
+        let end: Vec<&str> = end.iter().map(String::as_str).collect();
+        assert_eq!(made(&cut(&["cat", "/a"], &end)), "cat /a … (of 2^16 bytes) --host db");
+        let long = "/y".repeat(1_000);
+        let made = made(&cut(&["cat", &long], &end));
+        assert!(
+            made.len() <= MAX_COMMAND && made.ends_with(" … (of 2^16 bytes) --host db"),
+            "{made}"
         );
     }
 
     #[test]
-    fn a_command_line_that_goes_on_says_so() {
-        assert_eq!(made(&[b"cat", b"/a"], true), "cat /a …");
-        assert_ne!(made(&[b"cat", b"/a"], true), made(&[b"cat", b"/a"], false));
+    fn no_part_of_a_secret_is_left_where_a_command_line_is_cut() {
+        for (argv, end) in [
+            (["tool", "-v"], ["nter2correct", "x", "y"]),
+            (["tool", "--pass"], ["word", "hunter2correct", "y"]),
+            (["tool", "--password"], ["hunter2correct", "x", "y"]),
+            (["mysql", "-v"], ["-v", "-v", "-phunter2correct"]),
+        ] {
+            let exec = cut(&argv, &end);
+            let told = made(&exec) + &redacted(&exec, redact::redact_argv).join(" ");
+            assert!(!told.contains("correct"), "{told}");
+        }
     }
 
     #[test]
     fn nothing_of_a_command_line_is_told_where_nothing_is_wanted() {
-        assert_eq!(Commands::new(Arguments::None).template(&[b"ls".to_vec()], false), None);
-        assert_eq!(Commands::new(Arguments::Redacted).template(&[], false), None);
+        let exec = exec("/bin/ls").argv(&["ls"]).build();
+        assert_eq!(Commands::new(Arguments::None).template(&exec), None);
+        let without = Exec {
+            argv: Vec::new(),
+            ..exec
+        };
+        assert_eq!(Commands::new(Arguments::Redacted).template(&without), None);
     }
 
     proptest! {
         #[test]
         fn any_bytes_make_a_short_and_printable_template(
-            argv in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..300), 1..6), truncated: bool,
+            argv in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..300), 1..6),
+            argv_end in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..300), 0..4),
+            argv_truncated: bool, argv_total: u32,
         ) {
-            let argv: Vec<&[u8]> = argv.iter().map(Vec::as_slice).collect();
-            let template = made(&argv, truncated);
+            let argv_end = if argv_truncated { argv_end } else { Vec::new() };
+            let exec = Exec { argv, argv_truncated, argv_end, argv_total, ..exec("/bin/x").build() };
+            let template = made(&exec);
             prop_assert!(template.len() <= MAX_COMMAND);
             prop_assert!(template.chars().all(text::is_plain), "{template:?}");
         }

@@ -12,10 +12,11 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use super::cgroup::hierarchy::Hierarchy;
-use super::command::{Arguments, readable};
+use super::command::{Arguments, cut_from, redacted};
+use super::layer::source;
 use super::lineage::Lineage;
 use super::process::{ProcFolder, ProcessAt};
-use super::{applet, source, text};
+use super::{applet, text};
 use crate::clock::WallClock;
 use crate::decode::{Exec, OriginMark, RawEvent};
 use crate::snapshot::{SeededProcess, Snapshot};
@@ -177,8 +178,9 @@ impl HostAttributor {
         let what = ProcessObservation {
             executable: executable.as_ref().to_owned(),
             parent,
+            argv_cut_from: cut_from(exec),
             argv: match self.arguments {
-                Arguments::Redacted => redact_argv(&readable(&exec.argv)),
+                Arguments::Redacted => redacted(exec, redact_argv),
                 Arguments::None => Vec::new(),
             },
             origin: origin(exec.origin, is_container),
@@ -192,8 +194,13 @@ impl HostAttributor {
                 .then(|| text::path(&self.proc.script(process, &exec.filename), false)),
             applet: applet::applet(&exec.executable, &exec.argv),
             stdin_socket: exec.stdin_socket,
+            stdout_socket: exec.stdout_socket,
+            terminal: exec.terminal,
             lineage,
             uid: Some(exec.uid),
+            effective_uid: (exec.euid != exec.uid).then_some(exec.euid),
+            setuid: exec.setuid,
+            gained: exec.gained(),
         };
         Ok(Observation {
             time: clock.at(exec.time_ns),

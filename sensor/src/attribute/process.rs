@@ -81,17 +81,20 @@ pub struct Stat {
     pub flags: u32,
     /// In ticks of [`NANOSECONDS_PER_TICK`] since boot.
     pub start_ticks: u64,
+    /// It has a controlling terminal.
+    pub terminal: bool,
 }
 
 /// The name that comes first may hold anything, so the last `)` ends it.
 pub fn parse_stat(stat: &[u8]) -> Option<Stat> {
     let behind = stat.iter().rposition(|byte| *byte == b')')? + 1;
     let fields: Vec<&str> = str::from_utf8(&stat[behind..]).ok()?.split_whitespace().collect();
-    // Fields 4, 9 and 22 of proc_pid_stat(5), counted from the third, which comes first here.
+    // Fields 4, 7, 9 and 22 of proc_pid_stat(5), counted from the third, which comes first here.
     Some(Stat {
         parent: fields.get(1)?.parse().ok()?,
         flags: fields.get(6)?.parse().ok()?,
         start_ticks: fields.get(19)?.parse().ok()?,
+        terminal: *fields.get(4)? != "0",
     })
 }
 /// Resolves `.` and `..` by their text alone: symbolic links are the container's.
@@ -180,8 +183,11 @@ mod tests {
             parent: 3,
             flags: 0x40_0040,
             start_ticks: 100,
+            terminal: false,
         };
         assert_eq!(parse_stat(STAT.as_bytes()), Some(expected));
+        let attached = STAT.replace("7 7 0 -1", "7 7 34816 -1");
+        assert!(parse_stat(attached.as_bytes()).is_some_and(|stat| stat.terminal));
         assert_eq!(parse_stat(b"7 (a"), None);
     }
 }

@@ -130,6 +130,12 @@ impl ExecBuilder {
         self
     }
 
+    /// With whatever else the record says.
+    pub fn with(mut self, change: impl FnOnce(&mut Exec)) -> Self {
+        change(&mut self.0);
+        self
+    }
+
     pub fn build(self) -> Exec {
         self.0
     }

@@ -1,12 +1,14 @@
+mod facts;
 mod flows;
 mod modules;
 
+use super::layer::source;
 use super::pod::{PodFacts, PodIdentity};
 use super::testkit::{ExecBuilder, exec};
 use super::*;
 use crate::decode::FileSource;
 use crate::snapshot::{KnownCgroup, SeededProcess};
-use anchorwatch_core::behaviour::SourceLayer;
+use anchorwatch_core::behaviour::{Origin, ProcessParts, SourceLayer};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -81,9 +83,7 @@ fn a_shell_out_of_python_is_attributed_with_parent_and_lineage() {
         parent: "/usr/bin/python3".into(),
         executable: "/usr/bin/bash".into(),
         source: SourceLayer::Image,
-        script: None,
-        applet: None,
-        stdin_socket: false,
+        ..ProcessParts::default()
     };
     assert_eq!(shell.behaviour, Behaviour::Process(expected.into()));
     assert_eq!(shell.container.name, "main");
@@ -245,7 +245,7 @@ fn a_script_is_named_and_the_more_telling_file_counts() {
         source: SourceLayer::Memory,
         script: Some("/app/run.sh".into()),
         applet: Some("sh".into()),
-        stdin_socket: false,
+        ..ProcessParts::default()
     };
     assert_eq!(parts, expected);
 }

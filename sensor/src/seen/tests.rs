@@ -1,3 +1,4 @@
+use super::size::OVERHEAD;
 use super::*;
 use crate::attribute::testkit::container;
 use anchorwatch_core::behaviour::{Origin, ProcessParts, SourceLayer};
@@ -25,13 +26,7 @@ fn variant(executable: &str, origin: Origin) -> Behaviour {
 }
 
 fn observe(seen: &mut Seen, pod: &str, executable: &str, at: Timestamp) -> Sight {
-    seen.observe(
-        &container(pod),
-        &behaviour(executable),
-        &[executable.into()],
-        at,
-        false,
-    )
+    seen.observe(&container(pod), &behaviour(executable), &[executable.into()], at, false)
 }
 
 fn restored(seen: &mut Seen) -> Seen {

@@ -89,6 +89,7 @@ fn read_process(directory: &Path, pid: u32, cgroup_id: u64, in_host_mounts: bool
         parent,
         flags,
         start_ticks,
+        terminal: _,
     } = parse_stat(&stat)?;
     let status = fs::read_to_string(directory.join("status")).ok()?;
     let words = |name| {

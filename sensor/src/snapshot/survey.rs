@@ -101,12 +101,12 @@ impl Survey {
         }
         let folder = self.proc.join(process.pid.to_string());
         let source = layers.source(&folder);
-        let stdin_socket = standing::stdin_is_network_socket(&folder);
+        let sockets = [0, 1].map(|descriptor| standing::is_network_socket(&folder, descriptor));
         // Asked last: only then was all of it this process's.
         let stat = std::fs::read(folder.join("stat")).unwrap_or_default();
         match (parse_stat(&stat), source) {
             (Some(stat), Some(source)) if stat.start_ticks == process.start_ticks => {
-                Look::Told(Box::new(standing::exec(process, source, stdin_socket)))
+                Look::Told(Box::new(standing::exec(process, source, sockets, stat.terminal)))
             }
             (Some(stat), None) if stat.start_ticks == process.start_ticks => Look::Unreadable,
             _ => Look::Vanished,

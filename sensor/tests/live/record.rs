@@ -6,11 +6,8 @@ use anchorwatch_sensor::decode::{Exec, FileSource, RawEvent};
 use anchorwatch_sensor::loader::{HookState, HookStatus, LoadOptions};
 use anchorwatch_sensor_common::event::{ARGV_END, ARGV_HEAD};
 use std::fs::{self, Permissions};
-use std::net::UdpSocket;
-use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
-use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
@@ -98,48 +95,6 @@ fn an_execution_is_reported_with_path_arguments_user_and_times() {
         .unwrap();
     assert_eq!((exec.cgroup_id, exec.origin), (us.cgroup_id, us.origin));
     assert_eq!(exec.ancestors.first(), Some(&us.exec_id));
-}
-
-#[test]
-fn a_network_socket_as_standard_input_is_told_from_everything_else() {
-    let Some(mut live) = live("a_network_socket_as_standard_input_is_told_from_everything_else") else {
-        return;
-    };
-    // Without an address of this machine's: a virtual machine may have none.
-    let network = OwnedFd::from(UdpSocket::bind("0.0.0.0:0").unwrap());
-    let (local, _other_end) = UnixStream::pair().unwrap();
-    let (pipe, _writer) = std::io::pipe().unwrap();
-    let inputs: [(Stdio, &str, bool); 4] = [
-        (network.into(), "network", true),
-        (OwnedFd::from(local).into(), "local", false),
-        (pipe.into(), "pipe", false),
-        (Stdio::null(), "null", false),
-    ];
-    let payload = live.scene.payload();
-    let run = |(input, name, socket)| {
-        let mut child = Command::new(&payload).arg(name).stdin(input).spawn().unwrap();
-        assert!(child.wait().unwrap().success());
-        (child.id(), socket)
-    };
-    let mut expected = inputs.map(run).to_vec();
-    let mut closed = Command::new(&payload);
-    // SAFETY: a single system call between fork and exec.
-    unsafe {
-        closed.pre_exec(|| {
-            libc::close(0);
-            Ok(())
-        });
-    }
-    let mut closed = closed.spawn().unwrap();
-    assert!(closed.wait().unwrap().success());
-    expected.push((closed.id(), false));
-    let ours = |exec: &Exec| expected.iter().any(|(pid, _)| *pid == exec.pid);
-    let seen: Vec<(u32, bool)> = live
-        .execs(ours)
-        .iter()
-        .map(|exec| (exec.pid, exec.stdin_socket))
-        .collect();
-    assert_eq!(seen, expected);
 }
 
 #[test]

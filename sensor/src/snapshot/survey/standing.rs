@@ -10,9 +10,10 @@ use std::path::Path;
 const NAME: usize = 15;
 
 /// An execution with what `/proc` tells of it. Arguments and name are the process's to change: they were read from a
-/// process that the sensor did not see start.
-pub fn exec(process: &SeededProcess, source: FileSource, stdin_socket: bool) -> Exec {
+/// process that the sensor did not see start. `sockets`: whether standard input and output are sockets of the network.
+pub fn exec(process: &SeededProcess, source: FileSource, sockets: [bool; 2], terminal: bool) -> Exec {
     let script = script(process);
+    let [stdin_socket, stdout_socket] = sockets;
     Exec {
         time_ns: process.found_ns,
         pid: process.pid,
@@ -33,8 +34,8 @@ pub fn exec(process: &SeededProcess, source: FileSource, stdin_socket: bool) -> 
         filename: script.unwrap_or(&process.executable).to_vec(),
         script: script.is_some(),
         stdin_socket,
-        stdout_socket: false,
-        terminal: false,
+        stdout_socket,
+        terminal,
         setuid: false,
         caps_gained: None,
         argv: process.argv.clone(),
@@ -66,9 +67,9 @@ fn cut(name: &[u8]) -> &[u8] {
     &name[..name.len().min(NAME)]
 }
 
-/// Whether standard input is a socket of the network, as at an execution.
-pub fn stdin_is_network_socket(process: &Path) -> bool {
-    let Ok(target) = fs::read_link(process.join("fd/0")) else {
+/// Whether a descriptor is a socket of the network, as it is looked at at an execution.
+pub fn is_network_socket(process: &Path, descriptor: u32) -> bool {
+    let Ok(target) = fs::read_link(process.join("fd").join(descriptor.to_string())) else {
         return false;
     };
     let Some(inode) = target
@@ -100,7 +101,7 @@ mod tests {
     }
 
     fn script_of(executable: &str, name: &str, argv: &[&str]) -> Option<String> {
-        let exec = exec(&process(executable, name, argv), FileSource::Image, false);
+        let exec = exec(&process(executable, name, argv), FileSource::Image, [false; 2], false);
         exec.script
             .then(|| String::from_utf8_lossy(&exec.filename).into_owned())
     }
@@ -132,14 +133,16 @@ mod tests {
     }
 
     #[test]
-    fn a_socket_of_the_network_as_standard_input_is_seen() {
+    fn a_socket_of_the_network_as_standard_input_or_output_is_seen() {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("fd")).unwrap();
         fs::create_dir(folder.path().join("net")).unwrap();
         std::os::unix::fs::symlink("socket:[4711]", folder.path().join("fd/0")).unwrap();
-        assert!(!stdin_is_network_socket(folder.path()));
+        assert!(!is_network_socket(folder.path(), 0));
         let table = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n   0: 0100007F:1F90 0100007F:D2F0 01 00000000:00000000 00:00000000 00000000     0        0 4711 1 0 20 4 30 10 -1\n";
         fs::write(folder.path().join("net/tcp"), table).unwrap();
-        assert!(stdin_is_network_socket(folder.path()));
+        assert!(is_network_socket(folder.path(), 0) && !is_network_socket(folder.path(), 1));
+        std::os::unix::fs::symlink("socket:[4711]", folder.path().join("fd/1")).unwrap();
+        assert!(is_network_socket(folder.path(), 1));
     }
 }

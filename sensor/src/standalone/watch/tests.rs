@@ -163,5 +163,8 @@ fn what_was_found_running_says_so() {
         ..shell(200)
     };
     let [alert] = <[Alert; 1]>::try_from(watch.see(&found, at(200))).unwrap();
-    assert!(alert.snapshot && alert.to_string().ends_with("; found when the sensor started"), "{alert}");
+    assert!(
+        alert.snapshot && alert.to_string().ends_with("; found when the sensor started"),
+        "{alert}"
+    );
 }

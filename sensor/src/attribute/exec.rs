@@ -1,0 +1,139 @@
+//! Executions of processes → behaviours of containers.
+
+use anchorwatch_core::behaviour::{Attributes, Behaviour, CapabilitySet, Feed, Origin, ProcessParts};
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::cgroup::{InPod, Placement};
+use super::layer::source;
+use super::pod::Container;
+use super::process::ProcessAt;
+use super::{Attributed, Attributor, Outcome, Pending, applet, probe, text};
+use crate::decode::{Exec, OriginMark};
+use crate::losses::LossReason;
+
+/// An execution whose container may not be known yet. What `/proc` and the lineage tell is read at once.
+#[derive(Debug)]
+pub(super) struct PreparedExec {
+    pub place: InPod,
+    pub exec: Exec,
+    lineage: Vec<Arc<str>>,
+    script: Option<String>,
+    standing: bool,
+}
+
+impl Attributor {
+    pub(super) fn exec(&mut self, exec: Exec, standing: bool, now: Instant) -> Outcome {
+        let process = ProcessAt {
+            pid: exec.pid,
+            at_ns: exec.time_ns,
+        };
+        let place = match self.places.placement_in(exec.cgroup_id, exec.container, process) {
+            None => return Outcome::Lost(Feed::Process, LossReason::CgroupUnknown),
+            Some(Placement::Host) => return Outcome::Host,
+            Some(Placement::Unrecognised) => return Outcome::Lost(Feed::Process, LossReason::CgroupUnrecognised),
+            Some(Placement::Runtime) => return Outcome::RuntimeStage,
+            Some(Placement::Container(_)) if exec.runtime_stage => return Outcome::RuntimeStage,
+            Some(Placement::Container(place)) => place,
+        };
+        let prepared = self.prepare(place, exec, standing);
+        if let Some(container) = self.places.container(&prepared.place, process) {
+            return self.attribute_exec(prepared, &container);
+        }
+        let id = prepared.place.id.clone();
+        self.wait(&id, Pending::Exec(prepared), now)
+    }
+
+    fn prepare(&mut self, place: InPod, exec: Exec, standing: bool) -> PreparedExec {
+        let executable: Arc<str> = text::path(&exec.executable, exec.path_truncated).into();
+        let mut lineage = Vec::with_capacity(exec.ancestors.len() + 1);
+        for id in exec.ancestors.iter().rev() {
+            lineage.push(self.ancestor(*id));
+        }
+        lineage.push(Arc::clone(&executable));
+        self.lineage.insert(exec.exec_id, executable);
+        let process = ProcessAt {
+            pid: exec.pid,
+            at_ns: exec.time_ns,
+        };
+        let script = exec
+            .script
+            .then(|| text::path(&self.proc.script(process, &exec.filename), false));
+        PreparedExec {
+            place,
+            exec,
+            lineage,
+            script,
+            standing,
+        }
+    }
+
+    pub(super) fn attribute_exec(&mut self, prepared: PreparedExec, container: &Arc<Container>) -> Outcome {
+        let PreparedExec {
+            place: _,
+            exec,
+            lineage,
+            script,
+            standing,
+        } = prepared;
+        let executable = lineage.last().map_or(text::UNKNOWN, |own| own);
+        let parent = lineage.len().checked_sub(2).map_or("", |index| &lineage[index]);
+        let parts = ProcessParts {
+            origin: self.origin(&exec, container),
+            parent: parent.to_owned(),
+            executable: executable.to_owned(),
+            source: source(exec.source, exec.script_source),
+            script,
+            applet: applet::applet(&exec.executable, &exec.argv),
+            stdin_socket: exec.stdin_socket,
+            stdout_socket: exec.stdout_socket,
+            gained: CapabilitySet::NONE,
+        };
+        let command = self.commands.template(&exec);
+        let attributes = Attributes {
+            commands: command.iter().map(|line| line.as_ref().to_owned()).collect(),
+            uids: [exec.uid].into(),
+            effective_uids: (exec.euid != exec.uid).then_some(exec.euid).into_iter().collect(),
+            setuid: exec.setuid,
+            gained: exec.gained(),
+            terminal: exec.terminal,
+            ..Attributes::default()
+        };
+        Outcome::Attributed(Box::new(Attributed {
+            container: Arc::clone(container),
+            behaviour: Behaviour::Process(parts.into()),
+            attributes,
+            lineage,
+            time_ns: exec.time_ns,
+            standing,
+            repeats: exec.repeats,
+            key: exec.key,
+        }))
+    }
+
+    /// What came from outside is a probe's if its first execution was exactly a probe's command. What descends from an
+    /// execution that is forgotten counts as somebody's `exec`.
+    fn origin(&mut self, exec: &Exec, container: &Container) -> Origin {
+        match exec.origin {
+            OriginMark::Entrypoint => Origin::Entrypoint,
+            OriginMark::Unknown => Origin::Unknown,
+            OriginMark::Outside => {
+                let origin = if !exec.ancestors.is_empty() {
+                    let decided = self.lineage.outside(&exec.ancestors);
+                    let visit = || exec.ancestors.iter().find_map(|id| self.visits.get(id));
+                    decided
+                        .or_else(|| visit().map(|visit| visit.origin(container)))
+                        .unwrap_or(Origin::Exec)
+                } else if let Some(visit) = self.visits.get(&exec.exec_id) {
+                    visit.origin(container)
+                } else if probe::is_one_of(exec, &container.commands) {
+                    Origin::Probe
+                } else {
+                    Origin::Exec
+                };
+                self.lineage.mark_outside(exec.exec_id, origin);
+                origin
+            }
+        }
+    }
+}

@@ -23,7 +23,7 @@ use crate::{
     time::Timestamp,
 };
 
-pub use batch::{Batch, BehaviourReport, ContainerReport, ReportingPod};
+pub use batch::{Batch, BehaviourReport, ContainerReport, Losses, ReportingPod};
 pub use cap::{MAX_CONTAINERS, MAX_ENTRIES, MAX_REASONS};
 pub(crate) use derive::derived;
 pub use entry::{Entry, EntryState, MAX_LINEAGE};

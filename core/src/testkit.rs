@@ -154,6 +154,7 @@ pub fn batch(seq: u64, pod: ReportingPod, behaviours: Vec<BehaviourReport>) -> B
             pod,
             hours,
             behaviours,
+            losses: BTreeMap::new(),
         }],
         losses: BTreeMap::new(),
     }

@@ -39,7 +39,7 @@ pub use network::{DestinationBurst, Direction, NetworkBehavior, NetworkDestinati
 pub use process::{FeedName, Origin, ProcessBehavior, SourceLayer};
 pub use rollout_record::{RecordedContainer, RolloutRecord, RolloutRecordSpec, RolloutRecordStatus};
 pub use sensor_report::{
-    Acknowledgement, HookReport, Loss, PodReference, ReportedBehavior, ReportedContainer, SensorReport,
-    SensorReportSpec, SensorReportStatus,
+    Acknowledgement, ContainerLosses, HookReport, Loss, PodReference, ReportedBehavior, ReportedContainer,
+    SensorReport, SensorReportSpec, SensorReportStatus,
 };
 pub use workload::WorkloadReference;

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use anchorwatch_core::{
     baseline::{Baseline, Maturity},
+    behaviour::Feed,
     id::{WorkloadKey, object_name},
 };
 use anchorwatch_crds::v1alpha1::{BehaviorBaseline, BehaviorBaselineSpec, BehaviorBaselineStatus, WorkloadReference};
@@ -128,15 +129,17 @@ fn window(days: u8) -> Duration {
     Duration::from_hours(24).saturating_mul(days.into())
 }
 
-/// Losses by reason, and for how much longer each is told of.
-fn recent_losses(baseline: &Baseline, window_days: u8, now: Timestamp) -> BTreeMap<&str, Duration> {
-    let mut recent = BTreeMap::new();
-    for (reason, lost) in baseline.feeds().flat_map(|(_, _, feed)| &feed.losses) {
-        let ends = lost.last.map(|last| last.plus(window(window_days)));
-        let left = ends.map_or(Duration::ZERO, |ends| ends.since(from_clock(now)));
-        if !left.is_zero() {
-            let longest: &mut Duration = recent.entry(reason.as_str()).or_default();
-            *longest = left.max(*longest);
+/// Losses by feed and reason, and for how much longer each is told of.
+fn recent_losses(baseline: &Baseline, window_days: u8, now: Timestamp) -> BTreeMap<Feed, BTreeMap<&str, Duration>> {
+    let mut recent: BTreeMap<Feed, BTreeMap<&str, Duration>> = BTreeMap::new();
+    for (_, feed, held) in baseline.feeds() {
+        for (reason, lost) in &held.losses {
+            let ends = lost.last.map(|last| last.plus(window(window_days)));
+            let left = ends.map_or(Duration::ZERO, |ends| ends.since(from_clock(now)));
+            if !left.is_zero() {
+                let longest = recent.entry(feed).or_default().entry(reason).or_default();
+                *longest = left.max(*longest);
+            }
         }
     }
     recent
@@ -144,16 +147,18 @@ fn recent_losses(baseline: &Baseline, window_days: u8, now: Timestamp) -> BTreeM
 
 /// When the next of a baseline's losses is no longer told of.
 pub fn next_loss_ends(baseline: &Baseline, window_days: u8, now: Timestamp) -> Option<Duration> {
-    recent_losses(baseline, window_days, now).into_values().min()
+    let recent = recent_losses(baseline, window_days, now);
+    recent.into_values().flat_map(BTreeMap::into_values).min()
 }
 
 fn loss_observed(baseline: &Baseline, window_days: u8, now: Timestamp) -> Statement {
-    let recent: Vec<_> = recent_losses(baseline, window_days, now).into_keys().collect();
+    let recent = recent_losses(baseline, window_days, now);
+    let mut reasons = recent.values().flat_map(BTreeMap::keys);
     let (reason, message) = if recent.is_empty() {
-        let message = format!("no sensor reported a loss on a node of its pods in the last {window_days} days");
+        let message = format!("no sensor reported a loss of its containers' events in the last {window_days} days");
         ("NoLoss", message)
-    } else if recent.iter().any(|reason| losses::is_of_events(reason)) {
-        let reasons = recent.join(", ");
+    } else if reasons.any(|reason| losses::is_of_events(reason)) {
+        let reasons = losses::told(recent.iter().map(|(feed, reasons)| (*feed, reasons.keys().copied())));
         let message = format!(
             "a sensor on a node of its pods lost events in the last {window_days} days, what it learned may lack \
              something: {reasons}"
@@ -180,8 +185,8 @@ mod tests {
     use anchorwatch_core::{
         baseline::{Batch, BehaviourReport, ContainerReport, Lost, ReportingPod, merge},
         behaviour::{
-            Attributes, Behaviour, Destination, Direction, Feed, ModuleParts, NetworkParts, Origin, ProcessParts,
-            Protocol, SourceLayer,
+            Attributes, Behaviour, Destination, Direction, ModuleParts, NetworkParts, Origin, ProcessParts, Protocol,
+            SourceLayer,
         },
         id::BatchId,
         policy, time,
@@ -230,6 +235,9 @@ mod tests {
         assert_eq!(condition(&status, READY), "True Enforcing");
         assert_eq!(condition(&status, TRUNCATED), "True NoRoom");
         assert_eq!(condition(&status, LOSS_OBSERVED), "True EventsLost");
+        let said = status.conditions.iter().find(|said| said.type_ == LOSS_OBSERVED);
+        let message = &said.unwrap().message;
+        assert!(message.ends_with(": process (container_quota)"), "{message}");
     }
 
     #[test]
@@ -349,6 +357,7 @@ mod tests {
                         .into_iter()
                         .flat_map(|feed| (0..500).map(move |number| report(feed, number)))
                         .collect(),
+                    losses: BTreeMap::new(),
                 }],
                 losses: BTreeMap::new(),
             };

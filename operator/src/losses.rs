@@ -1,6 +1,8 @@
 //! Why events were lost: the words of sensors, as a bounded set. They label metrics and stand in baselines, so that a
 //! reporter must not be able to make up more.
 
+use anchorwatch_core::behaviour::Feed;
+
 /// A node's outbox began anew: whatever was in the old one and not yet acknowledged is gone.
 pub const OUTBOX_RENEWED: &str = "outbox_renewed";
 /// Any word that is not known.
@@ -55,6 +57,15 @@ pub fn bounded(reason: &str) -> &'static str {
     KERNEL.into_iter().find(is).unwrap_or(OTHER)
 }
 
+/// Reasons by feed, as conditions tell them.
+pub fn told<'a, R: Iterator<Item = &'a str>>(feeds: impl Iterator<Item = (Feed, R)>) -> String {
+    let feeds = feeds.map(|(feed, reasons)| {
+        let reasons: Vec<_> = reasons.collect();
+        format!("{} ({})", feed.as_str(), reasons.join(", "))
+    });
+    feeds.collect::<Vec<_>>().join("; ")
+}
+
 /// Whether events were lost for such a reason. A mark that a sensor was not running is none by itself.
 pub fn is_of_events(reason: &str) -> bool {
     reason != SENSOR_RESTARTED
@@ -77,21 +88,19 @@ mod tests {
         }
     }
 
+    /// The words that a source gives names to, as in `Self::Variant => "word",`.
+    fn words(source: &str) -> Vec<&str> {
+        let word = |line: &str| -> Option<std::ops::Range<usize>> {
+            let start = line.find(" => \"")? + 5;
+            let end = start + line[start..].find('"')?;
+            line.trim_start().starts_with("Self::").then_some(start..end)
+        };
+        source.lines().filter_map(|line| Some(&line[word(line)?])).collect()
+    }
+
     #[test]
     fn every_word_of_the_sensor_is_known() {
-        let source = include_str!("../../sensor/src/losses.rs");
-        let words: Vec<_> = source
-            .lines()
-            .filter_map(|line| {
-                line.trim()
-                    .strip_prefix("Self::")?
-                    .split_once(" => \"")?
-                    .1
-                    .split_once('"')
-            })
-            .map(|(word, _)| word)
-            .collect();
-        assert!(words.len() >= 12, "{words:?}");
+        let words = words(include_str!("../../sensor/src/losses/reason.rs"));
         for word in &words {
             assert_eq!(bounded(word), *word);
         }
@@ -102,21 +111,21 @@ mod tests {
     fn every_word_of_the_kernels_programs_is_known() {
         let source = include_str!("../../sensor-common/src/loss.rs");
         let (_, reasons) = source.split_once("impl LossReason").unwrap();
-        let words: Vec<_> = reasons
-            .lines()
-            .filter_map(|line| {
-                line.trim()
-                    .strip_prefix("Self::")?
-                    .split_once(" => \"")?
-                    .1
-                    .split_once('"')
-            })
-            .map(|(word, _)| word)
-            .collect();
+        let words = words(reasons);
         assert!(words.len() >= 7, "{words:?}");
         for word in words {
             assert_eq!(bounded(&format!("kernel_exec_{word}")), format!("kernel_{word}"));
         }
+    }
+
+    #[test]
+    fn reasons_are_told_with_their_feed() {
+        let lost = [
+            (Feed::Process, vec!["container_quota", "kernel_quota"]),
+            (Feed::Module, vec!["outbox_full"]),
+        ];
+        let told = told(lost.into_iter().map(|(feed, reasons)| (feed, reasons.into_iter())));
+        assert_eq!(told, "process (container_quota, kernel_quota); module (outbox_full)");
     }
 
     #[test]

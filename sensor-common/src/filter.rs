@@ -5,6 +5,7 @@
 //! all cgroups below it.
 #![allow(clippy::inline_always, reason = "the programs' verifier walks calls anew each time")]
 
+use crate::loss::{LossPlace, LossReason};
 use core::mem::{offset_of, size_of};
 
 /// What is observed; each has quotas and totals of its own.
@@ -37,6 +38,55 @@ impl FilterFeed {
             Self::Network => "network",
             Self::Dns => "dns",
             Self::Module => "module",
+        }
+    }
+
+    /// The programs whose events pass the filter in this feed.
+    #[must_use]
+    pub const fn place(self) -> LossPlace {
+        match self {
+            Self::Process => LossPlace::Exec,
+            Self::Network => LossPlace::Flow,
+            Self::Dns => LossPlace::Dns,
+            Self::Module => LossPlace::Mmap,
+        }
+    }
+}
+
+/// Why an event that passed the filter, or would have, was not sent.
+#[repr(u32)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Lost {
+    /// [`LossReason::RingFull`].
+    RingFull = 0,
+    /// [`LossReason::Quota`].
+    Quota = 1,
+    /// [`LossReason::SensitiveRingFull`].
+    SensitiveRingFull = 2,
+    /// [`LossReason::SensitiveQuota`].
+    SensitiveQuota = 3,
+}
+
+/// How many of them there are: a power of two.
+pub const LOST: usize = 4;
+
+impl Lost {
+    /// All of them, in the order of their indices.
+    pub const ALL: [Self; LOST] = [
+        Self::RingFull,
+        Self::Quota,
+        Self::SensitiveRingFull,
+        Self::SensitiveQuota,
+    ];
+
+    /// The same as all programs count it.
+    #[must_use]
+    pub const fn reason(self) -> LossReason {
+        match self {
+            Self::RingFull => LossReason::RingFull,
+            Self::Quota => LossReason::Quota,
+            Self::SensitiveRingFull => LossReason::SensitiveRingFull,
+            Self::SensitiveQuota => LossReason::SensitiveQuota,
         }
     }
 }
@@ -78,8 +128,16 @@ pub struct Totals {
     pub delivered: u64,
     /// Known, and told by the next one of its kind that is let through.
     pub swallowed: u64,
-    /// Over the quota, or without room in the ring.
-    pub lost: u64,
+    /// Not sent, in the order of [`Lost`].
+    pub lost: [u64; LOST],
+}
+
+impl Totals {
+    /// Not sent, for whatever reason.
+    #[must_use]
+    pub fn all_lost(&self) -> u64 {
+        self.lost.iter().sum()
+    }
 }
 
 /// How fast a container may send what is new: a bucket that holds `burst_ns / cost_ns` events and gains one every
@@ -144,9 +202,10 @@ const _: () = {
     assert!(size_of::<SeenValue>() == 24);
     assert!(offset_of!(SeenValue, repeats) == 8);
     assert!(offset_of!(SeenValue, stands_for) == 16);
-    assert!(size_of::<Totals>() == 24);
+    assert!(size_of::<Totals>() == 48);
     assert!(offset_of!(Totals, swallowed) == 8);
     assert!(offset_of!(Totals, lost) == 16);
     assert!(size_of::<Quota>() == 16);
     assert!(FEEDS as usize == FILTER_FEEDS);
+    assert!(LOST.is_power_of_two() && LOST == Lost::ALL.len());
 };

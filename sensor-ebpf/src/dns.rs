@@ -185,7 +185,6 @@ fn ask(packet: Packet, cgroup_id: u64) -> Ask {
     // SAFETY: the context is the one that the program was given; 0 if the cgroup is not that deep.
     let above = |level| unsafe { bpf_skb_ancestor_cgroup_id(packet.pointer(), level) };
     Ask {
-        place: LossPlace::Dns,
         feed: FilterFeed::Dns,
         slot: slot::of(cgroup_id, above),
         key: 0,

@@ -177,7 +177,6 @@ unsafe fn report(scratch: *mut Scratch, tail: Tail, task: Task, slot: &Slot) {
         // What the key does not cover whole is never taken for known.
         let whole = (*record).flags & (FLAG_ARGV_TRUNCATED | FLAG_PATH_TRUNCATED) == 0;
         let ask = Ask {
-            place: LossPlace::Exec,
             feed: FilterFeed::Process,
             slot: *slot,
             key: if whole { key } else { 0 },

@@ -157,7 +157,6 @@ pub fn now() -> u64 {
 #[inline(always)]
 pub fn report(act: &mut Act) {
     let ask = Ask {
-        place: LossPlace::Flow,
         feed: FilterFeed::Network,
         slot: act.slot,
         key: key(act),

@@ -292,7 +292,6 @@ unsafe fn ask(scratch: *mut Scratch) -> Ask {
     unsafe {
         let record = &raw const (*scratch).record;
         Ask {
-            place: LossPlace::Mmap,
             feed: FilterFeed::Module,
             slot: (&raw const (*scratch).slot).read_volatile(),
             key: (&raw const (*record).key).read_volatile(),

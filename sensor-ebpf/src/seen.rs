@@ -9,8 +9,7 @@
 //! let mut hash = hash::new(KIND_FLOW);
 //! hash.word(slot.container);
 //! hash.word(address);
-//! let ask = Ask { place: LossPlace::Flow, feed: FilterFeed::Network, slot, key: hash.finish(), sensitive: false,
-//!                 stands_for: 0, now_ns };
+//! let ask = Ask { feed: FilterFeed::Network, slot, key: hash.finish(), sensitive: false, stands_for: 0, now_ns };
 //! let Some(admission) = seen::admit(&ask) else { return };
 //! record.key = ask.key;
 //! record.repeats = admission.repeats;
@@ -32,8 +31,7 @@ use crate::atomic;
 use crate::emit::Urgency;
 use crate::errors::count;
 use crate::quota::pay;
-use anchorwatch_sensor_common::filter::{FILTER_FEEDS, FilterFeed, SeenValue, Slot, Totals, totals_index};
-use anchorwatch_sensor_common::loss::{LossPlace, LossReason};
+use anchorwatch_sensor_common::filter::{FILTER_FEEDS, FilterFeed, LOST, Lost, SeenValue, Slot, Totals, totals_index};
 use aya_ebpf::{
     bindings::BPF_ANY,
     macros::map,
@@ -61,7 +59,6 @@ static REFRESH_NS: u64 = 600_000_000_000;
 
 /// An event that wants to be sent.
 pub struct Ask {
-    pub place: LossPlace,
     pub feed: FilterFeed,
     pub slot: Slot,
     /// 0 if no key covers all that it is: it is never known.
@@ -139,7 +136,7 @@ pub fn decide(ask: &Ask) -> Decision {
     if pay(ask.feed, &ask.slot, ask.sensitive, ask.now_ns) {
         return Decision::Send(Admission { repeats: 0 });
     }
-    lose(ask, LossReason::Quota, LossReason::SensitiveQuota);
+    lose(ask, Lost::Quota, Lost::SensitiveQuota);
     Decision::Lost
 }
 
@@ -156,7 +153,7 @@ impl Admission {
             remember(ask);
             return;
         }
-        lose(ask, LossReason::RingFull, LossReason::SensitiveRingFull);
+        lose(ask, Lost::RingFull, Lost::SensitiveRingFull);
         if let Some(value) = ask.known() {
             // SAFETY: the pointer is to a map value, valid for the program's run. Due at once: the next one tells.
             unsafe {
@@ -219,12 +216,17 @@ unsafe fn swallow(ask: &Ask, value: *mut SeenValue) -> u64 {
     }
 }
 
+/// Counts it for the node, and for its container: who floods is to be known by name.
 #[inline(always)]
-fn lose(ask: &Ask, ordinary: LossReason, sensitive: LossReason) {
-    count(ask.place, if ask.sensitive { sensitive } else { ordinary });
+fn lose(ask: &Ask, ordinary: Lost, sensitive: Lost) {
+    let why = if ask.sensitive { sensitive } else { ordinary };
+    count(ask.feed.place(), why.reason());
     if let Some(totals) = totals(ask) {
-        // SAFETY: the pointer is to this CPU's value of an array map.
-        unsafe { atomic::add(&raw mut (*totals).lost, 1) };
+        // SAFETY: the pointer is to this CPU's value of an array map, and the masked index is within the array.
+        unsafe {
+            let counter = (&raw mut (*totals).lost).cast::<u64>().add(why as usize & (LOST - 1));
+            atomic::add(counter, 1);
+        }
     }
 }
 

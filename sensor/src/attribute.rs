@@ -7,6 +7,7 @@ pub mod destination;
 mod exec;
 mod flow;
 pub mod host;
+mod known;
 mod layer;
 mod lineage;
 pub mod module;
@@ -31,7 +32,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::decode::{Exec, FilterKey, OriginMark, RawEvent};
-use crate::losses::LossReason;
+use crate::losses::{LossReason, Owner, Whose};
 use crate::names::resolvers::Resolvers;
 use crate::snapshot::{SeededProcess, Snapshot};
 use cgroup::hierarchy::Hierarchy;
@@ -44,7 +45,7 @@ use lineage::Lineage;
 use module::PreparedModule;
 use network::Destinations;
 use places::Places;
-use pod::{Container, PodChange};
+use pod::{Container, Named, PodChange};
 use process::ProcFolder;
 use visit::Visit;
 use waiting::{WaitLimits, WaitRefusal, Waiting};
@@ -101,7 +102,7 @@ pub enum Outcome {
     Sandbox,
     /// A flow that stays inside its pod.
     Loopback,
-    Lost(Feed, LossReason),
+    Lost(Feed, LossReason, Whose),
 }
 
 /// What waits for its container.
@@ -301,40 +302,14 @@ impl Attributor {
         self.places.cgroups.slots.take_orders()
     }
 
-    /// The containers that run, as far as the API server has told of them.
-    pub fn running(&self) -> Vec<Arc<Container>> {
-        self.places.running()
-    }
-
-    /// Whether events of the pod may still come.
-    pub fn knows_pod(&self, uid: &str) -> bool {
-        self.places.pods.knows(uid)
-    }
-
-    pub fn waiting(&self) -> usize {
-        self.waiting.len()
-    }
-
-    pub fn pods(&self) -> usize {
-        self.places.pods.len()
-    }
-
-    pub fn cgroups(&self) -> usize {
-        self.places.cgroups.len()
-    }
-
-    /// Ancestors of which nothing was known any more.
-    pub const fn unresolved_ancestors(&self) -> u64 {
-        self.unresolved_ancestors
-    }
-
     fn wait(&mut self, id: &ContainerId, pending: Pending, now: Instant) -> Outcome {
         let feed = pending.feed();
-        match self.waiting.push(id, pending, now) {
-            Ok(()) => Outcome::Waiting,
-            Err(WaitRefusal::Full) => Outcome::Lost(feed, LossReason::WaitingFull),
-            Err(WaitRefusal::ContainerFull) => Outcome::Lost(feed, LossReason::WaitingContainerFull),
-        }
+        let lost = match self.waiting.push(id, pending, now) {
+            Ok(()) => return Outcome::Waiting,
+            Err(WaitRefusal::Full) => LossReason::WaitingFull,
+            Err(WaitRefusal::ContainerFull) => LossReason::WaitingContainerFull,
+        };
+        Outcome::Lost(feed, lost, Whose::Container(id.clone()))
     }
 
     fn ancestor(&mut self, exec_id: u64) -> Arc<str> {
@@ -357,11 +332,13 @@ impl Attributor {
             Pending::Module(prepared) => (&prepared.place, false),
         };
         if is_sandbox {
-            Outcome::Sandbox
-        } else if self.places.pods.knows_kubelet_name(&place.pod) {
-            Outcome::Lost(pending.feed(), LossReason::ContainerUnknown)
-        } else {
-            Outcome::Lost(pending.feed(), LossReason::PodUnknown)
+            return Outcome::Sandbox;
+        }
+        let feed = pending.feed();
+        match self.places.pods.named(&place.pod) {
+            Named::One(pod) => Outcome::Lost(feed, LossReason::ContainerUnknown, Whose::Owner(Owner::from(pod))),
+            Named::Several => Outcome::Lost(feed, LossReason::ContainerUnknown, Whose::Unknown),
+            Named::None => Outcome::Lost(feed, LossReason::PodUnknown, Whose::Unknown),
         }
     }
 }

@@ -1,116 +1,79 @@
-//! What was lost, by feed and reason: added up until a batch takes it along.
+//! What was lost, by feed and reason: added up until a batch takes it along. What is known to be one container's is kept
+//! apart: it says nothing about the others.
+
+mod owned;
+mod reason;
 
 use anchorwatch_convert::feed_to_crd;
 use anchorwatch_core::behaviour::Feed;
-use anchorwatch_crds::v1alpha1::Loss;
-use anchorwatch_sensor_common::loss::LossPlace;
-use std::collections::BTreeMap;
+use anchorwatch_crds::v1alpha1::{ContainerLosses, Loss};
+use anchorwatch_sensor_common::filter::{FilterFeed, Lost};
+use anchorwatch_sensor_common::loss::{self, LossPlace};
+use std::collections::{BTreeMap, HashMap};
+use std::time::{Duration, Instant};
 
+use crate::attribute::cgroup::ContainerId;
+use crate::loader::filter::SlotLoss;
 use crate::{loader, probes};
-
-/// Why the sensor itself could not deliver an event.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum LossReason {
-    /// The kernel's record could not be decoded.
-    MalformedRecord,
-    /// What ran before the sensor was more than the kernel's maps hold: the origin of what descends from it is unknown.
-    SnapshotFull,
-    /// Its cgroup is not known, and its process was gone.
-    CgroupUnknown,
-    /// Its cgroup is among the pods, in a shape that is not known.
-    CgroupUnrecognised,
-    /// Its pod did not become known in time.
-    PodUnknown,
-    /// Its pod is known, and which of its containers it was did not become known in time.
-    ContainerUnknown,
-    /// Too much waited for containers to become known.
-    WaitingFull,
-    /// Too much waited for its container to become known.
-    WaitingContainerFull,
-    /// A connection was closed whose opening is not known any more: how much it sent, and where, goes uncounted.
-    ConnectionForgotten,
-    /// Its container showed more behaviours than are kept for one.
-    ContainerQuota,
-    /// The outbox had no room for it.
-    OutboxFull,
-    /// The outbox was damaged and began anew.
-    OutboxDamaged,
-    /// The API server never took the batch that it was in.
-    ReportRefused,
-    /// The sensor was not running: what happened meanwhile is not known.
-    SensorRestarted,
-}
-
-impl LossReason {
-    pub const ALL: [Self; 14] = [
-        Self::MalformedRecord,
-        Self::SnapshotFull,
-        Self::CgroupUnknown,
-        Self::CgroupUnrecognised,
-        Self::PodUnknown,
-        Self::ContainerUnknown,
-        Self::WaitingFull,
-        Self::WaitingContainerFull,
-        Self::ConnectionForgotten,
-        Self::ContainerQuota,
-        Self::OutboxFull,
-        Self::OutboxDamaged,
-        Self::ReportRefused,
-        Self::SensorRestarted,
-    ];
-
-    /// As reports and metrics have it.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::MalformedRecord => "malformed_record",
-            Self::SnapshotFull => "snapshot_full",
-            Self::CgroupUnknown => "cgroup_unknown",
-            Self::CgroupUnrecognised => "cgroup_unrecognised",
-            Self::PodUnknown => "pod_unknown",
-            Self::ContainerUnknown => "container_unknown",
-            Self::WaitingFull => "waiting_full",
-            Self::WaitingContainerFull => "waiting_container_full",
-            Self::ConnectionForgotten => "connection_forgotten",
-            Self::ContainerQuota => "container_quota",
-            Self::OutboxFull => "outbox_full",
-            Self::OutboxDamaged => "outbox_damaged",
-            Self::ReportRefused => "report_refused",
-            Self::SensorRestarted => "sensor_restarted",
-        }
-    }
-}
+use owned::Owned;
+pub use owned::{Owner, OwnerLosses, Whose};
+pub use reason::LossReason;
 
 /// Counts by the feed that lacks the events and by reason.
 pub type ByFeed = BTreeMap<Feed, BTreeMap<String, u64>>;
+
+/// How long a container that lost something may stay without a name: as long as events wait for theirs.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// Containers without a name that are told apart.
+const UNNAMED: usize = 256;
 
 /// Adds counts up.
 pub fn by_feed(counts: impl IntoIterator<Item = (Feed, String, u64)>) -> ByFeed {
     let mut sums = ByFeed::new();
     for (feed, reason, count) in counts {
-        let sum = sums.entry(feed).or_default().entry(reason).or_default();
-        *sum = sum.saturating_add(count);
+        add(&mut sums, feed, &reason, count);
     }
     sums
+}
+
+fn add(sums: &mut ByFeed, feed: Feed, reason: &str, count: u64) {
+    let sum = sums.entry(feed).or_default().entry(reason.to_owned()).or_default();
+    *sum = sum.saturating_add(count);
 }
 
 /// Losses that no batch has taken along yet, and the totals of this run.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Losses {
+    /// Of nobody in particular: any container of the node may lack something.
     unreported: ByFeed,
+    owned: Owned,
+    /// Of containers that no status names yet.
+    unnamed: HashMap<ContainerId, (Instant, ByFeed)>,
     total: ByFeed,
     kernel: ByFeed,
     changed: bool,
 }
 
+/// What a batch takes along.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Taken {
+    /// Of nobody in particular.
+    pub losses: Vec<Loss>,
+    pub of_containers: Vec<ContainerLosses>,
+}
+
 impl Losses {
     /// With what a former run left.
-    pub fn restored(unreported: ByFeed) -> Self {
+    pub fn restored(unreported: ByFeed, of_containers: Vec<OwnerLosses>) -> Self {
         Self {
             unreported,
+            owned: of_containers.into_iter().collect(),
             ..Self::default()
         }
     }
 
+    /// Something that anybody on the node may lack.
     pub fn add(&mut self, feed: Feed, reason: LossReason, count: u64) {
         self.add_named(feed, reason.name(), count);
     }
@@ -128,10 +91,69 @@ impl Losses {
         }
     }
 
-    /// Takes over what the kernel's counters, which only rise, have counted since the last time.
+    /// Something that is known to be somebody's, or that nobody can place.
+    pub fn charge(&mut self, whose: Whose, feed: Feed, reason: LossReason, count: u64, now: Instant) {
+        self.charge_named(whose, feed, reason.name(), count, now);
+    }
+
+    /// What one container lost in the kernel's filter.
+    pub fn charge_slot(&mut self, whose: Whose, loss: SlotLoss, now: Instant) {
+        let SlotLoss {
+            container: _,
+            feed,
+            why,
+            count,
+        } = loss;
+        let reason = kernel_reason(feed.place(), why.reason());
+        self.charge_named(whose, feed_of(feed.place()), &reason, count, now);
+    }
+
+    fn charge_named(&mut self, whose: Whose, feed: Feed, reason: &str, count: u64, now: Instant) {
+        if count == 0 {
+            return;
+        }
+        let of_nobody = match whose {
+            Whose::Unknown => true,
+            Whose::Owner(owner) => !self.owned.add(owner, feed, reason, count),
+            Whose::Container(id) if self.unnamed.len() < UNNAMED || self.unnamed.contains_key(&id) => {
+                let (_, losses) = self.unnamed.entry(id).or_insert_with(|| (now, ByFeed::new()));
+                add(losses, feed, reason, count);
+                false
+            }
+            Whose::Container(_) => true,
+        };
+        if of_nobody {
+            add(&mut self.unreported, feed, reason, count);
+        }
+        add(&mut self.total, feed, reason, count);
+        self.changed = true;
+    }
+
+    /// Charges what containers lost whose names were not known; what stays without one may be anybody's.
+    pub fn name(&mut self, name: impl Fn(&ContainerId) -> Option<Owner>, now: Instant) {
+        let owned = &mut self.owned;
+        let unreported = &mut self.unreported;
+        self.unnamed.retain(|id, (since, losses)| {
+            let owner = name(id);
+            if owner.is_none() && now.duration_since(*since) < PATIENCE {
+                return true;
+            }
+            for (feed, reason, count) in flat(losses) {
+                let is_owned = owner.clone().is_some_and(|owner| owned.add(owner, feed, reason, count));
+                if !is_owned {
+                    add(unreported, feed, reason, count);
+                }
+            }
+            false
+        });
+    }
+
+    /// Takes over what the kernel's counters, which only rise, have counted since the last time. What the filter lost is
+    /// told by its own readings, container by container.
     pub fn add_kernel(&mut self, losses: &loader::Losses) {
-        let counters = losses.counts.iter().map(|loss| {
-            let reason = format!("kernel_{}_{}", loss.place.name(), loss.reason.name());
+        let counters = losses.counts.iter().filter(|loss| !is_of_filter(loss));
+        let counters = counters.map(|loss| {
+            let reason = kernel_reason(loss.place, loss.reason);
             (feed_of(loss.place), reason, loss.count)
         });
         let skipped = losses.recursion_misses.iter();
@@ -148,14 +170,15 @@ impl Losses {
     fn add_named(&mut self, feed: Feed, reason: &str, count: u64) {
         if count > 0 {
             for counts in [&mut self.unreported, &mut self.total] {
-                *counts.entry(feed).or_default().entry(reason.to_owned()).or_default() += count;
+                add(counts, feed, reason, count);
             }
             self.changed = true;
         }
     }
 
+    /// Whether there is nothing that a batch could take.
     pub fn is_empty(&self) -> bool {
-        self.unreported.is_empty()
+        self.unreported.is_empty() && self.owned.is_empty()
     }
 
     /// Of this run, by feed and reason.
@@ -163,8 +186,16 @@ impl Losses {
         flat(&self.total)
     }
 
-    pub const fn unreported(&self) -> &ByFeed {
-        &self.unreported
+    /// What is of nobody in particular. What still waits for a name is among it: a restart would not know the name.
+    pub fn unreported(&self) -> ByFeed {
+        let unnamed = self.unnamed.values().flat_map(|(_, losses)| flat(losses));
+        let all = flat(&self.unreported).chain(unnamed);
+        by_feed(all.map(|(feed, reason, count)| (feed, reason.to_owned(), count)))
+    }
+
+    /// What is known to be containers'.
+    pub fn unreported_of_containers(&self) -> Vec<OwnerLosses> {
+        self.owned.iter().collect()
     }
 
     /// Whether something was added since this was last asked.
@@ -172,24 +203,41 @@ impl Losses {
         std::mem::take(&mut self.changed)
     }
 
-    /// For a batch, which is answerable for them from now on.
-    pub fn take(&mut self) -> Vec<Loss> {
+    /// For a batch, which is answerable for them from now on. What finds no room in it waits for the next one.
+    pub fn take(&mut self) -> Taken {
         self.changed = true;
-        let taken = std::mem::take(&mut self.unreported);
-        flat(&taken)
-            .map(|(feed, reason, count)| Loss {
-                feed: feed_to_crd(feed),
-                reason: reason.to_owned(),
-                count: i64::try_from(count).unwrap_or(i64::MAX),
-            })
-            .collect()
+        let unreported = std::mem::take(&mut self.unreported);
+        Taken {
+            losses: to_crd(&unreported),
+            of_containers: self.owned.take(),
+        }
     }
+}
+
+fn to_crd(losses: &ByFeed) -> Vec<Loss> {
+    flat(losses)
+        .map(|(feed, reason, count)| Loss {
+            feed: feed_to_crd(feed),
+            reason: reason.to_owned(),
+            count: i64::try_from(count).unwrap_or(i64::MAX),
+        })
+        .collect()
 }
 
 fn flat(counts: &ByFeed) -> impl Iterator<Item = (Feed, &str, u64)> {
     counts
         .iter()
         .flat_map(|(feed, reasons)| reasons.iter().map(|(reason, count)| (*feed, reason.as_str(), *count)))
+}
+
+fn kernel_reason(place: LossPlace, reason: loss::LossReason) -> String {
+    format!("kernel_{}_{}", place.name(), reason.name())
+}
+
+/// Whether the filter's readings tell it.
+fn is_of_filter(loss: &loader::Loss) -> bool {
+    let of_place = FilterFeed::ALL.into_iter().any(|feed| feed.place() == loss.place);
+    of_place && Lost::ALL.into_iter().any(|why| why.reason() == loss.reason)
 }
 
 /// Which feed lacks what a program could not tell. Without the record of a cgroup its events are looked up, so that no
@@ -203,89 +251,4 @@ const fn feed_of(place: LossPlace) -> Feed {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::loader::Loss as KernelLoss;
-    use anchorwatch_crds::v1alpha1::FeedName;
-    use anchorwatch_sensor_common::loss::LossReason as KernelReason;
-
-    /// As the resource's schema has it.
-    const MOST_REASONS_OF_A_REPORT: usize = 128;
-
-    fn kernel(count: u64, misses: u64) -> loader::Losses {
-        loader::Losses {
-            counts: vec![KernelLoss {
-                place: LossPlace::Exec,
-                reason: KernelReason::RingFull,
-                count,
-            }],
-            recursion_misses: vec![("tp_btf/sched_process_exec", misses)],
-        }
-    }
-
-    #[test]
-    fn the_kernels_counters_are_taken_over_as_differences() {
-        let mut losses = Losses::default();
-        losses.add_kernel(&kernel(5, 0));
-        losses.add_kernel(&kernel(7, 1));
-        losses.add(Feed::Process, LossReason::PodUnknown, 1);
-        let taken: Vec<(String, i64)> = losses
-            .take()
-            .into_iter()
-            .map(|loss| (loss.reason, loss.count))
-            .collect();
-        let expected = [
-            ("kernel_exec_ring_full", 7),
-            ("kernel_recursion", 1),
-            ("pod_unknown", 1),
-        ];
-        assert_eq!(taken, expected.map(|(reason, count)| (reason.to_owned(), count)));
-        losses.add_kernel(&kernel(7, 1));
-        assert!(losses.is_empty());
-        let first = losses.totals().next();
-        assert_eq!(first, Some((Feed::Process, "kernel_exec_ring_full", 7)));
-    }
-
-    #[test]
-    fn each_feed_is_told_what_it_lacks() {
-        let mut losses = Losses::default();
-        let mut kernel = kernel(1, 0);
-        for (place, count) in [(LossPlace::Flow, 2), (LossPlace::Dns, 3)] {
-            let reason = KernelReason::RingFull;
-            kernel.counts.push(KernelLoss { place, reason, count });
-        }
-        let hook = probes::all()
-            .find(|probe| probe.feed == Feed::Network)
-            .map(probes::Probe::name);
-        kernel
-            .recursion_misses
-            .push((hook.expect("the network feed has hooks"), 4));
-        losses.add_kernel(&kernel);
-        losses.add_to_all(LossReason::SensorRestarted, 1);
-        let taken: Vec<(FeedName, String, i64)> = losses
-            .take()
-            .into_iter()
-            .map(|loss| (loss.feed, loss.reason, loss.count))
-            .collect();
-        let expected = [
-            (FeedName::Process, "kernel_exec_ring_full", 1),
-            (FeedName::Process, "sensor_restarted", 1),
-            (FeedName::Network, "kernel_dns_ring_full", 3),
-            (FeedName::Network, "kernel_flow_ring_full", 2),
-            (FeedName::Network, "kernel_recursion", 4),
-            (FeedName::Network, "sensor_restarted", 1),
-            (FeedName::Module, "sensor_restarted", 1),
-        ];
-        assert_eq!(
-            taken,
-            expected.map(|(feed, reason, count)| (feed, reason.to_owned(), count))
-        );
-    }
-
-    #[test]
-    fn every_reason_fits_into_one_report() {
-        let feeds = Feed::ALL.len();
-        let kernel = LossPlace::ALL.len() * KernelReason::ALL.len() + feeds;
-        assert!(kernel + feeds * LossReason::ALL.len() <= MOST_REASONS_OF_A_REPORT);
-    }
-}
+mod tests;

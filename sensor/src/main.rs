@@ -412,7 +412,7 @@ fn assemble(
         batch,
         rows,
     } = opened;
-    let mut losses = Losses::restored(state.losses.clone());
+    let mut losses = Losses::restored(state.losses.clone(), state.container_losses.clone());
     match history {
         History::Created | History::OtherNode(_) => {}
         History::Reopened => losses.add_to_all(LossReason::SensorRestarted, 1),

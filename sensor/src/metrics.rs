@@ -1,5 +1,6 @@
 //! Every metric of the sensor.
 
+mod filter;
 mod module;
 mod network;
 
@@ -17,6 +18,7 @@ use crate::losses::{LossReason, Losses};
 use crate::outbox::History;
 use crate::seen::Sight;
 use crate::snapshot::survey::Progress;
+use filter::FilterMetrics;
 use module::ModuleMetrics;
 use network::NetworkMetrics;
 
@@ -60,6 +62,7 @@ pub struct Metrics {
     behaviours: Vec<IntCounter>,
     pub network: NetworkMetrics,
     pub modules: ModuleMetrics,
+    pub filter: FilterMetrics,
     attempts: IntCounterVec,
     epochs: IntCounterVec,
     hooks: IntGaugeVec,
@@ -168,6 +171,7 @@ impl Metrics {
             ),
             network: NetworkMetrics::new(&register),
             modules: ModuleMetrics::new(&register),
+            filter: FilterMetrics::new(&register),
             attempts: register.counters(
                 "report_attempts_total",
                 "Writes of the SensorReport by their answer.",
@@ -356,6 +360,7 @@ fn resident_bytes() -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::losses::Whose;
 
     #[test]
     fn every_metric_has_a_name_of_its_own_and_the_sensors_prefix() {
@@ -371,7 +376,7 @@ mod tests {
     #[test]
     fn events_and_sightings_are_counted_under_their_own_names() {
         let metrics = Metrics::new();
-        metrics.event(&Outcome::Lost(Feed::Process, LossReason::PodUnknown));
+        metrics.event(&Outcome::Lost(Feed::Process, LossReason::PodUnknown, Whose::Unknown));
         metrics.sight(Sight::New);
         let text = metrics.text().unwrap();
         assert!(
@@ -382,6 +387,29 @@ mod tests {
             text.contains("anchorwatch_sensor_behaviours_total{sight=\"new\"} 1"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn the_filters_totals_are_exported_as_counters_and_shown_at_zero() {
+        use anchorwatch_sensor_common::filter::{FILTER_FEEDS, FilterFeed, Totals};
+        let metrics = Metrics::new();
+        let line = |result, count| {
+            format!("anchorwatch_sensor_filter_events_total{{feed=\"network\",result=\"{result}\"}} {count}")
+        };
+        assert!(metrics.text().unwrap().contains(&line("lost", 0)));
+        let mut totals = [Totals::default(); FILTER_FEEDS];
+        for factor in [1, 2, 2] {
+            totals[FilterFeed::Network as usize] = Totals {
+                delivered: 3 * factor,
+                swallowed: 100 * factor,
+                lost: [1, 2, 0, 0].map(|lost| lost * factor),
+            };
+            metrics.filter.set(&totals);
+        }
+        let text = metrics.text().unwrap();
+        for (result, count) in [("delivered", 6), ("swallowed", 200), ("lost", 6)] {
+            assert!(text.contains(&line(result, count)), "{text}");
+        }
     }
 
     #[test]

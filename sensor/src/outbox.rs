@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::attribute::pod::ContainerKey;
-use crate::losses::ByFeed;
+use crate::losses::{ByFeed, OwnerLosses};
 use crate::seen::{Row, RowChange};
 pub use file::OutboxError;
 
@@ -44,9 +44,12 @@ pub struct State {
     pub next_seq: i64,
     /// As the API server was told.
     pub hooks: Vec<HookTold>,
-    /// Not yet reported.
+    /// Not yet reported, of nobody in particular.
     #[serde(deserialize_with = "losses")]
     pub losses: ByFeed,
+    /// Not yet reported, of containers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub container_losses: Vec<OwnerLosses>,
 }
 
 /// A hook's name and state.
@@ -77,6 +80,7 @@ impl State {
             next_seq: 1,
             hooks: Vec::new(),
             losses: ByFeed::new(),
+            container_losses: Vec::new(),
         })
     }
 }

@@ -3,6 +3,7 @@
 //! While a transaction is on its way to the disk, what comes meanwhile gathers for the next one: that is the group
 //! commit. A batch is given to the sender when it is on the disk, and not before.
 
+mod counters;
 mod hashing;
 mod kernel;
 mod latency;
@@ -24,7 +25,7 @@ use crate::attribute::{Attributed, Attributor, Outcome};
 use crate::clock::{WallClock, boot_nanos};
 use crate::decode::{Exec, RawEvent};
 use crate::loader::LoadError;
-use crate::losses::{LossReason, Losses};
+use crate::losses::{LossReason, Losses, Owner, Whose};
 use crate::metrics::Metrics;
 use crate::modules::Unhashed;
 use crate::names::resolvers;
@@ -160,7 +161,7 @@ impl Pipeline {
                 Some(delivery) = deliveries.recv() => self.delivery(delivery)?,
                 written = writer.done() => self.written(written?, &batches),
                 () = sleep_until(wake), if writer.is_free() => {}
-                _ = tick.tick() => self.tick(&kernel)?,
+                _ = tick.tick() => self.tick(&mut kernel)?,
             }
             if std::mem::take(&mut self.resolvers_due) {
                 kernel.set_resolvers(&self.parts.attributor.all_resolvers());
@@ -171,7 +172,7 @@ impl Pipeline {
         if writer.is_running() {
             self.written(writer.done().await?, &batches);
         }
-        self.flush(&kernel)?;
+        self.flush(&mut kernel)?;
         let last = self.everything();
         writer.finish(&last)?;
         Ok(())
@@ -270,7 +271,7 @@ impl Pipeline {
         self.parts.metrics.event(&outcome);
         match outcome {
             Outcome::Waiting | Outcome::Host | Outcome::RuntimeStage | Outcome::Sandbox | Outcome::Loopback => {}
-            Outcome::Lost(feed, reason) => self.parts.losses.add(feed, reason, 1),
+            Outcome::Lost(feed, reason, whose) => self.parts.losses.charge(whose, feed, reason, 1, Instant::now()),
             Outcome::Attributed(attributed) => {
                 let at = clock.at(attributed.time_ns);
                 let sight = self.sight(&attributed, at);
@@ -283,7 +284,9 @@ impl Pipeline {
                     Sight::New => self.latency.seen(attributed.time_ns),
                     Sight::Refused(reason) => {
                         self.parts.attributor.show_again(attributed.key);
-                        self.parts.losses.add(attributed.behaviour.feed(), reason, 1);
+                        let whose = Whose::Owner(Owner::from(&*attributed.container));
+                        let feed = attributed.behaviour.feed();
+                        self.parts.losses.charge(whose, feed, reason, 1, Instant::now());
                     }
                 }
             }
@@ -344,7 +347,7 @@ impl Pipeline {
         Ok(())
     }
 
-    fn tick(&mut self, kernel: &impl Kernel) -> Result<(), PipelineError> {
+    fn tick(&mut self, kernel: &mut impl Kernel) -> Result<(), PipelineError> {
         let now = Instant::now();
         self.parts.health.beat(now);
         let clock = WallClock::read();
@@ -370,11 +373,8 @@ impl Pipeline {
     }
 
     /// Takes over the kernel's counters and the hour, and forgets pods that are gone.
-    fn flush(&mut self, kernel: &impl Kernel) -> Result<(), PipelineError> {
-        let losses = kernel.losses();
-        self.parts
-            .losses
-            .add_kernel(&losses.map_err(|error| PipelineError::Counters(Box::new(error)))?);
+    fn flush(&mut self, kernel: &mut impl Kernel) -> Result<(), PipelineError> {
+        self.count_losses(kernel)?;
         if self.parts.attached {
             let hour = WallClock::now().hour();
             for container in self.parts.attributor.running() {
@@ -387,25 +387,6 @@ impl Pipeline {
         }
         self.parts.reporter.set_jitter(random_share());
         Ok(())
-    }
-
-    fn export(&mut self) {
-        let metrics = &self.parts.metrics;
-        metrics.set_losses(&self.parts.losses);
-        metrics.set_survey(&self.parts.survey);
-        let gauge = |value: usize| i64::try_from(value).unwrap_or(i64::MAX);
-        metrics.remembered_behaviours.set(gauge(self.parts.seen.behaviours()));
-        metrics.remembered_bytes.set(gauge(self.parts.seen.bytes()));
-        metrics.waiting.set(gauge(self.parts.attributor.waiting()));
-        metrics.pods.set(gauge(self.parts.attributor.pods()));
-        metrics.cgroups.set(gauge(self.parts.attributor.cgroups()));
-        metrics.network.set(self.parts.attributor.destinations());
-        let count = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
-        metrics.evicted.set(count(self.parts.seen.evicted()));
-        let unresolved = self.parts.attributor.unresolved_ancestors();
-        metrics.unresolved_ancestors.set(count(unresolved));
-        let outstanding = i64::from(self.parts.reporter.outstanding().is_some());
-        metrics.batch_outstanding.set(outstanding);
     }
 
     /// Gives the writer what is due, if it is free.

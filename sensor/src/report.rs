@@ -114,18 +114,20 @@ impl Reporter {
         if !reason || !self.bucket.take(now) {
             return None;
         }
+        let taken = losses.take();
         let mut spec = SensorReportSpec {
             node_uid: self.state.node_uid.clone(),
             epoch: self.state.epoch.clone(),
             seq: self.state.next_seq,
             sent_at: Some(convert::time(wall)),
             containers: Vec::new(),
-            losses: losses.take(),
+            losses: taken.losses,
+            container_losses: taken.of_containers,
             hooks: self.hooks.clone(),
         };
         let space = MAX_BATCH_BYTES.saturating_sub(json(&spec).len() + ENVELOPE_BYTES);
         spec.containers = seen.take_due(space);
-        self.state.losses.clear();
+        self.keep(losses);
         self.state.hooks = self.hooks.iter().map(HookTold::from).collect();
         Some(self.put(&spec))
     }
@@ -171,8 +173,13 @@ impl Reporter {
 
     /// With the losses that no batch has taken yet.
     pub fn state_with(&mut self, losses: &Losses) -> State {
-        self.state.losses.clone_from(losses.unreported());
+        self.keep(losses);
         self.state.clone()
+    }
+
+    fn keep(&mut self, losses: &Losses) {
+        self.state.losses = losses.unreported();
+        self.state.container_losses = losses.unreported_of_containers();
     }
 
     /// A number between 0 and 1 for the next mark.
@@ -217,7 +224,9 @@ fn lost_with(batch: Option<SensorReportSpec>) -> ByFeed {
     };
     let behaviours = batch.containers.iter().flat_map(|container| &container.behaviors);
     let behaviours = behaviours.map(|seen| one(feed_of(&seen.behavior)));
-    let losses = batch.losses.iter();
+    // What it says of containers may be what it was refused for: told again as nobody's in particular.
+    let of_containers = batch.container_losses.iter().flat_map(|held| &held.losses);
+    let losses = batch.losses.iter().chain(of_containers);
     let losses = losses.map(|loss| (feed_from_crd(loss.feed), loss.reason.clone(), unsigned(loss.count)));
     by_feed(behaviours.chain(losses))
 }

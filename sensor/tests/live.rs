@@ -35,6 +35,8 @@ mod placement;
 mod record;
 #[path = "live/refusal.rs"]
 mod refusal;
+#[path = "live/soak.rs"]
+mod soak;
 #[path = "live/standalone.rs"]
 mod standalone;
 #[path = "live/survey.rs"]

@@ -356,6 +356,7 @@ fn batch(seq: u64, observation: &Observation, behaviour: &Behaviour) -> Batch {
             },
             hours: BTreeSet::from([observation.time.hour()]),
             behaviours: vec![report(observation, behaviour)],
+            losses: BTreeMap::new(),
         }],
         losses: BTreeMap::new(),
     }

@@ -17,9 +17,12 @@ pub struct Batch {
     pub watched: BTreeSet<Feed>,
     /// What its containers did.
     pub containers: Vec<ContainerReport>,
-    /// What the sensor lost, by feed and reason.
-    pub losses: BTreeMap<Feed, BTreeMap<String, u64>>,
+    /// What the sensor lost and may be anybody's on its node, by feed and reason.
+    pub losses: Losses,
 }
+
+/// Lost events by feed and reason.
+pub type Losses = BTreeMap<Feed, BTreeMap<String, u64>>;
 
 /// What one container of one pod did.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -32,6 +35,8 @@ pub struct ContainerReport {
     pub hours: BTreeSet<Hour>,
     /// What it did.
     pub behaviours: Vec<BehaviourReport>,
+    /// What is known to be lost of this container's events: no other's are among it.
+    pub losses: Losses,
 }
 
 /// A pod as the operator knows it.

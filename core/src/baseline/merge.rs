@@ -9,7 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Baseline, Batch, BehaviourReport, ContainerReport, Entry, EntryState, FeedBaseline, Marks, Sighting,
+    Baseline, Batch, BehaviourReport, ContainerReport, Entry, EntryState, FeedBaseline, Losses, Marks, Sighting,
     cap::{self, Class, MAX_CONTAINERS, Used},
     derive,
     entry::bounded_lineage,
@@ -115,11 +115,15 @@ pub fn merge(baseline: &mut Baseline, batch: &Batch, policy: &Policy, now: Times
 fn counts(batch: &Batch, policy: &Policy) -> bool {
     let watched = |feed: Feed| policy.watches(feed);
     let behaves = |report: &ContainerReport| report.behaviours.iter().any(|seen| watched(seen.behaviour.feed()));
-    let losses = || {
-        let feeds = batch.losses.iter().filter(|(feed, _)| watched(**feed));
-        feeds.flat_map(|(_, reasons)| reasons.values())
+    let loses = |losses: &Losses| {
+        let mut feeds = losses.iter().filter(|(feed, _)| watched(**feed));
+        feeds.any(|(_, reasons)| reasons.values().any(|count| *count > 0))
     };
-    batch.containers.iter().any(behaves) || (!batch.containers.is_empty() && losses().any(|count| *count > 0))
+    batch
+        .containers
+        .iter()
+        .any(|report| behaves(report) || loses(&report.losses))
+        || (!batch.containers.is_empty() && loses(&batch.losses))
 }
 
 /// Begins, ages and counts the hours of the feeds that were watched, and of those that something is reported of.
@@ -160,19 +164,25 @@ fn teachers(batch: &Batch) -> BTreeMap<(&ContainerName, BehaviourId), BTreeSet<&
     teachers
 }
 
-/// Adds what the sensor lost to every container that the batch names.
+/// Adds what the sensor lost: what may be anybody's to every container that the batch names, once, and what is one
+/// container's to that one alone.
 fn add_losses(baseline: &mut Baseline, batch: &Batch, policy: &Policy, now: Timestamp) -> bool {
     let named: BTreeSet<&ContainerName> = batch.containers.iter().map(|report| &report.container).collect();
+    let of_all = named.into_iter().map(|name| (name, &batch.losses));
+    let own = batch
+        .containers
+        .iter()
+        .map(|report| (&report.container, &report.losses));
     let mut changed = false;
-    for name in named {
+    for (name, losses) in of_all.chain(own) {
         let Some(container) = baseline.containers.get_mut(name) else {
             continue;
         };
-        for (feed, losses) in batch.losses.iter().filter(|(feed, _)| policy.watches(**feed)) {
+        for (feed, reasons) in losses.iter().filter(|(feed, _)| policy.watches(**feed)) {
             let Some(feed) = container.feeds.get_mut(feed) else {
                 continue;
             };
-            for (reason, count) in losses.iter().filter(|(_, count)| **count > 0) {
+            for (reason, count) in reasons.iter().filter(|(_, count)| **count > 0) {
                 cap::add_loss(&mut feed.losses, reason, *count, now);
                 changed = true;
             }

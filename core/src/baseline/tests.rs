@@ -248,6 +248,19 @@ fn hours_are_counted_once_whichever_replica_was_observed() {
 }
 
 #[test]
+fn a_clock_that_is_set_an_hour_forward_and_back_counts_each_hour_once_and_loses_nothing() {
+    let mut world = World::mature();
+    let date = process("/usr/bin/python3", "/usr/bin/date");
+    let observed = world.baseline.hours_observed();
+    for (hour, total) in [(10, 1), (11, 2), (10, 2), (11, 2), (12, 3)] {
+        world.shows_at("p1", "h1", '1', &date, at(hour * 3_600));
+        assert_eq!(world.baseline.hours_observed() - observed, total, "at {hour}");
+    }
+    let held = entry(&world.baseline, &date);
+    assert_eq!((held.count, held.last_seen), (6, at(12 * 3_600)));
+}
+
+#[test]
 fn losses_are_added_to_the_containers_of_the_batch() {
     let mut baseline = Baseline::default();
     let mut lossy = batch(1, pod("p1", "h1", digest('1')), vec![]);
@@ -261,6 +274,32 @@ fn losses_are_added_to_the_containers_of_the_batch() {
         last: Some(at(40)),
     };
     assert_eq!(feed.losses, BTreeMap::from([("ring full".to_owned(), lost)]));
+}
+
+#[test]
+fn what_one_container_lost_is_added_to_that_one_alone() {
+    let lost = |count| BTreeMap::from([(Feed::Process, BTreeMap::from([("quota".to_owned(), count)]))]);
+    let mut flooded = batch(1, pod("p1", "h1", digest('1')), vec![]);
+    let sidecar = ContainerReport {
+        container: ContainerName::new("sidecar"),
+        ..flooded.containers[0].clone()
+    };
+    flooded.containers.push(sidecar);
+    flooded.containers[1].losses = lost(3);
+    flooded.containers.push(flooded.containers[1].clone()); // of another pod of the workload
+    let mut baseline = Baseline::default();
+    assert!(merge(&mut baseline, &flooded, &policy(60), at(0)).changed);
+    assert!(merge(&mut baseline, &flooded, &policy(60), at(1)).already_merged);
+    let held = |container: &ContainerName| baseline.containers[container].feeds[&Feed::Process].losses.clone();
+    let expected = Lost {
+        count: 6,
+        last: Some(at(0)),
+    };
+    assert_eq!(
+        held(&ContainerName::new("sidecar")),
+        BTreeMap::from([("quota".to_owned(), expected)])
+    );
+    assert_eq!(held(&container()), BTreeMap::new());
 }
 
 #[test]

@@ -50,10 +50,14 @@ pub struct SensorReportSpec {
     #[serde(default)]
     #[schemars(length(max = 256))]
     pub containers: Vec<ReportedContainer>,
-    /// What was lost since the last batch.
+    /// What was lost since the last batch and may be anybody's on the node.
     #[serde(default)]
     #[schemars(length(max = 128))]
     pub losses: Vec<Loss>,
+    /// What was lost since the last batch and is known to be one container's: the others lack nothing by it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 256))]
+    pub container_losses: Vec<ContainerLosses>,
     /// What the sensor could attach.
     #[serde(default)]
     #[schemars(length(max = 64))]
@@ -135,6 +139,21 @@ pub struct Loss {
     /// How many.
     #[schemars(range(min = 0))]
     pub count: i64,
+}
+
+/// Events of one container that a sensor could not deliver.
+#[derive(Clone, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ContainerLosses {
+    /// Its pod.
+    pub pod: PodReference,
+    /// Name of the container in the pod's specification; empty where it was one of the pod's, and which is not known.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schemars(length(max = 63))]
+    pub container: String,
+    /// What it lost.
+    #[schemars(length(max = 64))]
+    pub losses: Vec<Loss>,
 }
 
 /// A hook in the kernel, and whether the sensor could attach to it.

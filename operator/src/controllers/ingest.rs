@@ -9,6 +9,7 @@ mod fetch;
 mod node;
 mod outboxes;
 mod plan;
+mod sort;
 #[cfg(test)]
 mod tests;
 
@@ -93,7 +94,7 @@ async fn reconcile(context: &Context, report: Arc<Guarded<SensorReport>>) -> Res
 async fn merge(context: &Context, report: &SensorReport) -> Result<Applied, IngestError> {
     let pods = fetch::pods(context, report).await?;
     let neighbours = fetch::neighbours(&context.world, report);
-    let sorted = plan::sort(report, &pods, &neighbours);
+    let sorted = sort::sort(report, &pods, &neighbours);
     let surroundings = fetch::surroundings(context, &report.name_any(), sorted.groups.keys()).await?;
     let Some(current) = fetch::report(context, report).await? else {
         return Ok(Applied::Superseded);

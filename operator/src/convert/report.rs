@@ -1,9 +1,12 @@
 //! Reports of sensors.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use anchorwatch_convert::{attributes_from_crd, behaviour_from_crd, feed_from_crd, unsigned};
-use anchorwatch_core::{baseline::BehaviourReport, behaviour::Feed, time::Hour};
+use anchorwatch_core::{
+    baseline::{BehaviourReport, Losses},
+    time::Hour,
+};
 use anchorwatch_crds::v1alpha1::{Loss, ReportedBehavior};
 
 use super::time::from_micro_time;
@@ -30,11 +33,8 @@ pub fn hours_from_crd(hours: &[i64]) -> BTreeSet<Hour> {
 }
 
 /// What a sensor lost, by feed and by a reason out of a bounded set.
-pub fn losses_from_crd(
-    losses: &[Loss],
-    reason: impl Fn(&str) -> &'static str,
-) -> BTreeMap<Feed, BTreeMap<String, u64>> {
-    let mut sums: BTreeMap<Feed, BTreeMap<String, u64>> = BTreeMap::new();
+pub fn losses_from_crd(losses: &[Loss], reason: impl Fn(&str) -> &'static str) -> Losses {
+    let mut sums = Losses::new();
     for loss in losses {
         let feed = sums.entry(feed_from_crd(loss.feed)).or_default();
         let sum = feed.entry(reason(&loss.reason).to_owned()).or_default();

@@ -38,6 +38,9 @@ impl fmt::Display for ContainerId {
 /// cgroup that opened it.
 const GRACE: Duration = Duration::from_mins(1);
 
+/// How many cgroups a sweep looks at, a few microseconds each.
+const SWEPT: usize = 32;
+
 /// The node's cgroups.
 ///
 /// Kernfs never gives an id twice while the node is up (`__kernfs_new_node` counts in the upper half whenever the lower
@@ -49,6 +52,8 @@ pub struct Cgroups {
     /// Removed, and still known for a while.
     leaving: VecDeque<(Instant, u64)>,
     limit: usize,
+    /// What a sweep has still to look at.
+    unswept: Vec<u64>,
     pub slots: Slots,
 }
 
@@ -68,6 +73,7 @@ impl Cgroups {
             known: HashMap::new(),
             leaving: VecDeque::new(),
             limit,
+            unswept: Vec::new(),
             slots: Slots::default(),
         }
     }
@@ -137,6 +143,21 @@ impl Cgroups {
         }
     }
 
+    /// Looks at some of the cgroups that are there, others each time, and takes note of those that are gone although nobody
+    /// told: their records found no room in the ring.
+    pub fn sweep(&mut self, is_gone: impl Fn(u64) -> bool, at_ns: u64, now: Instant) {
+        if self.unswept.is_empty() {
+            let there = self.known.iter().filter(|(_, known)| !known.removed);
+            self.unswept.extend(there.map(|(id, _)| *id));
+        }
+        for _ in 0..SWEPT {
+            let Some(id) = self.unswept.pop() else { return };
+            if is_gone(id) {
+                self.remove(id, at_ns, now);
+            }
+        }
+    }
+
     /// Forgets what was removed a while ago.
     pub fn expire(&mut self, now: Instant) {
         while let Some((_, id)) = self.leaving.pop_front_if(|(due, _)| *due <= now) {
@@ -202,6 +223,26 @@ mod tests {
         assert!(matches!(cgroups.get(1), Some(Placement::Container(_))));
         cgroups.expire(now + GRACE);
         assert!(cgroups.is_empty());
+    }
+
+    #[test]
+    fn a_cgroup_whose_removal_nobody_told_is_swept_in_time_and_nothing_else_is() {
+        let now = Instant::now();
+        let mut cgroups = Cgroups::new(1000);
+        for id in 1..=200 {
+            let path = format!("/kubepods/podx/{id:064x}");
+            cgroups.insert(id, path.as_bytes(), 1);
+        }
+        cgroups.slots.take_orders();
+        for _ in 0..=200 / SWEPT {
+            cgroups.sweep(|id| id == 7 || id == 9, 2, now);
+        }
+        let mut orders = cgroups.slots.take_orders();
+        orders.sort_by_key(|order| format!("{order:?}"));
+        assert_eq!(orders, [FilterOrder::Release(7), FilterOrder::Release(9)]);
+        assert_eq!(containers(&cgroups), 198);
+        cgroups.expire(now + GRACE);
+        assert_eq!(cgroups.len(), 198);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use super::pod::Container;
 use super::process::ProcessAt;
 use super::{Attributed, Attributor, Outcome, Pending, applet, probe, text};
 use crate::decode::{Exec, OriginMark};
-use crate::losses::LossReason;
+use crate::losses::{LossReason, Whose};
 
 /// An execution whose container may not be known yet. What `/proc` and the lineage tell is read at once.
 #[derive(Debug)]
@@ -29,9 +29,11 @@ impl Attributor {
             at_ns: exec.time_ns,
         };
         let place = match self.places.placement_in(exec.cgroup_id, exec.container, process) {
-            None => return Outcome::Lost(Feed::Process, LossReason::CgroupUnknown),
+            None => return Outcome::Lost(Feed::Process, LossReason::CgroupUnknown, Whose::Unknown),
             Some(Placement::Host) => return Outcome::Host,
-            Some(Placement::Unrecognised) => return Outcome::Lost(Feed::Process, LossReason::CgroupUnrecognised),
+            Some(Placement::Unrecognised) => {
+                return Outcome::Lost(Feed::Process, LossReason::CgroupUnrecognised, Whose::Unknown);
+            }
             Some(Placement::Runtime) => return Outcome::RuntimeStage,
             Some(Placement::Container(_)) if exec.runtime_stage => return Outcome::RuntimeStage,
             Some(Placement::Container(place)) => place,

@@ -13,7 +13,7 @@ use super::pod::Container;
 use super::process::ProcessAt;
 use super::{Attributed, Attributor, Outcome, Pending, text};
 use crate::decode::{Dns, Flow, OriginMark};
-use crate::losses::LossReason;
+use crate::losses::{LossReason, Owner, Whose};
 
 /// Most flows that wait for the cluster's addresses; as many as wait for containers.
 const HELD: usize = 4096;
@@ -66,9 +66,11 @@ impl Attributor {
             at_ns: flow.time_ns,
         };
         let place = match self.places.placement_in(flow.cgroup_id, flow.container, process) {
-            None => return Outcome::Lost(Feed::Network, LossReason::CgroupUnknown),
+            None => return Outcome::Lost(Feed::Network, LossReason::CgroupUnknown, Whose::Unknown),
             Some(Placement::Host) => return Outcome::Host,
-            Some(Placement::Unrecognised) => return Outcome::Lost(Feed::Network, LossReason::CgroupUnrecognised),
+            Some(Placement::Unrecognised) => {
+                return Outcome::Lost(Feed::Network, LossReason::CgroupUnrecognised, Whose::Unknown);
+            }
             Some(Placement::Runtime) => return Outcome::RuntimeStage,
             Some(Placement::Container(place)) => place,
         };
@@ -105,9 +107,10 @@ impl Attributor {
         container: &Arc<Container>,
         now: Instant,
     ) -> Outcome {
+        let lost = |reason| Outcome::Lost(Feed::Network, reason, Whose::Owner(Owner::from(&**container)));
         if !self.destinations.is_ready(now) {
             if self.held.len() >= HELD {
-                return Outcome::Lost(Feed::Network, LossReason::WaitingFull);
+                return lost(LossReason::WaitingFull);
             }
             self.held.push(prepared);
             return Outcome::Waiting;
@@ -116,7 +119,7 @@ impl Attributor {
         let observed = match self.destinations.observe(&place.id, container, &flow) {
             Ok(observed) => observed,
             Err(NoDestination::Loopback) => return Outcome::Loopback,
-            Err(NoDestination::Forgotten) => return Outcome::Lost(Feed::Network, LossReason::ConnectionForgotten),
+            Err(NoDestination::Forgotten) => return lost(LossReason::ConnectionForgotten),
         };
         let parts = NetworkParts {
             origin: self.origin_of_flow(&flow),

@@ -10,7 +10,7 @@ use super::pod::Container;
 use super::process::ProcessAt;
 use super::{Attributed, Attributor, Outcome, Pending, text};
 use crate::decode::{FilterKey, KernelModule, Loader, Mapping, OriginMark};
-use crate::losses::LossReason;
+use crate::losses::{LossReason, Whose};
 use crate::modules::{Facts, MappedFile, Unhashed, WantedFile};
 
 /// What was loaded.
@@ -96,7 +96,7 @@ impl Attributor {
             None => LossReason::CgroupUnknown,
         };
         self.show_again(code.key());
-        Err(Outcome::Lost(Feed::Module, lost))
+        Err(Outcome::Lost(Feed::Module, lost, Whose::Unknown))
     }
 
     /// Takes over what is known of the file.

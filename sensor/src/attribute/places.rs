@@ -9,6 +9,7 @@ use super::cgroup::{Cgroups, ContainerId, InPod, Placement};
 use super::pod::{Container, Pods};
 use super::process::{ProcFolder, ProcessAt};
 use super::seats::Seats;
+use crate::clock::boot_nanos;
 
 /// All that is known of the node's cgroups and pods.
 #[derive(Debug)]
@@ -91,6 +92,9 @@ impl Places {
     /// Forgets what has been gone for a while.
     pub fn expire(&mut self, now: Instant) {
         self.pods.expire(now);
+        if let Some(hierarchy) = &self.hierarchy {
+            self.cgroups.sweep(|id| hierarchy.is_gone(id), boot_nanos(), now);
+        }
         self.cgroups.expire(now);
     }
 }

@@ -174,6 +174,15 @@ pub struct Pods {
     leaving: Vec<(Instant, String)>,
 }
 
+/// Who has a kubelet's name of a pod.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Named<'a> {
+    None,
+    One(&'a PodIdentity),
+    /// Annotations are whatever somebody wrote.
+    Several,
+}
+
 /// How long a deleted pod's containers are still recognised, for events that are on their way.
 const GRACE: Duration = Duration::from_mins(1);
 
@@ -185,10 +194,10 @@ impl Pods {
     /// The container that a seat names, under an id that no status has told of yet. `None` where more than one pod
     /// claims the kubelet's name: annotations are whatever somebody wrote.
     pub fn at(&self, seat: &Seat, id: &ContainerId) -> Option<Arc<Container>> {
-        let mut pods = self.by_pod.values().filter(|facts| *facts.kubelet_name == *seat.pod);
-        let (Some(facts), None) = (pods.next(), pods.next()) else {
+        let Named::One(pod) = self.named(&seat.pod) else {
             return None;
         };
+        let facts = self.by_pod.get(&pod.uid)?;
         let (name, commands) = facts.specified.iter().find(|(name, _)| *name == seat.container)?;
         let id = format!("{}://{id}", self.runtime());
         let container = Container::new(Arc::clone(&facts.pod), name.clone(), id, commands.clone());
@@ -200,9 +209,14 @@ impl Pods {
         self.by_pod.values().map(|facts| &*facts.dns)
     }
 
-    /// Whether the kubelet's name of a pod is one that we know.
-    pub fn knows_kubelet_name(&self, name: &str) -> bool {
-        self.by_pod.values().any(|facts| facts.kubelet_name == name)
+    /// The pod that the kubelet names so.
+    pub fn named(&self, kubelet_name: &str) -> Named<'_> {
+        let mut pods = self.by_pod.values().filter(|facts| facts.kubelet_name == kubelet_name);
+        match (pods.next(), pods.next()) {
+            (None, _) => Named::None,
+            (Some(facts), None) => Named::One(&facts.pod),
+            (Some(_), Some(_)) => Named::Several,
+        }
     }
 
     /// The node's container runtime, as statuses name it.

@@ -115,9 +115,39 @@ fn what_waits_too_long_is_lost_unless_it_is_a_pods_sandbox() {
     run(&mut attributor, exec("/pause").ids(11, &[]).origin(OriginMark::Outside));
     run(&mut attributor, exec("/bin/sh").ids(12, &[10]));
     assert_eq!(attributor.expire(Instant::now()), []);
-    let lost = Outcome::Lost(Feed::Process, LossReason::PodUnknown);
+    let lost = Outcome::Lost(Feed::Process, LossReason::PodUnknown, Whose::Unknown);
     let later = Instant::now() + Duration::from_secs(61);
     assert_eq!(attributor.expire(later), [Outcome::Sandbox, lost.clone(), lost]);
+}
+
+#[test]
+fn what_finds_no_room_to_wait_is_its_own_containers_loss() {
+    let mut attributor = Attributor::new(
+        AttributionLimits {
+            waiting: WaitLimits {
+                per_container: 1,
+                ..WaitLimits::default()
+            },
+            ..AttributionLimits::default()
+        },
+        ProcFolder::new(PathBuf::from("/nonexistent")),
+    );
+    let path = format!("/kubepods/burstable/pod1/{A}").into();
+    let created = RawEvent::CgroupCreated {
+        time_ns: 0,
+        id: 1,
+        path,
+    };
+    attributor.event(created, Instant::now());
+    assert_eq!(run(&mut attributor, exec("/a").ids(10, &[])), Outcome::Waiting);
+    let id = ContainerId::parse(A).unwrap();
+    let whose = Whose::Container(id.clone());
+    let lost = Outcome::Lost(Feed::Process, LossReason::WaitingContainerFull, whose.clone());
+    assert_eq!(run(&mut attributor, exec("/b").ids(11, &[])), lost);
+    assert_eq!((attributor.whose(1), attributor.owner(&id)), (whose, None));
+    attributor.pod(PodChange::Applied(known_pod()), Instant::now());
+    let owner = Owner::from(&*known_pod().containers[0].1);
+    assert_eq!(attributor.owner(&id), Some(owner));
 }
 
 #[test]
@@ -128,9 +158,9 @@ fn the_host_and_the_runtime_have_no_behaviours() {
         run(&mut attributor, exec("/crun").runtime_stage()),
         Outcome::RuntimeStage
     );
-    let unrecognised = Outcome::Lost(Feed::Process, LossReason::CgroupUnrecognised);
+    let unrecognised = Outcome::Lost(Feed::Process, LossReason::CgroupUnrecognised, Whose::Unknown);
     assert_eq!(run(&mut attributor, exec("/bin/sh").cgroup(3)), unrecognised);
-    let unknown = Outcome::Lost(Feed::Process, LossReason::CgroupUnknown);
+    let unknown = Outcome::Lost(Feed::Process, LossReason::CgroupUnknown, Whose::Unknown);
     assert_eq!(run(&mut attributor, exec("/bin/sh").cgroup(99)), unknown);
 }
 
@@ -348,9 +378,10 @@ fn what_nobody_can_place_is_counted_by_what_is_known_of_it() {
     run(&mut attributor, exec("/bin/sh").ids(10, &[]));
     attributor.pod(PodChange::Applied(without_status()), Instant::now());
     let later = Instant::now() + Duration::from_secs(61);
+    let of_pod = Whose::Owner(Owner::from(&*without_status().pod));
     assert_eq!(
         attributor.expire(later),
-        [Outcome::Lost(Feed::Process, LossReason::ContainerUnknown)]
+        [Outcome::Lost(Feed::Process, LossReason::ContainerUnknown, of_pod)]
     );
 }
 
@@ -369,7 +400,7 @@ fn a_process_in_a_reused_number_places_nothing() {
     let mut attributor = Attributor::new(AttributionLimits::default(), proc);
     assert_eq!(
         attributor.event(RawEvent::Exec(reused), Instant::now()),
-        Some(Outcome::Lost(Feed::Process, LossReason::CgroupUnknown))
+        Some(Outcome::Lost(Feed::Process, LossReason::CgroupUnknown, Whose::Unknown))
     );
 }
 
@@ -382,7 +413,10 @@ fn what_comes_after_its_cgroup_was_removed_is_still_attributed() {
     attributed(run(&mut attributor, exec("/bin/late").ids(10, &[])));
     attributor.expire(now + Duration::from_mins(2));
     let late = run(&mut attributor, exec("/bin/late").ids(11, &[]));
-    assert_eq!(late, Outcome::Lost(Feed::Process, LossReason::CgroupUnknown));
+    assert_eq!(
+        late,
+        Outcome::Lost(Feed::Process, LossReason::CgroupUnknown, Whose::Unknown)
+    );
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! The kernel's first-seen filter, from outside: its limits, its containers, its totals.
 
+mod reading;
+
 use super::maps::map;
 use super::{LoadError, LoadOptions};
 use anchorwatch_sensor_common::filter::{
@@ -8,6 +10,8 @@ use anchorwatch_sensor_common::filter::{
 };
 use aya::maps::{Array, HashMap, MapData, MapError, PerCpuArray};
 use aya::{Ebpf, EbpfLoader, Pod};
+pub use reading::{Reading, SlotLoss};
+use reading::{Readings, add};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
@@ -156,6 +160,7 @@ pub struct Filter {
     slots: BTreeMap<u64, Registered>,
     /// Indices that no container has, the next one last.
     free: Vec<u32>,
+    readings: Readings,
 }
 
 /// A container with a slot of its own.
@@ -178,6 +183,7 @@ impl Filter {
             module: HashMap::try_from(map(ebpf, "SEEN_MODULE")?)?,
             slots: BTreeMap::new(),
             free: (UNREGISTERED + 1..=containers).rev().collect(),
+            readings: Readings::default(),
         })
     }
 
@@ -190,6 +196,7 @@ impl Filter {
             return Ok(Registration::NoRoom);
         };
         let before = self.slot_totals(index)?;
+        self.readings.note(index, None, before);
         // A former container's debts are not this one's.
         for feed in FilterFeed::ALL {
             for sensitive in [false, true] {
@@ -212,13 +219,15 @@ impl Filter {
 
     /// Takes a container's slot back; what became of its events.
     pub fn release(&mut self, cgroup: u64) -> Result<Option<[Totals; FILTER_FEEDS]>, MapError> {
-        let totals = self.totals_of(cgroup)?;
-        let Some(registered) = self.slots.remove(&cgroup) else {
+        let Some(Registered { index, before }) = self.slots.get(&cgroup).copied() else {
             return Ok(None);
         };
         absent_is_fine(self.containers.remove(&cgroup))?;
-        self.free.push(registered.index);
-        Ok(totals)
+        let totals = self.slot_totals(index)?;
+        self.readings.note(index, Some(cgroup), totals);
+        self.slots.remove(&cgroup);
+        self.free.push(index);
+        Ok(Some(since(totals, before)))
     }
 
     /// Shows an event again that could not be kept.
@@ -236,37 +245,18 @@ impl Filter {
         let Some(Registered { index, before }) = self.slots.get(&cgroup) else {
             return Ok(None);
         };
-        let mut totals = self.slot_totals(*index)?;
-        for (total, before) in totals.iter_mut().zip(before) {
-            total.delivered = total.delivered.saturating_sub(before.delivered);
-            total.swallowed = total.swallowed.saturating_sub(before.swallowed);
-            total.lost = total.lost.saturating_sub(before.lost);
-        }
-        Ok(Some(totals))
+        Ok(Some(since(self.slot_totals(*index)?, *before)))
     }
 
-    /// What became of all events of this node since the programs were loaded, by feed.
-    pub fn totals(&self) -> Result<[Totals; FILTER_FEEDS], MapError> {
-        let mut sum = [Totals::default(); FILTER_FEEDS];
-        let used = self.totals.len() / u32::try_from(FILTER_FEEDS).unwrap_or(1);
-        let never_used = self.free.first().map_or(0, |_| self.never_used());
-        for index in 0..used.saturating_sub(never_used) {
-            for (sum, slot) in sum.iter_mut().zip(self.slot_totals(index)?) {
-                add(sum, slot);
-            }
+    /// What became of events: of all since the programs were loaded, and what was lost since this was last asked.
+    pub fn read(&mut self) -> Result<Reading, MapError> {
+        let owners: BTreeMap<u32, u64> = self.slots.iter().map(|(cgroup, slot)| (slot.index, *cgroup)).collect();
+        let used = u32::try_from(self.readings.slots()).unwrap_or(u32::MAX).max(1);
+        for index in UNREGISTERED..used {
+            let totals = self.slot_totals(index)?;
+            self.readings.note(index, owners.get(&index).copied(), totals);
         }
-        Ok(sum)
-    }
-
-    /// How many of the highest indices no container ever had: they are given out in order and come back last.
-    fn never_used(&self) -> u32 {
-        let highest = self.totals.len() / u32::try_from(FILTER_FEEDS).unwrap_or(1);
-        let untouched = self
-            .free
-            .iter()
-            .zip((0..highest).rev())
-            .take_while(|(free, index)| **free == *index);
-        u32::try_from(untouched.count()).unwrap_or(0)
+        Ok(self.readings.take())
     }
 
     fn slot_totals(&self, index: u32) -> Result<[Totals; FILTER_FEEDS], MapError> {
@@ -297,10 +287,15 @@ const fn slot(container: u64, index: u32) -> SlotValue {
     })
 }
 
-const fn add(sum: &mut Totals, part: Totals) {
-    sum.delivered += part.delivered;
-    sum.swallowed += part.swallowed;
-    sum.lost += part.lost;
+fn since(mut totals: [Totals; FILTER_FEEDS], before: [Totals; FILTER_FEEDS]) -> [Totals; FILTER_FEEDS] {
+    for (total, before) in totals.iter_mut().zip(before) {
+        total.delivered = total.delivered.saturating_sub(before.delivered);
+        total.swallowed = total.swallowed.saturating_sub(before.swallowed);
+        for (lost, before) in total.lost.iter_mut().zip(before.lost) {
+            *lost = lost.saturating_sub(before);
+        }
+    }
+    totals
 }
 
 fn absent_is_fine(result: Result<(), MapError>) -> Result<(), MapError> {

@@ -50,7 +50,7 @@ impl Sensor {
             outbox: opened.outbox,
             history: opened.history,
             seen,
-            losses: Losses::restored(opened.state.losses.clone()),
+            losses: Losses::restored(opened.state.losses.clone(), opened.state.container_losses.clone()),
             reporter: reporter(opened.state, opened.batch),
         }
     }

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use crate::attribute::cgroup::slots::FilterOrder;
 use crate::decode::FilterKey;
 use crate::error::Chain;
-use crate::loader::filter::Registration;
+use crate::loader::filter::{Reading, Registration};
 use crate::loader::{self, LoadError, Loaded};
 use crate::ring::{Batch, RingReader};
 
@@ -18,6 +18,9 @@ pub trait Kernel {
 
     /// What the kernel lost since the programs were loaded.
     fn losses(&self) -> Result<loader::Losses, LoadError>;
+
+    /// What became of events in the filter.
+    fn filtered(&mut self) -> Result<Reading, LoadError>;
 
     /// From whom answers are looked at from now on. Those that find no room are not looked at.
     fn set_resolvers(&mut self, resolvers: &BTreeSet<SocketAddr>);
@@ -57,6 +60,10 @@ impl Kernel for LiveKernel {
 
     fn losses(&self) -> Result<loader::Losses, LoadError> {
         self.loaded.losses()
+    }
+
+    fn filtered(&mut self) -> Result<Reading, LoadError> {
+        Ok(self.loaded.filter_mut().read()?)
     }
 
     fn set_resolvers(&mut self, resolvers: &BTreeSet<SocketAddr>) {

@@ -74,7 +74,7 @@ fn start(folder: &TempDir) -> Running {
     let pipeline = Pipeline::new(Parts {
         attributor: Attributor::new(AttributionLimits::default(), proc),
         seen,
-        losses: Losses::restored(state.losses.clone()),
+        losses: Losses::restored(state.losses.clone(), state.container_losses.clone()),
         reporter: Reporter::new(state, batch, hooks, now, 1.0).unwrap(),
         health: Arc::new(Health::new(now)),
         metrics: Arc::new(Metrics::new()),

@@ -83,6 +83,7 @@ mod tests {
     use crate::attribute::testkit::exec;
     use crate::decode::RawEvent;
     use crate::loader::Losses;
+    use crate::loader::filter::Reading;
     use crate::record::Limits;
     use crate::ring::Batch;
     use std::collections::BTreeSet;
@@ -106,6 +107,10 @@ mod tests {
 
         fn losses(&self) -> Result<Losses, LoadError> {
             Ok(Losses::default())
+        }
+
+        fn filtered(&mut self) -> Result<Reading, LoadError> {
+            Ok(Reading::default())
         }
 
         fn set_resolvers(&mut self, _: &BTreeSet<SocketAddr>) {}

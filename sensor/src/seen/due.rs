@@ -103,7 +103,8 @@ impl Entry {
             // Never told: it is in the other queue.
             (_, None) | (None, Some(_)) => false,
             (Some(unreported), Some(reported)) => {
-                gone || unreported.last.hour() > reported || now.since(self.row.first_seen) < YOUNG
+                // Another hour, not a later one: the clock may have been ahead when it was last told of.
+                gone || unreported.last.hour() != reported || now.distance(self.row.first_seen) < YOUNG
             }
         }
     }
@@ -124,8 +125,7 @@ impl Entry {
 
     fn settle(&mut self) {
         if let Some(unreported) = self.row.unreported.take() {
-            // A clock that was set back must not make an hour due for ever.
-            self.row.reported_hour = Some(unreported.last.hour()).max(self.row.reported_hour);
+            self.row.reported_hour = Some(unreported.last.hour());
         }
     }
 }

@@ -24,6 +24,7 @@ pub struct ContainerRow {
     pub container_id: String,
     /// Not yet reported.
     pub hours: BTreeSet<Hour>,
+    /// The one that was observed last, by the clock as it was then.
     pub last_hour: Option<Hour>,
 }
 
@@ -39,7 +40,8 @@ pub struct BehaviourRow {
     pub first_seen: Timestamp,
     pub last_seen: Timestamp,
     pub unreported: Option<Unreported>,
-    /// The latest hour that a batch has told of; none if no batch has told of the behaviour.
+    /// The hour of the last sighting that a batch has told of, by the clock as it was then; none if no batch has told of
+    /// the behaviour.
     pub reported_hour: Option<Hour>,
     /// True while it was only found when the sensor started, and never seen to happen.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -82,11 +84,15 @@ impl ContainerRow {
     }
 
     /// Whether the hour is news.
+    ///
+    /// A clock that was ahead and is set back comes to some hours a second time: whoever counts them counts each once.
+    /// Those that are still to come and were not told of yet are left to come.
     pub fn observe_hour(&mut self, hour: Hour) -> bool {
-        if self.last_hour >= Some(hour) {
+        if self.last_hour == Some(hour) {
             return false;
         }
         self.last_hour = Some(hour);
+        self.hours.retain(|observed| *observed < hour);
         self.hours.insert(hour);
         if self.hours.len() > MAX_HOURS {
             self.hours.pop_first();

@@ -1,3 +1,5 @@
+mod clock;
+
 use super::size::OVERHEAD;
 use super::*;
 use crate::attribute::testkit::container;

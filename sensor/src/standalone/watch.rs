@@ -221,6 +221,7 @@ fn batch(seq: u64, observation: &Observation, behaviour: Behaviour, attributes: 
             },
             hours: BTreeSet::from([observation.time.hour()]),
             behaviours: vec![report],
+            losses: BTreeMap::new(),
         }],
         losses: BTreeMap::new(),
     }

@@ -3,14 +3,20 @@
 use crate::cgroup::Cgroup;
 use crate::fixture::{Live, live_with};
 use crate::scene::in_container;
+use anchorwatch_sensor::attribute::cgroup::hierarchy::Hierarchy;
+use anchorwatch_sensor::attribute::cgroup::slots::FilterOrder;
+use anchorwatch_sensor::attribute::process::ProcFolder;
+use anchorwatch_sensor::attribute::{AttributionLimits, Attributor};
 use anchorwatch_sensor::decode::{Exec, RawEvent};
 use anchorwatch_sensor::loader::LoadOptions;
-use anchorwatch_sensor::loader::filter::{FilterOptions, Registration};
-use anchorwatch_sensor_common::filter::{FILTER_FEEDS, FilterFeed, Quota, Totals};
+use anchorwatch_sensor::loader::filter::{FilterOptions, Registration, SlotLoss};
+use anchorwatch_sensor::snapshot::find_cgroup_root;
+use anchorwatch_sensor_common::filter::{FILTER_FEEDS, FilterFeed, LOST, Lost, Quota, Totals};
 use anchorwatch_sensor_common::loss::{LossPlace, LossReason};
 use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const PROCESS: usize = FilterFeed::Process as usize;
 /// What a container may send at once in these tests, and next to nothing afterwards.
@@ -71,7 +77,7 @@ fn what_a_container_repeats_is_sent_once_and_counted() {
     let expected = Totals {
         delivered: 2,
         swallowed: 4,
-        lost: 0,
+        lost: [0; LOST],
     };
     assert_eq!(totals(&live, &container), expected);
     // User space could not keep it: it shows again.
@@ -125,10 +131,21 @@ fn a_flood_stops_at_its_own_quota_and_others_are_heard() {
     assert_eq!(arguments(&heard), ["known", "known", "new"]);
     let total = totals(&live, &flooding);
     assert_eq!(total.delivered, loud.len() as u64);
-    assert_eq!(total.delivered + total.swallowed + total.lost, flood);
-    assert!(total.delivered >= BURST && total.lost > 0, "{total:?}");
+    assert_eq!(total.delivered + total.swallowed + total.all_lost(), flood);
+    assert!(total.delivered >= BURST && total.all_lost() > 0, "{total:?}");
     let lost = live.loaded.losses().unwrap().count(LossPlace::Exec, LossReason::Quota) - before;
-    assert_eq!(lost, total.lost);
+    assert_eq!(lost, total.all_lost());
+    // It is told whose losses those are, once.
+    let told = live.loaded.filter_mut().read().unwrap().lost;
+    let expected = SlotLoss {
+        container: Some(flooding.id),
+        feed: FilterFeed::Process,
+        why: Lost::Quota,
+        count: lost,
+    };
+    let of_containers: Vec<SlotLoss> = told.into_iter().filter(|loss| loss.container.is_some()).collect();
+    assert_eq!(of_containers, [expected]);
+    assert_eq!(live.loaded.filter_mut().read().unwrap().lost, []);
 }
 
 #[test]
@@ -160,8 +177,8 @@ fn nested_cgroups_share_their_containers_quota_whoever_makes_them_and_when() {
         .filter(|event| matches!(event, RawEvent::Exec(exec) if exec.container == container.id));
     let total = totals(&live, &container);
     assert_eq!(total.delivered, sent.count() as u64);
-    assert_eq!(total.delivered + total.swallowed + total.lost, 100);
-    assert!(total.lost > 0, "{total:?}");
+    assert_eq!(total.delivered + total.swallowed + total.all_lost(), 100);
+    assert!(total.all_lost() > 0, "{total:?}");
     // For drop: those below first.
     drop((early, later));
 }
@@ -185,7 +202,7 @@ fn what_the_ring_had_no_room_for_is_not_taken_for_seen() {
     }
     run(&live, &container, "dropped");
     let full = totals(&live, &container);
-    assert!(full.lost > 0, "{full:?}");
+    assert!(full.all_lost() > 0, "{full:?}");
     let is_it = |event: &RawEvent| matches!(event, RawEvent::Exec(exec) if arguments(std::slice::from_ref(exec)) == ["dropped"]);
     assert!(!live.waiting().iter().any(is_it));
     // The ring is empty now.
@@ -210,7 +227,7 @@ fn a_slot_that_is_used_again_keeps_neither_keys_nor_debts_nor_totals() {
     let other = live.scene.cgroup("other");
     let registration = live.loaded.filter_mut().register(other.id).unwrap();
     assert_eq!(registration, Registration::NoRoom);
-    assert!(live.loaded.filter_mut().release(former.id).unwrap().unwrap()[PROCESS].lost > 0);
+    assert!(live.loaded.filter_mut().release(former.id).unwrap().unwrap()[PROCESS].all_lost() > 0);
     let registration = live.loaded.filter_mut().register(other.id).unwrap();
     assert_eq!(registration, Registration::Registered);
     assert_eq!(totals(&live, &other), Totals::default());
@@ -219,4 +236,100 @@ fn a_slot_that_is_used_again_keeps_neither_keys_nor_debts_nor_totals() {
     assert_eq!(arguments(&sent), ["0"]);
     let id = std::fs::metadata(other.procs().parent().unwrap()).unwrap().ino();
     assert_eq!(sent[0].cgroup_id, id);
+}
+
+/// Distinct executions that one container makes before the other is looked at again, and how often at most.
+const PRESSURE: usize = 400;
+const ROUNDS: usize = 25;
+
+#[test]
+fn a_container_that_pushes_out_anothers_keys_makes_them_show_again_and_hides_nothing() {
+    let name = "a_container_that_pushes_out_anothers_keys_makes_them_show_again_and_hides_nothing";
+    // Far fewer keys than it sends, and no quota that would stop it before.
+    let options = LoadOptions {
+        filter: FilterOptions {
+            keys: 256,
+            ..FilterOptions::unlimited()
+        },
+        ..LoadOptions::default()
+    };
+    let Some(mut live) = live_with(name, &options, |_| {}) else {
+        return;
+    };
+    let (flooding, quiet) = (registered(&mut live, "flood"), registered(&mut live, "quiet"));
+    run(&live, &quiet, "entrypoint");
+    run(&live, &quiet, "known");
+    let mut expected = vec!["entrypoint".to_owned(), "known".to_owned()];
+    let mut heard = arguments(&of(&mut live, &quiet));
+    let mut rounds = 0;
+    while heard.iter().filter(|argument| *argument == "known").count() < 2 {
+        for number in 0..PRESSURE {
+            run(&live, &flooding, &format!("{rounds}-{number}"));
+        }
+        run(&live, &quiet, "known");
+        let new = format!("new-{rounds}");
+        run(&live, &quiet, &new);
+        heard.extend(arguments(&of(&mut live, &quiet)));
+        // What is new is heard whatever another one does.
+        assert_eq!(heard.last(), Some(&new));
+        expected.push(new);
+        rounds += 1;
+        assert!(rounds < ROUNDS, "nothing was pushed out");
+    }
+    heard.retain(|argument| argument != "known");
+    expected.retain(|argument| argument != "known");
+    assert_eq!(heard, expected);
+    let total = totals(&live, &quiet);
+    let ran = 2 + 2 * rounds as u64;
+    assert_eq!((total.delivered + total.swallowed, total.all_lost()), (ran, 0));
+    assert_eq!(total.delivered, 3 + rounds as u64);
+}
+
+#[test]
+fn a_slot_whose_removal_was_never_told_is_found_and_given_back() {
+    let name = "a_slot_whose_removal_was_never_told_is_found_and_given_back";
+    let options = LoadOptions {
+        ring_bytes: 4096,
+        ..LoadOptions::default()
+    };
+    let Some(mut live) = live_with(name, &options, |_| {}) else {
+        return;
+    };
+    let hierarchy = Hierarchy::open(&find_cgroup_root().unwrap()).unwrap();
+    let proc = ProcFolder::new(PathBuf::from("/proc"));
+    let mut attributor = Attributor::new(AttributionLimits::default(), proc).with_hierarchy(hierarchy);
+    let container = live.scene.cgroup("container");
+    let created = |id, path: &str| RawEvent::CgroupCreated {
+        time_ns: 0,
+        id,
+        path: path.into(),
+    };
+    // As a runtime would have named it.
+    let path = format!("/kubepods/pod1/{}", "a".repeat(64));
+    attributor.event(created(container.id, &path), Instant::now());
+    assert_eq!(attributor.take_orders(), [FilterOrder::Register(container.id)]);
+    live.loaded.filter_mut().register(container.id).unwrap();
+    let lost = |live: &Live| {
+        live.loaded
+            .losses()
+            .unwrap()
+            .count(LossPlace::Cgroup, LossReason::RingFull)
+    };
+    // Nobody reads while others come, until there is no room for one that goes.
+    let mut others = Vec::new();
+    while lost(&live) == 0 {
+        others.push(live.scene.cgroup(&format!("other{}", others.len())));
+        assert!(others.len() < 10_000);
+    }
+    container.remove();
+    let removed = |event: &RawEvent| matches!(event, RawEvent::CgroupRemoved { id, .. } if *id == container.id);
+    assert!(!live.waiting().iter().any(removed));
+    let mut orders = Vec::new();
+    while orders.is_empty() {
+        attributor.expire(Instant::now());
+        orders = attributor.take_orders();
+    }
+    assert_eq!(orders, [FilterOrder::Release(container.id)]);
+    let totals = live.loaded.filter_mut().release(container.id).unwrap();
+    assert!(totals.is_some(), "the slot was taken until now");
 }

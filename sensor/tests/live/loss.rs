@@ -3,7 +3,7 @@
 use crate::fixture::live_with;
 use crate::scene::in_container;
 use anchorwatch_sensor::decode::{OriginMark, RawEvent};
-use anchorwatch_sensor::loader::{LoadOptions, Losses};
+use anchorwatch_sensor::loader::LoadOptions;
 use anchorwatch_sensor_common::loss::{LossPlace, LossReason};
 use std::process::Command;
 
@@ -94,63 +94,4 @@ fn processes_that_ended_leave_room_for_others() {
     assert!(execs.iter().all(|exec| !exec.ancestors.is_empty()));
     let full = [LossPlace::Exec, LossPlace::Fork].map(|place| losses.count(place, LossReason::MapFull));
     assert_eq!(full, [0, 0]);
-}
-
-/// How many executions are sent by how many senders at once, so that the programs run on every CPU.
-const FLOOD: usize = 500;
-const SENDERS: usize = 4;
-
-#[test]
-fn under_a_flood_on_every_cpu_what_is_missing_is_what_is_counted_to_the_last_event() {
-    let options = LoadOptions {
-        ring_bytes: 16 << 10,
-        ..LoadOptions::default()
-    };
-    let name = "under_a_flood_on_every_cpu_what_is_missing_is_what_is_counted_to_the_last_event";
-    let Some(mut live) = live_with(name, &options, |_| {}) else {
-        return;
-    };
-    for cgroup in &live.snapshot.cgroups {
-        live.loaded.ignore_cgroup(cgroup.id);
-    }
-    let before = live.loaded.losses().unwrap();
-    let cgroup = live.scene.cgroup("flood");
-    let payload = live.scene.payload();
-    let senders: Vec<_> = (0..SENDERS)
-        .map(|sender| {
-            // Each execution is another one: none may be taken for one that was told already.
-            let number = |index: usize| format!("{sender}-{index}");
-            let commands: Vec<Command> = (0..FLOOD)
-                .map(|index| {
-                    let mut command = Command::new(&payload);
-                    in_container(command.arg(number(index)), &cgroup);
-                    command
-                })
-                .collect();
-            std::thread::spawn(move || {
-                for mut command in commands {
-                    assert!(command.status().unwrap().success());
-                }
-            })
-        })
-        .collect();
-    // The reader looks now and then, so that records are taken and lost in turns.
-    let ours = |event: &RawEvent| matches!(event, RawEvent::Exec(exec) if exec.cgroup_id == cgroup.id);
-    let mut received = 0;
-    for sender in senders {
-        sender.join().unwrap();
-        received += live.waiting().iter().filter(|event| ours(event)).count();
-    }
-    let after = live.loaded.losses().unwrap();
-    let reasons = [
-        LossReason::RingFull,
-        LossReason::SensitiveRingFull,
-        LossReason::Quota,
-        LossReason::SensitiveQuota,
-    ];
-    let count = |losses: &Losses, reason| losses.count(LossPlace::Exec, reason);
-    let lost = reasons.map(|reason| count(&after, reason) - count(&before, reason));
-    let gone: u64 = lost.iter().sum();
-    assert!(received > 0 && gone > 0, "{received} received, {lost:?} lost");
-    assert_eq!(received as u64 + gone, (SENDERS * FLOOD) as u64, "{lost:?} lost");
 }

@@ -110,6 +110,10 @@ pub async fn pods(context: &Context, report: &SensorReport) -> Result<HashMap<St
     for container in &report.spec.containers {
         named.entry(&container.pod).or_default().push(&container.container);
     }
+    for lost in &report.spec.container_losses {
+        let containers = named.entry(&lost.pod).or_default();
+        containers.extend((!lost.container.is_empty()).then_some(lost.container.as_str()));
+    }
     let mut found = HashMap::new();
     for (reference, containers) in named {
         let lookup = look_up(context, &policies, &report.name_any(), reference, &containers).await?;
@@ -231,7 +235,7 @@ fn holding(policies: &Policies, pod: &PodFacts) -> Option<Policy> {
     Some(policies.holding(&pod.namespace, &pod.labels)?.resolved())
 }
 
-/// Where the sensor lost something: every pod on its node whose workload has a baseline.
+/// Where the sensor lost something that may be anybody's: every pod on its node whose workload has a baseline.
 pub fn neighbours(world: &World, report: &SensorReport) -> Vec<Neighbour> {
     if report.spec.losses.is_empty() && !reports::is_renewed(report) {
         return Vec::new();

@@ -7,7 +7,10 @@ use anchorwatch_core::behaviour::Feed;
 use anchorwatch_crds::v1alpha1::{HookReport, SensorReportStatus};
 
 use super::plan::Tally;
-use crate::conditions::{HOOKS_ATTACHED, LOSS_OBSERVED, Statement, watched_on_node};
+use crate::{
+    conditions::{HOOKS_ATTACHED, LOSS_OBSERVED, Statement, watched_on_node},
+    losses,
+};
 
 /// What a hook that works says of itself.
 const ATTACHED: &str = "attached";
@@ -95,19 +98,12 @@ fn feed_watched(feed: Feed, hooks: &[HookReport]) -> Statement {
 }
 
 fn loss_observed(tally: &Tally) -> Statement {
-    let lost = tally
-        .losses
-        .iter()
-        .filter(|(_, reasons)| !reasons.is_empty())
-        .map(|(feed, reasons)| {
-            let reasons: Vec<_> = reasons.keys().map(String::as_str).collect();
-            format!("{} ({})", feed.as_str(), reasons.join(", "))
-        });
-    let lost: Vec<_> = lost.collect();
+    let lost = tally.losses.iter().filter(|(_, reasons)| !reasons.is_empty());
+    let lost = losses::told(lost.map(|(feed, reasons)| (*feed, reasons.keys().map(String::as_str))));
     let message = if lost.is_empty() {
         "the last batch reported no loss".to_owned()
     } else {
-        format!("the last batch reported losses: {}", lost.join("; "))
+        format!("the last batch reported losses: {lost}")
     };
     Statement {
         type_: LOSS_OBSERVED,

@@ -1,30 +1,29 @@
 //! What follows from a batch: which baselines change, and what the acknowledgement says.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use anchorwatch_core::{
-    baseline::{Batch, ContainerReport, Outbox, ReportingPod, merge},
+    baseline::{Batch, Losses, Outbox, merge},
     behaviour::Feed,
-    id::{BatchId, ContainerName, NodeName, WorkloadKey},
+    id::{BatchId, ContainerName, NodeName},
     policy::Policy,
 };
 use anchorwatch_crds::v1alpha1::{
-    Acknowledgement, BehaviorBaseline, BehaviorBaselineStatus, EntryState, ReportedContainer, SensorReport,
-    SensorReportStatus,
+    Acknowledgement, BehaviorBaseline, BehaviorBaselineStatus, EntryState, SensorReport, SensorReportStatus,
 };
 use jiff::Timestamp;
 use kube::ResourceExt;
 
 use super::{
-    fetch::{Lookup, Neighbour, Remembered, Stored, Surroundings},
+    fetch::{Stored, Surroundings},
     node, outboxes,
+    sort::Sorted,
 };
 use crate::{
     baselines, conditions,
-    convert::{baseline_from_crd, behaviours_from_crd, from_clock, hours_from_crd, losses_from_crd},
+    convert::{baseline_from_crd, from_clock, losses_from_crd},
     losses, reports,
     test_switch::TestSwitches,
-    world::facts::PodFacts,
 };
 
 /// Why behaviours found no baseline. Labels of a metric.
@@ -49,142 +48,6 @@ pub mod dropped {
     pub const REFUSED: &str = "refused";
     /// The workload's namespace is going.
     pub const NAMESPACE_GONE: &str = "namespace-gone";
-}
-
-/// What one workload's containers did, according to a batch.
-#[derive(Clone, Debug)]
-pub struct Group {
-    /// The policy that holds for the youngest of the pods.
-    pub policy: Policy,
-    /// When that pod was created.
-    youngest: Timestamp,
-    /// That pod's labels, where the API server knows it.
-    labels: Option<BTreeMap<String, String>>,
-    /// What its containers did.
-    pub containers: Vec<ContainerReport>,
-}
-
-/// A batch, sorted by workload.
-#[derive(Clone, Debug, Default)]
-pub struct Sorted {
-    /// What concerns each workload.
-    pub groups: BTreeMap<WorkloadKey, Group>,
-    /// Behaviours that named a pod of another node.
-    pub rejected: usize,
-    /// Behaviours that found no baseline, by reason.
-    pub dropped: BTreeMap<&'static str, usize>,
-    /// Behaviours of pods that the API server does not know.
-    pub unverified: usize,
-}
-
-/// Sorts a batch by workload.
-pub fn sort(report: &SensorReport, pods: &HashMap<String, Lookup>, neighbours: &[Neighbour]) -> Sorted {
-    let mut sorted = Sorted::default();
-    for reported in &report.spec.containers {
-        let behaviours = reported.behaviors.len();
-        let placed = match pods.get(&reported.pod.uid) {
-            Some(Lookup::Confirmed { pod, .. }) if !pod.declares(&reported.container) => {
-                Err(dropped::CONTAINER_UNKNOWN)
-            }
-            Some(Lookup::Confirmed { pod, workload, policy }) => {
-                let place = policy.clone().map(|policy| (workload, policy, Some(pod.as_ref())));
-                place.ok_or(dropped::NO_POLICY)
-            }
-            Some(Lookup::Unknown {
-                workload: Some(Remembered { containers, .. }),
-            }) if !containers.contains(&ContainerName::new(&reported.container)) => Err(dropped::CONTAINER_UNKNOWN),
-            Some(Lookup::Unknown {
-                workload: Some(Remembered { workload, policy, .. }),
-            }) => {
-                let place = policy.clone().map(|policy| (workload, policy, None));
-                place.ok_or(dropped::NO_POLICY)
-            }
-            Some(Lookup::Foreign) => {
-                sorted.rejected += behaviours;
-                continue;
-            }
-            Some(Lookup::Orphan) => Err(dropped::OWNER_GONE),
-            Some(Lookup::Unknown { workload: None }) | None => Err(dropped::POD_UNKNOWN),
-        };
-        match placed {
-            Ok((workload, policy, pod)) => {
-                let seen = container_report(reported, pod);
-                sorted.unverified += if pod.is_none() { seen.behaviours.len() } else { 0 };
-                sorted.drop(dropped::MALFORMED, behaviours - seen.behaviours.len());
-                sorted.add(workload, policy, pod, seen);
-            }
-            Err(reason) => sorted.drop(reason, behaviours),
-        }
-    }
-    for neighbour in neighbours {
-        let Neighbour {
-            pod,
-            workload,
-            policy,
-            containers,
-        } = neighbour;
-        for container in containers {
-            let nothing = ContainerReport {
-                container: container.clone(),
-                pod: reporting(pod, container.as_str()),
-                hours: [].into(),
-                behaviours: Vec::new(),
-            };
-            sorted.add(workload, policy.clone(), Some(pod), nothing);
-        }
-    }
-    sorted
-}
-
-impl Sorted {
-    fn drop(&mut self, reason: &'static str, behaviours: usize) {
-        if behaviours > 0 {
-            *self.dropped.entry(reason).or_default() += behaviours;
-        }
-    }
-
-    fn add(&mut self, workload: &WorkloadKey, policy: Policy, pod: Option<&PodFacts>, seen: ContainerReport) {
-        let created = pod.map_or(Timestamp::MIN, |pod| pod.created);
-        let labels = || pod.map(|pod| pod.labels.clone());
-        let group = self.groups.entry(workload.clone()).or_insert_with(|| Group {
-            policy: policy.clone(),
-            youngest: created,
-            labels: labels(),
-            containers: Vec::new(),
-        });
-        if created > group.youngest {
-            group.policy = policy;
-            group.youngest = created;
-            group.labels = labels();
-        }
-        group.containers.push(seen);
-    }
-}
-
-fn container_report(reported: &ReportedContainer, pod: Option<&PodFacts>) -> ContainerReport {
-    let unknown = || ReportingPod {
-        uid: reported.pod.uid.as_str().into(),
-        name: reported.pod.name.clone(),
-        digest: None,
-        template_hash: None,
-        verified: false,
-    };
-    ContainerReport {
-        container: reported.container.as_str().into(),
-        pod: pod.map_or_else(unknown, |pod| reporting(pod, &reported.container)),
-        hours: hours_from_crd(&reported.hours),
-        behaviours: behaviours_from_crd(reported.behaviors.clone()),
-    }
-}
-
-fn reporting(pod: &PodFacts, container: &str) -> ReportingPod {
-    ReportingPod {
-        uid: pod.uid.as_str().into(),
-        name: pod.name.clone(),
-        digest: pod.digest(container).cloned(),
-        template_hash: pod.template_hash().map(Into::into),
-        verified: true,
-    }
 }
 
 /// What is to be written, and counted once it is.
@@ -224,8 +87,8 @@ pub struct Tally {
     pub dropped: BTreeMap<&'static str, usize>,
     /// Behaviours of pods that the API server does not know.
     pub unverified: usize,
-    /// Events that the sensor lost, by feed and reason.
-    pub losses: BTreeMap<Feed, BTreeMap<String, u64>>,
+    /// Events that the sensor lost, whosever they were, by feed and reason.
+    pub losses: Losses,
 }
 
 /// Merges a sorted batch into the baselines as they are.
@@ -251,7 +114,7 @@ pub fn plan(
         rejected: sorted.rejected,
         dropped: sorted.dropped,
         unverified: sorted.unverified,
-        losses: lost.clone(),
+        losses: all_lost(&report, &lost),
     };
     let mut baselines = Vec::new();
     for (workload, group) in sorted.groups {
@@ -313,8 +176,22 @@ pub fn plan(
     }
 }
 
-/// What the batch says is lost, by feed and reason.
-fn lost(report: &SensorReport, renewed: bool) -> BTreeMap<Feed, BTreeMap<String, u64>> {
+/// What the batch says is lost, whosever it was.
+fn all_lost(report: &SensorReport, anybodys: &Losses) -> Losses {
+    let mut all = anybodys.clone();
+    for container in &report.spec.container_losses {
+        for (feed, reasons) in losses_from_crd(&container.losses, losses::bounded) {
+            for (reason, count) in reasons {
+                let sum = all.entry(feed).or_default().entry(reason).or_default();
+                *sum = sum.saturating_add(count);
+            }
+        }
+    }
+    all
+}
+
+/// What the batch says is lost and may be anybody's, by feed and reason.
+fn lost(report: &SensorReport, renewed: bool) -> Losses {
     let mut lost = losses_from_crd(&report.spec.losses, losses::bounded);
     if renewed {
         for feed in Feed::ALL {
@@ -331,14 +208,6 @@ impl Tally {
         if behaviours > 0 {
             *self.dropped.entry(reason).or_default() += behaviours;
         }
-    }
-}
-
-impl Group {
-    /// How many behaviours are of such a feed.
-    fn behaviours(&self, wanted: impl Fn(Feed) -> bool) -> usize {
-        let behaviours = self.containers.iter().flat_map(|container| &container.behaviours);
-        behaviours.filter(|seen| wanted(seen.behaviour.feed())).count()
     }
 }
 

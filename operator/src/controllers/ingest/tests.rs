@@ -2,6 +2,7 @@
 
 mod forged;
 mod forgotten;
+mod losses;
 mod refused;
 
 use std::sync::{

@@ -47,6 +47,11 @@ impl Hierarchy {
         Ok([b"/", below.as_os_str().as_bytes()].concat())
     }
 
+    /// Whether there is no cgroup of this id any more.
+    pub fn is_gone(&self, id: u64) -> bool {
+        matches!(self.folder(id), Err(error) if error.raw_os_error() == Some(libc::ESTALE))
+    }
+
     fn folder(&self, id: u64) -> io::Result<File> {
         let mut handle = Handle {
             bytes: ID_BYTES,
@@ -90,6 +95,8 @@ mod tests {
     #[test]
     fn an_id_that_no_cgroup_has_is_an_error() {
         let Ok(root) = find_cgroup_root() else { return };
-        assert!(Hierarchy::open(&root).unwrap().path(u64::MAX - 1).is_err());
+        let hierarchy = Hierarchy::open(&root).unwrap();
+        assert!(hierarchy.path(u64::MAX - 1).is_err());
+        assert!(!hierarchy.is_gone(std::fs::metadata(&root).unwrap().ino()));
     }
 }

@@ -283,7 +283,9 @@ fn the_end_of_a_connection_that_nobody_remembers_is_no_new_destination() {
     listed(&mut attributor, now);
     let close = |address| flow(address, FlowKind::Close { bytes_sent: 1 }, 100);
     let forgotten = see(&mut attributor, close("203.0.113.9:443"));
-    assert_eq!(forgotten, Outcome::Lost(Feed::Network, LossReason::ConnectionForgotten));
+    let owner = Owner::from(&*known_pod().containers[0].1);
+    let expected = Outcome::Lost(Feed::Network, LossReason::ConnectionForgotten, Whose::Owner(owner));
+    assert_eq!(forgotten, expected);
     // A Service needs no memory.
     let (parts, _) = network(see(&mut attributor, close("10.96.0.7:80")));
     assert_eq!(parts.destination, Destination::Service("shop/cart".into()));

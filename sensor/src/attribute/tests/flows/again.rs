@@ -75,7 +75,10 @@ fn a_flow_that_waits_in_vain_shows_again() {
     assert_eq!(see(&mut attributor, early), Outcome::Waiting);
     assert_eq!(shown_again(&mut attributor), NOTHING);
     let outcomes = attributor.expire(Instant::now() + Duration::from_secs(61));
-    assert_eq!(outcomes, [Outcome::Lost(Feed::Network, LossReason::PodUnknown)]);
+    assert_eq!(
+        outcomes,
+        [Outcome::Lost(Feed::Network, LossReason::PodUnknown, Whose::Unknown)]
+    );
     assert_eq!(shown_again(&mut attributor), [5]);
 }
 

@@ -1,0 +1,50 @@
+//! What attribution knows, for who asks.
+
+use std::sync::Arc;
+
+use super::Attributor;
+use super::cgroup::{ContainerId, Placement};
+use super::pod::Container;
+use crate::losses::{Owner, Whose};
+
+impl Attributor {
+    /// The containers that run, as far as the API server has told of them.
+    pub fn running(&self) -> Vec<Arc<Container>> {
+        self.places.running()
+    }
+
+    /// Whether events of the pod may still come.
+    pub fn knows_pod(&self, uid: &str) -> bool {
+        self.places.pods.knows(uid)
+    }
+
+    /// The names of a container, as far as they are known.
+    pub fn owner(&self, id: &ContainerId) -> Option<Owner> {
+        self.places.known(id).as_deref().map(Owner::from)
+    }
+
+    /// Whose the events of a cgroup are.
+    pub fn whose(&self, cgroup: u64) -> Whose {
+        match self.places.cgroups.get(cgroup) {
+            Some(Placement::Container(place)) => Whose::Container(place.id.clone()),
+            Some(Placement::Host | Placement::Runtime | Placement::Unrecognised) | None => Whose::Unknown,
+        }
+    }
+
+    pub fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
+    pub fn pods(&self) -> usize {
+        self.places.pods.len()
+    }
+
+    pub fn cgroups(&self) -> usize {
+        self.places.cgroups.len()
+    }
+
+    /// Ancestors of which nothing was known any more.
+    pub const fn unresolved_ancestors(&self) -> u64 {
+        self.unresolved_ancestors
+    }
+}

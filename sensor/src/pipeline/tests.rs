@@ -5,12 +5,15 @@ use crate::attribute::process::ProcFolder;
 use crate::attribute::testkit::{container, exec, facts};
 use crate::decode::RawEvent;
 use crate::loader;
+use crate::loader::filter::{Reading, SlotLoss};
 use crate::outbox::{History, Opened};
 use crate::report::Outstanding;
 use crate::seen::SeenLimits;
 use anchorwatch_crds::v1alpha1::{HookReport, SensorReportSpec};
+use anchorwatch_sensor_common::filter::{FilterFeed, Lost};
 use std::collections::HashSet;
 use std::path::PathBuf;
+use std::sync::Mutex;
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -19,6 +22,8 @@ use tokio::task::JoinHandle;
 struct FakeKernel {
     events: mpsc::Receiver<RawEvent>,
     malformed: u64,
+    /// What the filter lost and nobody read yet.
+    lost: Arc<Mutex<Vec<SlotLoss>>>,
 }
 
 impl Kernel for FakeKernel {
@@ -34,6 +39,13 @@ impl Kernel for FakeKernel {
 
     fn losses(&self) -> Result<loader::Losses, LoadError> {
         Ok(loader::Losses::default())
+    }
+
+    fn filtered(&mut self) -> Result<Reading, LoadError> {
+        Ok(Reading {
+            lost: std::mem::take(&mut self.lost.lock().unwrap()),
+            ..Reading::default()
+        })
     }
 
     fn set_resolvers(&mut self, _: &std::collections::BTreeSet<std::net::SocketAddr>) {}
@@ -53,6 +65,7 @@ struct Running {
     stop: oneshot::Sender<()>,
     task: JoinHandle<Result<(), PipelineError>>,
     history: History,
+    lost: Arc<Mutex<Vec<SlotLoss>>>,
 }
 
 fn start(folder: &TempDir) -> Running {
@@ -92,7 +105,9 @@ fn start(folder: &TempDir) -> Running {
     let kernel = FakeKernel {
         events: event_source,
         malformed: 1,
+        lost: Arc::default(),
     };
+    let lost = Arc::clone(&kernel.lost);
     let channels = Channels {
         standing: found,
         pods: pod_changes,
@@ -111,6 +126,7 @@ fn start(folder: &TempDir) -> Running {
         stop,
         task,
         history,
+        lost,
     }
 }
 
@@ -274,6 +290,45 @@ async fn a_refused_batch_goes_on_in_a_new_epoch_that_outlives_a_restart() {
     sensor.stop().await;
     let mut sensor = start(&folder);
     assert_eq!(sensor.batch().await, again);
+    sensor.stop().await;
+}
+
+#[tokio::test]
+async fn what_a_container_lost_in_the_filter_is_told_of_it_alone_also_after_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut sensor = start(&folder);
+    let hooks = sensor.batch().await;
+    sensor.acknowledge(&hooks).await;
+    sensor.create_container().await;
+    sensor.tell_pod().await;
+    sensor.run("/bin/sh", 10).await;
+    let news = sensor.batch().await;
+    let loss = |container, count| SlotLoss {
+        container,
+        feed: FilterFeed::Process,
+        why: Lost::Quota,
+        count,
+    };
+    *sensor.lost.lock().unwrap() = vec![loss(Some(1), 9), loss(None, 2), loss(Some(77), 1)];
+    sensor.stop().await;
+
+    let mut sensor = start(&folder);
+    assert_eq!(sensor.batch().await, news);
+    sensor.create_container().await;
+    sensor.tell_pod().await;
+    sensor.run("/bin/ls", 12).await;
+    sensor.acknowledge(&news).await;
+    let next = sensor.batch().await;
+    let quota = |losses: &[anchorwatch_crds::v1alpha1::Loss]| {
+        let told = losses.iter().filter(|loss| loss.reason == "kernel_exec_quota");
+        told.map(|loss| loss.count).sum::<i64>()
+    };
+    assert_eq!(quota(&next.losses), 3, "of no container that is known");
+    let [flooded] = next.container_losses.as_slice() else {
+        panic!("{:?}", next.container_losses);
+    };
+    assert_eq!((flooded.pod.uid.as_str(), flooded.container.as_str()), ("1", "main"));
+    assert_eq!(quota(&flooded.losses), 9);
     sensor.stop().await;
 }
 

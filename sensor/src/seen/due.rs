@@ -103,8 +103,9 @@ impl Entry {
             // Never told: it is in the other queue.
             (_, None) | (None, Some(_)) => false,
             (Some(unreported), Some(reported)) => {
-                // Another hour, not a later one: the clock may have been ahead when it was last told of.
-                gone || unreported.last.hour() != reported || now.distance(self.row.first_seen) < YOUNG
+                // Another hour, not a later one: the clock may have been ahead when it was last told of or seen.
+                let another = unreported.first.hour() != reported || unreported.last.hour() != reported;
+                gone || another || now.distance(self.row.first_seen) < YOUNG
             }
         }
     }

@@ -10,9 +10,10 @@ use anchorwatch_sensor::loader::{CgroupScope, LoadOptions, Losses};
 use anchorwatch_sensor_common::filter::{FilterFeed, Lost};
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::mm::{MapFlags, ProtFlags};
+use rustix::net::{AddressFamily, SendFlags, SocketType, sendto};
 use rustix::thread::{UnshareFlags, unshare_unsafe};
 use std::fs;
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
@@ -39,7 +40,7 @@ fn scene(name: &str) -> Option<(Live, Cgroup)> {
     Some((live, container))
 }
 
-/// Lets each sender run its commands, all at once; the reader looks meanwhile, so that records are taken and lost in turns.
+/// Lets each sender run its commands, all at once; the reader looks now and then, so that records are taken and lost in turns.
 fn soak(live: &mut Live, container: &Cgroup, feed: FilterFeed, senders: Vec<Vec<Command>>) {
     let before = live.loaded.losses().unwrap();
     live.loaded.filter_mut().read().unwrap();
@@ -60,18 +61,9 @@ fn soak(live: &mut Live, container: &Cgroup, feed: FilterFeed, senders: Vec<Vec<
         _ => false,
     };
     let mut received = 0;
-    while !senders.iter().all(std::thread::JoinHandle::is_finished) {
-        received += live.waiting().iter().filter(|event| ours(event)).count();
-    }
     for sender in senders {
         sender.join().unwrap();
-    }
-    loop {
-        let rest = live.waiting();
-        received += rest.iter().filter(|event| ours(event)).count();
-        if rest.is_empty() {
-            break;
-        }
+        received += live.waiting().iter().filter(|event| ours(event)).count();
     }
     let after = live.loaded.losses().unwrap();
     let count = |losses: &Losses, why: Lost| losses.count(feed.place(), why.reason());
@@ -132,9 +124,10 @@ fn of_a_flood_of_flows_what_is_missing_is_what_is_counted_to_the_last_one() {
                 // Nothing leaves the machine: a network without a route, and what is sent is told all the same.
                 // SAFETY: a system call between fork and exec.
                 unsafe { unshare_unsafe(UnshareFlags::NEWNET) }?;
-                let socket = UdpSocket::bind("0.0.0.0:0")?;
+                let socket = rustix::net::socket(AddressFamily::INET, SocketType::DGRAM, None)?;
                 for port in 1..=u16::try_from(FLOOD).unwrap_or(0) {
-                    drop(socket.send_to(b"x", SocketAddr::from(([198, 51, 100, host], port))));
+                    let target = SocketAddrV4::new(Ipv4Addr::new(198, 51, 100, host), port);
+                    drop(sendto(&socket, b"x", SendFlags::empty(), &target));
                 }
                 Ok(())
             })

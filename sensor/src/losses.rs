@@ -113,14 +113,13 @@ impl Losses {
             return;
         }
         let of_nobody = match whose {
-            Whose::Unknown => true,
             Whose::Owner(owner) => !self.owned.add(owner, feed, reason, count),
             Whose::Container(id) if self.unnamed.len() < UNNAMED || self.unnamed.contains_key(&id) => {
                 let (_, losses) = self.unnamed.entry(id).or_insert_with(|| (now, ByFeed::new()));
                 add(losses, feed, reason, count);
                 false
             }
-            Whose::Container(_) => true,
+            Whose::Unknown | Whose::Container(_) => true,
         };
         if of_nobody {
             add(&mut self.unreported, feed, reason, count);
@@ -131,7 +130,7 @@ impl Losses {
 
     /// Charges what containers lost whose names were not known; what stays without one may be anybody's.
     pub fn name(&mut self, name: impl Fn(&ContainerId) -> Option<Owner>, now: Instant) {
-        let owned = &mut self.owned;
+        let of_containers = &mut self.owned;
         let unreported = &mut self.unreported;
         self.unnamed.retain(|id, (since, losses)| {
             let owner = name(id);
@@ -139,7 +138,9 @@ impl Losses {
                 return true;
             }
             for (feed, reason, count) in flat(losses) {
-                let is_owned = owner.clone().is_some_and(|owner| owned.add(owner, feed, reason, count));
+                let is_owned = owner
+                    .clone()
+                    .is_some_and(|owner| of_containers.add(owner, feed, reason, count));
                 if !is_owned {
                     add(unreported, feed, reason, count);
                 }

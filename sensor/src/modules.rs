@@ -11,8 +11,8 @@ mod elf;
 mod hash;
 mod kernel;
 mod lanes;
-pub(crate) mod maps;
-pub(crate) mod open;
+mod maps;
+mod open;
 mod worker;
 
 use crate::decode::{MappedBy, Mapping};

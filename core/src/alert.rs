@@ -12,7 +12,7 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     behaviour::Feed,
@@ -27,7 +27,7 @@ pub use plan::{AlertInput, AlertPlan, plan_alerts};
 pub use state::AlertState;
 
 /// A DriftAlert as far as decisions need it: its status, and which of its findings people have decided about.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Alert {
     /// Name of the object.
     pub name: String,

@@ -1,9 +1,11 @@
 //! The command line.
 
 use crate::attribute::command::Arguments;
+use anchorwatch_core::behaviour::Feed;
 use anchorwatch_crds::v1alpha1 as crd;
 use clap::{Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
@@ -31,10 +33,13 @@ Examples:
 const RECORD_EXAMPLES: &str = "\
 Examples:
   # A day of a host, at most 512 MiB of it
-  anchorwatch-sensor record --cgroup-root /sys/fs/cgroup --to /var/lib/anchorwatch/recording
+  anchorwatch-sensor record --to /var/lib/anchorwatch/recording
 
   # The programs that are started right now
-  anchorwatch-sensor record --cgroup-root /sys/fs/cgroup | jq -r '.workload + \" \" + .process.executable'";
+  anchorwatch-sensor record --feed process | jq -r '.workload + \" \" + .process.executable'
+
+  # This node's pods by their workloads
+  anchorwatch-sensor record --kubeconfig admin.kubeconfig --node-name node1 --to recording";
 
 const STANDALONE_EXAMPLES: &str = "\
 Examples:
@@ -42,7 +47,7 @@ Examples:
   anchorwatch-sensor --standalone
 
   # Learn for ten minutes, and tell in JSON Lines, for a program to take up
-  anchorwatch-sensor standalone --learn-for 10m --output json | jq -r .sentence";
+  anchorwatch-sensor standalone --learn-for 10m --output json | jq -r '.findings[].sentence'";
 
 const COMPLETION_EXAMPLES: &str = "\
 Examples:
@@ -72,14 +77,16 @@ pub enum Command {
         #[arg(short, long, value_enum, default_value_t = Output::Text)]
         output: Output,
     },
-    /// Record what this host's units and containers execute as JSON Lines, without secrets, for `kubectl drift backtest`.
+    /// Record what this host's units and containers do as JSON Lines, without secrets, for `kubectl drift backtest`: what
+    /// they execute, whom they talk to, and what code they load.
     ///
-    /// Workloads are `host/Unit/NAME` for systemd's units and `host/Container/ID` for containers of any runtime; nothing is
-    /// asked of Kubernetes. Ends on SIGINT or SIGTERM, and says on standard
-    /// error what it could not record.
+    /// Workloads are `host/Unit/NAME` for systemd's units and `host/Container/ID` for containers of any runtime. With a
+    /// cluster (`--kubeconfig`, `$KUBECONFIG`, or in a pod), this node's pods are `NAMESPACE/KIND/NAME`, as their owner
+    /// references tell. Ends on SIGINT or SIGTERM, and says on standard error what it could not record.
     #[command(after_help = RECORD_EXAMPLES)]
     Record(Recording),
-    /// Watch this host alone, without Kubernetes: learn what its units and containers execute, and tell what deviates.
+    /// Watch this host alone, without Kubernetes: learn what its units and containers execute, whom they talk to and what
+    /// code they load, and tell what deviates.
     ///
     /// Workloads are named as in a recording. What was learned is kept in the state folder, so that a restart neither forgets
     /// nor tells anything again; a workload that is new is learned first. Ends on SIGINT or SIGTERM.
@@ -104,6 +111,34 @@ pub struct Recording {
     /// Most files; the oldest are removed.
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub max_files: u32,
+
+    /// What is recorded, of process, network and module; without it all of them.
+    #[arg(long, value_enum, value_delimiter = ',')]
+    pub feed: Vec<RecordedFeed>,
+}
+
+impl Recording {
+    /// What is recorded.
+    pub fn feeds(&self) -> BTreeSet<Feed> {
+        let asked = self.feed.iter().map(|feed| match feed {
+            RecordedFeed::Process => Feed::Process,
+            RecordedFeed::Network => Feed::Network,
+            RecordedFeed::Module => Feed::Module,
+        });
+        let asked: BTreeSet<Feed> = asked.collect();
+        if asked.is_empty() { Feed::ALL.into() } else { asked }
+    }
+}
+
+/// A feed, as the command line has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum RecordedFeed {
+    /// Executions.
+    Process,
+    /// Connections, unconnected sends, listeners, and bytes at close.
+    Network,
+    /// Libraries and kernel modules.
+    Module,
 }
 
 /// How a host is watched.
@@ -251,6 +286,22 @@ mod tests {
             assert_eq!(standing.learn_for.unwrap().get().as_secs(), 600);
             assert_eq!(standing.mode, Some(StandingMode::Observe));
         }
+    }
+
+    #[test]
+    fn a_recording_holds_what_is_asked_for_and_else_all() {
+        let feeds = |arguments: &[&str]| {
+            let args = Args::try_parse_from(["sensor", "record"].iter().chain(arguments)).unwrap();
+            let Some(Command::Record(recording)) = args.command else {
+                panic!("a recording");
+            };
+            recording.feeds()
+        };
+        assert_eq!(feeds(&[]), Feed::ALL.into());
+        assert_eq!(
+            feeds(&["--feed", "network,module"]),
+            [Feed::Network, Feed::Module].into()
+        );
     }
 
     #[test]

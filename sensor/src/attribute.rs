@@ -6,26 +6,29 @@ pub mod command;
 pub mod destination;
 mod exec;
 mod flow;
-pub mod host;
 mod known;
 mod layer;
 mod lineage;
 pub mod module;
 pub mod mounts;
 pub mod network;
+mod observed;
+mod outcome;
+mod pending;
 pub mod places;
 pub mod pod;
 pub mod probe;
 pub mod process;
+pub mod scope;
 mod seats;
 #[cfg(test)]
 pub mod testkit;
 pub mod text;
 mod told;
+pub mod unit;
 mod visit;
 pub mod waiting;
 
-use anchorwatch_core::behaviour::{Attributes, Behaviour, Feed};
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -37,16 +40,17 @@ use crate::names::resolvers::Resolvers;
 use crate::snapshot::{SeededProcess, Snapshot};
 use cgroup::hierarchy::Hierarchy;
 use cgroup::slots::FilterOrder;
-use cgroup::{ContainerId, Placement};
+use cgroup::{ContainerId, Holder, Placement};
 use command::{Arguments, Commands};
-use exec::PreparedExec;
 use flow::PreparedFlow;
 use lineage::Lineage;
-use module::PreparedModule;
 use network::Destinations;
+pub use outcome::{Attributed, Outcome};
+use pending::Pending;
 use places::Places;
-use pod::{Container, Named, PodChange};
+use pod::{Named, PodChange};
 use process::ProcFolder;
+use scope::Scope;
 use visit::Visit;
 use waiting::{WaitLimits, WaitRefusal, Waiting};
 
@@ -69,69 +73,6 @@ impl Default for AttributionLimits {
     }
 }
 
-/// A behaviour that a container showed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Attributed {
-    pub container: Arc<Container>,
-    pub behaviour: Behaviour,
-    /// What else is known of it.
-    pub attributes: Attributes,
-    /// Executables that led to it, outermost first, its own last.
-    pub lineage: Vec<Arc<str>>,
-    /// Nanoseconds of `CLOCK_BOOTTIME`.
-    pub time_ns: u64,
-    /// It was found running when the sensor started, not seen to happen.
-    pub standing: bool,
-    /// How many equal ones the kernel swallowed since the last one that it sent.
-    pub repeats: u64,
-    /// What the kernel's filter knows it by.
-    pub key: Option<FilterKey>,
-}
-
-/// What became of an execution.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
-    Attributed(Box<Attributed>),
-    /// Its container is not known yet.
-    Waiting,
-    /// Not in a pod.
-    Host,
-    /// The container runtime at work.
-    RuntimeStage,
-    /// The process that holds a pod's namespaces.
-    Sandbox,
-    /// A flow that stays inside its pod.
-    Loopback,
-    Lost(Feed, LossReason, Whose),
-}
-
-/// What waits for its container.
-#[derive(Debug)]
-enum Pending {
-    Exec(PreparedExec),
-    Flow(PreparedFlow),
-    Module(PreparedModule),
-}
-
-impl Pending {
-    const fn feed(&self) -> Feed {
-        match self {
-            Self::Exec(_) => Feed::Process,
-            Self::Flow(_) => Feed::Network,
-            Self::Module(_) => Feed::Module,
-        }
-    }
-
-    /// What the kernel's filter knows it by.
-    const fn key(&self) -> Option<FilterKey> {
-        match self {
-            Self::Exec(prepared) => prepared.exec.key,
-            Self::Module(prepared) => prepared.code.key(),
-            Self::Flow(prepared) => prepared.flow.key,
-        }
-    }
-}
-
 /// Attributes executions and flows to containers.
 #[derive(Debug)]
 pub struct Attributor {
@@ -146,6 +87,9 @@ pub struct Attributor {
     /// What had been put into containers from outside before the sensor came, by exec id.
     visits: HashMap<u64, Visit>,
     unresolved_ancestors: u64,
+    scope: Scope,
+    /// Whether all that was seen goes with each behaviour.
+    observing: bool,
 }
 
 impl Attributor {
@@ -160,7 +104,24 @@ impl Attributor {
             commands: Commands::new(Arguments::default()),
             visits: HashMap::new(),
             unresolved_ancestors: 0,
+            scope: Scope::default(),
+            observing: false,
         }
+    }
+
+    /// Whose behaviour is told.
+    #[must_use]
+    pub fn with_scope(mut self, scope: Scope) -> Self {
+        self.scope = scope;
+        self.places.cgroups.tell_of(scope);
+        self
+    }
+
+    /// All that was seen goes with each behaviour, as recordings hold it.
+    #[must_use]
+    pub fn with_observations(mut self) -> Self {
+        self.observing = true;
+        self
     }
 
     /// Cgroups that nobody told of are looked up there.
@@ -190,27 +151,37 @@ impl Attributor {
             self.places.cgroups.insert(cgroup.id, &cgroup.path, snapshot.time_ns);
         }
         for process in &snapshot.processes {
-            if let Some(Placement::Container(_)) = self.places.cgroups.get(process.cgroup_id) {
+            let placed = matches!(
+                self.places.cgroups.get(process.cgroup_id),
+                Some(Placement::Container(_))
+            );
+            // What starts a unit is in none, or in another.
+            if placed || self.scope.tells_host() {
                 self.lineage
                     .insert(process.exec_id, text::path(&process.executable, false).into());
-                if let (OriginMark::Outside, [], false) =
-                    (process.origin, process.ancestors.as_slice(), process.fork_without_exec)
-                {
-                    self.visits.insert(process.exec_id, Visit::from(process));
-                }
+            }
+            if let (true, OriginMark::Outside, [], false) = (
+                placed,
+                process.origin,
+                process.ancestors.as_slice(),
+                process.fork_without_exec,
+            ) {
+                self.visits.insert(process.exec_id, Visit::from(process));
             }
         }
     }
 
-    /// Those of the processes that ran before which are in containers: what is to be surveyed.
-    pub fn in_containers(&self, processes: Vec<SeededProcess>) -> Vec<SeededProcess> {
-        let is_in_container = |process: &SeededProcess| {
-            matches!(
-                self.places.cgroups.get(process.cgroup_id),
-                Some(Placement::Container(_))
-            )
+    /// Those of the processes that ran before whose behaviour is told: what is to be surveyed. In a unit those count, too,
+    /// that are in the host's mounts.
+    pub fn placed(&self, processes: Vec<SeededProcess>) -> Vec<SeededProcess> {
+        let placed = |process: SeededProcess| match self.places.cgroups.get(process.cgroup_id) {
+            Some(Placement::Container(place)) => Some(SeededProcess {
+                in_host_mounts: process.in_host_mounts && !place.is_unit(),
+                ..process
+            }),
+            Some(Placement::Host | Placement::Runtime | Placement::Unrecognised) | None => None,
         };
-        processes.into_iter().filter(is_in_container).collect()
+        processes.into_iter().filter_map(placed).collect()
     }
 
     /// Handles an execution that must have been there before the sensor, by the process that was found.
@@ -251,7 +222,7 @@ impl Attributor {
         known.extend(self.waiting.containers().cloned());
         let mut outcomes = Vec::new();
         for id in known {
-            let Some(container) = self.places.known(&id) else {
+            let Some(container) = self.places.known_of_pod(&id) else {
                 continue;
             };
             for pending in self.waiting.release(&id) {
@@ -335,7 +306,15 @@ impl Attributor {
             return Outcome::Sandbox;
         }
         let feed = pending.feed();
-        match self.places.pods.named(&place.pod) {
+        let pod = match &place.holder {
+            Holder::Pod(pod) => pod,
+            // Known at once, so that nothing of it waits.
+            Holder::Host(container) => {
+                let owner = Whose::Owner(Owner::from(&**container));
+                return Outcome::Lost(feed, LossReason::ContainerUnknown, owner);
+            }
+        };
+        match self.places.pods.named(pod.as_ref()) {
             Named::One(pod) => Outcome::Lost(feed, LossReason::ContainerUnknown, Whose::Owner(Owner::from(pod))),
             Named::Several => Outcome::Lost(feed, LossReason::ContainerUnknown, Whose::Unknown),
             Named::None => Outcome::Lost(feed, LossReason::PodUnknown, Whose::Unknown),

@@ -36,5 +36,6 @@ pub mod ring;
 pub mod seen;
 pub mod snapshot;
 pub mod standalone;
+pub mod state;
 pub mod test_switch;
 pub mod watch;

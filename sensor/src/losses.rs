@@ -63,6 +63,14 @@ pub struct Taken {
     pub of_containers: Vec<ContainerLosses>,
 }
 
+/// What was lost and nobody was told.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Unreported {
+    /// Of nobody in particular.
+    pub anybodys: ByFeed,
+    pub of_containers: Vec<OwnerLosses>,
+}
+
 impl Losses {
     /// With what a former run left.
     pub fn restored(unreported: ByFeed, of_containers: Vec<OwnerLosses>) -> Self {
@@ -211,6 +219,15 @@ impl Losses {
         Taken {
             losses: to_crd(&unreported),
             of_containers: self.owned.take(),
+        }
+    }
+
+    /// All of it, for who keeps no batches.
+    pub fn take_all(&mut self) -> Unreported {
+        self.changed = true;
+        Unreported {
+            anybodys: std::mem::take(&mut self.unreported),
+            of_containers: self.owned.take_all(),
         }
     }
 }

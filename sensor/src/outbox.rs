@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use crate::attribute::pod::ContainerKey;
 use crate::losses::{ByFeed, OwnerLosses};
 use crate::seen::{Row, RowChange};
-pub use file::OutboxError;
+use crate::state::StateError;
 
 const CONTAINERS: TableDefinition<&str, &[u8]> = TableDefinition::new("containers");
 const BEHAVIOURS: TableDefinition<(&str, &[u8]), &[u8]> = TableDefinition::new("behaviours");
@@ -72,7 +72,7 @@ impl From<&HookReport> for HookTold {
 
 impl State {
     /// A new epoch, which has told nothing.
-    pub fn new(node_uid: String) -> Result<Self, OutboxError> {
+    pub fn new(node_uid: String) -> Result<Self, StateError> {
         Ok(Self {
             format: FORMAT,
             node_uid,
@@ -100,9 +100,9 @@ fn losses<'de, D: serde::Deserializer<'de>>(stored: D) -> Result<ByFeed, D::Erro
 }
 
 /// 128 random bits as 32 hexadecimal digits.
-pub fn new_epoch() -> Result<String, OutboxError> {
+pub fn new_epoch() -> Result<String, StateError> {
     let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).map_err(OutboxError::Random)?;
+    getrandom::fill(&mut bytes).map_err(StateError::Random)?;
     Ok(hex::encode(bytes))
 }
 
@@ -158,12 +158,12 @@ pub struct Outbox {
 
 impl Outbox {
     /// Opens the outbox in a folder, or makes one. One that can't be read is moved aside.
-    pub fn open(folder: &Path, node_uid: &str) -> Result<Opened, OutboxError> {
+    pub fn open(folder: &Path, node_uid: &str) -> Result<Opened, StateError> {
         file::open(folder, node_uid)
     }
 
     /// Writes a change, whole or not at all.
-    pub fn apply(&self, change: &Change) -> Result<(), OutboxError> {
+    pub fn apply(&self, change: &Change) -> Result<(), StateError> {
         let transaction = self.database.begin_write()?;
         {
             let mut containers = transaction.open_table(CONTAINERS)?;

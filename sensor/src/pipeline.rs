@@ -5,13 +5,17 @@
 
 mod counters;
 mod hashing;
+mod intake;
 mod kernel;
 mod latency;
+mod missed;
+mod outcomes;
+#[cfg(test)]
+pub mod testkit;
 mod writer;
 
 use anchorwatch_core::time::Timestamp;
 use std::future::Future;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
@@ -19,35 +23,32 @@ use tokio::time::MissedTickBehavior;
 
 use crate::admin::Health;
 use crate::attribute::destination::ClusterChange;
-use crate::attribute::module::Code;
 use crate::attribute::pod::PodChange;
-use crate::attribute::{Attributed, Attributor, Outcome};
+use crate::attribute::{Attributed, Outcome};
 use crate::clock::{WallClock, boot_nanos};
-use crate::decode::{Exec, RawEvent};
+use crate::decode::Exec;
 use crate::loader::LoadError;
 use crate::losses::{LossReason, Losses, Owner, Whose};
 use crate::metrics::Metrics;
-use crate::modules::Unhashed;
-use crate::names::resolvers;
-use crate::outbox::{BatchChange, Change, Outbox, OutboxError};
+use crate::outbox::{BatchChange, Change, Outbox};
 use crate::report::send::Delivery;
 use crate::report::{Outstanding, Refusal, Reporter};
 use crate::ring::Batch;
 use crate::seen::{Seen, Sight};
 use crate::snapshot::survey::Progress;
-use hashing::Hashed;
+use crate::state::StateError;
 pub use hashing::Hashing;
+pub use intake::Intake;
 pub use kernel::{Kernel, LiveKernel};
 use latency::Latency;
+pub use missed::Missed;
+pub use outcomes::{Outcomes, OutcomesError, Sources};
 use writer::Writer;
 
 /// How often time-outs are looked at.
 const TICK: Duration = Duration::from_secs(1);
 /// How long counts of known behaviours may be in memory alone; losses and hours are looked at as often.
 const FLUSH: Duration = Duration::from_secs(10);
-
-/// How often it is looked who answers the node's questions, and names that are no longer good are forgotten.
-const LOOK_AT_RESOLVERS: Duration = Duration::from_mins(1);
 
 /// Why the sensor can't go on.
 #[derive(Debug, thiserror::Error)]
@@ -57,7 +58,7 @@ pub enum PipelineError {
     #[error("the kernel's counters can't be read")]
     Counters(#[source] Box<LoadError>),
     #[error("the outbox can't be written")]
-    Outbox(#[from] OutboxError),
+    Outbox(#[from] StateError),
     #[error("the writer of the outbox panicked")]
     Writer(#[from] tokio::task::JoinError),
 }
@@ -76,7 +77,7 @@ pub struct Channels {
 /// What a pipeline is made of.
 #[derive(Debug)]
 pub struct Parts {
-    pub attributor: Attributor,
+    pub intake: Intake,
     pub seen: Seen,
     pub losses: Losses,
     pub reporter: Reporter,
@@ -85,10 +86,6 @@ pub struct Parts {
     pub survey: Arc<Progress>,
     /// Whether containers are observed at all.
     pub attached: bool,
-    /// Absent where no thread for it could be started, and in tests: code is told without hashes then.
-    pub hashing: Option<Hashing>,
-    /// Where the node's own resolvers are found.
-    pub proc_root: PathBuf,
 }
 
 /// All state of the sensor.
@@ -102,9 +99,6 @@ pub struct Pipeline {
     /// Everything that is in memory alone goes with the next change.
     flush_due: bool,
     latency: Latency,
-    /// Whose answers count may have changed.
-    resolvers_due: bool,
-    next_look_at_resolvers: Instant,
 }
 
 impl Pipeline {
@@ -116,8 +110,6 @@ impl Pipeline {
             next_flush: Instant::now(),
             flush_due: false,
             latency: Latency::default(),
-            resolvers_due: false,
-            next_look_at_resolvers: Instant::now(),
         }
     }
 
@@ -142,7 +134,7 @@ impl Pipeline {
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         // A batch that a former run left is on the disk already.
         batches.send_replace(self.parts.reporter.outstanding().cloned());
-        self.orders(&mut kernel); // of what was there before
+        self.parts.intake.settle(&mut kernel); // of what was there before
         loop {
             let wake = self.parts.reporter.wake(&self.parts.seen, Instant::now());
             tokio::select! {
@@ -152,21 +144,13 @@ impl Pipeline {
                 // It would only wait before, and take the room of what happens.
                 Some(exec) = standing.recv(), if self.pods_listed => self.standing(exec),
                 Some(change) = cluster.recv() => self.cluster(change),
-                (hashed, mismatch) = answered(&mut self.parts.hashing) => {
-                    if mismatch {
-                        self.parts.metrics.modules.mismatch();
-                    }
-                    self.hashed(hashed, Instant::now(), WallClock::read());
-                }
+                outcome = self.parts.intake.answered() => self.outcome(outcome, WallClock::read()),
                 Some(delivery) = deliveries.recv() => self.delivery(delivery)?,
                 written = writer.done() => self.written(written?, &batches),
                 () = sleep_until(wake), if writer.is_free() => {}
                 _ = tick.tick() => self.tick(&mut kernel)?,
             }
-            if std::mem::take(&mut self.resolvers_due) {
-                kernel.set_resolvers(&self.parts.attributor.all_resolvers());
-            }
-            self.orders(&mut kernel);
+            self.parts.intake.settle(&mut kernel);
             self.write(&mut writer, Instant::now(), WallClock::now());
         }
         if writer.is_running() {
@@ -185,56 +169,12 @@ impl Pipeline {
         self.parts
             .losses
             .add_to_all(LossReason::MalformedRecord, batch.malformed);
-        for event in batch.events {
-            if let RawEvent::Dns(dns) = &event {
-                self.parts.metrics.network.answered(self.parts.attributor.dns(dns));
-            }
-            match event {
-                RawEvent::Mapping(mapping) => self.code(Code::Library(mapping), now, clock),
-                RawEvent::KernelModule(module) => self.code(Code::KernelModule(module), now, clock),
-                event => {
-                    if let Some(outcome) = self.parts.attributor.event(event, now) {
-                        self.outcome(outcome, clock);
-                    }
-                }
-            }
-        }
-    }
-
-    /// Tells the kernel's filter what became of containers and events. Without it a container shares the common quota, or
-    /// an event stays known that was lost, which was counted.
-    fn orders(&mut self, kernel: &mut impl Kernel) {
-        for order in self.parts.attributor.take_orders() {
-            if let Err(error) = kernel.order(order) {
-                tracing::warn!(?order, error = %crate::error::Chain(&error), "filter not told");
-            }
-        }
-    }
-
-    /// Code waits for its file's hash, unless none will come.
-    fn code(&mut self, code: Code, now: Instant, clock: WallClock) {
-        match self.parts.attributor.loading(code) {
-            Err(outcome) => self.outcome(outcome, clock),
-            Ok(code) => {
-                let hashed = match &mut self.parts.hashing {
-                    Some(hashing) => hashing.want(code, now),
-                    None => Some((code, Err(Unhashed::QueueFull))),
-                };
-                if let Some(hashed) = hashed {
-                    self.hashed(hashed, now, clock);
-                }
-            }
-        }
-    }
-
-    fn hashed(&mut self, (code, facts): Hashed, now: Instant, clock: WallClock) {
-        self.parts.metrics.modules.facts(&facts);
-        let outcome = self.parts.attributor.loaded(code, facts.ok(), now);
-        self.outcome(outcome, clock);
+        let outcomes = self.parts.intake.events(batch.events, now);
+        self.outcomes(outcomes, clock);
     }
 
     fn standing(&mut self, exec: Exec) {
-        let outcome = self.parts.attributor.standing(exec, Instant::now());
+        let outcome = self.parts.intake.standing(exec);
         self.outcome(outcome, WallClock::read());
     }
 
@@ -243,28 +183,19 @@ impl Pipeline {
             self.pods_listed = true;
             self.parts.health.pods_listed();
         }
-        let clock = WallClock::read();
-        for outcome in self.parts.attributor.pod(change, Instant::now()) {
-            self.outcome(outcome, clock);
-        }
-        self.resolvers_due = true;
+        let outcomes = self.parts.intake.pod(change);
+        self.outcomes(outcomes, WallClock::read());
     }
 
     fn cluster(&mut self, change: ClusterChange) {
-        let clock = WallClock::read();
-        let (outcomes, dns_changed) = self.parts.attributor.cluster(change, Instant::now());
+        let outcomes = self.parts.intake.cluster(change);
+        self.outcomes(outcomes, WallClock::read());
+    }
+
+    fn outcomes(&mut self, outcomes: Vec<Outcome>, clock: WallClock) {
         for outcome in outcomes {
             self.outcome(outcome, clock);
         }
-        self.resolvers_due |= dns_changed;
-    }
-
-    /// The node's resolvers change with its networks.
-    fn look_at_resolvers(&mut self) {
-        let node = resolvers::of_node(&self.parts.proc_root);
-        let known = self.parts.attributor.destinations().resolvers();
-        self.resolvers_due |= known.node != node;
-        known.node = node;
     }
 
     fn outcome(&mut self, outcome: Outcome, clock: WallClock) {
@@ -283,7 +214,7 @@ impl Pipeline {
                     Sight::Known => {}
                     Sight::New => self.latency.seen(attributed.time_ns),
                     Sight::Refused(reason) => {
-                        self.parts.attributor.show_again(attributed.key);
+                        self.parts.intake.attributor.show_again(attributed.key);
                         let whose = Whose::Owner(Owner::from(&*attributed.container));
                         let feed = attributed.behaviour.feed();
                         self.parts.losses.charge(whose, feed, reason, 1, Instant::now());
@@ -303,6 +234,7 @@ impl Pipeline {
             standing,
             repeats,
             key: _,
+            observed: _,
         } = attributed;
         let seen = &mut self.parts.seen;
         if *standing && seen.has_seen_today(container, behaviour, at) {
@@ -351,18 +283,8 @@ impl Pipeline {
         let now = Instant::now();
         self.parts.health.beat(now);
         let clock = WallClock::read();
-        for outcome in self.parts.attributor.expire(now) {
-            self.outcome(outcome, clock);
-        }
-        let late = self.parts.hashing.as_mut().map(|hashing| hashing.expire(now));
-        for hashed in late.unwrap_or_default() {
-            self.hashed(hashed, now, clock);
-        }
-        if now >= self.next_look_at_resolvers {
-            self.next_look_at_resolvers = now + LOOK_AT_RESOLVERS;
-            self.look_at_resolvers();
-            self.parts.attributor.destinations().expire(boot_nanos());
-        }
+        let outcomes = self.parts.intake.tick(now);
+        self.outcomes(outcomes, clock);
         if now >= self.next_flush {
             self.next_flush = now + FLUSH;
             self.flush(kernel)?;
@@ -377,13 +299,13 @@ impl Pipeline {
         self.count_losses(kernel)?;
         if self.parts.attached {
             let hour = WallClock::now().hour();
-            for container in self.parts.attributor.running() {
+            for container in self.parts.intake.attributor.running() {
                 self.parts.seen.observe_hour(&container, hour);
             }
         }
         if self.pods_listed && self.parts.reporter.outstanding().is_none() {
-            let Parts { seen, attributor, .. } = &mut self.parts;
-            seen.forget_gone(|uid| attributor.knows_pod(uid));
+            let Parts { seen, intake, .. } = &mut self.parts;
+            seen.forget_gone(|uid| intake.attributor.knows_pod(uid));
         }
         self.parts.reporter.set_jitter(random_share());
         Ok(())
@@ -453,13 +375,6 @@ impl Pipeline {
                 tracing::error!(error = %crate::error::Chain(&error), "outbox not written, trying again");
             }
         }
-    }
-}
-
-async fn answered(hashing: &mut Option<Hashing>) -> (Hashed, bool) {
-    match hashing {
-        Some(hashing) => hashing.answered().await,
-        None => std::future::pending().await,
     }
 }
 

@@ -231,7 +231,7 @@ fn cgroups(root: &Path) -> Result<String, (String, &'static str)> {
 
 fn state_folder(folder: &Path) -> Result<String, (String, &'static str)> {
     let probe = folder.join(".preflight");
-    let written = std::fs::create_dir_all(folder)
+    let written = crate::state::make_folder(folder)
         .and_then(|()| std::fs::write(&probe, b""))
         .and_then(|()| std::fs::remove_file(&probe));
     match written {
@@ -298,10 +298,14 @@ mod tests {
     }
 
     #[test]
-    fn a_state_folder_that_can_be_written_is_fine_and_stays_empty() {
+    fn a_state_folder_that_can_be_written_is_fine_and_stays_empty_and_private() {
+        use std::os::unix::fs::PermissionsExt;
         let folder = tempfile::tempdir().unwrap();
         assert!(state_folder(folder.path()).is_ok());
         assert_eq!(folder.path().read_dir().unwrap().count(), 0);
+        let made = folder.path().join("lib/anchorwatch");
+        assert!(state_folder(&made).is_ok());
+        assert_eq!(std::fs::metadata(&made).unwrap().permissions().mode() & 0o777, 0o700);
         let file = folder.path().join("file");
         std::fs::write(&file, "").unwrap();
         assert!(state_folder(&file).is_err());

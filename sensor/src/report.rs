@@ -12,8 +12,9 @@ use std::time::{Duration, Instant};
 
 use crate::convert;
 use crate::losses::{ByFeed, LossReason, Losses, by_feed};
-use crate::outbox::{BatchChange, HookTold, OutboxError, State, new_epoch};
+use crate::outbox::{BatchChange, HookTold, State, new_epoch};
 use crate::seen::Seen;
+use crate::state::StateError;
 use bucket::TokenBucket;
 
 /// Most bytes of a batch as JSON. etcd takes 1.5 MB, and an apply holds the object three times.
@@ -146,7 +147,7 @@ impl Reporter {
     ///
     /// First it is put into a new epoch: the server was restored from a backup, or the outbox was. If it is refused
     /// even as the first batch of its epoch, it is the batch itself, and it is laid aside for a person to look at.
-    pub fn refused(&mut self, epoch: &str, seq: i64) -> Result<Option<Refusal>, OutboxError> {
+    pub fn refused(&mut self, epoch: &str, seq: i64) -> Result<Option<Refusal>, StateError> {
         let Some(outstanding) = self
             .outstanding
             .take_if(|batch| batch.epoch == epoch && batch.seq == seq)

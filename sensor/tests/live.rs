@@ -14,6 +14,8 @@ mod payload;
 mod scene;
 #[path = "live/tracefs.rs"]
 mod tracefs;
+#[path = "live/unit.rs"]
+mod unit;
 
 #[path = "live/facts.rs"]
 mod facts;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::AlertState;
 use crate::{
@@ -19,7 +19,7 @@ use crate::{
 pub const MAX_SHOWN_BY: usize = MAX_SIGHTINGS;
 
 /// One thing that deviated: a quarantined entry of the baseline, its severity, and where it stands.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Finding {
     /// Its identity: that of the behaviour.
     pub id: FindingId,

@@ -1,6 +1,6 @@
 //! Whether a rollout explains a finding.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{
     Evidence, Record,
@@ -27,7 +27,7 @@ const CLOCK_SKEW: Duration = Duration::from_secs(5);
 pub(super) const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
 /// Whether a rollout explains a finding.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 pub enum RolloutVerdict {
     /// Digests or records are still awaited.
     Pending,
@@ -42,7 +42,7 @@ pub enum RolloutVerdict {
 }
 
 /// What the deployment evidence says of a finding.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct RolloutMatch {
     /// Name of the RolloutRecord that it is tagged with.
     pub record: Option<String>,

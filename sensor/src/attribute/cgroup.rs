@@ -4,15 +4,16 @@ pub mod hierarchy;
 pub mod path;
 pub mod slots;
 
+use super::scope::Scope;
 use slots::Slots;
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-pub use path::{InPod, Placement, placement};
+pub use path::{Holder, Place, Placement, placement};
 
-/// A container runtime's id of a container: 64 hexadecimal digits.
+/// A container runtime's id of a container: 64 hexadecimal digits; of a unit of a host, the path of its cgroup.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ContainerId(Arc<str>);
 
@@ -21,6 +22,11 @@ impl ContainerId {
     pub fn parse(text: &str) -> Option<Self> {
         let digits = text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
         (text.len() == 64 && digits).then(|| Self(text.into()))
+    }
+
+    /// A unit's, by its cgroup: as that begins with `/`, it is no container's.
+    pub fn of_unit(cgroup: &str) -> Self {
+        Self(cgroup.into())
     }
 
     pub fn as_str(&self) -> &str {
@@ -54,6 +60,7 @@ pub struct Cgroups {
     limit: usize,
     /// What a sweep has still to look at.
     unswept: Vec<u64>,
+    scope: Scope,
     pub slots: Slots,
 }
 
@@ -74,21 +81,27 @@ impl Cgroups {
             leaving: VecDeque::new(),
             limit,
             unswept: Vec::new(),
+            scope: Scope::default(),
             slots: Slots::default(),
         }
+    }
+
+    /// Holder behaviour is told; to be said before any cgroup is.
+    pub const fn tell_of(&mut self, scope: Scope) {
+        self.scope = scope;
     }
 
     /// Remembers a cgroup that existed at a moment of `CLOCK_BOOTTIME`. Beyond the limit nothing is remembered, and each
     /// event costs a look-up. The kernel's side ignores what is the host's.
     pub fn insert(&mut self, id: u64, path: &[u8], at_ns: u64) -> Placement {
-        let placement = placement(path);
+        let placement = self.scope.placement(path);
         self.remember(id, placement, at_ns, true)
     }
 
     /// The same for a path that is known by a process alone, which may have moved meanwhile: not sure enough to ignore
     /// all that happens there.
     pub fn insert_by_process(&mut self, id: u64, path: &[u8], at_ns: u64) -> Placement {
-        let placement = placement(path);
+        let placement = self.scope.placement(path);
         self.remember(id, placement, at_ns, false)
     }
 
@@ -104,11 +117,14 @@ impl Cgroups {
                 placement: placement.clone(),
                 since_ns: at_ns,
                 removed: false,
-                ignored: is_sure && placement == Placement::Host,
+                // Of a host, what belongs to no unit is counted.
+                ignored: is_sure && placement == Placement::Host && !self.scope.tells_host(),
             };
             self.ignore(id, known.ignored);
             self.known.insert(id, known);
-            if let Placement::Container(place) = &placement {
+            if let Placement::Container(place) = &placement
+                && place.has_slot()
+            {
                 self.slots.entered(id, &place.id);
             }
         }
@@ -166,12 +182,12 @@ impl Cgroups {
     }
 
     /// The containers of cgroups that are there; one with nested cgroups comes repeatedly.
-    pub fn containers(&self) -> impl Iterator<Item = &ContainerId> {
+    pub fn containers(&self) -> impl Iterator<Item = &Place> {
         self.known
             .values()
             .filter(|known| !known.removed)
             .filter_map(|known| match &known.placement {
-                Placement::Container(container) => Some(&container.id),
+                Placement::Container(place) => Some(place),
                 Placement::Host | Placement::Runtime | Placement::Unrecognised => None,
             })
     }

@@ -1,6 +1,6 @@
 //! Command lines as they may leave the node.
 
-use anchorwatch_core::{behaviour::MAX_COMMAND, normalise, text};
+use anchorwatch_core::{behaviour::MAX_COMMAND, normalise, redact::redact_argv, text};
 use clap::ValueEnum;
 use lru::LruCache;
 use std::collections::hash_map::RandomState;
@@ -42,6 +42,14 @@ impl Commands {
         }
     }
 
+    /// An execution's command line as it was typed, but for its secrets.
+    pub fn redacted(&self, exec: &Exec) -> Vec<String> {
+        match self.arguments {
+            Arguments::None => Vec::new(),
+            Arguments::Redacted => redacted(exec, redact_argv),
+        }
+    }
+
     /// The template of an execution's command line.
     pub fn template(&mut self, exec: &Exec) -> Option<Arc<str>> {
         match self.arguments {
@@ -71,7 +79,7 @@ const LONGEST_NAME: usize = 64;
 /// A command line without secrets. Of one that is too long, what is known of the argument in which its end begins is left
 /// out: it may be a part of a secret that nothing announces. If it may be the end of a name that announces one, so is the
 /// argument behind it.
-pub fn redacted(exec: &Exec, redact: impl Fn(&[String]) -> Vec<String>) -> Vec<String> {
+fn redacted(exec: &Exec, redact: impl Fn(&[String]) -> Vec<String>) -> Vec<String> {
     let Some(first) = exec.argv_end.first() else {
         return redact(&readable(&exec.argv));
     };

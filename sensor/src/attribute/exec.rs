@@ -4,18 +4,18 @@ use anchorwatch_core::behaviour::{Attributes, Behaviour, CapabilitySet, Feed, Or
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::cgroup::{InPod, Placement};
-use super::layer::source;
-use super::pod::Container;
+use super::cgroup::{Place, Placement};
+use super::layer::{in_setting, source};
+use super::pod::{Container, Setting};
 use super::process::ProcessAt;
-use super::{Attributed, Attributor, Outcome, Pending, applet, probe, text};
+use super::{Attributed, Attributor, Outcome, Pending, applet, observed, probe, text};
 use crate::decode::{Exec, OriginMark};
 use crate::losses::{LossReason, Whose};
 
 /// An execution whose container may not be known yet. What `/proc` and the lineage tell is read at once.
 #[derive(Debug)]
 pub(super) struct PreparedExec {
-    pub place: InPod,
+    pub place: Place,
     pub exec: Exec,
     lineage: Vec<Arc<str>>,
     script: Option<String>,
@@ -30,12 +30,22 @@ impl Attributor {
         };
         let place = match self.places.placement_in(exec.cgroup_id, exec.container, process) {
             None => return Outcome::Lost(Feed::Process, LossReason::CgroupUnknown, Whose::Unknown),
-            Some(Placement::Host) => return Outcome::Host,
+            Some(Placement::Host) => {
+                if self.scope.tells_host() {
+                    // It may start a unit.
+                    let executable = text::path(&exec.executable, exec.path_truncated);
+                    self.lineage.insert(exec.exec_id, executable.into());
+                }
+                return Outcome::Host;
+            }
             Some(Placement::Unrecognised) => {
                 return Outcome::Lost(Feed::Process, LossReason::CgroupUnrecognised, Whose::Unknown);
             }
             Some(Placement::Runtime) => return Outcome::RuntimeStage,
-            Some(Placement::Container(_)) if exec.runtime_stage => return Outcome::RuntimeStage,
+            // A unit stays in the host's mounts.
+            Some(Placement::Container(place)) if exec.runtime_stage && !place.is_unit() => {
+                return Outcome::RuntimeStage;
+            }
             Some(Placement::Container(place)) => place,
         };
         let prepared = self.prepare(place, exec, standing);
@@ -46,7 +56,7 @@ impl Attributor {
         self.wait(&id, Pending::Exec(prepared), now)
     }
 
-    fn prepare(&mut self, place: InPod, exec: Exec, standing: bool) -> PreparedExec {
+    fn prepare(&mut self, place: Place, exec: Exec, standing: bool) -> PreparedExec {
         let executable: Arc<str> = text::path(&exec.executable, exec.path_truncated).into();
         let mut lineage = Vec::with_capacity(exec.ancestors.len() + 1);
         for id in exec.ancestors.iter().rev() {
@@ -84,7 +94,7 @@ impl Attributor {
             origin: self.origin(&exec, container),
             parent: parent.to_owned(),
             executable: executable.to_owned(),
-            source: source(exec.source, exec.script_source),
+            source: in_setting(source(exec.source, exec.script_source), container.setting),
             script,
             applet: applet::applet(&exec.executable, &exec.argv),
             stdin_socket: exec.stdin_socket,
@@ -101,10 +111,14 @@ impl Attributor {
             terminal: exec.terminal,
             ..Attributes::default()
         };
+        let observed = self
+            .observing
+            .then(|| observed::process(&parts, &exec, &lineage, &self.commands));
         Outcome::Attributed(Box::new(Attributed {
             container: Arc::clone(container),
             behaviour: Behaviour::Process(parts.into()),
             attributes,
+            observed,
             lineage,
             time_ns: exec.time_ns,
             standing,
@@ -113,11 +127,15 @@ impl Attributor {
         }))
     }
 
-    /// What came from outside is a probe's if its first execution was exactly a probe's command. What descends from an
+    /// What comes into a unit from outside is systemd's own work (`ExecReload=` and its like), as the unit's file says, and
+    /// a unit shares the host's mounts, by which nothing could be told.
+    ///
+    /// What came into a container from outside is a probe's if its first execution was exactly a probe's command. What descends from an
     /// execution that is forgotten counts as somebody's `exec`.
     fn origin(&mut self, exec: &Exec, container: &Container) -> Origin {
         match exec.origin {
             OriginMark::Entrypoint => Origin::Entrypoint,
+            OriginMark::Unknown | OriginMark::Outside if container.setting == Setting::Unit => Origin::Entrypoint,
             OriginMark::Unknown => Origin::Unknown,
             OriginMark::Outside => {
                 let origin = if !exec.ancestors.is_empty() {

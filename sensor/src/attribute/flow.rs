@@ -6,12 +6,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::cgroup::{InPod, Placement};
+use super::cgroup::{Place, Placement};
 use super::destination::ClusterChange;
 use super::network::{Answered, Destinations, NoDestination};
-use super::pod::Container;
+use super::pod::{Container, Setting};
 use super::process::ProcessAt;
-use super::{Attributed, Attributor, Outcome, Pending, text};
+use super::{Attributed, Attributor, Outcome, Pending, observed, text};
 use crate::decode::{Dns, Flow, OriginMark};
 use crate::losses::{LossReason, Owner, Whose};
 
@@ -21,7 +21,7 @@ const HELD: usize = 4096;
 /// A flow whose container or destination may not be known yet.
 #[derive(Debug)]
 pub(super) struct PreparedFlow {
-    pub place: InPod,
+    pub place: Place,
     pub flow: Flow,
     pub lineage: Vec<Arc<str>>,
 }
@@ -43,7 +43,7 @@ impl Attributor {
         };
         match self.places.placement(dns.cgroup_id, nobody) {
             Some(Placement::Container(place)) => {
-                let container = self.places.known(&place.id);
+                let container = self.places.known(&place);
                 self.destinations.dns(&place.id, container.as_deref(), dns)
             }
             Some(Placement::Host | Placement::Runtime | Placement::Unrecognised) | None => Answered::Host,
@@ -92,7 +92,7 @@ impl Attributor {
         held.into_iter()
             .map(|prepared| {
                 let key = prepared.flow.key;
-                let outcome = match self.places.known(&prepared.place.id) {
+                let outcome = match self.places.known(&prepared.place) {
                     Some(container) => self.attribute_flow(prepared, &container, now),
                     None => self.unattributed(&Pending::Flow(prepared)),
                 };
@@ -116,23 +116,26 @@ impl Attributor {
             return Outcome::Waiting;
         }
         let PreparedFlow { place, flow, lineage } = prepared;
-        let observed = match self.destinations.observe(&place.id, container, &flow) {
-            Ok(observed) => observed,
+        let seen = match self.destinations.observe(&place.id, container, &flow) {
+            Ok(seen) => seen,
             Err(NoDestination::Loopback) => return Outcome::Loopback,
             Err(NoDestination::Forgotten) => return lost(LossReason::ConnectionForgotten),
         };
         let parts = NetworkParts {
-            origin: self.origin_of_flow(&flow),
+            origin: self.origin_of_flow(&flow, container),
             executable: lineage.last().map_or(text::UNKNOWN, |own| own).to_owned(),
-            direction: observed.direction,
-            protocol: observed.protocol,
-            port: observed.port,
-            destination: Destination::from(&observed),
+            direction: seen.direction,
+            protocol: seen.protocol,
+            port: seen.port,
+            destination: Destination::from(&seen),
         };
+        let attributes = Attributes::from(&seen);
+        let observed = self.observing.then(|| observed::network(seen, &parts, &lineage));
         Outcome::Attributed(Box::new(Attributed {
             container: Arc::clone(container),
             behaviour: Behaviour::Network(parts.into()),
-            attributes: Attributes::from(&observed),
+            attributes,
+            observed,
             lineage,
             time_ns: flow.time_ns,
             standing: false,
@@ -142,9 +145,10 @@ impl Attributor {
     }
 
     /// As was decided for its program's execution.
-    fn origin_of_flow(&self, flow: &Flow) -> Origin {
+    fn origin_of_flow(&self, flow: &Flow, container: &Container) -> Origin {
         match flow.origin {
             OriginMark::Entrypoint => Origin::Entrypoint,
+            OriginMark::Unknown | OriginMark::Outside if container.setting == Setting::Unit => Origin::Entrypoint,
             OriginMark::Unknown => Origin::Unknown,
             OriginMark::Outside => {
                 let ids: Vec<u64> = flow.exec_id.into_iter().chain(flow.ancestors.iter().copied()).collect();

@@ -20,7 +20,8 @@ impl Attributor {
 
     /// The names of a container, as far as they are known.
     pub fn owner(&self, id: &ContainerId) -> Option<Owner> {
-        self.places.known(id).as_deref().map(Owner::from)
+        let place = self.places.cgroups.containers().find(|place| place.id == *id)?;
+        self.places.known(place).as_deref().map(Owner::from)
     }
 
     /// Whose the events of a cgroup are.

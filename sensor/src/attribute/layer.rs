@@ -2,6 +2,7 @@
 
 use anchorwatch_core::behaviour::SourceLayer;
 
+use super::pod::Setting;
 use crate::decode::FileSource;
 
 /// Where the code comes from: for a script the more telling of the interpreter's file and the script's own.
@@ -25,6 +26,24 @@ pub(super) const fn layer(source: FileSource) -> SourceLayer {
         FileSource::Memory => SourceLayer::Memory,
         FileSource::Deleted => SourceLayer::Deleted,
         FileSource::Unsupported => SourceLayer::Unsupported,
+    }
+}
+
+/// A host has no image that a unit's files could be part of, even where its root is an overlay: what is left is whether
+/// there is a file at all.
+pub(super) const fn in_setting(layer: SourceLayer, setting: Setting) -> SourceLayer {
+    match (setting, layer) {
+        (Setting::Pod | Setting::Alone, layer)
+        | (Setting::Unit, layer @ (SourceLayer::Memory | SourceLayer::Deleted)) => layer,
+        (
+            Setting::Unit,
+            SourceLayer::Image
+            | SourceLayer::ImageCopiedUp
+            | SourceLayer::UpperNew
+            | SourceLayer::UpperUnknown
+            | SourceLayer::Volume
+            | SourceLayer::Unsupported,
+        ) => SourceLayer::Unsupported,
     }
 }
 

@@ -4,11 +4,11 @@ use anchorwatch_core::behaviour::{Attributes, Behaviour, Feed, ModuleKind, Modul
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::cgroup::{InPod, Placement};
-use super::layer::layer;
-use super::pod::Container;
+use super::cgroup::{Place, Placement};
+use super::layer::{in_setting, layer};
+use super::pod::{Container, Setting};
 use super::process::ProcessAt;
-use super::{Attributed, Attributor, Outcome, Pending, text};
+use super::{Attributed, Attributor, Outcome, Pending, observed, text};
 use crate::decode::{FilterKey, KernelModule, Loader, Mapping, OriginMark};
 use crate::losses::{LossReason, Whose};
 use crate::modules::{Facts, MappedFile, Unhashed, WantedFile};
@@ -23,7 +23,7 @@ pub enum Code {
 /// Code in a container, whose file is not known yet.
 #[derive(Debug)]
 pub struct LoadedCode {
-    place: InPod,
+    place: Place,
     code: Code,
     lineage: Vec<Arc<str>>,
 }
@@ -31,7 +31,7 @@ pub struct LoadedCode {
 /// Code whose container may not be known yet.
 #[derive(Debug)]
 pub(super) struct PreparedModule {
-    pub place: InPod,
+    pub place: Place,
     pub code: Code,
     lineage: Vec<Arc<str>>,
     facts: Option<Facts>,
@@ -132,7 +132,7 @@ impl Attributor {
             Code::Library(mapping) => (
                 ModuleKind::Library,
                 text::path(&mapping.path, mapping.path_truncated),
-                layer(mapping.source),
+                in_setting(layer(mapping.source), container.setting),
             ),
             Code::KernelModule(module) => (
                 ModuleKind::KernelModule,
@@ -147,16 +147,20 @@ impl Attributor {
         };
         let (sha256, build_id) = facts.map_or((None, None), |facts| (Some(facts.sha256), facts.build_id));
         let parts = ModuleParts {
-            origin: self.origin_of_loader(code.loader()),
+            origin: self.origin_of_loader(code.loader(), container),
             kind,
             path,
             sha256,
             source,
             executable: lineage.last().map_or(text::UNKNOWN, |own| own).to_owned(),
         };
+        let observed = self
+            .observing
+            .then(|| observed::module(&parts, build_id.as_deref(), &lineage));
         Outcome::Attributed(Box::new(Attributed {
             container: Arc::clone(container),
             behaviour: Behaviour::Module(parts.into()),
+            observed,
             attributes: Attributes {
                 build_id,
                 uids: [code.loader().uid].into(),
@@ -171,9 +175,10 @@ impl Attributor {
     }
 
     /// As was decided for its program's execution.
-    fn origin_of_loader(&self, loader: &Loader) -> Origin {
+    fn origin_of_loader(&self, loader: &Loader, container: &Container) -> Origin {
         match loader.origin {
             OriginMark::Entrypoint => Origin::Entrypoint,
+            OriginMark::Unknown | OriginMark::Outside if container.setting == Setting::Unit => Origin::Entrypoint,
             OriginMark::Unknown => Origin::Unknown,
             OriginMark::Outside => self.lineage.outside(&loader.executions).unwrap_or(Origin::Exec),
         }

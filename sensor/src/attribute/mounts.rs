@@ -1,22 +1,14 @@
 //! Which container of which pod a process is in, by what the kubelet itself mounts there: known while no status names
 //! the container yet, as when the API server is away.
 
-use super::cgroup::InPod;
 use std::sync::Arc;
 
 /// A pod and the name of one of its containers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Seat {
-    /// As the kubelet names the pod: see [`InPod::pod`].
+    /// As the kubelet names the pod: see [`super::cgroup::Holder`].
     pub pod: Arc<str>,
     pub container: String,
-}
-
-impl Seat {
-    /// A container can mount what it likes, if it is allowed to mount at all: the cgroup's path has to say the same pod.
-    pub fn agrees(&self, place: &InPod) -> bool {
-        self.pod == place.pod
-    }
 }
 
 /// Reads `/proc/PID/mountinfo` (`proc_pid_mountinfo(5)`).

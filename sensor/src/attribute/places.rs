@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::cgroup::hierarchy::Hierarchy;
-use super::cgroup::{Cgroups, ContainerId, InPod, Placement};
+use super::cgroup::{Cgroups, ContainerId, Holder, Place, Placement};
 use super::pod::{Container, Pods};
 use super::process::{ProcFolder, ProcessAt};
 use super::seats::Seats;
@@ -65,16 +65,25 @@ impl Places {
     }
 
     /// By the statuses of pods, else by where the process sits.
-    pub fn container(&mut self, place: &InPod, process: ProcessAt) -> Option<Arc<Container>> {
-        if let Some(container) = self.pods.get(&place.id) {
-            return Some(Arc::clone(container));
+    pub fn container(&mut self, place: &Place, process: ProcessAt) -> Option<Arc<Container>> {
+        if let Holder::Pod(pod) = &place.holder
+            && self.pods.get(&place.id).is_none()
+        {
+            self.seats.look(&place.id, pod, || self.proc.seat(process));
         }
-        self.seats.look(place, || self.proc.seat(process));
-        self.known(&place.id)
+        self.known(place)
     }
 
     /// The same without another look at the process.
-    pub fn known(&self, id: &ContainerId) -> Option<Arc<Container>> {
+    pub fn known(&self, place: &Place) -> Option<Arc<Container>> {
+        match &place.holder {
+            Holder::Pod(_) => self.known_of_pod(&place.id),
+            Holder::Host(container) => Some(Arc::clone(container)),
+        }
+    }
+
+    /// The same of a pod's.
+    pub fn known_of_pod(&self, id: &ContainerId) -> Option<Arc<Container>> {
         let by_status = self.pods.get(id).map(Arc::clone);
         by_status.or_else(|| self.pods.at(self.seats.get(id)?, id))
     }
@@ -84,7 +93,7 @@ impl Places {
         let running: HashMap<&ContainerId, Arc<Container>> = self
             .cgroups
             .containers()
-            .filter_map(|id| Some((id, self.known(id)?)))
+            .filter_map(|place| Some((&place.id, self.known(place)?)))
             .collect();
         running.into_values().collect()
     }

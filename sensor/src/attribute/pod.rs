@@ -1,5 +1,9 @@
 //! Container ids → containers of pods, from the statuses of this node's pods.
 
+mod container;
+mod workload;
+
+use anchorwatch_core::id::WorkloadKey;
 use k8s_openapi::api::core::v1::{Container as ContainerSpec, ContainerStatus, Pod, PodSpec};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -9,63 +13,8 @@ use super::cgroup::ContainerId;
 use super::mounts::Seat;
 use super::probe::{self, Command};
 use crate::names::resolvers::PodDns;
-
-/// A pod, as much of it as a report names.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct PodIdentity {
-    pub namespace: String,
-    pub name: String,
-    pub uid: String,
-}
-
-/// A container of a pod over its restarts: `<pod uid>/<name>`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ContainerKey(Arc<str>);
-
-impl ContainerKey {
-    pub fn new(pod_uid: &str, container: &str) -> Self {
-        Self(format!("{pod_uid}/{container}").into())
-    }
-
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-/// A container of a pod.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Container {
-    pub key: ContainerKey,
-    pub pod: Arc<PodIdentity>,
-    /// In the pod's specification.
-    pub name: String,
-    /// With the runtime's name, as in the pod's status: `containerd://…`.
-    pub id: String,
-    /// Commands of its probes and hooks.
-    pub commands: Vec<Command>,
-    /// Whose answers name its destinations.
-    pub dns: Arc<PodDns>,
-}
-
-impl Container {
-    pub fn new(pod: Arc<PodIdentity>, name: String, id: String, commands: Vec<Command>) -> Self {
-        Self {
-            key: ContainerKey::new(&pod.uid, &name),
-            pod,
-            name,
-            id,
-            commands,
-            dns: Arc::default(),
-        }
-    }
-
-    /// The same, of a pod that asks these resolvers.
-    #[must_use]
-    pub fn asking(mut self, dns: Arc<PodDns>) -> Self {
-        self.dns = dns;
-        self
-    }
-}
+pub use container::{Container, ContainerKey, PodIdentity, Setting};
+use workload::workload_of;
 
 /// What attribution needs to know of a pod.
 #[derive(Debug, Clone)]
@@ -79,6 +28,7 @@ pub struct PodFacts {
     pub specified: Vec<(String, Vec<Command>)>,
     /// Whose answers name its destinations.
     pub dns: Arc<PodDns>,
+    pub workload: Arc<WorkloadKey>,
 }
 
 /// What became of this node's pods.
@@ -105,13 +55,15 @@ impl PodFacts {
             found.map_or_else(Vec::new, |(_, commands)| commands.clone())
         };
         let dns = Arc::new(pod.spec.as_ref().map(PodDns::of).unwrap_or_default());
+        let workload = Arc::new(workload_of(&identity, pod));
         let containers = statuses(pod)
             .flat_map(|status| ids(status).map(move |id| (status, id)))
             .filter_map(|(status, uri)| {
                 let id = ContainerId::parse(uri.split_once("://")?.1)?;
                 let name = status.name.clone();
                 let container = Container::new(Arc::clone(&identity), name, uri.to_owned(), commands(&status.name));
-                Some((id, Arc::new(container.asking(Arc::clone(&dns)))))
+                let container = container.asking(Arc::clone(&dns)).of(Arc::clone(&workload));
+                Some((id, Arc::new(container)))
             })
             .collect();
         Some(Self {
@@ -120,6 +72,7 @@ impl PodFacts {
             containers,
             specified,
             dns,
+            workload,
         })
     }
 }
@@ -201,7 +154,8 @@ impl Pods {
         let (name, commands) = facts.specified.iter().find(|(name, _)| *name == seat.container)?;
         let id = format!("{}://{id}", self.runtime());
         let container = Container::new(Arc::clone(&facts.pod), name.clone(), id, commands.clone());
-        Some(Arc::new(container.asking(Arc::clone(&facts.dns))))
+        let container = container.asking(Arc::clone(&facts.dns));
+        Some(Arc::new(container.of(Arc::clone(&facts.workload))))
     }
 
     /// Whose answers count for each pod.

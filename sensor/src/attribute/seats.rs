@@ -3,7 +3,7 @@
 use lru::LruCache;
 use std::num::NonZeroUsize;
 
-use super::cgroup::{ContainerId, InPod};
+use super::cgroup::ContainerId;
 use super::mounts::Seat;
 
 /// How many are remembered, about 200 bytes each: as many as a node has containers, dead ones of some restarts included.
@@ -30,12 +30,14 @@ impl Default for Seats {
 }
 
 impl Seats {
-    /// Asks where the container sits, unless that is known or was asked often enough.
-    pub fn look(&mut self, place: &InPod, ask: impl FnOnce() -> Option<Seat>) {
-        let asked = self.0.get_or_insert_mut(place.id.clone(), Asked::default);
+    /// Asks where the container of a pod sits, unless that is known or was asked often enough.
+    pub fn look(&mut self, id: &ContainerId, pod: &str, ask: impl FnOnce() -> Option<Seat>) {
+        let asked = self.0.get_or_insert_mut(id.clone(), Asked::default);
         if asked.seat.is_none() && asked.tries < TRIES {
             asked.tries += 1;
-            asked.seat = ask().filter(|seat| seat.agrees(place));
+            // A container can mount what it likes, if it is allowed to mount at all: the cgroup's path has to say the
+            // same pod.
+            asked.seat = ask().filter(|seat| *seat.pod == *pod);
         }
     }
 
@@ -48,11 +50,8 @@ impl Seats {
 mod tests {
     use super::*;
 
-    fn place() -> InPod {
-        InPod {
-            id: ContainerId::parse(&"a".repeat(64)).unwrap(),
-            pod: "1".into(),
-        }
+    fn id() -> ContainerId {
+        ContainerId::parse(&"a".repeat(64)).unwrap()
     }
 
     fn seat(pod: &str) -> Seat {
@@ -65,19 +64,19 @@ mod tests {
     #[test]
     fn the_first_answer_stays() {
         let mut seats = Seats::default();
-        seats.look(&place(), || None);
-        seats.look(&place(), || Some(seat("1")));
-        seats.look(&place(), || panic!("it is known"));
-        assert_eq!(seats.get(&place().id), Some(&seat("1")));
+        seats.look(&id(), "1", || None);
+        seats.look(&id(), "1", || Some(seat("1")));
+        seats.look(&id(), "1", || panic!("it is known"));
+        assert_eq!(seats.get(&id()), Some(&seat("1")));
     }
 
     #[test]
     fn another_pods_mount_is_no_answer_and_nobody_is_asked_for_ever() {
         let mut seats = Seats::default();
         for _ in 0..TRIES {
-            seats.look(&place(), || Some(seat("2")));
+            seats.look(&id(), "1", || Some(seat("2")));
         }
-        seats.look(&place(), || panic!("asked often enough"));
-        assert_eq!(seats.get(&place().id), None);
+        seats.look(&id(), "1", || panic!("asked often enough"));
+        assert_eq!(seats.get(&id()), None);
     }
 }

@@ -2,8 +2,9 @@
 
 use super::cgroup::ContainerId;
 use super::pod::{Container, PodFacts, PodIdentity};
-use crate::decode::{Exec, FileSource, OriginMark};
+use crate::decode::{Exec, FileSource, Flow, FlowKind, FlowProtocol, Loader, MappedBy, Mapping, OriginMark};
 use crate::snapshot::SeededProcess;
+use anchorwatch_sensor_common::module::FileIdentity;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,6 +28,7 @@ pub fn facts(container: Container) -> PodFacts {
         kubelet_name: container.pod.uid.clone(),
         specified: vec![(container.name.clone(), container.commands.clone())],
         dns: Arc::clone(&container.dns),
+        workload: Arc::clone(&container.workload),
         containers: vec![(id, Arc::new(container))],
     }
 }
@@ -137,6 +139,101 @@ impl ExecBuilder {
     }
 
     pub fn build(self) -> Exec {
+        self.0
+    }
+}
+
+/// A flow in the making.
+#[must_use]
+#[derive(Debug, Clone)]
+pub struct FlowBuilder(Flow);
+
+/// A TCP connection of the container's first process, made by an execution.
+pub fn flow(address: &str, exec_id: u64) -> FlowBuilder {
+    FlowBuilder(Flow {
+        time_ns: 0,
+        pid: 1000,
+        cgroup_id: 1,
+        container: 1,
+        key: None,
+        repeats: 0,
+        exec_id: Some(exec_id),
+        ancestors: Vec::new(),
+        origin: OriginMark::Entrypoint,
+        kind: FlowKind::Connect,
+        protocol: FlowProtocol::Tcp,
+        address: address.parse().expect("an address with a port"),
+        backend: None,
+    })
+}
+
+impl FlowBuilder {
+    pub fn cgroup(mut self, id: u64) -> Self {
+        self.0.cgroup_id = id;
+        self.0.container = id;
+        self
+    }
+
+    pub fn origin(mut self, origin: OriginMark) -> Self {
+        self.0.origin = origin;
+        self
+    }
+
+    pub fn build(self) -> Flow {
+        self.0
+    }
+}
+
+/// A mapped library in the making.
+#[must_use]
+#[derive(Debug, Clone)]
+pub struct LibraryBuilder(Mapping);
+
+/// A library of the image, mapped by an execution.
+pub fn library(path: &str, exec_id: u64) -> LibraryBuilder {
+    let loader = Loader {
+        pid: 1000,
+        uid: 0,
+        cgroup_id: 1,
+        container: 1,
+        executions: vec![exec_id],
+        origin: OriginMark::Entrypoint,
+    };
+    LibraryBuilder(Mapping {
+        time_ns: 0,
+        loader,
+        key: None,
+        repeats: 0,
+        file: FileIdentity {
+            inode: 1,
+            size: 2,
+            ctime_ns: 3,
+            mtime_ns: 3,
+            device: 4,
+            generation: 0,
+        },
+        seen: (4, 1),
+        filesystem: 0,
+        source: FileSource::Image,
+        path: path.as_bytes().to_vec(),
+        path_truncated: false,
+        way: MappedBy::File,
+    })
+}
+
+impl LibraryBuilder {
+    pub fn cgroup(mut self, id: u64) -> Self {
+        self.0.loader.cgroup_id = id;
+        self.0.loader.container = id;
+        self
+    }
+
+    pub fn source(mut self, source: FileSource) -> Self {
+        self.0.source = source;
+        self
+    }
+
+    pub fn build(self) -> Mapping {
         self.0
     }
 }

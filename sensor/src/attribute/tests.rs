@@ -1,14 +1,15 @@
 mod facts;
 mod flows;
+mod host;
 mod modules;
 
 use super::layer::source;
-use super::pod::{PodFacts, PodIdentity};
+use super::pod::{Container, PodFacts, PodIdentity};
 use super::testkit::{ExecBuilder, exec};
 use super::*;
 use crate::decode::FileSource;
 use crate::snapshot::{KnownCgroup, SeededProcess};
-use anchorwatch_core::behaviour::{Origin, ProcessParts, SourceLayer};
+use anchorwatch_core::behaviour::{Attributes, Behaviour, Feed, Origin, ProcessParts, SourceLayer};
 use std::path::PathBuf;
 use std::time::Duration;
 

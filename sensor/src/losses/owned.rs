@@ -105,6 +105,13 @@ impl Owned {
         })
     }
 
+    /// All of it.
+    pub fn take_all(&mut self) -> Vec<OwnerLosses> {
+        let all = self.iter().collect();
+        *self = Self::default();
+        all
+    }
+
     /// As much as a batch holds; the others come with the next ones.
     pub fn take(&mut self) -> Vec<ContainerLosses> {
         let mut taken = Vec::new();

@@ -242,7 +242,7 @@ fn a_second_sensor_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let _first = open(&folder);
     let second = Outbox::open(folder.path(), "node-uid");
-    assert!(matches!(second, Err(OutboxError::InUse)), "{second:?}");
+    assert!(matches!(second, Err(StateError::InUse)), "{second:?}");
 }
 
 #[test]
@@ -251,7 +251,7 @@ fn a_folder_that_can_not_be_made_is_an_error_and_no_damage() {
     let file = folder.path().join("file");
     fs::write(&file, "").unwrap();
     let opened = Outbox::open(&file.join("state"), "node-uid");
-    assert!(matches!(opened, Err(OutboxError::Folder { .. })), "{opened:?}");
+    assert!(matches!(opened, Err(StateError::Folder { .. })), "{opened:?}");
 }
 
 #[test]

@@ -1,8 +1,8 @@
 use super::*;
-use crate::attribute::AttributionLimits;
 use crate::attribute::cgroup::slots::FilterOrder;
 use crate::attribute::process::ProcFolder;
 use crate::attribute::testkit::{container, exec, facts};
+use crate::attribute::{AttributionLimits, Attributor};
 use crate::decode::RawEvent;
 use crate::loader;
 use crate::loader::filter::{Reading, SlotLoss};
@@ -85,7 +85,12 @@ fn start(folder: &TempDir) -> Running {
     let hooks = vec![HookReport::default()];
     let proc = ProcFolder::new(PathBuf::from("/nonexistent"));
     let pipeline = Pipeline::new(Parts {
-        attributor: Attributor::new(AttributionLimits::default(), proc),
+        intake: Intake::new(
+            Attributor::new(AttributionLimits::default(), proc),
+            None,
+            "/proc".into(),
+            Arc::new(Metrics::new()),
+        ),
         seen,
         losses: Losses::restored(state.losses.clone(), state.container_losses.clone()),
         reporter: Reporter::new(state, batch, hooks, now, 1.0).unwrap(),
@@ -93,8 +98,6 @@ fn start(folder: &TempDir) -> Running {
         metrics: Arc::new(Metrics::new()),
         survey: Arc::default(),
         attached: true,
-        hashing: None,
-        proc_root: "/proc".into(),
     });
     let (events, event_source) = mpsc::channel(16);
     let (standing, found) = mpsc::channel(16);

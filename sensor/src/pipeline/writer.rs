@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::task::{JoinError, JoinHandle};
 
-use crate::outbox::{Change, Outbox, OutboxError};
+use crate::outbox::{Change, Outbox};
+use crate::state::StateError;
 
 /// How long to wait after a transaction that failed: a full disk is not emptied by trying.
 const RETRY: Duration = Duration::from_secs(2);
@@ -20,7 +21,7 @@ pub struct Writer {
 #[derive(Debug)]
 struct Written {
     change: Change,
-    result: Result<(), OutboxError>,
+    result: Result<(), StateError>,
     took: Duration,
 }
 
@@ -30,7 +31,7 @@ pub enum Outcome {
     /// It is on the disk.
     Written(Duration),
     /// It will be tried again.
-    Failed(OutboxError),
+    Failed(StateError),
 }
 
 impl Writer {
@@ -90,7 +91,7 @@ impl Writer {
     }
 
     /// Writes what failed and a last change, at once.
-    pub fn finish(self, last: &Change) -> Result<(), OutboxError> {
+    pub fn finish(self, last: &Change) -> Result<(), StateError> {
         if let Some((change, _)) = &self.failed {
             self.outbox.apply(change)?;
         }

@@ -1,24 +1,25 @@
-//! From the kernel's events to lines, until somebody asks for the end.
+//! From what becomes of events to lines, until somebody asks for the end.
 
-use std::collections::BTreeMap;
+use anchorwatch_core::behaviour::Feed;
+use anchorwatch_core::id::ContainerName;
+use anchorwatch_core::observation::Observation;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::future::Future;
 
 use super::Recorder;
-use crate::attribute::host::HostAttributor;
+use crate::attribute::pod::Setting;
+use crate::attribute::{Attributed, Outcome};
 use crate::clock::WallClock;
-use crate::loader::LoadError;
-use crate::pipeline::Kernel;
+use crate::pipeline::{Kernel, Outcomes, OutcomesError, Sources};
 
 /// Why a recording can't go on.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
-    #[error("the ring buffer can't be read")]
-    Ring(#[source] std::io::Error),
+    #[error(transparent)]
+    Outcomes(#[from] OutcomesError),
     #[error("the recording can't be written")]
     Write(#[source] std::io::Error),
-    #[error("the kernel's counters can't be read")]
-    Counters(#[source] Box<LoadError>),
 }
 
 /// What a recording holds, and what it lacks.
@@ -26,7 +27,7 @@ pub enum RecordError {
 pub struct Summary {
     pub written: u64,
     /// What is not in it, by reason: nothing is dropped in silence.
-    pub missing: BTreeMap<&'static str, u64>,
+    pub missing: BTreeMap<String, u64>,
 }
 
 impl fmt::Display for Summary {
@@ -39,124 +40,60 @@ impl fmt::Display for Summary {
     }
 }
 
-/// Writes what is seen until `end`.
+/// Writes what is seen of some feeds until `end`. The attributor has to make observations.
 pub async fn record(
-    mut kernel: impl Kernel,
-    mut attributor: HostAttributor,
+    sources: Sources<impl Kernel>,
+    feeds: &BTreeSet<Feed>,
     mut recorder: Recorder,
     end: impl Future<Output = ()>,
 ) -> Result<Summary, RecordError> {
     let mut end = std::pin::pin!(end);
-    let mut malformed = 0;
+    let mut outcomes = Outcomes::new(sources);
     loop {
-        let batch = tokio::select! {
+        let next = tokio::select! {
             () = &mut end => break,
-            batch = kernel.next() => batch.map_err(RecordError::Ring)?,
+            next = outcomes.next() => next?,
         };
-        malformed += batch.malformed;
         let clock = WallClock::read();
-        for event in batch.events {
-            if let Some(observation) = attributor.event(event, clock) {
+        let attributed = next.into_iter().filter_map(|outcome| match outcome {
+            Outcome::Attributed(attributed) => Some(*attributed),
+            // Counted where they come from.
+            Outcome::Waiting
+            | Outcome::Host
+            | Outcome::RuntimeStage
+            | Outcome::Sandbox
+            | Outcome::Loopback
+            | Outcome::Lost(..) => None,
+        });
+        for attributed in attributed.filter(|attributed| feeds.contains(&attributed.behaviour.feed())) {
+            if let Some(observation) = observation(attributed, clock) {
                 recorder.write(&observation).map_err(RecordError::Write)?;
             }
         }
         recorder.flush().map_err(RecordError::Write)?;
     }
     recorder.flush().map_err(RecordError::Write)?;
-    let losses = kernel
-        .losses()
-        .map_err(|error| RecordError::Counters(Box::new(error)))?;
-    let unplaced = attributor.unplaced().iter().map(|(why, count)| (why.name(), *count));
-    let lost = [("lost_in_kernel", losses.total()), ("malformed_record", malformed)];
     Ok(Summary {
         written: recorder.written(),
-        missing: unplaced.chain(lost).filter(|(_, count)| *count > 0).collect(),
+        missing: outcomes.missing()?,
+    })
+}
+
+/// `None` where the attributor was not asked for observations.
+fn observation(attributed: Attributed, clock: WallClock) -> Option<Observation> {
+    let container = &attributed.container;
+    Some(Observation {
+        time: clock.at(attributed.time_ns),
+        workload: container.workload.as_ref().clone(),
+        container: ContainerName::new(container.name.clone()),
+        pod: match container.setting {
+            Setting::Pod => Some(container.pod.name.clone()),
+            Setting::Alone | Setting::Unit => None,
+        },
+        snapshot: attributed.standing,
+        what: *attributed.observed?,
     })
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::attribute::cgroup::slots::FilterOrder;
-    use crate::attribute::command::Arguments;
-    use crate::attribute::process::ProcFolder;
-    use crate::attribute::testkit::exec;
-    use crate::decode::RawEvent;
-    use crate::loader::Losses;
-    use crate::loader::filter::Reading;
-    use crate::record::Limits;
-    use crate::ring::Batch;
-    use std::collections::BTreeSet;
-    use std::net::SocketAddr;
-    use std::path::PathBuf;
-
-    /// Gives one batch, then nothing.
-    #[derive(Debug)]
-    struct Once(Option<Batch>, Option<tokio::sync::oneshot::Sender<()>>);
-
-    impl Kernel for Once {
-        async fn next(&mut self) -> std::io::Result<Batch> {
-            if let Some(batch) = self.0.take() {
-                return Ok(batch);
-            }
-            if let Some(done) = self.1.take() {
-                done.send(()).expect("somebody waits");
-            }
-            std::future::pending().await
-        }
-
-        fn losses(&self) -> Result<Losses, LoadError> {
-            Ok(Losses::default())
-        }
-
-        fn filtered(&mut self) -> Result<Reading, LoadError> {
-            Ok(Reading::default())
-        }
-
-        fn set_resolvers(&mut self, _: &BTreeSet<SocketAddr>) {}
-
-        fn order(&mut self, _: FilterOrder) -> Result<(), LoadError> {
-            Ok(())
-        }
-    }
-
-    #[tokio::test]
-    async fn what_is_seen_is_written_and_what_is_missing_is_said() {
-        let folder = tempfile::tempdir().unwrap();
-        let limits = Limits {
-            bytes: 1 << 20,
-            files: 3,
-        };
-        let recorder = Recorder::open(Some(folder.path()), limits).unwrap();
-        let attributor = HostAttributor::new(
-            ProcFolder::new(PathBuf::from("/nonexistent")),
-            None,
-            Arguments::Redacted,
-        );
-        let created = RawEvent::CgroupCreated {
-            time_ns: 0,
-            id: 1,
-            path: b"/system.slice/demo.service".to_vec(),
-        };
-        let known = RawEvent::Exec(exec("/bin/sh").argv(&["sh", "--token=hunter2"]).build());
-        let unknown = RawEvent::Exec(exec("/bin/sh").cgroup(9).build());
-        let batch = Batch {
-            events: vec![created, known, unknown],
-            malformed: 2,
-        };
-        let (done, end) = tokio::sync::oneshot::channel();
-        let end = async { end.await.expect("all was taken") };
-        let summary = record(Once(Some(batch), Some(done)), attributor, recorder, end)
-            .await
-            .unwrap();
-        assert_eq!(
-            summary.to_string(),
-            "1 observations recorded, 1 not recorded: cgroup_unknown, 2 not recorded: malformed_record"
-        );
-        let written = std::fs::read_to_string(folder.path().join("observations-000001.jsonl")).unwrap();
-        assert!(
-            written.contains(r#""workload":"host/Unit/demo.service""#) && !written.contains("hunter2"),
-            "{written}"
-        );
-    }
-}
+mod tests;

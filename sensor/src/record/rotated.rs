@@ -1,9 +1,11 @@
 //! Files of a folder: a new one where the last is full, and no more of them than was asked for.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+
+use crate::state::make_folder;
 
 /// How much is kept.
 #[derive(Debug, Clone, Copy)]
@@ -30,7 +32,7 @@ const SUFFIX: &str = ".jsonl";
 impl Rotated {
     /// Makes the folder where there is none, and begins a new file behind those that are there.
     pub fn open(folder: &Path, limits: Limits) -> io::Result<Self> {
-        DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+        make_folder(folder)?;
         let number = numbers(folder)?.last().map_or(1, |last| last + 1);
         let rotated = Self {
             folder: folder.to_path_buf(),

@@ -1,125 +1,163 @@
-//! From the kernel's events to alerts, until somebody asks for the end.
+//! From what becomes of events to alerts, until somebody asks for the end.
 
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::io::Write;
 use std::time::Duration;
-use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval, interval_at};
 
 use super::output::Output;
-use super::store::{Store, StoreError};
-use super::watch::Watch;
-use crate::attribute::host::HostAttributor;
+use super::store::Store;
+use super::watch::{Room, Watch};
+use crate::attribute::Outcome;
 use crate::clock::WallClock;
-use crate::decode::{Exec, RawEvent};
-use crate::loader::LoadError;
-use crate::pipeline::Kernel;
+use crate::losses::{LossReason, Unreported};
+use crate::pipeline::{Kernel, Outcomes, OutcomesError, Sources};
 use crate::record::Summary;
+use crate::state::StateError;
 
-/// How long what was learned may be in memory alone: a power cut costs no more.
-const SAVE: Duration = Duration::from_secs(1);
+/// How long what belongs together gathers before it is told, and before it is written: a power cut costs no more.
+const GATHER: Duration = Duration::from_secs(1);
 /// How often time alone is looked at, and what was lost meanwhile.
 const LOOK: Duration = Duration::from_mins(1);
+/// How long counts may be in memory alone: disks of small hosts wear out.
+const FLUSH: Duration = Duration::from_mins(10);
 
 /// Why a host can't be watched any more.
 #[derive(Debug, thiserror::Error)]
 pub enum StandaloneError {
-    #[error("the ring buffer can't be read")]
-    Ring(#[source] std::io::Error),
+    #[error(transparent)]
+    Outcomes(#[from] OutcomesError),
     #[error("alerts can't be told")]
     Tell(#[source] std::io::Error),
-    #[error("what was learned can't be kept")]
-    Keep(#[source] StoreError),
-    #[error("the kernel's counters can't be read")]
-    Counters(#[source] Box<LoadError>),
+    #[error("what is known can't be kept")]
+    Keep(#[source] StateError),
 }
 
 /// What watches a host.
 #[derive(Debug)]
 pub struct Parts<K, W> {
-    pub kernel: K,
-    pub attributor: HostAttributor,
+    pub sources: Sources<K>,
     pub watch: Watch,
     pub store: Store,
     pub output: Output<W>,
-    /// What ran already, told as if it were executed now.
-    pub standing: mpsc::Receiver<Exec>,
+    /// It was watched before: what happened meanwhile is not known.
+    pub restarted: bool,
 }
 
 /// Watches until `end`; says how many alerts were told and what was missed, by reason.
 pub async fn run<K: Kernel, W: Write>(
-    mut parts: Parts<K, W>,
+    parts: Parts<K, W>,
     end: impl Future<Output = ()>,
 ) -> Result<Summary, StandaloneError> {
+    let Parts {
+        sources,
+        watch,
+        store,
+        output,
+        restarted,
+    } = parts;
+    let mut outcomes = Outcomes::new(sources);
+    if restarted {
+        outcomes.missed.losses.add_to_all(LossReason::SensorRestarted, 1);
+    }
+    let mut host = Host {
+        watch,
+        store,
+        output,
+        warned: BTreeMap::new(),
+    };
     let mut end = std::pin::pin!(end);
-    let mut save = interval(SAVE);
-    save.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut gather = interval(GATHER);
+    gather.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut look = interval_at(Instant::now() + LOOK, LOOK);
-    let mut malformed = 0;
-    let mut warned = BTreeMap::new();
-    parts.watch.pass_time(WallClock::now());
+    let mut flush = interval_at(Instant::now() + FLUSH, FLUSH);
+    host.look(&mut outcomes)?;
     loop {
         tokio::select! {
             () = &mut end => break,
-            batch = parts.kernel.next() => {
-                let batch = batch.map_err(StandaloneError::Ring)?;
-                malformed += batch.malformed;
-                parts.events(batch.events, false)?;
-            }
-            Some(exec) = parts.standing.recv() => parts.events(vec![RawEvent::Exec(exec)], true)?,
-            _ = save.tick() => parts.save()?,
-            _ = look.tick() => {
-                parts.watch.pass_time(WallClock::now());
-                let missing = parts.missing(malformed)?;
-                if missing != warned {
-                    tracing::warn!(?missing, "not everything was seen");
-                    warned = missing;
-                }
-            }
+            next = outcomes.next() => host.see(next?, &mut outcomes),
+            _ = gather.tick() => host.tell(false)?,
+            _ = look.tick() => host.look(&mut outcomes)?,
+            _ = flush.tick() => host.tell(true)?,
         }
     }
-    parts.save()?;
+    host.look(&mut outcomes)?;
+    host.tell(true)?;
     Ok(Summary {
-        written: parts.output.written(),
-        missing: parts.missing(malformed)?,
+        written: host.output.written(),
+        missing: host.missing(&mut outcomes)?,
     })
 }
 
-impl<K: Kernel, W: Write> Parts<K, W> {
-    /// What happened or, where `standing`, was found when the sensor started.
-    fn events(&mut self, events: Vec<RawEvent>, standing: bool) -> Result<(), StandaloneError> {
+struct Host<W> {
+    watch: Watch,
+    store: Store,
+    output: Output<W>,
+    /// What a person was told of what is missing.
+    warned: BTreeMap<String, u64>,
+}
+
+impl<W: Write> Host<W> {
+    fn see<K: Kernel>(&mut self, seen: Vec<Outcome>, outcomes: &mut Outcomes<K>) {
         let clock = WallClock::read();
-        for event in events {
-            let Some(mut observation) = self.attributor.event(event, clock) else {
-                continue;
-            };
-            observation.snapshot = standing;
-            for alert in self.watch.see(&observation, WallClock::now()) {
-                self.output.tell(&alert).map_err(StandaloneError::Tell)?;
+        let now = WallClock::now();
+        for outcome in seen {
+            match outcome {
+                Outcome::Attributed(attributed) => {
+                    match self.watch.see(&attributed, clock.at(attributed.time_ns), now) {
+                        Room::Found => {}
+                        Room::None => outcomes.sources.intake.attributor.show_again(attributed.key),
+                    }
+                }
+                // Counted where they come from.
+                Outcome::Waiting
+                | Outcome::Host
+                | Outcome::RuntimeStage
+                | Outcome::Sandbox
+                | Outcome::Loopback
+                | Outcome::Lost(..) => {}
             }
+        }
+    }
+
+    /// Tells what is news, then keeps it: should the power fail between, it is told twice rather than never.
+    fn tell(&mut self, all: bool) -> Result<(), StandaloneError> {
+        for alert in self.watch.news(WallClock::now()) {
+            self.output.tell(&alert).map_err(StandaloneError::Tell)?;
+        }
+        let changed = self.watch.take_changed(all);
+        self.store.save(&changed).map_err(StandaloneError::Keep)
+    }
+
+    /// Lets time pass, and takes losses over.
+    fn look<K: Kernel>(&mut self, outcomes: &mut Outcomes<K>) -> Result<(), StandaloneError> {
+        let now = WallClock::now();
+        self.watch.pass_time(now);
+        let missing = self.missing(outcomes)?;
+        let running = outcomes.sources.intake.attributor.running();
+        let losses = if running.is_empty() {
+            Unreported::default() // nobody is there to be charged with them yet
+        } else {
+            outcomes.missed.losses.take_all()
+        };
+        self.watch.observe(&running, &losses, now);
+        if missing != self.warned {
+            tracing::warn!(?missing, "not everything was seen");
+            self.warned = missing;
         }
         Ok(())
     }
 
-    fn save(&mut self) -> Result<(), StandaloneError> {
-        let changed = self.watch.take_changed();
-        self.store.save(&changed).map_err(StandaloneError::Keep)
-    }
-
-    /// What was neither learned nor judged, by reason: nothing is dropped in silence.
-    fn missing(&self, malformed: u64) -> Result<BTreeMap<&'static str, u64>, StandaloneError> {
-        let losses = self
-            .kernel
-            .losses()
-            .map_err(|error| StandaloneError::Counters(Box::new(error)))?;
-        let unplaced = self.attributor.unplaced().iter();
-        let unplaced = unplaced.map(|(why, count)| (why.name(), *count));
-        let others = [
-            ("lost_in_kernel", losses.total()),
-            ("malformed_record", malformed),
-            ("no_room", self.watch.unjudged()),
-        ];
-        Ok(unplaced.chain(others).filter(|(_, count)| *count > 0).collect())
+    /// What was neither learned nor judged up to now, by reason.
+    fn missing<K: Kernel>(&self, outcomes: &mut Outcomes<K>) -> Result<BTreeMap<String, u64>, StandaloneError> {
+        let mut missing = outcomes.missing()?;
+        if self.watch.unjudged() > 0 {
+            missing.insert("no_room".to_owned(), self.watch.unjudged());
+        }
+        Ok(missing)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,7 @@
 use anchorwatch_core::severity::Severity;
 use std::io::{self, Write};
 
-use super::alert::Alert;
+use super::alert::Told;
 use crate::record::line;
 
 /// How alerts are written.
@@ -29,7 +29,7 @@ impl<W: Write> Output<W> {
     }
 
     /// Tells an alert at once.
-    pub fn tell(&mut self, alert: &Alert) -> io::Result<()> {
+    pub fn tell(&mut self, alert: &Told) -> io::Result<()> {
         match self.style {
             Style::Json => self.to.write_all(line(alert)?.as_bytes())?,
             Style::Text { colours: false } => writeln!(self.to, "{alert}")?,
@@ -57,24 +57,37 @@ const fn colour(severity: Severity) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use super::super::alert::State;
+    use super::super::alert::Deviation;
     use super::*;
+    use anchorwatch_core::alert::AlertState;
+    use anchorwatch_core::behaviour::Feed;
     use anchorwatch_core::id::WorkloadKey;
     use anchorwatch_core::text::is_plain;
     use anchorwatch_core::time::Timestamp;
+    use std::collections::BTreeMap;
 
-    fn alert() -> Alert {
-        Alert {
-            time: Timestamp::from_secs(1_767_225_600),
-            workload: WorkloadKey::new("host", "Unit", "de\u{1b}[2Jmo.service"),
-            state: State::Open,
+    fn alert() -> Told {
+        let time = Timestamp::from_secs(1_767_225_600);
+        let finding = |sentence: &str| Deviation {
+            feed: Feed::Process,
+            rule: "fileless-execution",
             severity: Severity::High,
             terms: vec!["base High".to_owned()],
-            rule: "fileless-execution",
-            sentence: "it has no file".to_owned(),
-            command: "x \u{202e}\n".to_owned(),
+            sentence: sentence.to_owned(),
+            commands: vec!["x \u{202e}\n".to_owned()],
             lineage: vec!["/usr/bin/a".to_owned(), "/tmp/\u{9b}2J".to_owned()],
+            first_seen: time,
             snapshot: false,
+        };
+        Told {
+            time,
+            alert: "unit-demo-1".to_owned(),
+            workload: WorkloadKey::new("host", "Unit", "de\u{1b}[2Jmo.service"),
+            state: AlertState::Escalated,
+            severity: Severity::High,
+            findings: ["it has no file", "b\u{7}", "c", "d", "e"].map(finding).to_vec(),
+            told_before: 2,
+            lost: BTreeMap::new(),
         }
     }
 
@@ -107,9 +120,21 @@ mod tests {
     fn json_reads_back_with_the_text_as_it_was() {
         let read: serde_json::Value = serde_json::from_str(&told(Style::Json)).unwrap();
         assert_eq!(read["workload"], "host/Unit/de\u{1b}[2Jmo.service");
+        let gravest = &read["findings"][0];
         assert_eq!(
-            (&read["severity"], &read["state"], &read["command"]),
-            (&"High".into(), &"Open".into(), &"x \u{202e}\n".into())
+            (&read["severity"], &read["state"], &gravest["commands"][0]),
+            (&"High".into(), &"Escalated".into(), &"x \u{202e}\n".into())
         );
+    }
+
+    #[test]
+    fn a_line_spells_out_the_gravest_and_counts_the_rest() {
+        let told = told(Style::Text { colours: false });
+        let (_, what) = told.split_once("mo.service: ").unwrap();
+        let what = what.split("; lineage").next().unwrap();
+        let rule = "[fileless-execution]";
+        let expected =
+            format!("it has no file {rule}; also b\\u{{7}} {rule}; also c {rule}; and 2 more; beside 2 told before");
+        assert_eq!(what, expected);
     }
 }

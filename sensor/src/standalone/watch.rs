@@ -1,93 +1,184 @@
-//! The decision: observations into baselines, and alerts out of what is quarantined anew.
+//! The decision: behaviours into baselines, and alerts out of what is quarantined in them, as the operator does it.
 
-use anchorwatch_core::baseline::{
-    Baseline, Batch, BehaviourReport, ContainerReport, Entry, Quarantine, ReportingPod, age, merge,
-};
-use anchorwatch_core::behaviour::{Attributes, Behaviour};
+use anchorwatch_core::alert::{AlertInput, plan_alerts};
+use anchorwatch_core::baseline::{Batch, BehaviourReport, ContainerReport, MergeOutcome, ReportingPod, age, merge};
+use anchorwatch_core::behaviour::Feed;
 use anchorwatch_core::decide::{Verdict, decide};
-use anchorwatch_core::id::{BatchId, BehaviourId, NodeName, PodUid, WorkloadKey};
-use anchorwatch_core::observation::{Observation, Observed};
+use anchorwatch_core::id::{BatchId, ContainerName, NodeName, PodUid, WorkloadKey};
 use anchorwatch_core::policy::Policy;
-use anchorwatch_core::severity::{Circumstances, assess};
-use anchorwatch_core::time::Timestamp;
-use anchorwatch_core::{normalise, text};
+use anchorwatch_core::rollout::Evidence;
+use anchorwatch_core::time::{Duration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use super::alert::Alert;
-use crate::attribute::host::unit::CONTAINER;
+use super::alert::Told;
+use super::known::Known;
+use crate::attribute::Attributed;
+use crate::attribute::pod::Container;
+use crate::losses::{ByFeed, OwnerLosses, Unreported};
 
 /// Most workloads that are known at a time. One's baseline is bounded by the core.
 pub const MAX_WORKLOADS: usize = 4_096;
+/// How often a known behaviour is counted, as in reports to a cluster.
+const MARKS: Duration = Duration::from_mins(10);
 
 /// What this host does, learned and judged.
 #[derive(Debug)]
 pub struct Watch {
     policy: Policy,
-    baselines: BTreeMap<WorkloadKey, Baseline>,
-    /// Differ from what was written last, or are there no more.
-    changed: BTreeSet<WorkloadKey>,
+    /// Feeds that anything is seen of.
+    watched: BTreeSet<Feed>,
+    known: BTreeMap<WorkloadKey, Known>,
+    /// May have news to tell.
+    unplanned: BTreeSet<WorkloadKey>,
+    unwritten: Unwritten,
     seq: u64,
     unjudged: u64,
 }
 
+/// Workloads that differ from what was written last, or are there no more.
+#[derive(Debug, Default)]
+struct Unwritten {
+    /// By news.
+    news: BTreeSet<WorkloadKey>,
+    /// By counts and hours alone.
+    counts: BTreeSet<WorkloadKey>,
+}
+
+/// Whether something found room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Room {
+    Found,
+    /// It was neither learned nor judged.
+    None,
+}
+
 impl Watch {
-    /// Goes on from what was learned before.
-    pub const fn new(policy: Policy, baselines: BTreeMap<WorkloadKey, Baseline>) -> Self {
+    /// Goes on from what was known before.
+    pub fn new(policy: Policy, watched: BTreeSet<Feed>, known: BTreeMap<WorkloadKey, Known>) -> Self {
         Self {
             policy,
-            baselines,
-            changed: BTreeSet::new(),
+            watched,
+            // What was not told before the end is told now.
+            unplanned: known.keys().cloned().collect(),
+            known,
+            unwritten: Unwritten::default(),
             seq: 0,
             unjudged: 0,
         }
     }
 
-    /// Takes in what was seen, and says what of it deviates for the first time.
-    pub fn see(&mut self, observation: &Observation, now: Timestamp) -> Vec<Alert> {
-        if !self.baselines.contains_key(&observation.workload) && !self.make_room(now) {
+    /// Takes in a behaviour that was shown at some time.
+    pub fn see(&mut self, seen: &Attributed, at: Timestamp, now: Timestamp) -> Room {
+        let workload = &seen.container.workload;
+        if !self.has_room(workload, now) {
             self.unjudged += 1;
-            return Vec::new();
+            return Room::None;
         }
-        let behaviour = Behaviour::from(observation);
-        let attributes = attributes(observation);
-        let baseline = self.baselines.entry(observation.workload.clone()).or_default();
-        if !is_news(baseline, observation, &behaviour, &attributes, &self.policy) {
-            return Vec::new();
+        let container = ContainerName::new(seen.container.name.clone());
+        let known = self.known.entry(workload.as_ref().clone()).or_default();
+        if !is_news(known, &container, seen, at, &self.policy) {
+            return Room::Found;
         }
-        self.seq += 1;
-        let batch = batch(self.seq, observation, behaviour, attributes);
-        let outcome = merge(baseline, &batch, &self.policy, now);
-        // No batch comes twice: to remember them would take room for ever.
-        baseline.merged.clear();
-        self.unjudged += outcome.overflowed;
-        if outcome.changed {
-            self.changed.insert(observation.workload.clone());
+        let shown = ContainerReport {
+            hours: BTreeSet::from([at.hour()]),
+            behaviours: vec![report(seen, at)],
+            ..of_container(&seen.container)
+        };
+        let batch = self.batch(shown, ByFeed::new());
+        let overflowed = self.merge(workload, &batch, now).overflowed;
+        self.unjudged += overflowed;
+        if overflowed > 0 { Room::None } else { Room::Found }
+    }
+
+    /// Lets the hour count for those that run, whether or not they do anything, and what was lost for those that lost it:
+    /// what may be anybody's, for all that run.
+    pub fn observe(&mut self, running: &[Arc<Container>], lost: &Unreported, now: Timestamp) {
+        for container in running {
+            if !self.has_room(&container.workload, now) {
+                self.unjudged += 1;
+                continue;
+            }
+            self.known.entry(container.workload.as_ref().clone()).or_default();
+            let hour = ContainerReport {
+                hours: BTreeSet::from([now.hour()]),
+                ..of_container(container)
+            };
+            let batch = self.batch(hour, lost.anybodys.clone());
+            self.merge(&container.workload, &batch, now);
         }
-        let policy = &self.policy;
-        let alerts = outcome.new_quarantined.iter().filter_map(|raised| {
-            let entry = entry(baseline, observation, raised.id)?;
-            Some(alert(observation, raised, entry, policy))
-        });
-        alerts.collect()
+        for OwnerLosses { owner, losses } in &lost.of_containers {
+            // A workload of a host is its own pod.
+            let Ok(workload) = owner.pod_uid.parse::<WorkloadKey>() else {
+                continue;
+            };
+            let own = ContainerReport {
+                losses: losses.clone(),
+                ..of_pod(owner.container.clone(), &owner.pod_uid, &owner.pod)
+            };
+            let batch = self.batch(own, ByFeed::new());
+            self.merge(&workload, &batch, now);
+        }
     }
 
     /// Lets time pass: baselines mature, and what was not seen for the policy's window is forgotten.
     pub fn pass_time(&mut self, now: Timestamp) {
-        for (workload, baseline) in &mut self.baselines {
-            if age(baseline, &self.policy, now).changed {
-                self.changed.insert(workload.clone());
+        let since = self.since(now);
+        for (workload, known) in &mut self.known {
+            let aged = age(&mut known.baseline, &self.policy, now);
+            if aged.matured > 0 {
+                self.unplanned.insert(workload.clone());
+            }
+            if aged.changed || known.forget_alerts(since) {
+                self.unwritten.news.insert(workload.clone());
             }
         }
     }
 
-    /// What differs since this was asked last: a baseline or, where it was given up, none.
-    pub fn take_changed(&mut self) -> Vec<(WorkloadKey, Option<&Baseline>)> {
-        let changed = std::mem::take(&mut self.changed);
-        let with_baseline = |workload: WorkloadKey| {
-            let baseline = self.baselines.get(&workload);
-            (workload, baseline)
+    /// What there is to tell since this was last asked. Each alert's deviations are told once.
+    pub fn news(&mut self, now: Timestamp) -> Vec<Told> {
+        let mut news = Vec::new();
+        for workload in std::mem::take(&mut self.unplanned) {
+            let Some(known) = self.known.get_mut(&workload) else {
+                continue;
+            };
+            if known.baseline.quarantined() == 0 && known.alerts.is_empty() {
+                continue;
+            }
+            let plan = plan_alerts(&AlertInput {
+                workload: &workload,
+                baseline: &known.baseline,
+                alerts: &known.alerts,
+                policy: &self.policy,
+                // Nothing is rolled out to a host that anybody could know of.
+                evidence: &Evidence::default(),
+                now,
+            });
+            for alert in plan.create.into_iter().chain(plan.update) {
+                let before = known.alerts.iter().position(|before| before.name == alert.name);
+                news.extend(Told::news(&alert, before.map(|at| &known.alerts[at]), now));
+                match before {
+                    Some(at) => known.alerts[at] = alert,
+                    None => known.alerts.push(alert),
+                }
+                self.unwritten.news.insert(workload.clone());
+            }
+        }
+        news
+    }
+
+    /// What differs since this was asked last: what is known or, where it was given up, nothing. `all` of it, or only
+    /// what is news.
+    pub fn take_changed(&mut self, all: bool) -> Vec<(WorkloadKey, Option<&Known>)> {
+        let mut changed = std::mem::take(&mut self.unwritten.news);
+        if all {
+            changed.append(&mut self.unwritten.counts);
+        }
+        let with_known = |workload: WorkloadKey| {
+            let known = self.known.get(&workload);
+            (workload, known)
         };
-        changed.into_iter().map(with_baseline).collect()
+        changed.into_iter().map(with_known).collect()
     }
 
     /// How often something found no room, and was neither learned nor judged.
@@ -95,135 +186,126 @@ impl Watch {
         self.unjudged
     }
 
+    /// How many workloads are known.
+    pub fn workloads(&self) -> usize {
+        self.known.len()
+    }
+
+    /// What a sensor would have reported.
+    fn batch(&mut self, report: ContainerReport, losses: ByFeed) -> Batch {
+        self.seq += 1;
+        Batch {
+            id: BatchId {
+                node: NodeName::new("host"),
+                epoch: "standalone".to_owned(),
+                seq: self.seq,
+            },
+            watched: self.watched.clone(),
+            containers: vec![report],
+            losses,
+        }
+    }
+
+    fn merge(&mut self, workload: &WorkloadKey, batch: &Batch, now: Timestamp) -> MergeOutcome {
+        let Some(known) = self.known.get_mut(workload) else {
+            return MergeOutcome::default();
+        };
+        let outcome = merge(&mut known.baseline, batch, &self.policy, now);
+        // No batch comes twice: to remember them would take room for ever.
+        known.baseline.merged.clear();
+        if !outcome.new_learned.is_empty() || !outcome.new_quarantined.is_empty() {
+            self.unwritten.news.insert(workload.clone());
+        } else if outcome.changed {
+            self.unwritten.counts.insert(workload.clone());
+        }
+        if outcome.changed && known.baseline.quarantined() > 0 {
+            self.unplanned.insert(workload.clone());
+        }
+        outcome
+    }
+
+    /// Before which nothing counts any more.
+    fn since(&self, now: Timestamp) -> Timestamp {
+        let day = Duration::from_hours(24);
+        now.minus(day.saturating_mul(u32::from(self.policy.window_days)))
+    }
+
     /// Where there are as many workloads as may be, a container that did nothing for the policy's window gives way: ids of
     /// containers don't come again. Whether there is room then.
-    fn make_room(&mut self, now: Timestamp) -> bool {
-        if self.baselines.len() < MAX_WORKLOADS {
+    fn has_room(&mut self, workload: &WorkloadKey, now: Timestamp) -> bool {
+        if self.known.len() < MAX_WORKLOADS || self.known.contains_key(workload) {
             return true;
         }
-        let day = anchorwatch_core::time::Duration::from_hours(24);
-        let since = now.minus(day.saturating_mul(u32::from(self.policy.window_days)));
-        let last_seen = |baseline: &Baseline| baseline.entries().map(|(_, _, entry)| entry.last_seen).max();
+        let since = self.since(now);
         let idle = self
-            .baselines
+            .known
             .iter()
-            .filter(|(workload, _)| workload.kind == CONTAINER)
-            .map(|(workload, baseline)| (last_seen(baseline), workload))
+            .filter(|(workload, _)| workload.kind == crate::attribute::unit::CONTAINER)
+            .map(|(workload, known)| (known.last_seen(), workload))
             .min()
             .filter(|(last, _)| last.is_none_or(|last| last < since));
         let Some(workload) = idle.map(|(_, workload)| workload.clone()) else {
             return false;
         };
-        self.baselines.remove(&workload);
-        self.changed.insert(workload);
+        self.known.remove(&workload);
+        self.unwritten.news.insert(workload);
         true
     }
 }
 
-/// Whether an observation says anything that the baseline lacks: a behaviour, a day on which it was seen, more of what is
-/// known beside it, that it happens where it was only found before, or that the policy now denies it.
-fn is_news(
-    baseline: &Baseline,
-    observation: &Observation,
-    behaviour: &Behaviour,
-    attributes: &Attributes,
-    policy: &Policy,
-) -> bool {
-    let feed = baseline
-        .containers
-        .get(&observation.container)
-        .and_then(|container| container.feeds.get(&observation.feed()));
-    let Some((feed, entry)) = feed.and_then(|feed| Some((feed, feed.entries.get(&behaviour.id())?))) else {
+/// Whether a behaviour says anything that the baseline lacks: that it is there, a day on which it was seen, more of what is
+/// known beside it, that it happens where it was only found before, or that the policy now denies it; and every now and then, that it is still done.
+fn is_news(known: &Known, container: &ContainerName, seen: &Attributed, at: Timestamp, policy: &Policy) -> bool {
+    let feed = seen.behaviour.feed();
+    let Some(entry) = known.entry(container, feed, seen.behaviour.id()) else {
         return true;
     };
-    let raised = match decide(Some(entry), feed.maturity, policy, behaviour, true) {
+    let happens = entry.snapshot && !seen.standing;
+    if happens || entry.last_seen.day() < at.day() || entry.attributes.grows_by(&seen.attributes) {
+        return true;
+    }
+    if seen.standing {
+        // It was seen to happen, or found before.
+        return false;
+    }
+    let maturity = known.baseline.containers[container].feeds[&feed].maturity;
+    let raised = match decide(Some(entry), maturity, policy, &seen.behaviour, true) {
         Verdict::Drift { rule } => entry.rule() != Some(rule),
         Verdict::Known | Verdict::Learned | Verdict::Unplaced => false,
     };
-    raised
-        || entry.last_seen.day() < observation.time.day()
-        || entry.attributes.grows_by(attributes)
-        || (entry.snapshot && !observation.snapshot)
+    raised || entry.last_seen.plus(MARKS) <= at
 }
 
-fn entry<'a>(baseline: &'a Baseline, observation: &Observation, id: BehaviourId) -> Option<&'a Entry> {
-    let container = baseline.containers.get(&observation.container)?;
-    container.feeds.get(&observation.feed())?.entries.get(&id)
-}
-
-fn alert(observation: &Observation, raised: &Quarantine, entry: &Entry, policy: &Policy) -> Alert {
-    let assessment = assess(raised.rule, &entry.behaviour, Circumstances::default());
-    Alert {
-        time: observation.time,
-        workload: observation.workload.clone(),
-        state: policy.mode.into(),
-        severity: assessment.severity,
-        terms: assessment.terms,
-        rule: raised.rule.id(),
-        sentence: raised.rule.sentence(&entry.behaviour),
-        command: text::command_line(argv(observation)),
-        lineage: entry.lineage.clone(),
-        snapshot: entry.snapshot,
+fn report(seen: &Attributed, at: Timestamp) -> BehaviourReport {
+    BehaviourReport {
+        behaviour: seen.behaviour.clone(),
+        attributes: seen.attributes.clone().bounded(),
+        lineage: seen.lineage.iter().map(|path| path.as_ref().to_owned()).collect(),
+        count: seen.repeats.saturating_add(1),
+        first_seen: at,
+        last_seen: at,
+        snapshot: seen.standing,
     }
 }
 
-/// The command line as it was attributed: without secrets.
-fn argv(observation: &Observation) -> &[String] {
-    match &observation.what {
-        Observed::Process(process) => &process.argv,
-        Observed::Network(_) | Observed::Module(_) => &[],
-    }
+fn of_container(container: &Container) -> ContainerReport {
+    of_pod(container.name.clone(), &container.pod.uid, &container.pod.name)
 }
 
-/// What is known beside the key, the template of the command line among it.
-fn attributes(observation: &Observation) -> Attributes {
-    let mut attributes = Attributes::from(observation);
-    let argv = argv(observation);
-    if !argv.is_empty() {
-        let template = text::command_line(&normalise::command_line(argv));
-        attributes.commands.insert(template);
-    }
-    attributes.bounded()
-}
-
-/// An observation as a sensor would have reported it. A workload of a host is its only pod.
-fn batch(seq: u64, observation: &Observation, behaviour: Behaviour, attributes: Attributes) -> Batch {
-    let name = observation.workload.to_string();
-    let lineage = match &observation.what {
-        Observed::Process(process) => &process.lineage,
-        Observed::Network(network) => &network.lineage,
-        Observed::Module(module) => &module.lineage,
-    };
-    let report = BehaviourReport {
-        behaviour,
-        attributes,
-        lineage: lineage.clone(),
-        count: 1,
-        first_seen: observation.time,
-        last_seen: observation.time,
-        snapshot: observation.snapshot,
-    };
-    Batch {
-        id: BatchId {
-            node: NodeName::new("host"),
-            epoch: "standalone".to_owned(),
-            seq,
+/// Nothing yet of a container: a workload of a host is its only pod, of which there is no doubt.
+fn of_pod(container: String, uid: &str, name: &str) -> ContainerReport {
+    ContainerReport {
+        container: ContainerName::new(container),
+        pod: ReportingPod {
+            uid: PodUid::new(uid),
+            name: name.to_owned(),
+            digest: None,
+            template_hash: None,
+            verified: true,
         },
-        watched: BTreeSet::from([observation.feed()]),
-        containers: vec![ContainerReport {
-            container: observation.container.clone(),
-            pod: ReportingPod {
-                uid: PodUid::new(name.clone()),
-                name,
-                digest: None,
-                template_hash: None,
-                verified: true,
-            },
-            hours: BTreeSet::from([observation.time.hour()]),
-            behaviours: vec![report],
-            losses: BTreeMap::new(),
-        }],
-        losses: BTreeMap::new(),
+        hours: BTreeSet::new(),
+        behaviours: Vec::new(),
+        losses: ByFeed::new(),
     }
 }
 

@@ -4,6 +4,7 @@ use crate::scene::Scene;
 use crate::tracefs::Tracefs;
 use anchorwatch_sensor::decode::{Exec, RawEvent};
 use anchorwatch_sensor::loader::{LoadError, LoadOptions, Loaded, load};
+use anchorwatch_sensor::pipeline::LiveKernel;
 use anchorwatch_sensor::ring::RingReader;
 use anchorwatch_sensor::snapshot::{SeedOptions, Snapshot, find_cgroup_root};
 use std::io::Write;
@@ -14,7 +15,7 @@ use std::time::Duration;
 use tokio::runtime::Runtime;
 
 /// How long an event may take until the test gives up; software emulation is slow.
-const CEILING: Duration = Duration::from_secs(30);
+pub const CEILING: Duration = Duration::from_secs(30);
 
 /// How long to look at a ring in which nothing more is expected; what is in it is read at once.
 const QUIET: Duration = Duration::from_millis(500);
@@ -30,8 +31,7 @@ pub struct Live {
     reader: RingReader,
     runtime: Runtime,
     fences: u32,
-    _tracefs: Tracefs,
-    _one: MutexGuard<'static, ()>,
+    guards: (Tracefs, MutexGuard<'static, ()>),
 }
 
 /// The fixture with its defaults, or None after noting why the test `name` is skipped.
@@ -72,8 +72,7 @@ pub fn live_with(name: &str, options: &LoadOptions, before: impl FnOnce(&Scene))
         reader,
         runtime,
         fences: 0,
-        _tracefs: tracefs,
-        _one: one,
+        guards: (tracefs, one),
     })
 }
 
@@ -91,7 +90,27 @@ pub fn skip<T>(name: &str, reason: &str) -> Option<T> {
     None
 }
 
+/// The programs as a source of events, for what has a loop of its own.
+pub struct Sourced {
+    pub kernel: LiveKernel,
+    pub snapshot: Snapshot,
+    pub scene: Scene,
+    pub runtime: Runtime,
+    /// What has to stay until the end.
+    pub guards: (Tracefs, MutexGuard<'static, ()>),
+}
+
 impl Live {
+    pub fn sourced(self) -> Sourced {
+        Sourced {
+            kernel: LiveKernel::new(self.loaded, Some(self.reader)),
+            snapshot: self.snapshot,
+            scene: self.scene,
+            runtime: self.runtime,
+            guards: self.guards,
+        }
+    }
+
     /// Everything that was reported until now. A last execution marks the end, since records keep their order.
     pub fn events(&mut self) -> Vec<RawEvent> {
         self.fences += 1;

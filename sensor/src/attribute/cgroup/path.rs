@@ -12,29 +12,57 @@
 use std::sync::Arc;
 
 use super::ContainerId;
+use crate::attribute::pod::{Container, Setting};
+use crate::attribute::unit;
 
 /// What a cgroup's path says about the processes in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Placement {
-    /// Not in a pod.
+    /// In nothing whose behaviour is told.
     Host,
-    /// In a container, or in a cgroup below one.
-    Container(InPod),
+    /// In a container or unit whose behaviour is told, or in a cgroup below one.
+    Container(Place),
     /// A cgroup that a container runtime keeps for its own process beside a container, as CRI-O does for `conmon`.
     Runtime,
     /// Among the pods, but in no shape that we know: never taken for the host.
     Unrecognised,
 }
 
-/// A container in a pod, as the cgroups' names have it.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct InPod {
+/// Something whose behaviour is told, as the cgroups' names have it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
     pub id: ContainerId,
-    /// As the kubelet names the pod: its UID, or the hash that a static pod has instead.
-    pub pod: Arc<str>,
+    pub holder: Holder,
 }
 
-/// Reads a path of the unified hierarchy; a total function.
+impl Place {
+    /// Whether it shares the host's mounts.
+    pub fn is_unit(&self) -> bool {
+        match &self.holder {
+            Holder::Pod(_) => false,
+            Holder::Host(container) => container.setting == Setting::Unit,
+        }
+    }
+
+    /// Whether all that lies below its cgroup is its own, so that the kernel's filter is told of it.
+    pub fn has_slot(&self) -> bool {
+        match &self.holder {
+            Holder::Pod(_) => true,
+            Holder::Host(container) => !unit::holds_containers(container),
+        }
+    }
+}
+
+/// What a container belongs to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Holder {
+    /// A pod, as the kubelet names it: its UID, or the hash that a static pod has instead.
+    Pod(Arc<str>),
+    /// The host itself, of which its cgroup tells all.
+    Host(Arc<Container>),
+}
+
+/// Reads a path of the unified hierarchy for pods; a total function.
 ///
 /// The outermost match counts: a container that may write cgroups can make any path below its own.
 pub fn placement(path: &[u8]) -> Placement {
@@ -77,7 +105,10 @@ fn below_root(root: &str, below: &[&str]) -> Option<Placement> {
         None => return None,
     };
     match Leaf::parse(leaf)? {
-        Leaf::Container(id) => Some(Placement::Container(InPod { id, pod })),
+        Leaf::Container(id) => Some(Placement::Container(Place {
+            id,
+            holder: Holder::Pod(pod),
+        })),
         Leaf::Monitor => Some(Placement::Runtime),
     }
 }

@@ -14,9 +14,9 @@ fn of(path: &str) -> Placement {
 }
 
 fn container(pod: &str, id: &str) -> Placement {
-    Placement::Container(InPod {
+    Placement::Container(Place {
         id: ContainerId::parse(id).unwrap(),
-        pod: pod.into(),
+        holder: Holder::Pod(pod.into()),
     })
 }
 

@@ -1,0 +1,76 @@
+//! All that was seen of a behaviour, as recordings hold it: made of the same parts as the behaviour, and only where somebody
+//! asks for it.
+
+use anchorwatch_core::behaviour::{ModuleParts, NetworkParts, ProcessParts};
+use anchorwatch_core::observation::{ModuleObservation, NetworkObservation, Observed, ProcessObservation};
+use std::sync::Arc;
+
+use super::command::{Commands, cut_from};
+use crate::decode::Exec;
+
+pub(super) fn process(parts: &ProcessParts, exec: &Exec, lineage: &[Arc<str>], commands: &Commands) -> Box<Observed> {
+    let ProcessParts {
+        origin,
+        parent,
+        executable,
+        source,
+        script,
+        applet,
+        stdin_socket,
+        stdout_socket,
+        gained: _,
+    } = parts.clone();
+    Box::new(Observed::Process(ProcessObservation {
+        executable,
+        parent,
+        argv: commands.redacted(exec),
+        argv_cut_from: cut_from(exec),
+        origin,
+        source,
+        script,
+        applet,
+        stdin_socket,
+        stdout_socket,
+        terminal: exec.terminal,
+        lineage: owned(lineage),
+        uid: Some(exec.uid),
+        effective_uid: (exec.euid != exec.uid).then_some(exec.euid),
+        setuid: exec.setuid,
+        gained: exec.gained(),
+    }))
+}
+
+/// `seen` lacks who it was.
+pub(super) fn network(seen: NetworkObservation, parts: &NetworkParts, lineage: &[Arc<str>]) -> Box<Observed> {
+    Box::new(Observed::Network(NetworkObservation {
+        executable: parts.executable.clone(),
+        origin: parts.origin,
+        lineage: owned(lineage),
+        ..seen
+    }))
+}
+
+pub(super) fn module(parts: &ModuleParts, build_id: Option<&str>, lineage: &[Arc<str>]) -> Box<Observed> {
+    let ModuleParts {
+        origin,
+        kind,
+        path,
+        sha256,
+        source,
+        executable,
+    } = parts.clone();
+    Box::new(Observed::Module(ModuleObservation {
+        kind,
+        path,
+        sha256,
+        build_id: build_id.map(str::to_owned),
+        source,
+        executable,
+        origin,
+        lineage: owned(lineage),
+    }))
+}
+
+fn owned(lineage: &[Arc<str>]) -> Vec<String> {
+    lineage.iter().map(|path| path.as_ref().to_owned()).collect()
+}

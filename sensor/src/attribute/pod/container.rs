@@ -1,0 +1,87 @@
+//! A container of a pod, or what stands for one on a host.
+
+use anchorwatch_core::id::WorkloadKey;
+use std::sync::Arc;
+
+use crate::attribute::probe::Command;
+use crate::names::resolvers::PodDns;
+
+/// A pod, as much of it as a report names.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct PodIdentity {
+    pub namespace: String,
+    pub name: String,
+    pub uid: String,
+}
+
+/// A container of a pod over its restarts: `<pod uid>/<name>`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ContainerKey(Arc<str>);
+
+impl ContainerKey {
+    pub fn new(pod_uid: &str, container: &str) -> Self {
+        Self(format!("{pod_uid}/{container}").into())
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A container of a pod.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Container {
+    pub key: ContainerKey,
+    pub pod: Arc<PodIdentity>,
+    /// In the pod's specification.
+    pub name: String,
+    /// With the runtime's name, as in the pod's status: `containerd://…`.
+    pub id: String,
+    /// Commands of its probes and hooks.
+    pub commands: Vec<Command>,
+    /// Whose answers name its destinations.
+    pub dns: Arc<PodDns>,
+    /// As recordings and a host's alerts name it.
+    pub workload: Arc<WorkloadKey>,
+    pub setting: Setting,
+}
+
+/// What a container is part of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Setting {
+    Pod,
+    /// Nothing: it is a host's, and its runtime's id is all that is known of it.
+    Alone,
+    /// A unit of a host's systemd, which shares the host's mounts: no container at all.
+    Unit,
+}
+
+impl Container {
+    /// A container of a pod of its own.
+    pub fn new(pod: Arc<PodIdentity>, name: String, id: String, commands: Vec<Command>) -> Self {
+        Self {
+            key: ContainerKey::new(&pod.uid, &name),
+            workload: Arc::new(WorkloadKey::new(&pod.namespace, "Pod", &pod.name)),
+            pod,
+            name,
+            id,
+            commands,
+            dns: Arc::default(),
+            setting: Setting::Pod,
+        }
+    }
+
+    /// The same, of a pod that asks these resolvers.
+    #[must_use]
+    pub fn asking(mut self, dns: Arc<PodDns>) -> Self {
+        self.dns = dns;
+        self
+    }
+
+    /// The same, of a pod that belongs to this workload.
+    #[must_use]
+    pub fn of(mut self, workload: Arc<WorkloadKey>) -> Self {
+        self.workload = workload;
+        self
+    }
+}

@@ -1,0 +1,168 @@
+//! From the kernel's events to what became of them: what every way to watch begins with.
+
+use anchorwatch_sensor_common::filter::{FILTER_FEEDS, Totals};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::hashing::{Hashed, Hashing};
+use super::kernel::Kernel;
+use crate::attribute::destination::ClusterChange;
+use crate::attribute::module::Code;
+use crate::attribute::pod::PodChange;
+use crate::attribute::{Attributor, Outcome};
+use crate::clock::boot_nanos;
+use crate::decode::{Exec, RawEvent};
+use crate::loader::LoadError;
+use crate::losses::{Losses, Whose};
+use crate::metrics::Metrics;
+use crate::modules::Unhashed;
+use crate::names::resolvers;
+
+/// How often it is looked who answers the node's questions, and names that are no longer good are forgotten.
+const LOOK_AT_RESOLVERS: Duration = Duration::from_mins(1);
+
+/// Attribution, and what it waits for.
+#[derive(Debug)]
+pub struct Intake {
+    pub attributor: Attributor,
+    /// Absent where no thread for it could be started, and in tests: code is told without hashes then.
+    hashing: Option<Hashing>,
+    /// Where the node's own resolvers are found.
+    proc_root: PathBuf,
+    metrics: Arc<Metrics>,
+    /// Whose answers count may have changed.
+    resolvers_due: bool,
+    next_look_at_resolvers: Instant,
+}
+
+impl Intake {
+    pub fn new(attributor: Attributor, hashing: Option<Hashing>, proc_root: PathBuf, metrics: Arc<Metrics>) -> Self {
+        Self {
+            attributor,
+            hashing,
+            proc_root,
+            metrics,
+            resolvers_due: true,
+            next_look_at_resolvers: Instant::now(),
+        }
+    }
+
+    /// Takes events in; what is about a cgroup, or waits for its file's hash, comes to nothing yet.
+    pub fn events(&mut self, events: Vec<RawEvent>, now: Instant) -> Vec<Outcome> {
+        events.into_iter().filter_map(|event| self.event(event, now)).collect()
+    }
+
+    fn event(&mut self, event: RawEvent, now: Instant) -> Option<Outcome> {
+        if let RawEvent::Dns(dns) = &event {
+            self.metrics.network.answered(self.attributor.dns(dns));
+        }
+        match event {
+            RawEvent::Mapping(mapping) => self.code(Code::Library(mapping), now),
+            RawEvent::KernelModule(module) => self.code(Code::KernelModule(module), now),
+            event => self.attributor.event(event, now),
+        }
+    }
+
+    /// Code waits for its file's hash, unless none will come.
+    fn code(&mut self, code: Code, now: Instant) -> Option<Outcome> {
+        let code = match self.attributor.loading(code) {
+            Err(outcome) => return Some(outcome),
+            Ok(code) => code,
+        };
+        let hashed = match &mut self.hashing {
+            Some(hashing) => hashing.want(code, now)?,
+            None => (code, Err(Unhashed::QueueFull)),
+        };
+        Some(self.hashed(hashed, now))
+    }
+
+    fn hashed(&mut self, (code, facts): Hashed, now: Instant) -> Outcome {
+        self.metrics.modules.facts(&facts);
+        self.attributor.loaded(code, facts.ok(), now)
+    }
+
+    /// Waits for the next hash, and says what became of the code. Safe to cancel.
+    pub async fn answered(&mut self) -> Outcome {
+        let Some(hashing) = &mut self.hashing else {
+            return std::future::pending().await;
+        };
+        let (hashed, mismatch) = hashing.answered().await;
+        if mismatch {
+            self.metrics.modules.mismatch();
+        }
+        self.hashed(hashed, Instant::now())
+    }
+
+    /// Takes in what must have been executed before the sensor came.
+    pub fn standing(&mut self, exec: Exec) -> Outcome {
+        self.attributor.standing(exec, Instant::now())
+    }
+
+    pub fn pod(&mut self, change: PodChange) -> Vec<Outcome> {
+        self.resolvers_due = true;
+        self.attributor.pod(change, Instant::now())
+    }
+
+    pub fn cluster(&mut self, change: ClusterChange) -> Vec<Outcome> {
+        let (outcomes, dns_changed) = self.attributor.cluster(change, Instant::now());
+        self.resolvers_due |= dns_changed;
+        outcomes
+    }
+
+    /// Lets time pass, about once a second: gives up what waited too long.
+    pub fn tick(&mut self, now: Instant) -> Vec<Outcome> {
+        let mut outcomes = self.attributor.expire(now);
+        let late = self.hashing.as_mut().map(|hashing| hashing.expire(now));
+        for hashed in late.unwrap_or_default() {
+            outcomes.push(self.hashed(hashed, now));
+        }
+        if now >= self.next_look_at_resolvers {
+            self.next_look_at_resolvers = now + LOOK_AT_RESOLVERS;
+            self.look_at_resolvers();
+            self.attributor.destinations().expire(boot_nanos());
+        }
+        outcomes
+    }
+
+    /// The node's resolvers change with its networks.
+    fn look_at_resolvers(&mut self) {
+        let node = resolvers::of_node(&self.proc_root);
+        let known = self.attributor.destinations().resolvers();
+        self.resolvers_due |= known.node != node;
+        known.node = node;
+    }
+
+    /// Takes over what the kernel lost since the last time: what its filter lost is charged to the container that sent too
+    /// much, or found no room. What became of all events in the filter.
+    pub fn count_losses(
+        &self,
+        losses: &mut Losses,
+        kernel: &mut impl Kernel,
+    ) -> Result<[Totals; FILTER_FEEDS], LoadError> {
+        let counted = kernel.losses()?;
+        let reading = kernel.filtered()?;
+        let now = Instant::now();
+        losses.add_kernel(&counted);
+        for loss in reading.lost {
+            let cgroup = loss.container;
+            let whose = cgroup.map_or(Whose::Unknown, |cgroup| self.attributor.whose(cgroup));
+            losses.charge_slot(whose, loss, now);
+        }
+        losses.name(|id| self.attributor.owner(id), now);
+        Ok(reading.totals)
+    }
+
+    /// Tells the kernel whose answers count, and its filter what became of containers and events. Without it a container
+    /// shares the common quota, or an event stays known that was lost, which was counted.
+    pub fn settle(&mut self, kernel: &mut impl Kernel) {
+        if std::mem::take(&mut self.resolvers_due) {
+            kernel.set_resolvers(&self.attributor.all_resolvers());
+        }
+        for order in self.attributor.take_orders() {
+            if let Err(error) = kernel.order(order) {
+                tracing::warn!(?order, error = %crate::error::Chain(&error), "filter not told");
+            }
+        }
+    }
+}

@@ -76,7 +76,6 @@ pub enum Field {
     OvlEntryLowerstack,
     OvlPathDentry,
     DentryInode,
-    DentryHashLen,
     InodeIno,
     InodeGeneration,
     InodeSize,
@@ -176,7 +175,7 @@ const fn bits(field: Field, path: &'static str, need: Need) -> FieldSpec {
 }
 
 /// How many fields there are.
-pub const FIELD_COUNT: usize = 91;
+pub const FIELD_COUNT: usize = 90;
 
 /// Every field, in the order of [`Field`].
 pub const FIELDS: [FieldSpec; FIELD_COUNT] = [
@@ -259,7 +258,6 @@ pub const FIELDS: [FieldSpec; FIELD_COUNT] = [
     ),
     optional(Field::OvlPathDentry, "ovl_path.dentry", Need::OverlayLowerInode),
     optional(Field::DentryInode, "dentry.d_inode", Need::Mappings),
-    optional(Field::DentryHashLen, "dentry.d_name.hash_len", Need::Mappings),
     optional(Field::InodeIno, "inode.i_ino", Need::Mappings),
     optional(Field::InodeGeneration, "inode.i_generation", Need::Mappings),
     optional(Field::InodeSize, "inode.i_size", Need::Mappings),

@@ -1,11 +1,10 @@
 //! Whoever is at work: the current process, with what it carries.
 
-use crate::lineage::{carried, is_ignored};
-use crate::slot;
+use crate::lineage::{carried, heeded};
 use crate::task::Task;
 use anchorwatch_sensor_common::filter::Slot;
 use anchorwatch_sensor_common::lineage::{CARRIED_ANCESTORS, ORIGIN_UNKNOWN, Process};
-use aya_ebpf::helpers::generated::{bpf_get_current_cgroup_id, bpf_get_current_task};
+use aya_ebpf::helpers::generated::bpf_get_current_cgroup_id;
 
 /// The process that runs this program's hook.
 pub struct Actor {
@@ -25,12 +24,10 @@ impl Actor {
     /// an interrupt.
     #[inline(always)]
     pub fn current() -> Option<Self> {
-        // SAFETY: helpers without arguments.
-        let (cgroup_id, task) = unsafe { (bpf_get_current_cgroup_id(), bpf_get_current_task()) };
-        if is_ignored(cgroup_id) {
-            return None;
-        }
-        let task = Task::new(task as *const u8);
+        // SAFETY: a helper without arguments.
+        let cgroup_id = unsafe { bpf_get_current_cgroup_id() };
+        let slot = heeded(cgroup_id)?;
+        let task = Task::current();
         let pid = task.tgid();
         let (exec_id, ancestors, origin, file, visit) = match carried(pid, task.start_ticks()) {
             Some(Process {
@@ -46,7 +43,7 @@ impl Actor {
         };
         Some(Self {
             cgroup_id,
-            slot: slot::of_current(cgroup_id),
+            slot,
             file,
             visit,
             pid,

@@ -1,6 +1,7 @@
 //! A `struct file`: where it comes from.
 
 use crate::errors::count;
+use crate::structure::{Fields, Structure};
 use crate::task::{Address, Task, has};
 use anchorwatch_sensor_common::event::{
     SOURCE_DELETED, SOURCE_IMAGE, SOURCE_IMAGE_COPIED_UP, SOURCE_MEMORY, SOURCE_NONE, SOURCE_UNSUPPORTED,
@@ -33,15 +34,15 @@ pub fn source(file: Address, task: Task) -> u32 {
 
 /// The same for what is at a place.
 #[inline(always)]
-pub fn source_at(dentry: Address, inode: Address, task: Task) -> u32 {
-    let superblock = inode.follow(Field::InodeSb);
-    if dentry.follow(Field::DentryParent) == dentry {
-        // Only directories and files without a filesystem name are their own parent (d_alloc_pseudo).
+pub fn source_at(dentry: Address, inode: impl Fields, task: Task<impl Structure>) -> u32 {
+    let place = place(inode, task);
+    // Only directories and files without a filesystem name are their own parent (d_alloc_pseudo); none of these files
+    // lies in a filesystem that can be a root.
+    if place == SOURCE_VOLUME && dentry.follow(Field::DentryParent) == dentry {
         return SOURCE_MEMORY;
     }
-    let place = place(inode, superblock, task);
     // What is no part of the image says so also once its name is gone: deleting it first must not hide that.
-    let nameless = dentry.follow(Field::DentryHashPprev).is_null() && inode.read::<u32>(Field::InodeNlink) == 0;
+    let nameless = inode.read::<u32>(Field::InodeNlink) == 0 && dentry.follow(Field::DentryHashPprev).is_null();
     if nameless && place != SOURCE_UPPER_NEW {
         return SOURCE_DELETED;
     }
@@ -50,15 +51,16 @@ pub fn source_at(dentry: Address, inode: Address, task: Task) -> u32 {
 
 /// Which filesystem a file lies in, and which layer of it.
 #[inline(always)]
-fn place(inode: Address, superblock: Address, task: Task) -> u32 {
-    if superblock != task.root_superblock() {
+fn place(inode: impl Fields, task: Task<impl Structure>) -> u32 {
+    let root = task.root_superblock();
+    if inode.read::<Address>(Field::InodeSb) != root.address() {
         return SOURCE_VOLUME;
     }
-    let is_overlay = superblock.read::<u64>(Field::SuperBlockMagic) == OVERLAY_MAGIC;
+    let is_overlay = root.read::<u64>(Field::SuperBlockMagic) == OVERLAY_MAGIC;
     if !is_overlay || !has(Field::OvlVfsInode) || !has(Field::OvlUpperDentry) {
         return SOURCE_UNSUPPORTED;
     }
-    layer(inode.around(Field::OvlVfsInode))
+    layer(inode.address().around(Field::OvlVfsInode))
 }
 
 /// A file without an upper dentry lies in a lower layer; one with a lower origin beside it was copied up.

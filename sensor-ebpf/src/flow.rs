@@ -12,6 +12,7 @@ use anchorwatch_sensor_common::network::{
     Address, FLOW_BACKEND, FLOW_CONNECT, FLOW_PORT_CHOSEN, FLOW_SEND, FlowRecord, MAPPED, PROTOCOL_TCP, PROTOCOL_UDP,
     is_loopback, mapped,
 };
+use anchorwatch_sensor_common::siphash::SipHash;
 use aya_ebpf::{
     bindings::{BPF_SK_STORAGE_GET_F_CREATE, bpf_sock_addr},
     btf_maps::SkStorage,
@@ -193,11 +194,17 @@ fn key(act: &Act) -> u64 {
     hash.word(two(record.direction, record.protocol));
     hash.word(two(record.origin, flags));
     hash.word(two(magnitude, two16(port, record.backend_port)));
-    for address in [record.address, record.backend] {
-        hash.word(two(address[0], address[1]));
-        hash.word(two(address[2], address[3]));
+    words(&mut hash, record.address);
+    if flags & FLOW_BACKEND != 0 {
+        words(&mut hash, record.backend);
     }
     hash.finish()
+}
+
+#[inline(always)]
+fn words(hash: &mut SipHash, address: Address) {
+    hash.word(two(address[0], address[1]));
+    hash.word(two(address[2], address[3]));
 }
 
 #[inline(always)]

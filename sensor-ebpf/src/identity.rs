@@ -1,7 +1,9 @@
 //! Which file it is: the same answer in every container that shares an image's layer, and another one once it changes.
 
 use crate::file::OVERLAY_MAGIC;
+use crate::structure::Fields;
 use crate::task::{Address, has};
+use anchorwatch_sensor_common::event::{SOURCE_IMAGE, SOURCE_UNSUPPORTED};
 use anchorwatch_sensor_common::module::FileIdentity;
 use anchorwatch_sensor_common::offsets::Field;
 
@@ -36,6 +38,40 @@ pub fn identity(inode: Address) -> FileIdentity {
         mtime_ns: time(inode, Field::InodeMtimeSec, Field::InodeMtimeNsec),
         device: device(inode),
         generation: inode.read(Field::InodeGeneration),
+    }
+}
+
+/// What tells a file from every other that was ever reached through the same mount.
+pub struct Mark {
+    pub inode: u64,
+    pub size: u64,
+    pub ctime_ns: i64,
+    pub generation: u32,
+}
+
+/// The mark of a file from that source, read with as few calls as its source allows.
+#[inline(always)]
+pub fn mark(inode: impl Fields, source: u32) -> Mark {
+    match source {
+        // Of the image's layers nothing changes.
+        SOURCE_IMAGE => shown(inode, 0),
+        // No overlay's, or none that can be looked through.
+        SOURCE_UNSUPPORTED => shown(inode, inode.read(Field::InodeGeneration)),
+        // An overlay's inode learns late of what is written through mappings: the one below tells.
+        _ => {
+            let below = below(inode.address());
+            shown(below, below.read(Field::InodeGeneration))
+        }
+    }
+}
+
+#[inline(always)]
+fn shown(inode: impl Fields, generation: u32) -> Mark {
+    Mark {
+        inode: inode.read(Field::InodeIno),
+        size: inode.read(Field::InodeSize),
+        ctime_ns: time(inode, Field::InodeCtimeSec, Field::InodeCtimeNsec),
+        generation,
     }
 }
 
@@ -77,7 +113,7 @@ fn lower(overlay_inode: Address) -> Address {
 }
 
 #[inline(always)]
-fn time(inode: Address, seconds: Field, nanoseconds: Field) -> i64 {
+fn time(inode: impl Fields, seconds: Field, nanoseconds: Field) -> i64 {
     let nanoseconds = inode.read::<u32>(nanoseconds) & NANOSECOND_BITS;
     inode
         .read::<i64>(seconds)

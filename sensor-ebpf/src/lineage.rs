@@ -2,8 +2,10 @@
 
 use crate::errors::count;
 use crate::slot;
+use crate::structure::Structure;
 use crate::task::Task;
 use anchorwatch_sensor_common::event::RECORD_ANCESTORS;
+use anchorwatch_sensor_common::filter::Slot;
 use anchorwatch_sensor_common::lineage::{
     CARRIED_ANCESTORS, CARRIED_FILES, ORIGIN_ENTRYPOINT, ORIGIN_OUTSIDE, ORIGIN_UNKNOWN, Process,
 };
@@ -60,6 +62,17 @@ pub fn forget(tgid: u32) {
 pub fn forget_cgroup(id: u64) {
     // Absent is what we want.
     let _absent = (ROOTS.remove(id), IGNORED.remove(id));
+}
+
+/// The slot of the current task's cgroup, unless user space wants to hear nothing of it. Containers come first: most of
+/// what happens is theirs.
+#[inline(always)]
+pub fn heeded(cgroup_id: u64) -> Option<Slot> {
+    match slot::container(cgroup_id) {
+        Some(slot) => Some(slot),
+        None if is_ignored(cgroup_id) => None,
+        None => Some(slot::of_current(cgroup_id)),
+    }
 }
 
 #[inline(always)]
@@ -138,7 +151,7 @@ fn root_origin(container: u64, exec_id: u64) -> u32 {
 
 /// Who loads code, for a record. What a process does between fork and its first exec is its forker's.
 #[inline(always)]
-pub fn loader(task: Task, cgroup_id: u64, container: u64) -> Loader {
+pub fn loader(task: Task<impl Structure>, cgroup_id: u64, container: u64) -> Loader {
     let pid = task.tgid();
     let carried = carried(pid, task.start_ticks());
     let (exec_id, ancestors, origin) = match carried {

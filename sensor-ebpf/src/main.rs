@@ -29,6 +29,7 @@ mod seen;
 mod slot;
 mod socket;
 mod state;
+mod structure;
 mod task;
 
 #[panic_handler]

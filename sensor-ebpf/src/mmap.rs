@@ -9,14 +9,15 @@ use crate::emit::{MAX_RECORD, Ring, output};
 use crate::errors::count;
 use crate::file::{has_descriptors, source_at};
 use crate::hash;
-use crate::identity::{device, has_identity, identity};
-use crate::lineage::{is_ignored, loader};
+use crate::identity::{device, has_identity, identity, mark};
+use crate::lineage::{carried, heeded, loader};
 use crate::path::{Cursor, MIN_TAIL, Tail};
 use crate::seen::{Admission, Ask, admit};
-use crate::slot;
+use crate::structure::{Fields, Room, Structure, Typed, View};
 use crate::task::{Address, Task, has};
 use anchorwatch_sensor_common::event::{Header, SOURCE_DELETED, SOURCE_MEMORY, SOURCE_UPPER_NEW};
 use anchorwatch_sensor_common::filter::{FilterFeed, Slot};
+use anchorwatch_sensor_common::lineage::ORIGIN_UNKNOWN;
 use anchorwatch_sensor_common::loss::{LossPlace, LossReason};
 use anchorwatch_sensor_common::module::{
     KIND_MAPPING, MAPPING_BY_DESCRIPTOR, MAPPING_BY_PROTECTION, MAPPING_PATH_TRUNCATED, MappingRecord,
@@ -24,7 +25,7 @@ use anchorwatch_sensor_common::module::{
 use anchorwatch_sensor_common::offsets::Field;
 use aya_ebpf::{
     EbpfContext,
-    helpers::generated::{bpf_get_current_cgroup_id, bpf_ktime_get_boot_ns},
+    helpers::generated::{bpf_get_current_cgroup_id, bpf_ktime_get_boot_ns, bpf_ktime_get_coarse_ns},
     macros::{fentry, map, tracepoint},
     maps::PerCpuArray,
     programs::{FEntryContext, TracePointContext},
@@ -54,6 +55,11 @@ const PROTECTION_AT: usize = 32;
 const FLAGS_AT: usize = 40;
 const DESCRIPTOR_AT: usize = 48;
 
+/// How much is copied of a `struct file` and a `struct inode`: what is asked of each mapping, in kernels from 6.1 on. What
+/// lies further behind is read when it is needed.
+const FILE: usize = 112;
+const INODE: usize = 144;
+
 /// A file and the place by which it is known.
 #[derive(Clone, Copy)]
 struct Place {
@@ -69,6 +75,10 @@ struct Scratch {
     tail: [u8; TAIL],
     cursor: Cursor,
     slot: Slot,
+    /// By the coarse clock, for the filter alone: exact to a few milliseconds, and it costs next to nothing.
+    now_ns: u64,
+    file: Room<FILE>,
+    inode: Room<INODE>,
 }
 
 /// Of the program that sees `mmap`; of its ways one is in place.
@@ -83,7 +93,7 @@ static MPROTECT_SCRATCH: PerCpuArray<Scratch> = PerCpuArray::with_max_entries(1,
 pub fn mmap_entry(ctx: FEntryContext) -> i32 {
     let file = Address::new(ctx.arg(0));
     if !file.is_null() && executes(ctx.arg(1)) {
-        mapped(&MMAP_SCRATCH, Place::of(file), 0);
+        opened(file, 0);
     }
     0
 }
@@ -95,7 +105,7 @@ pub fn mmap_call(ctx: TracePointContext) -> u32 {
     if argument(FLAGS_AT) & ANONYMOUS == 0 && executes(argument(PROTECTION_AT)) {
         if has_descriptors() {
             let file = Task::current().file(argument(DESCRIPTOR_AT) as u32);
-            mapped(&MMAP_SCRATCH, Place::of(file), MAPPING_BY_DESCRIPTOR);
+            opened(file, MAPPING_BY_DESCRIPTOR);
         } else {
             count(LossPlace::Mmap, LossReason::NoOffset);
         }
@@ -116,7 +126,10 @@ pub fn mprotect_entry(ctx: FEntryContext) -> i32 {
     let area = Address::new(ctx.arg(0));
     let file = area.follow(Field::VmaFile);
     if !file.is_null() && area.read::<u64>(Field::VmaFlags) & IS_EXECUTABLE == 0 {
-        mapped(&MPROTECT_SCRATCH, Place::of_mapped(file), MAPPING_BY_PROTECTION);
+        if let Some(scratch) = scratch(&MPROTECT_SCRATCH) {
+            // SAFETY: this CPU's value, this program's alone.
+            unsafe { mapped(scratch, Place::of_mapped(file), MAPPING_BY_PROTECTION) };
+        }
     }
     0
 }
@@ -127,22 +140,38 @@ fn executes(protection: u64) -> bool {
     protection & EXECUTE != 0 || (protection & READ != 0 && Task::current().reading_implies_executing())
 }
 
-impl Place {
-    /// Of a file that a process has opened.
-    #[inline(always)]
-    fn of(file: Address) -> Self {
-        Self {
-            mount: file.follow(Field::FilePathMnt),
-            dentry: file.follow(Field::FilePathDentry),
-            inode: file.follow(Field::FileInode),
+/// A file that a process has opened is mapped.
+#[inline(always)]
+fn opened(file: Address, flags: u32) {
+    if let Some(scratch) = scratch(&MMAP_SCRATCH) {
+        // SAFETY: this CPU's value, of one program alone, which the kernel keeps from interrupting itself.
+        unsafe {
+            let file = View::copy(&raw mut (*scratch).file, file);
+            let place = Place {
+                mount: file.read(Field::FilePathMnt),
+                dentry: file.read(Field::FilePathDentry),
+                inode: file.read(Field::FileInode),
+            };
+            mapped(scratch, place, flags);
         }
     }
+}
 
+#[inline(always)]
+fn scratch(scratch: &PerCpuArray<Scratch>) -> Option<*mut Scratch> {
+    let scratch = scratch.get_ptr_mut(0);
+    if scratch.is_none() {
+        count(LossPlace::Mmap, LossReason::MapFull);
+    }
+    scratch
+}
+
+impl Place {
     /// Of the file of a mapping, which for overlayfs is the file below: the process's own place is beside it
     /// (`struct backing_file`, fs/file_table.c, from 6.8) or is still its path.
     #[inline(always)]
     fn of_mapped(file: Address) -> Self {
-        let root = Task::current().root_superblock();
+        let root = Task::current().root_superblock().address();
         let dentry = file.follow(Field::FilePathDentry);
         let inode = dentry.follow(Field::DentryInode);
         let plain = Self {
@@ -167,31 +196,44 @@ impl Place {
     }
 }
 
+/// # Safety
+/// `scratch` is this CPU's value, which the caller alone uses.
 #[inline(always)]
-fn mapped(scratch: &PerCpuArray<Scratch>, place: Place, flags: u32) {
-    if let Err(reason) = try_mapped(scratch, place, flags) {
+unsafe fn mapped(scratch: *mut Scratch, place: Place, flags: u32) {
+    // SAFETY: as the caller says.
+    if let Err(reason) = unsafe { try_mapped(scratch, place, flags) } {
         count(LossPlace::Mmap, reason);
     }
 }
 
 #[inline(always)]
-fn try_mapped(scratch: &PerCpuArray<Scratch>, place: Place, flags: u32) -> Result<(), LossReason> {
-    let task = Task::current();
+unsafe fn try_mapped(scratch: *mut Scratch, place: Place, flags: u32) -> Result<(), LossReason> {
     // SAFETY: a helper without arguments.
     let cgroup_id = unsafe { bpf_get_current_cgroup_id() };
-    if is_ignored(cgroup_id) || place.inode.read::<u16>(Field::InodeMode) & TYPE_MASK != REGULAR {
+    let Some(slot) = heeded(cgroup_id) else {
+        return Ok(());
+    };
+    // SAFETY: as the caller says.
+    let inode = unsafe { View::copy(&raw mut (*scratch).inode, place.inode) };
+    if inode.read::<u16>(Field::InodeMode) & TYPE_MASK != REGULAR {
         return Ok(());
     }
-    if !has_identity() || !has(Field::DentryHashLen) || !has(Field::MmExeFile) || !has(Field::MmEndCode) {
+    if !has_identity() || !has(Field::MmExeFile) || !has(Field::MmEndCode) {
         return Err(LossReason::NoOffset);
     }
+    let task = Task::current();
     if is_execs(task, place.inode) {
         return Ok(());
     }
-    let scratch = scratch.get_ptr_mut(0).ok_or(LossReason::MapFull)?;
-    // SAFETY: the pointer is to this CPU's value, used by one program alone, which the kernel keeps from
-    // interrupting itself.
-    unsafe { report(scratch, task, place, flags, cgroup_id) };
+    // SAFETY: as the caller says.
+    unsafe {
+        look(scratch, task, place, inode, slot);
+        if let Some(admission) = admit(&ask(scratch)) {
+            (&raw mut (*scratch).record.repeats).write_volatile(admission.repeats);
+            fill(scratch, task, place, flags, cgroup_id);
+            send(scratch, place);
+        }
+    }
     Ok(())
 }
 
@@ -199,19 +241,73 @@ fn try_mapped(scratch: &PerCpuArray<Scratch>, place: Place, flags: u32) -> Resul
 /// no code (`load_elf_binary` sets `end_code` last, fs/binfmt_elf.c, 6.1 to 6.18), and no process can set it to 0
 /// (`prctl_set_mm` and `validate_prctl_map_addr` refuse addresses below `mmap_min_addr`, kernel/sys.c).
 #[inline(always)]
-fn is_execs(task: Task, inode: Address) -> bool {
+fn is_execs(task: Task<Typed>, inode: Address) -> bool {
     let memory = task.memory();
-    memory.read::<u64>(Field::MmEndCode) == 0 || memory.follow(Field::MmExeFile).follow(Field::FileInode) == inode
+    memory.read::<u64>(Field::MmEndCode) == 0
+        || memory.follow(Field::MmExeFile).read::<Address>(Field::FileInode) == inode
 }
 
-/// What the checks of many values would multiply for the verifier lies in memory before the path is walked.
+/// Writes what the filter is asked by: most mappings are known, and nothing more is read of them. Volatile, so that what
+/// the checks of many values would multiply for the verifier lies in memory before the path is walked.
 #[inline(always)]
-unsafe fn report(scratch: *mut Scratch, task: Task, place: Place, flags: u32, cgroup_id: u64) {
+unsafe fn look(scratch: *mut Scratch, task: Task<Typed>, place: Place, inode: View<INODE>, slot: Slot) {
+    // SAFETY: as the caller says; a helper without arguments.
+    unsafe {
+        let record = &raw mut (*scratch).record;
+        (&raw mut (*scratch).slot).write_volatile(slot);
+        (&raw mut (*record).source).write_volatile(source_at(place.dentry, inode, task));
+        (&raw mut (*scratch).now_ns).write_volatile(bpf_ktime_get_coarse_ns());
+        (&raw mut (*record).key).write_volatile(key(record, task, place, inode, slot));
+    }
+}
+
+/// All that makes one mapping another behaviour than the next.
+#[inline(always)]
+unsafe fn key(record: *const MappingRecord, task: Task<Typed>, place: Place, inode: View<INODE>, slot: Slot) -> u64 {
+    // SAFETY: as the caller says.
+    let source = unsafe { (&raw const (*record).source).read_volatile() };
+    let origin = match carried(task.tgid(), task.start_ticks()) {
+        Some(process) => process.origin,
+        None => ORIGIN_UNKNOWN,
+    };
+    let file = mark(inode, source);
+    let mut hash = hash::new(KIND_MAPPING);
+    hash.word(slot.container);
+    hash.word(file.inode);
+    hash.word(file.size);
+    hash.word(file.ctime_ns as u64);
+    // Another path is another behaviour: its name, which changes nowhere without the time above, and the mount through
+    // which it is reached, and with it the filesystem.
+    hash.word(place.dentry.pointer() as u64);
+    hash.word(place.mount.pointer() as u64);
+    hash.word(u64::from(file.generation) << 32 | u64::from(source) << 16 | u64::from(origin));
+    hash.finish()
+}
+
+/// Writes the rest of the record's fixed part.
+#[inline(always)]
+unsafe fn fill(scratch: *mut Scratch, task: Task<Typed>, place: Place, flags: u32, cgroup_id: u64) {
+    // SAFETY: as the caller says.
+    unsafe {
+        let record = &raw mut (*scratch).record;
+        let container = (&raw const (*scratch).slot.container).read_volatile();
+        (*record).header.kind = KIND_MAPPING;
+        (*record).header.time_ns = bpf_ktime_get_boot_ns();
+        (*record).loader = loader(task, cgroup_id, container);
+        (*record).file = identity(place.inode);
+        (*record).seen_inode = place.inode.read(Field::InodeIno);
+        (*record).seen_device = device(place.inode);
+        (*record).filesystem = place.inode.follow(Field::InodeSb).read(Field::SuperBlockMagic);
+        (*record).flags = flags;
+        (*record).reserved = 0;
+    }
+}
+
+/// Walks the path and sends the record.
+#[inline(always)]
+unsafe fn send(scratch: *mut Scratch, place: Place) {
     // SAFETY: as the caller says; the mask keeps the length inside the value.
     unsafe {
-        begin(scratch, task, place, flags, cgroup_id);
-        let Some(admission) = admit(&ask(scratch)) else { return };
-        (&raw mut (*scratch).record.repeats).write_volatile(admission.repeats);
         let tail = Tail::empty((&raw mut (*scratch).tail).cast(), &raw mut (*scratch).cursor);
         if !tail.write_place(LossPlace::Mmap, place.mount, place.dentry) {
             (*scratch).record.flags |= MAPPING_PATH_TRUNCATED;
@@ -227,64 +323,6 @@ unsafe fn report(scratch: *mut Scratch, task: Task, place: Place, flags: u32, cg
     }
 }
 
-/// Writes the fixed part of the record, with its key.
-#[inline(always)]
-unsafe fn begin(scratch: *mut Scratch, task: Task, place: Place, flags: u32, cgroup_id: u64) {
-    let slot = slot::of_current(cgroup_id);
-    // SAFETY: a helper without arguments.
-    let time_ns = unsafe { bpf_ktime_get_boot_ns() };
-    let record = MappingRecord {
-        header: Header {
-            kind: KIND_MAPPING,
-            size: 0,
-            time_ns,
-        },
-        loader: loader(task, cgroup_id, slot.container),
-        key: 0,
-        repeats: 0,
-        file: identity(place.inode),
-        seen_inode: place.inode.read(Field::InodeIno),
-        seen_device: device(place.inode),
-        filesystem: place.inode.follow(Field::InodeSb).read(Field::SuperBlockMagic),
-        source: source_at(place.dentry, place.inode, task),
-        flags,
-        path_len: 0,
-        reserved: 0,
-    };
-    // SAFETY: as the caller says; volatile, so that what follows reads it from memory.
-    unsafe {
-        (&raw mut (*scratch).slot).write_volatile(slot);
-        (&raw mut (*scratch).record).write_volatile(record);
-        (*scratch).record.key = key(scratch, place);
-    }
-}
-
-/// All that makes one mapping another behaviour than the next.
-#[inline(always)]
-unsafe fn key(scratch: *mut Scratch, place: Place) -> u64 {
-    // SAFETY: as the caller says.
-    let (file, source, loader) = unsafe {
-        let record = &raw const (*scratch).record;
-        (
-            (&raw const (*record).file).read_volatile(),
-            (&raw const (*record).source).read_volatile(),
-            (&raw const (*record).loader).read_volatile(),
-        )
-    };
-    let mut hash = hash::new(KIND_MAPPING);
-    hash.word(loader.container);
-    hash.word(u64::from(file.device) << 32 | u64::from(file.generation));
-    hash.word(file.inode);
-    hash.word(file.size);
-    hash.word(file.ctime_ns as u64);
-    // Its name, salted with its folder by the kernel, and the mount through which it is reached: another path is
-    // another behaviour.
-    hash.word(place.dentry.read(Field::DentryHashLen));
-    hash.word(place.mount.pointer() as u64);
-    hash.word(u64::from(source) << 32 | u64::from(loader.origin));
-    hash.finish()
-}
-
 /// What the record wants of the filter.
 #[inline(always)]
 unsafe fn ask(scratch: *mut Scratch) -> Ask {
@@ -297,7 +335,7 @@ unsafe fn ask(scratch: *mut Scratch) -> Ask {
             key: (&raw const (*record).key).read_volatile(),
             sensitive: is_sensitive((&raw const (*record).source).read_volatile()),
             stands_for: 0,
-            now_ns: (&raw const (*record).header.time_ns).read_volatile(),
+            now_ns: (&raw const (*scratch).now_ns).read_volatile(),
         }
     }
 }

@@ -84,7 +84,7 @@ pub fn is_within(cgroup_id: u64, container: u64) -> bool {
 
 /// The slot of a container's own cgroup.
 #[inline(always)]
-fn container(cgroup_id: u64) -> Option<Slot> {
+pub fn container(cgroup_id: u64) -> Option<Slot> {
     // SAFETY: the value is copied at once; user space writes it when it registers, and removes it when it is gone.
     unsafe { CONTAINERS.get(cgroup_id) }.copied()
 }

@@ -1,5 +1,6 @@
 //! A `struct sock`, read by offsets.
 
+use crate::structure::{Fields, Structure, Typed};
 use crate::task::{self, Address as Pointer};
 use anchorwatch_sensor_common::network::{Address, mapped};
 use anchorwatch_sensor_common::offsets::Field;
@@ -16,7 +17,7 @@ static HOST_NETWORK_NAMESPACE: u32 = 0;
 const BINDPORT_LOCK: u8 = 8;
 
 #[derive(Clone, Copy)]
-pub struct Socket(Pointer);
+pub struct Socket<S = Typed>(S);
 
 /// One side of a socket.
 pub struct End {
@@ -26,16 +27,35 @@ pub struct End {
 }
 
 impl Socket {
+    /// An argument of a program that traces.
     pub const fn new(pointer: *const u8) -> Self {
-        Self(Pointer::new(pointer))
+        Self(Typed::new(pointer))
     }
 
+    /// Payload of a TCP connection, each byte counted once. Beyond what the verifier knows of the type.
+    #[inline(always)]
+    pub fn bytes_sent(self) -> u64 {
+        let socket = self.0.address();
+        let sent: u64 = socket.read(Field::TcpBytesSent);
+        sent.wrapping_sub(socket.read(Field::TcpBytesRetransmitted))
+    }
+
+    /// Whether the kernel chose the local port.
+    #[inline(always)]
+    pub fn port_is_chosen(self) -> bool {
+        self.0.address().read_bits(Field::SockUserlocks) & BINDPORT_LOCK == 0
+    }
+}
+
+impl Socket<Pointer> {
     /// The same for a pointer of a program's context.
     #[inline(always)]
     pub fn of_context(pointer: *const u8) -> Self {
         Self(Pointer::plain(pointer))
     }
+}
 
+impl<S: Structure> Socket<S> {
     #[inline(always)]
     pub fn protocol(self) -> u32 {
         u32::from(self.0.read::<u16>(Field::SockProtocol))
@@ -67,12 +87,6 @@ impl Socket {
         }
     }
 
-    /// Whether the kernel chose the local port.
-    #[inline(always)]
-    pub fn port_is_chosen(self) -> bool {
-        self.0.read_bits(Field::SockUserlocks) & BINDPORT_LOCK == 0
-    }
-
     /// Whether it is in the host's network.
     #[inline(always)]
     pub fn in_host_network(self) -> bool {
@@ -82,12 +96,5 @@ impl Socket {
         // SAFETY: a static; volatile, because user space sets the value at load.
         let host = unsafe { read_volatile(&raw const HOST_NETWORK_NAMESPACE) };
         host != 0 && self.0.follow(Field::SockNet).read::<u32>(Field::NetInum) == host
-    }
-
-    /// Payload of a TCP connection, each byte counted once.
-    #[inline(always)]
-    pub fn bytes_sent(self) -> u64 {
-        let sent: u64 = self.0.read(Field::TcpBytesSent);
-        sent.wrapping_sub(self.0.read(Field::TcpBytesRetransmitted))
     }
 }

@@ -1,9 +1,11 @@
 //! Kernel structures, read by offsets that user space resolved in the running kernel's BTF.
 
+use crate::structure::{Fields, Structure, Typed};
 use anchorwatch_sensor_common::lineage::NANOSECONDS_PER_TICK;
 use anchorwatch_sensor_common::offsets::{ABSENT, FIELD_COUNT, Field};
-use aya_ebpf::helpers::generated::{bpf_get_current_task, bpf_probe_read_kernel};
+use aya_ebpf::helpers::generated::{bpf_get_current_task_btf, bpf_probe_read_kernel};
 use core::mem::{MaybeUninit, size_of};
+use core::ptr::read_volatile;
 
 /// Set by user space at load. The verifier sees constants, since the section is frozen.
 #[unsafe(no_mangle)]
@@ -114,7 +116,7 @@ impl Address {
 
 /// Where a field lies in its structure.
 #[inline(always)]
-fn offset(field: Field) -> usize {
+pub fn offset(field: Field) -> usize {
     offset_or_absent(field) as usize
 }
 
@@ -127,7 +129,7 @@ pub fn has(field: Field) -> bool {
 #[inline(always)]
 fn offset_or_absent(field: Field) -> u32 {
     // SAFETY: the index is within the array; volatile, because user space sets the value at load.
-    unsafe { core::ptr::read_volatile(&raw const OFFSETS[field as usize]) }
+    unsafe { read_volatile(&raw const OFFSETS[field as usize]) }
 }
 
 /// `PF_KTHREAD` (include/linux/sched.h).
@@ -137,13 +139,24 @@ const READ_IMPLIES_EXEC: u32 = 0x0040_0000;
 
 /// A `task_struct`.
 #[derive(Clone, Copy)]
-pub struct Task(Address);
+pub struct Task<S = Address>(S);
 
 impl Task {
     pub const fn new(pointer: *const u8) -> Self {
         Self(Address::new(pointer))
     }
+}
 
+impl Task<Typed> {
+    /// The one that runs.
+    #[inline(always)]
+    pub fn current() -> Self {
+        // SAFETY: a helper without arguments.
+        Self(Typed::new(unsafe { bpf_get_current_task_btf() }.cast_const().cast()))
+    }
+}
+
+impl<S: Structure> Task<S> {
     #[inline(always)]
     pub fn pid(self) -> u32 {
         self.0.read(Field::TaskPid)
@@ -170,12 +183,17 @@ impl Task {
     /// Whether it has a controlling terminal.
     #[inline(always)]
     pub fn has_terminal(self) -> bool {
-        !self.0.follow(Field::TaskSignal).follow(Field::SignalTty).is_null()
+        !self
+            .0
+            .follow(Field::TaskSignal)
+            .follow(Field::SignalTty)
+            .address()
+            .is_null()
     }
 
     /// A `struct cred`: what it may do.
     #[inline(always)]
-    pub fn credentials(self) -> Address {
+    pub fn credentials(self) -> S {
         self.0.follow(Field::TaskCred)
     }
 
@@ -183,14 +201,14 @@ impl Task {
     #[inline(always)]
     pub fn in_host_mounts(self) -> bool {
         // SAFETY: a static; volatile, because user space sets the value at load.
-        let host = unsafe { core::ptr::read_volatile(&raw const HOST_MOUNT_NAMESPACE) };
+        let host = unsafe { read_volatile(&raw const HOST_MOUNT_NAMESPACE) };
         let namespace = self.0.follow(Field::TaskNsproxy).follow(Field::NsproxyMntNs);
         host != 0 && namespace.read::<u32>(Field::MntNamespaceInum) == host
     }
 
     /// The superblock of its root directory.
     #[inline(always)]
-    pub fn root_superblock(self) -> Address {
+    pub fn root_superblock(self) -> S {
         self.0
             .follow(Field::TaskFs)
             .follow(Field::FsRootMnt)
@@ -204,16 +222,9 @@ impl Task {
         (mm.read(Field::MmArgStart), mm.read(Field::MmArgEnd))
     }
 
-    /// The one that runs.
-    #[inline(always)]
-    pub fn current() -> Self {
-        // SAFETY: a helper without arguments.
-        Self::new(unsafe { bpf_get_current_task() } as *const u8)
-    }
-
     /// Its address space, null for a kernel thread.
     #[inline(always)]
-    pub fn memory(self) -> Address {
+    pub fn memory(self) -> S {
         self.0.follow(Field::TaskMm)
     }
 
@@ -226,7 +237,7 @@ impl Task {
     /// Whether it, or what started it, is a thread of the kernel's own: the kernel starts `modprobe` so.
     #[inline(always)]
     pub fn is_the_kernels(self) -> bool {
-        let is_thread = |task: Address| task.read::<u32>(Field::TaskFlags) & KERNEL_THREAD != 0;
+        let is_thread = |task: S| task.read::<u32>(Field::TaskFlags) & KERNEL_THREAD != 0;
         is_thread(self.0) || is_thread(self.0.follow(Field::TaskRealParent))
     }
 
@@ -237,6 +248,6 @@ impl Task {
         if descriptor >= table.read::<u32>(Field::FdtableMaxFds) {
             return Address::new(core::ptr::null());
         }
-        table.follow(Field::FdtableFd).element(descriptor)
+        table.read::<Address>(Field::FdtableFd).element(descriptor)
     }
 }

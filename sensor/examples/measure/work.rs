@@ -47,7 +47,7 @@ pub enum Kind {
     /// A datagram, each time to another network or port: a million and more of them.
     SendNew,
     MmapSame,
-    /// 1 command, 6 connections and 4 mappings in turn, one in a hundred of them new.
+    /// 1 command, 6 connections and 4 mappings in turn, one in a thousand of them new.
     Mixed,
 }
 
@@ -137,7 +137,7 @@ impl Tools {
     }
 
     fn mixed(&self, number: u64) -> Result<()> {
-        let new = number.is_multiple_of(100);
+        let new = number.is_multiple_of(1000);
         match number % 11 {
             0 => execute(Path::new(COMMAND), &if new { word(number) } else { "same".to_owned() }),
             1..=6 => self.connect(if new { number } else { 0 }),
@@ -174,8 +174,9 @@ impl Tools {
         execute(&path, "same")
     }
 
+    /// Maps code, reads of it, as who runs it would, and unmaps it.
     fn map(&self) -> Result<()> {
-        // SAFETY: a new mapping at an address of the kernel's choice, which nobody uses and which is unmapped at once.
+        // SAFETY: a new mapping at an address of the kernel's choice, which nobody else uses, read inside its only page.
         unsafe {
             let flags = MapFlags::PRIVATE;
             let at = mmap(
@@ -186,6 +187,7 @@ impl Tools {
                 &self.library,
                 0,
             )?;
+            std::hint::black_box(at.cast::<u8>().read_volatile());
             munmap(at, PAGE)?;
         }
         Ok(())

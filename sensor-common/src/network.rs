@@ -32,6 +32,12 @@ pub const DNS_TRUNCATED: u32 = 1;
 /// since 2020.
 pub const DNS_PAYLOAD_LIMIT: usize = 1232;
 
+/// How many seconds an address keeps its name beyond the time that the answer states: a program that looks up first and
+/// connects later, or keeps addresses a little longer than it may, still means that name.
+pub const NAME_GRACE_SECONDS: u32 = 60;
+/// Longest time in seconds that an answer is believed, whatever it says.
+pub const NAME_TTL_LIMIT: u32 = 24 * 60 * 60;
+
 /// An IP address in network order, IPv4 mapped into IPv6 (`::ffff:a.b.c.d`), by words as they lie in memory.
 pub type Address = [u32; 4];
 
@@ -75,6 +81,9 @@ pub struct FlowRecord {
     pub ancestors: [u64; CARRIED_ANCESTORS],
     /// Bytes of payload that were sent, each counted once; only with [`FLOW_CLOSE`].
     pub bytes_sent: u64,
+    /// The question by which the container had looked up `address`, as a hash; 0 if it had not. With [`FLOW_CLOSE`], when
+    /// it connected.
+    pub question: u64,
     /// The other side as the process named it; with [`FLOW_LISTEN`] its own.
     pub address: Address,
     /// Where it went instead, with [`FLOW_BACKEND`].
@@ -136,7 +145,7 @@ pub const fn is_any(address: &Address) -> bool {
 }
 
 const _: () = {
-    assert!(size_of::<FlowRecord>() == 144);
+    assert!(size_of::<FlowRecord>() == 152);
     assert!(offset_of!(FlowRecord, cgroup_id) == 16);
     assert!(offset_of!(FlowRecord, container) == 24);
     assert!(offset_of!(FlowRecord, key) == 32);
@@ -144,15 +153,16 @@ const _: () = {
     assert!(offset_of!(FlowRecord, exec_id) == 48);
     assert!(offset_of!(FlowRecord, ancestors) == 56);
     assert!(offset_of!(FlowRecord, bytes_sent) == 80);
-    assert!(offset_of!(FlowRecord, address) == 88);
-    assert!(offset_of!(FlowRecord, backend) == 104);
-    assert!(offset_of!(FlowRecord, pid) == 120);
-    assert!(offset_of!(FlowRecord, origin) == 124);
-    assert!(offset_of!(FlowRecord, direction) == 128);
-    assert!(offset_of!(FlowRecord, protocol) == 132);
-    assert!(offset_of!(FlowRecord, port) == 136);
-    assert!(offset_of!(FlowRecord, backend_port) == 138);
-    assert!(offset_of!(FlowRecord, flags) == 140);
+    assert!(offset_of!(FlowRecord, question) == 88);
+    assert!(offset_of!(FlowRecord, address) == 96);
+    assert!(offset_of!(FlowRecord, backend) == 112);
+    assert!(offset_of!(FlowRecord, pid) == 128);
+    assert!(offset_of!(FlowRecord, origin) == 132);
+    assert!(offset_of!(FlowRecord, direction) == 136);
+    assert!(offset_of!(FlowRecord, protocol) == 140);
+    assert!(offset_of!(FlowRecord, port) == 144);
+    assert!(offset_of!(FlowRecord, backend_port) == 146);
+    assert!(offset_of!(FlowRecord, flags) == 148);
     assert!(size_of::<DnsRecord>() == 56);
     assert!(offset_of!(DnsRecord, cgroup_id) == 16);
     assert!(offset_of!(DnsRecord, resolver) == 24);

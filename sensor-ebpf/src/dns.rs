@@ -7,6 +7,7 @@ use crate::emit::{Ring, Urgency, reserve, submit};
 use crate::errors::count;
 use crate::flow::{ALLOW, kept, now, report};
 use crate::lineage::is_ignored;
+use crate::named::name;
 use crate::packet::{Datagram, Packet};
 use crate::question::{self, Question};
 use crate::seen::{Admission, Ask, admit};
@@ -172,9 +173,9 @@ fn answered(packet: Packet, datagram: &Datagram) {
     // The first answer counts, as it does for who asked.
     let _absent = QUERIES.remove(query);
     if datagram.length as usize <= SHORT {
-        send::<SHORT>(packet, datagram, cgroup_id);
+        send::<SHORT>(packet, datagram, cgroup_id, &question);
     } else {
-        send::<DNS_PAYLOAD_LIMIT>(packet, datagram, cgroup_id);
+        send::<DNS_PAYLOAD_LIMIT>(packet, datagram, cgroup_id, &question);
     }
 }
 
@@ -205,7 +206,7 @@ fn query(cgroup_id: u64, port: u16, question: &Question) -> Query {
 }
 
 #[inline(always)]
-fn send<const N: usize>(packet: Packet, datagram: &Datagram, cgroup_id: u64) {
+fn send<const N: usize>(packet: Packet, datagram: &Datagram, cgroup_id: u64, question: &Question) {
     let ask = ask(packet, cgroup_id);
     let paid = Admission { repeats: 0 };
     let Some(mut room) = reserve::<Room<N>>(Ring::Events, Urgency::Ordinary) else {
@@ -242,6 +243,7 @@ fn send<const N: usize>(packet: Packet, datagram: &Datagram, cgroup_id: u64) {
         )
     };
     if copied {
+        name(packet, datagram.payload, question, ask.slot.container, ask.now_ns);
         submit(room, Urgency::Ordinary);
         paid.sent(&ask, true);
     } else {

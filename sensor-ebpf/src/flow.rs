@@ -4,6 +4,7 @@ use crate::actor::Actor;
 use crate::emit::{Ring, output};
 use crate::errors::count;
 use crate::hash;
+use crate::named;
 use crate::seen::{Ask, admit};
 use anchorwatch_sensor_common::event::{Header, KIND_FLOW};
 use anchorwatch_sensor_common::filter::{FilterFeed, Slot};
@@ -93,7 +94,9 @@ fn named(call: *mut bpf_sock_addr, address: Address, direction: u32) -> Option<A
     if is_loopback(&address) || !matches!(protocol, PROTOCOL_TCP | PROTOCOL_UDP) {
         return None;
     }
-    Some(act(&Actor::current()?, direction, protocol, address, port))
+    let mut act = act(&Actor::current()?, direction, protocol, address, port);
+    act.look_up();
+    Some(act)
 }
 
 #[inline(always)]
@@ -132,6 +135,7 @@ pub fn act(actor: &Actor, direction: u32, protocol: u32, address: Address, port:
             exec_id: actor.exec_id,
             ancestors: actor.ancestors,
             bytes_sent: 0,
+            question: 0,
             address,
             backend: [0, 0, MAPPED, 0],
             pid: actor.pid,
@@ -145,6 +149,16 @@ pub fn act(actor: &Actor, direction: u32, protocol: u32, address: Address, port:
         slot: actor.slot,
         file: actor.file,
         visit: actor.visit,
+    }
+}
+
+impl Act {
+    /// Notes by which name the container knows the address that it talks to. The answer that told it came before, on
+    /// this or on another CPU, and was noted before anybody could read it.
+    #[inline(always)]
+    pub fn look_up(&mut self) {
+        let record = &mut self.record;
+        record.question = named::question(self.slot.container, record.address, record.header.time_ns);
     }
 }
 
@@ -180,7 +194,8 @@ pub fn report(act: &mut Act) {
     admission.sent(&ask, sent);
 }
 
-/// All that makes it news: ports that the kernel chose are one, and bytes count by their magnitude.
+/// All that makes it news: the name too by which the address was looked up, ports that the kernel chose are one, and bytes
+/// count by their magnitude.
 #[inline(always)]
 fn key(act: &Act) -> u64 {
     let record = &act.record;
@@ -191,6 +206,7 @@ fn key(act: &Act) -> u64 {
     hash.word(act.slot.container);
     hash.word(act.file);
     hash.word(act.visit);
+    hash.word(record.question);
     hash.word(two(record.direction, record.protocol));
     hash.word(two(record.origin, flags));
     hash.word(two(magnitude, two16(port, record.backend_port)));

@@ -12,6 +12,13 @@ static HASH_KEY: [u64; 2] = [0; 2];
 /// Most bytes that [`bytes`] reads: positions are masked with one less.
 pub const MAX_BYTES: usize = 0x2000;
 
+/// A part of the secret, for what needs no more.
+#[inline(always)]
+pub fn secret() -> u64 {
+    // SAFETY: a static; volatile, because user space sets the value at load.
+    unsafe { read_volatile(&raw const HASH_KEY[0]) }
+}
+
 /// A hash under this boot's secret. Begin it with what tells this kind of key from all others, and state lengths
 /// before what has one, so that no two events spell the same words.
 #[inline(always)]

@@ -21,6 +21,7 @@ mod identity;
 mod kmod;
 mod lineage;
 mod mmap;
+mod named;
 mod packet;
 mod path;
 mod question;

@@ -1,5 +1,6 @@
 //! What a DNS message asks, as one number: enough to tell whether an answer is to what was asked.
 
+use crate::hash;
 use crate::packet::Packet;
 use aya_ebpf::helpers::generated::bpf_loop;
 use core::mem::MaybeUninit;
@@ -15,9 +16,9 @@ const BEHIND: u64 = 5;
 /// Set in the second word of an answer.
 const ANSWER: u16 = 1 << 15;
 
-/// FNV-1a of 64 bits. It need not resist who chooses names: an answer has to come from a resolver's address, and with
-/// the id and the port of the question.
-const FNV_BASIS: u64 = 0xcbf2_9ce4_8422_2325;
+/// Of FNV-1a of 64 bits, whose beginning is this boot's secret: nobody can look up which two names spell one number. It
+/// need not resist who tries: an answer has to come from a resolver's address, with the id and the port of the question,
+/// and who wants to hide a name can do without asking for it.
 const FNV_PRIME: u64 = 0x0100_0000_01b3;
 
 /// The beginning of a DNS message.
@@ -27,6 +28,8 @@ pub struct Question {
     pub is_answer: bool,
     /// Of the first name, its type and class, without regard to case.
     pub hash: u64,
+    /// Where the records behind it begin in the packet.
+    pub behind: u32,
 }
 
 /// Reads the head of the message at `payload`; None if it has no question.
@@ -41,7 +44,7 @@ pub fn read(packet: Packet, payload: u32, length: u32) -> Option<Question> {
     let rest = length.wrapping_sub(HEADER);
     // SAFETY: the array has that many bytes; `step` has the shape that the helper asks for, and what it is given, all
     // of it written, outlives the call. Volatile, because the compiler would call a function that takes each byte.
-    let hash = unsafe {
+    let (hash, length) = unsafe {
         let words = (&raw mut (*walk).name).cast::<u64>();
         for word in 0..LIMIT / 8 {
             write_volatile(words.add(word), 0);
@@ -49,20 +52,21 @@ pub fn read(packet: Packet, payload: u32, length: u32) -> Option<Question> {
         // Zero, of which the verifier does not know that it is: 6.1 looks at a loop's body once, with the values at its
         // beginning, and removes the branches that those do not take.
         let zero = u64::from(read_volatile(&raw const id)).wrapping_sub(u64::from(read_volatile(&raw const id)));
-        (*walk).hash = FNV_BASIS;
+        (*walk).hash = hash::secret();
         (*walk).label = zero;
         (*walk).behind = BEHIND.wrapping_add(zero);
         let name = (&raw mut (*walk).name).cast();
         if !packet.copy(payload.wrapping_add(HEADER), name, rest, LIMIT as u32) {
             return None;
         }
-        bpf_loop(LIMIT as u32, step as *mut _, walk.cast(), 0);
-        (*walk).hash
+        let length = bpf_loop(LIMIT as u32, step as *mut _, walk.cast(), 0);
+        ((*walk).hash, length as u32)
     };
     Some(Question {
         id,
         is_answer: u16::from_be(flags) & ANSWER != 0,
         hash,
+        behind: payload.wrapping_add(HEADER).wrapping_add(length),
     })
 }
 

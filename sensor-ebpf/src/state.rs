@@ -48,13 +48,9 @@ fn connects(pointer: *mut c_void, socket: Socket) {
             report(kept);
         }
     } else if let Some(actor) = Actor::current() {
-        report(&mut act(
-            &actor,
-            FLOW_CONNECT,
-            PROTOCOL_TCP,
-            remote.address,
-            remote.port,
-        ));
+        let mut act = act(&actor, FLOW_CONNECT, PROTOCOL_TCP, remote.address, remote.port);
+        act.look_up();
+        report(&mut act);
     }
 }
 

@@ -24,7 +24,6 @@ mod seats;
 #[cfg(test)]
 pub mod testkit;
 pub mod text;
-mod told;
 pub mod unit;
 mod visit;
 pub mod waiting;
@@ -267,9 +266,6 @@ impl Attributor {
 
     /// What the kernel's filter is to be told since this was last asked.
     pub fn take_orders(&mut self) -> Vec<FilterOrder> {
-        for key in self.destinations.take_again() {
-            self.places.cgroups.slots.forget(key);
-        }
         self.places.cgroups.slots.take_orders()
     }
 

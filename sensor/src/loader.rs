@@ -47,6 +47,8 @@ pub struct LoadOptions {
     pub max_resolvers: u32,
     /// How many questions to resolvers wait for their answers.
     pub max_queries: u32,
+    /// How many addresses of containers have names, about 80 bytes each.
+    pub max_names: u32,
     /// Where the host's processes are seen.
     pub proc: PathBuf,
     /// Directory of the kernel's type information.
@@ -69,6 +71,7 @@ impl Default for LoadOptions {
             max_cgroups: 16_384,
             max_resolvers: 1024,
             max_queries: 16_384,
+            max_names: 32_768,
             proc: PathBuf::from("/proc"),
             btf: PathBuf::from("/sys/kernel/btf"),
             cgroup_root: PathBuf::from("/sys/fs/cgroup"),
@@ -182,6 +185,7 @@ pub fn load(options: &LoadOptions) -> Result<Loaded, LoadError> {
         .map_max_entries("IGNORED", options.max_cgroups)
         .map_max_entries("RESOLVERS", options.max_resolvers)
         .map_max_entries("QUERIES", options.max_queries)
+        .map_max_entries("NAMED", options.max_names)
         .load(OBJECT);
     let mut ebpf = ebpf.map_err(|error| refused(error, |error| LoadError::Object(Box::new(error))))?;
     let placer = Placer::new(&btf, resolved.capabilities, options);

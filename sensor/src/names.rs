@@ -14,6 +14,7 @@ mod tests;
 
 use anchorwatch_core::address::{AddressClass, folded};
 use anchorwatch_core::normalise::{NameError, domain_name};
+use anchorwatch_sensor_common::network::NAME_GRACE_SECONDS;
 use lru::LruCache;
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -23,9 +24,6 @@ use std::time::Duration;
 
 use crate::dns::Answer;
 
-/// How long an address keeps its name beyond the time that the answer states: a program that looks up first and connects
-/// later, or keeps addresses a little longer than it may, still means that name.
-const GRACE: Duration = Duration::from_mins(1);
 /// Most names that an address has at a time; the one that was answered longest ago goes first.
 const NAMES: usize = 4;
 
@@ -128,25 +126,6 @@ impl<K: Clone + Eq + Hash + Ord> Names<K> {
             .map(|named| Arc::clone(&named.name))
     }
 
-    /// Whether the container was told another name for an address later than a time.
-    pub fn is_named_after(
-        &self,
-        container: &K,
-        address: IpAddr,
-        at_ns: u64,
-        name: Option<&str>,
-        counts: impl Fn(SocketAddr) -> bool,
-    ) -> bool {
-        let names = self
-            .containers
-            .get(container)
-            .and_then(|names| names.peek(&folded(address)));
-        names
-            .into_iter()
-            .flatten()
-            .any(|named| named.last_ns > at_ns && Some(&*named.name) != name && counts(named.resolver))
-    }
-
     /// Forgets what is no longer good. What happened a while ago may be asked for later than it was good, so that
     /// `before_ns` is a minute or more in the past.
     pub fn expire(&mut self, before_ns: u64) {
@@ -227,7 +206,8 @@ fn merge(names: &mut Vec<Named>, new: Named) {
 
 impl Named {
     fn new(name: Arc<str>, resolver: SocketAddr, at_ns: u64, ttl: Duration) -> Self {
-        let good_ns = u64::try_from((ttl + GRACE).as_nanos()).unwrap_or(u64::MAX);
+        let good_ns =
+            u64::try_from((ttl + Duration::from_secs(NAME_GRACE_SECONDS.into())).as_nanos()).unwrap_or(u64::MAX);
         Self {
             name,
             resolver: SocketAddr::new(folded(resolver.ip()), resolver.port()),

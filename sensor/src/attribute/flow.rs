@@ -42,10 +42,7 @@ impl Attributor {
             at_ns: dns.time_ns,
         };
         match self.places.placement(dns.cgroup_id, nobody) {
-            Some(Placement::Container(place)) => {
-                let container = self.places.known(&place);
-                self.destinations.dns(&place.id, container.as_deref(), dns)
-            }
+            Some(Placement::Container(place)) => self.destinations.dns(&place.id, dns),
             Some(Placement::Host | Placement::Runtime | Placement::Unrecognised) | None => Answered::Host,
         }
     }

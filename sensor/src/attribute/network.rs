@@ -1,6 +1,6 @@
 //! Flows → what a container talks to, and under which name.
 
-use anchorwatch_core::address::{AddressClass, folded};
+use anchorwatch_core::address::AddressClass;
 use anchorwatch_core::behaviour::{Direction, Protocol};
 use anchorwatch_core::id::WorkloadKey;
 use anchorwatch_core::observation::NetworkObservation;
@@ -13,9 +13,8 @@ use std::time::{Duration, Instant};
 use super::cgroup::ContainerId;
 use super::destination::{ClusterChange, Directory, Owner};
 use super::pod::Container;
-use super::told::Told;
-use crate::decode::{Dns, FilterKey, Flow, FlowKind, FlowProtocol};
-use crate::dns::{self, Answer, MessageError};
+use crate::decode::{Dns, Flow, FlowKind, FlowProtocol};
+use crate::dns::{self, MessageError};
 use crate::names::resolvers::Resolvers;
 use crate::names::{NameLimits, Names, Taken};
 
@@ -44,8 +43,6 @@ pub struct Destinations {
     /// `None` where there is no cluster.
     directory: Option<Directory>,
     connections: LruCache<Connection, Option<Arc<str>>>,
-    /// Under which names the flows were told that the kernel's filter knows.
-    told: Told,
     /// When flows no longer wait for the directory.
     patient_until: Instant,
 }
@@ -54,6 +51,8 @@ pub struct Destinations {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Connection {
     container: ContainerId,
+    /// As the kernel knows the name.
+    question: Option<u64>,
     /// `None` for the last one of any program's.
     exec_id: Option<u64>,
     protocol: Protocol,
@@ -88,7 +87,6 @@ impl Destinations {
             resolvers,
             directory: None,
             connections: LruCache::new(CONNECTIONS),
-            told: Told::new(CONNECTIONS),
             patient_until: now + PATIENCE,
         }
     }
@@ -123,32 +121,13 @@ impl Destinations {
         now >= self.patient_until || self.directory.as_ref().is_none_or(Directory::is_complete)
     }
 
-    /// Takes over what a container was answered, which may not be known yet beside its id.
-    pub fn dns(&mut self, id: &ContainerId, container: Option<&Container>, record: &Dns) -> Answered {
+    /// Takes over what a container was answered, which may not be known yet beside its id. To the kernel's filter a flow
+    /// under another name is another flow, so that it shows by itself.
+    pub fn dns(&mut self, id: &ContainerId, record: &Dns) -> Answered {
         match dns::answer(&record.message) {
-            Ok(answer) => {
-                let taken = self.names.answer(id, record.resolver, record.time_ns, &answer);
-                self.show_renamed(id, container, &answer, record.time_ns);
-                Answered::Taken(taken)
-            }
+            Ok(answer) => Answered::Taken(self.names.answer(id, record.resolver, record.time_ns, &answer)),
             Err(error) => Answered::Malformed(error),
         }
-    }
-
-    /// Flows to these addresses show again, unless they were told under the name that they would have now.
-    fn show_renamed(&mut self, id: &ContainerId, container: Option<&Container>, answer: &Answer, at_ns: u64) {
-        let resolvers = &self.resolvers;
-        let counts = |resolver| container.is_none_or(|container| resolvers.count(&container.dns, resolver));
-        for (address, _) in &answer.addresses {
-            if let Some(name) = self.names.name(id, *address, at_ns, counts) {
-                self.told.named(id, folded(*address), &name);
-            }
-        }
-    }
-
-    /// Flows that the kernel's filter is to show again.
-    pub(super) fn take_again(&mut self) -> Vec<FilterKey> {
-        self.told.take_again()
     }
 
     /// Forgets what is no longer good at a time of `CLOCK_BOOTTIME`, in nanoseconds.
@@ -210,23 +189,7 @@ impl Destinations {
             Ok(name) => name,
         };
         observation.name = name.as_deref().map(str::to_owned);
-        if let (Some(key), false) = (flow.key, owned) {
-            self.tell(id, container, flow, key, name);
-        }
         Ok(observation)
-    }
-
-    /// Remembers the name of a flow. Where it waited, another name may have been answered meanwhile.
-    fn tell(&mut self, id: &ContainerId, container: &Container, flow: &Flow, key: FilterKey, name: Option<Arc<str>>) {
-        let address = folded(flow.address.ip());
-        let counts = |resolver| self.resolvers.count(&container.dns, resolver);
-        if self
-            .names
-            .is_named_after(id, address, flow.time_ns, name.as_deref(), counts)
-        {
-            self.told.again(key);
-        }
-        self.told.told(id, address, key, name);
     }
 
     fn owner(&self, flow: &Flow, protocol: Protocol) -> Option<Owner> {
@@ -246,6 +209,7 @@ impl Destinations {
     ) -> Result<Option<Arc<str>>, Forgotten> {
         let connection = Connection {
             container: id.clone(),
+            question: flow.question,
             exec_id: flow.exec_id,
             protocol,
             address: flow.address,

@@ -160,6 +160,7 @@ pub fn flow(address: &str, exec_id: u64) -> FlowBuilder {
         exec_id: Some(exec_id),
         ancestors: Vec::new(),
         origin: OriginMark::Entrypoint,
+        question: None,
         kind: FlowKind::Connect,
         protocol: FlowProtocol::Tcp,
         address: address.parse().expect("an address with a port"),

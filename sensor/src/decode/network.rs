@@ -29,6 +29,9 @@ pub struct Flow {
     /// Exec ids before that, nearest first.
     pub ancestors: Vec<u64>,
     pub origin: OriginMark,
+    /// The question by which the kernel knows that the container had looked up the address, as a number; `None` if it had
+    /// not. Of the end of a connection, when it began.
+    pub question: Option<u64>,
     pub kind: FlowKind,
     pub protocol: FlowProtocol,
     /// The other side as the process named it, its own where it listens; IPv4 in IPv6 is IPv4.
@@ -89,6 +92,7 @@ pub(super) fn flow(record: &[u8], time_ns: u64) -> Result<Flow, DecodeError> {
         )
     });
     let exec_id = fixed.u64(offset_of!(FlowRecord, exec_id));
+    let question = fixed.u64(offset_of!(FlowRecord, question));
     Ok(Flow {
         time_ns,
         pid: word(offset_of!(FlowRecord, pid)),
@@ -99,6 +103,7 @@ pub(super) fn flow(record: &[u8], time_ns: u64) -> Result<Flow, DecodeError> {
         exec_id: (exec_id != 0).then_some(exec_id),
         ancestors: fixed.ids::<CARRIED_ANCESTORS>(offset_of!(FlowRecord, ancestors)),
         origin: origin(word(offset_of!(FlowRecord, origin)))?,
+        question: (question != 0).then_some(question),
         kind: kind(&fixed, flags)?,
         protocol: protocol(word(offset_of!(FlowRecord, protocol)))?,
         address: socket_address(&fixed, offset_of!(FlowRecord, address), offset_of!(FlowRecord, port)),

@@ -1,6 +1,7 @@
 //! DNS messages (RFC 1035, section 4): of an answer, the question and the addresses that its name stands for.
 
 use super::name::{self, NameError};
+use anchorwatch_sensor_common::network::NAME_TTL_LIMIT;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
@@ -22,7 +23,7 @@ const TYPE_AAAA: u16 = 28;
 /// Most aliases that are followed; resolvers give up earlier (BIND after 16).
 const MAX_ALIASES: usize = 16;
 /// Longest time that an answer is believed, whatever it says.
-const MAX_TTL: Duration = Duration::from_hours(24);
+const MAX_TTL: Duration = Duration::from_secs(NAME_TTL_LIMIT as u64);
 
 /// What an answer says.
 #[derive(Debug, Clone, PartialEq, Eq)]

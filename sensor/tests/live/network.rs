@@ -5,6 +5,8 @@ mod net;
 
 #[path = "network/foreign.rs"]
 mod foreign;
+#[path = "network/talk.rs"]
+mod talk;
 #[path = "network/veth.rs"]
 mod veth;
 
@@ -14,6 +16,8 @@ mod dns;
 mod flow;
 #[path = "network/listen.rs"]
 mod listen;
+#[path = "network/named.rs"]
+mod named;
 #[path = "network/occupied.rs"]
 mod occupied;
 #[path = "network/translated.rs"]

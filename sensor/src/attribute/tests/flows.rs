@@ -80,6 +80,7 @@ fn flow(address: &str, kind: FlowKind, seconds: u64) -> Flow {
         exec_id: Some(10),
         ancestors: Vec::new(),
         origin: OriginMark::Entrypoint,
+        question: None,
         kind,
         protocol: FlowProtocol::Tcp,
         address: address.parse().unwrap(),
@@ -387,4 +388,34 @@ fn a_connection_whose_opening_was_swallowed_is_closed_under_the_name_of_the_one_
         (parts.destination.to_string(), attributes.bytes_sent),
         ("api.example.org".to_owned(), 1 << 20)
     );
+}
+
+#[test]
+fn of_connections_under_two_names_of_one_address_each_is_closed_under_its_own() {
+    let now = Instant::now();
+    let mut attributor = in_cluster(now);
+    listed(&mut attributor, now);
+    let named = |question, kind, seconds| Flow {
+        question: Some(question),
+        ..flow("203.0.113.9:443", kind, seconds)
+    };
+    for (question, name, seconds) in [(1, "api.example.org", 100), (2, "other.example.net", 102)] {
+        tell(
+            &mut attributor,
+            &answered(CLUSTER_DNS, name, "203.0.113.9", 30, seconds),
+        );
+        let opened = network(see(&mut attributor, named(question, FlowKind::Connect, seconds + 1)));
+        assert_eq!(opened.0.destination.to_string(), name);
+    }
+    let closed = [1, 2, 3].map(|question| {
+        let close = named(question, FlowKind::Close { bytes_sent: 1 << 30 }, 90_000);
+        see(&mut attributor, close)
+    });
+    let [first, second, unknown] = closed;
+    assert_eq!(network(first).0.destination.to_string(), "api.example.org");
+    assert_eq!(network(second).0.destination.to_string(), "other.example.net");
+    assert!(matches!(
+        unknown,
+        Outcome::Lost(Feed::Network, LossReason::ConnectionForgotten, _)
+    ));
 }

@@ -61,6 +61,8 @@ fn flow_bytes(flow: &Flow) -> Vec<u8> {
     }
     record.put(offset_of!(FlowRecord, pid), &flow.pid.to_ne_bytes());
     record.put(offset_of!(FlowRecord, origin), &ORIGIN_OUTSIDE.to_ne_bytes());
+    let question = flow.question.unwrap_or_default();
+    record.put(offset_of!(FlowRecord, question), &question.to_ne_bytes());
     record.put(offset_of!(FlowRecord, direction), &direction.to_ne_bytes());
     record.put(offset_of!(FlowRecord, protocol), &protocol.to_ne_bytes());
     record.put(offset_of!(FlowRecord, flags), &(flag | backend).to_ne_bytes());
@@ -98,6 +100,7 @@ prop_compose! {
         (container, key, repeats) in any::<(u64, u64, u64)>(),
         exec_id in prop::option::of(1..=u64::MAX),
         ancestors in prop::collection::vec(1..=u64::MAX, 0..=CARRIED_ANCESTORS),
+        question in prop::option::of(1..=u64::MAX),
         kind in kinds(),
         protocol in prop_oneof![Just(FlowProtocol::Tcp), Just(FlowProtocol::Udp)],
         address in socket_addresses(),
@@ -105,7 +108,7 @@ prop_compose! {
     ) -> Flow {
         let origin = OriginMark::Outside;
         let key = FilterKey::new(FilterFeed::Network, key);
-        Flow { time_ns, pid, cgroup_id, container, key, repeats, exec_id, ancestors, origin, kind, protocol, address, backend }
+        Flow { time_ns, pid, cgroup_id, container, key, repeats, exec_id, ancestors, origin, question, kind, protocol, address, backend }
     }
 }
 
@@ -166,6 +169,7 @@ fn values_that_no_program_writes_are_refused() {
         exec_id: None,
         ancestors: Vec::new(),
         origin: OriginMark::Outside,
+        question: None,
         kind: FlowKind::Connect,
         protocol: FlowProtocol::Tcp,
         address: "192.0.2.1:80".parse().unwrap(),

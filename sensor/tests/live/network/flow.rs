@@ -59,6 +59,7 @@ fn a_connection_names_its_process_and_what_that_descends_from() {
         exec_id: Some(us.exec_id),
         ancestors: flows[0].ancestors.clone(),
         origin: us.origin,
+        question: None,
         kind: CONNECT,
         protocol: TCP,
         address: bound,

@@ -1,4 +1,4 @@
-//! What the kernel's filter swallowed is counted, and what was lost or has another name now shows again.
+//! What the kernel's filter swallowed is counted, and what was lost shows again.
 
 use super::super::super::cgroup::slots::FilterOrder;
 use super::super::attributed;
@@ -91,84 +91,4 @@ fn flows_for_which_there_is_no_room_to_wait_show_again() {
     });
     assert_eq!(shown_again(&mut attributor), Vec::from_iter(full));
     assert!(full.is_some());
-}
-
-#[test]
-fn a_new_name_for_an_address_shows_the_flows_to_it_again() {
-    let now = Instant::now();
-    let mut attributor = in_cluster(now);
-    listed(&mut attributor, now);
-    let api = |seconds| answered(CLUSTER_DNS, "api.example.org", "203.0.113.9", 30, seconds);
-    let other = |seconds| answered(CLUSTER_DNS, "other.example.net", "203.0.113.9", 30, seconds);
-    tell(&mut attributor, &api(99));
-    see(
-        &mut attributor,
-        known_by(5, flow("203.0.113.9:443", FlowKind::Connect, 100)),
-    );
-    see(
-        &mut attributor,
-        known_by(6, flow("203.0.113.7:443", FlowKind::Connect, 100)),
-    );
-    tell(&mut attributor, &api(101));
-    assert_eq!(shown_again(&mut attributor), NOTHING);
-    tell(&mut attributor, &other(102));
-    assert_eq!(shown_again(&mut attributor), [5]);
-    let again = see(
-        &mut attributor,
-        known_by(5, flow("203.0.113.9:443", FlowKind::Connect, 103)),
-    );
-    assert_eq!(network(again).0.destination.to_string(), "other.example.net");
-    tell(&mut attributor, &other(104));
-    tell(&mut attributor, &api(105));
-    assert_eq!(shown_again(&mut attributor), NOTHING);
-}
-
-#[test]
-fn a_name_from_a_resolver_that_does_not_count_shows_nothing_again() {
-    let now = Instant::now();
-    let mut attributor = in_cluster(now);
-    listed(&mut attributor, now);
-    see(
-        &mut attributor,
-        known_by(5, flow("203.0.113.9:443", FlowKind::Connect, 100)),
-    );
-    let foreign = answered("203.0.113.53:53", "api.example.org", "203.0.113.9", 30, 101);
-    tell(&mut attributor, &foreign);
-    assert_eq!(shown_again(&mut attributor), NOTHING);
-}
-
-#[test]
-fn a_flow_that_waited_while_its_address_got_another_name_shows_again() {
-    let now = Instant::now();
-    let mut attributor = in_cluster(now);
-    see(
-        &mut attributor,
-        known_by(5, flow("203.0.113.9:443", FlowKind::Connect, 100)),
-    );
-    tell(
-        &mut attributor,
-        &answered(CLUSTER_DNS, "api.example.org", "203.0.113.9", 30, 101),
-    );
-    let found: Vec<String> = listed(&mut attributor, now)
-        .into_iter()
-        .map(|outcome| network(outcome).0.destination.to_string())
-        .collect();
-    assert_eq!(found, ["203.0.113.0/24"]);
-    assert_eq!(shown_again(&mut attributor), [5]);
-}
-
-#[test]
-fn a_flow_to_a_service_has_no_use_for_names() {
-    let now = Instant::now();
-    let mut attributor = in_cluster(now);
-    listed(&mut attributor, now);
-    see(
-        &mut attributor,
-        known_by(5, flow("10.96.0.7:80", FlowKind::Connect, 100)),
-    );
-    tell(
-        &mut attributor,
-        &answered(CLUSTER_DNS, "cart.shop.svc.cluster.local", "10.96.0.7", 30, 101),
-    );
-    assert_eq!(shown_again(&mut attributor), NOTHING);
 }

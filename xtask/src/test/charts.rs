@@ -26,6 +26,8 @@ pub fn check(environment: &Environment) -> Result<Counts> {
     }
     rule_renders(kubectl)?;
     counts.passed += 1;
+    resolvers_reach_the_sensor(kubectl)?;
+    counts.passed += 1;
     let before = names(kubectl, &["--all-namespaces", KEPT])?;
     install::uninstall(kubectl)?;
     let after = names(kubectl, &["--all-namespaces", KEPT])?;
@@ -55,6 +57,37 @@ fn rule_renders(kubectl: &Kubectl) -> Result<()> {
     ensure!(
         expression.contains("anchorwatch_operator_alerts{state="),
         "the PrometheusRule asks for {expression:?}"
+    );
+    Ok(())
+}
+
+/// Resolvers that are in no Service are the sensor's argument, and what is no address is refused.
+fn resolvers_reach_the_sensor(kubectl: &Kubectl) -> Result<()> {
+    let render = |value: &str| -> Result<String> {
+        let mut command = kubectl.helm()?;
+        command.args([
+            "template",
+            "anchorwatch",
+            "--set",
+            &format!("sensor.clusterDNS={value}"),
+        ]);
+        command.args(["--show-only", "templates/sensor.yaml"]);
+        run::output(command.arg(paths::repository().join("charts/anchorwatch")))
+    };
+    let text = render("{169.254.20.10,[fd00::a]:5353}")?;
+    let wanted = "- \"--cluster-dns=169.254.20.10,[fd00::a]:5353\"\n";
+    ensure!(text.contains(wanted), "the sensor is not told of resolvers:\n{text}");
+    ensure!(
+        !render("null")?.contains("--cluster-dns"),
+        "the sensor is told of resolvers that nobody named"
+    );
+    let Err(refusal) = render("{kube-dns}") else {
+        anyhow::bail!("a name was taken for a resolver's address");
+    };
+    let refusal = format!("{refusal:#}");
+    ensure!(
+        refusal.contains("clusterDNS"),
+        "a resolver's name is refused by {refusal}"
     );
     Ok(())
 }

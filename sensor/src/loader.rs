@@ -8,10 +8,11 @@ mod place;
 mod program_info;
 mod rights;
 
-use crate::capability::{self, Capabilities, OffsetError};
+use crate::capability::{self, Capabilities, OffsetError, Resolved};
 use crate::probes::{self, Probe};
 use crate::ring::{RingReader, Rings};
 use crate::snapshot::{self, SeedError, SeedOptions, Snapshot};
+use anchorwatch_core::behaviour::Feed;
 use anchorwatch_sensor_common::loss::{LossPlace, LossReason};
 use aya::maps::{MapError, RingBuf};
 use aya::{Ebpf, EbpfError, EbpfLoader};
@@ -25,7 +26,7 @@ pub use rights::Refusal;
 use std::fmt;
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Built by `cargo xtask bpf` from `sensor-ebpf`.
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("CARGO_MANIFEST_DIR"), "/bpf/anchorwatch.bpf.o"));
@@ -57,6 +58,9 @@ pub struct LoadOptions {
     pub cgroup_root: PathBuf,
     /// Which cgroups the programs see that belong to cgroups.
     pub cgroup_scope: CgroupScope,
+    /// Feeds whose hooks are tried. Those of the process feed are tried in any case: every feed's lineage is theirs. Fewer
+    /// than all only for tests, most of whose time would be the verifier's.
+    pub feeds: Vec<Feed>,
     /// Whether to attach what was loaded; off for tests that need to see what its absence does.
     pub attach: bool,
 }
@@ -76,6 +80,7 @@ impl Default for LoadOptions {
             btf: PathBuf::from("/sys/kernel/btf"),
             cgroup_root: PathBuf::from("/sys/fs/cgroup"),
             cgroup_scope: CgroupScope::Pods,
+            feeds: Feed::ALL.to_vec(),
             attach: true,
         }
     }
@@ -162,19 +167,41 @@ pub struct Loaded {
     capabilities: Capabilities,
 }
 
+/// What the kernel says of its types: where fields lie, and what programs can be attached to.
+#[derive(Debug)]
+pub struct KernelTypes {
+    resolved: Resolved,
+    btf: aya::Btf,
+}
+
+impl KernelTypes {
+    /// Reads them from the folder of the kernel's type information.
+    pub fn read(folder: &Path) -> Result<Self, LoadError> {
+        Ok(Self {
+            resolved: capability::resolve(&capability::kernel_btf(folder)?)?,
+            btf: aya::Btf::parse_file(folder.join("vmlinux"), aya::Endianness::default())?,
+        })
+    }
+}
+
 /// Loads and attaches every program.
 pub fn load(options: &LoadOptions) -> Result<Loaded, LoadError> {
-    let mut resolved = capability::resolve(&capability::kernel_btf(&options.btf)?)?;
+    load_with(options, &KernelTypes::read(&options.btf)?)
+}
+
+/// The same with types that were read before: to read them is most of the work where nothing is optimised.
+pub fn load_with(options: &LoadOptions, types: &KernelTypes) -> Result<Loaded, LoadError> {
+    let KernelTypes { resolved, btf } = types;
+    let mut capabilities = resolved.capabilities;
     let host_mounts = capability::host_mount_namespace(&options.proc);
-    resolved.capabilities.runtime_stage = host_mounts.is_some();
+    capabilities.runtime_stage = host_mounts.is_some();
     let host_network = capability::host_network_namespace(&options.proc);
-    let btf = aya::Btf::parse_file(options.btf.join("vmlinux"), aya::Endianness::default())?;
     let globals = Globals::new(options)?;
     let mut loader = EbpfLoader::new();
     globals.apply(&mut loader);
     options.filter.size_maps(&mut loader);
     let ebpf = loader
-        .btf(Some(&btf))
+        .btf(Some(btf))
         .override_global("OFFSETS", &resolved.offsets[..], true)
         .override_global("HOST_NETWORK_NAMESPACE", &host_network.unwrap_or(0), true)
         .override_global("HOST_MOUNT_NAMESPACE", &host_mounts.unwrap_or(0), true)
@@ -188,8 +215,9 @@ pub fn load(options: &LoadOptions) -> Result<Loaded, LoadError> {
         .map_max_entries("NAMED", options.max_names)
         .load(OBJECT);
     let mut ebpf = ebpf.map_err(|error| refused(error, |error| LoadError::Object(Box::new(error))))?;
-    let placer = Placer::new(&btf, resolved.capabilities, options);
+    let placer = Placer::new(btf, capabilities, options);
     let hooks = probes::all()
+        .filter(|probe| probe.feed == Feed::Process || options.feeds.contains(&probe.feed))
         .map(|probe| placer.place(&mut ebpf, probe))
         .collect::<Result<_, _>>()?;
     let rings = Rings {
@@ -204,7 +232,7 @@ pub fn load(options: &LoadOptions) -> Result<Loaded, LoadError> {
         ebpf,
         maps,
         hooks,
-        capabilities: resolved.capabilities,
+        capabilities,
     })
 }
 

@@ -1,12 +1,13 @@
 //! The first-seen filter under attack: what is swallowed, what never is, and whose quota pays.
 
 use crate::cgroup::Cgroup;
-use crate::fixture::{Live, live_with};
+use crate::fixture::{Live, live_with, only};
 use crate::scene::in_container;
 use anchorwatch_sensor::attribute::cgroup::hierarchy::Hierarchy;
 use anchorwatch_sensor::attribute::cgroup::slots::FilterOrder;
 use anchorwatch_sensor::attribute::process::ProcFolder;
 use anchorwatch_sensor::attribute::{AttributionLimits, Attributor};
+use anchorwatch_core::behaviour::Feed;
 use anchorwatch_sensor::decode::{Exec, RawEvent};
 use anchorwatch_sensor::loader::LoadOptions;
 use anchorwatch_sensor::loader::filter::{FilterOptions, Registration, SlotLoss};
@@ -29,7 +30,7 @@ fn frugal() -> LoadOptions {
     };
     LoadOptions {
         filter,
-        ..LoadOptions::default()
+        ..only(Feed::Process)
     }
 }
 
@@ -188,7 +189,7 @@ fn what_the_ring_had_no_room_for_is_not_taken_for_seen() {
     let name = "what_the_ring_had_no_room_for_is_not_taken_for_seen";
     let options = LoadOptions {
         ring_bytes: 4096,
-        ..LoadOptions::default()
+        ..only(Feed::Process)
     };
     let Some(mut live) = live_with(name, &options, |_| {}) else {
         return;

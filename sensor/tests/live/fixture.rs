@@ -2,15 +2,16 @@
 
 use crate::scene::Scene;
 use crate::tracefs::Tracefs;
+use anchorwatch_core::behaviour::Feed;
 use anchorwatch_sensor::decode::{Exec, RawEvent};
-use anchorwatch_sensor::loader::{LoadError, LoadOptions, Loaded, load};
+use anchorwatch_sensor::loader::{KernelTypes, LoadError, LoadOptions, Loaded, load_with};
 use anchorwatch_sensor::pipeline::LiveKernel;
 use anchorwatch_sensor::ring::RingReader;
 use anchorwatch_sensor::snapshot::{SeedOptions, Snapshot, find_cgroup_root};
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::Command;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 use tokio::runtime::Runtime;
 
@@ -34,9 +35,17 @@ pub struct Live {
     guards: (Tracefs, MutexGuard<'static, ()>),
 }
 
-/// The fixture with its defaults, or None after noting why the test `name` is skipped.
+/// What a test of a feed loads: to verify the programs of the others is most of a test's time on an emulated kernel.
+pub fn only(feed: Feed) -> LoadOptions {
+    LoadOptions {
+        feeds: vec![feed],
+        ..LoadOptions::default()
+    }
+}
+
+/// The fixture with the programs of the process feed, or None after noting why the test `name` is skipped.
 pub fn live(name: &str) -> Option<Live> {
-    live_with(name, &LoadOptions::default(), |_| {})
+    live_with(name, &only(Feed::Process), |_| {})
 }
 
 /// The same with options, and with something that happens before the programs are loaded.
@@ -56,7 +65,7 @@ pub fn live_with(name: &str, options: &LoadOptions, before: impl FnOnce(&Scene))
         .build()
         .unwrap();
     let inside = runtime.enter();
-    let mut loaded = match load(options) {
+    let mut loaded = match types(options).and_then(|types| load_with(options, types)) {
         Ok(loaded) => loaded,
         Err(error @ (LoadError::Refused { .. } | LoadError::Offsets(_))) => return skip(name, &error.to_string()),
         Err(error) => panic!("{error:?}"),
@@ -74,6 +83,16 @@ pub fn live_with(name: &str, options: &LoadOptions, before: impl FnOnce(&Scene))
         fences: 0,
         guards: (tracefs, one),
     })
+}
+
+/// The kernel's types, read once for all tests.
+fn types(options: &LoadOptions) -> Result<&'static KernelTypes, LoadError> {
+    static TYPES: OnceLock<KernelTypes> = OnceLock::new();
+    match TYPES.get() {
+        Some(types) => Ok(types),
+        // Tests come here one at a time.
+        None => KernelTypes::read(&options.btf).map(|types| TYPES.get_or_init(|| types)),
+    }
 }
 
 /// Notes that a test did not run, by its name, where the counting of tests can see it.

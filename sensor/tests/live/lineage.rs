@@ -1,9 +1,9 @@
 //! Who started whom, and from where: across fork, exec, death and the container's boundary.
 
-use crate::fixture::{live, live_with, skip};
+use crate::fixture::{live, live_with, only, skip};
 use crate::scene::{in_container, joined};
+use anchorwatch_core::behaviour::Feed;
 use anchorwatch_sensor::decode::{Exec, OriginMark};
-use anchorwatch_sensor::loader::LoadOptions;
 use rustix::thread::{UnshareFlags, unshare_unsafe};
 use std::ffi::CString;
 use std::os::unix::process::CommandExt;
@@ -191,7 +191,7 @@ fn a_runtime_in_the_hosts_mounts_is_flagged_and_takes_no_entrypoint() {
 fn a_container_that_ran_before_keeps_its_entrypoint() {
     let mut before = None;
     let name = "a_container_that_ran_before_keeps_its_entrypoint";
-    let Some(mut live) = live_with(name, &LoadOptions::default(), |scene| {
+    let Some(mut live) = live_with(name, &only(Feed::Process), |scene| {
         let (cgroup, gate) = (scene.cgroup("container"), scene.gate("gate"));
         let payload = scene.payload().to_string_lossy().into_owned();
         let mut shell = scene.shell(&format!("read line < {}; {payload} child; :", gate.path()));
@@ -234,7 +234,7 @@ fn a_container_that_ran_before_keeps_its_entrypoint() {
 fn a_session_that_was_open_before_stays_from_outside() {
     let mut before = None;
     let name = "a_session_that_was_open_before_stays_from_outside";
-    let Some(mut live) = live_with(name, &LoadOptions::default(), |scene| {
+    let Some(mut live) = live_with(name, &only(Feed::Process), |scene| {
         let cgroup = scene.cgroup("container");
         let payload = scene.payload().to_string_lossy().into_owned();
         let shells = ["entrypoint", "session"].map(|mark| {

@@ -1,7 +1,8 @@
 //! What is lost is counted, exactly.
 
-use crate::fixture::live_with;
+use crate::fixture::{live_with, only};
 use crate::scene::in_container;
+use anchorwatch_core::behaviour::Feed;
 use anchorwatch_sensor::decode::{OriginMark, RawEvent};
 use anchorwatch_sensor::loader::LoadOptions;
 use anchorwatch_sensor_common::loss::{LossPlace, LossReason};
@@ -13,7 +14,7 @@ const SENT: usize = 100;
 fn what_does_not_fit_into_the_ring_is_counted_exactly() {
     let options = LoadOptions {
         ring_bytes: 4096,
-        ..LoadOptions::default()
+        ..only(Feed::Process)
     };
     let name = "what_does_not_fit_into_the_ring_is_counted_exactly";
     let Some(mut live) = live_with(name, &options, |_| {}) else {
@@ -51,7 +52,7 @@ fn what_does_not_fit_into_the_ring_is_counted_exactly() {
 fn a_full_process_map_is_counted_and_executions_are_reported_all_the_same() {
     let options = LoadOptions {
         max_processes: 1,
-        ..LoadOptions::default()
+        ..only(Feed::Process)
     };
     let name = "a_full_process_map_is_counted_and_executions_are_reported_all_the_same";
     let Some(mut live) = live_with(name, &options, |_| {}) else {
@@ -73,7 +74,7 @@ fn processes_that_ended_leave_room_for_others() {
     let room = u32::try_from(running + SENT).unwrap();
     let options = LoadOptions {
         max_processes: room,
-        ..LoadOptions::default()
+        ..only(Feed::Process)
     };
     let Some(mut live) = live_with("processes_that_ended_leave_room_for_others", &options, |_| {}) else {
         return;

@@ -1,8 +1,9 @@
 //! Code that is loaded: which mappings are told, once, and as what.
 
 use crate::files::{in_root, overlay_scene};
-use crate::fixture::{Live, live, skip};
-use anchorwatch_sensor::decode::{FileSource, KernelModule, MappedBy, Mapping, RawEvent};
+use crate::fixture::{Live, live_with, only, skip};
+use anchorwatch_core::behaviour::Feed;
+use anchorwatch_sensor::decode::{FileSource, MappedBy, Mapping, RawEvent};
 use anchorwatch_sensor::modules::{Answer, MappedFile, ModuleLimits, ModulePlaces, Modules, Wanted, WantedFile};
 use rustix::fs::{Mode, OFlags};
 use rustix::mm::{MapFlags, MprotectFlags, ProtFlags};
@@ -10,7 +11,7 @@ use sha2::{Digest, Sha256};
 use std::ffi::{CStr, CString};
 use std::fs::{self, File};
 use std::io::Write;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
@@ -56,7 +57,12 @@ fn own_mappings(live: &mut Live) -> Vec<Mapping> {
     mappings(live, std::process::id())
 }
 
-/// The fixture, where mappings are seen at all.
+/// The fixture with the programs that see modules.
+pub fn live(name: &str) -> Option<Live> {
+    live_with(name, &only(Feed::Module), |_| {})
+}
+
+/// The same, where mappings are seen at all.
 fn live_with_mappings(name: &str) -> Option<Live> {
     let live = live(name)?;
     let hook = live
@@ -350,41 +356,4 @@ fn a_mapping_that_becomes_executable_is_told() {
         (path.as_os_str().as_bytes(), MappedBy::Protection)
     );
     drop(mapped);
-}
-
-#[test]
-fn a_kernel_module_is_told_by_its_name() {
-    let name = "a_kernel_module_is_told_by_its_name";
-    let Some(mut live) = live(name) else { return };
-    let hooks = live.loaded.hooks();
-    let hook = hooks.iter().find(|hook| hook.name == "tp_btf/module_load").unwrap();
-    if !hook.status.is_in_place() {
-        return skip(name, &hook.remark()).unwrap_or_default();
-    }
-    let Some(path) = std::env::var_os("ANCHORWATCH_TEST_MODULE") else {
-        return skip(name, "no kernel module to load").unwrap_or_default();
-    };
-    let stem = Path::new(&path)
-        .file_stem()
-        .unwrap()
-        .to_string_lossy()
-        .replace('-', "_");
-    let file = File::open(&path).unwrap();
-    // SAFETY: the descriptor and the string outlive the call.
-    let loaded = unsafe { libc::syscall(libc::SYS_finit_module, file.as_raw_fd(), c"".as_ptr(), 0) };
-    assert_eq!(loaded, 0, "{}", std::io::Error::last_os_error());
-    let modules: Vec<KernelModule> = live
-        .events()
-        .into_iter()
-        .filter_map(|event| match event {
-            RawEvent::KernelModule(module) => Some(*module),
-            _ => None,
-        })
-        .collect();
-    let [module] = <[KernelModule; 1]>::try_from(modules).unwrap();
-    assert_eq!(
-        (module.name.as_slice(), module.loader.pid),
-        (stem.as_bytes(), std::process::id())
-    );
-    assert_eq!((module.by_kernel, module.foreign), (false, false));
 }

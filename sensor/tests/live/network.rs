@@ -22,8 +22,11 @@ mod named;
 mod occupied;
 #[path = "network/translated.rs"]
 mod translated;
+#[path = "network/volume.rs"]
+mod volume;
 
-use crate::fixture::{Live, live_with};
+use crate::fixture::{Live, live_with, only};
+use anchorwatch_core::behaviour::Feed;
 use anchorwatch_sensor::decode::{Dns, Flow, FlowKind, FlowProtocol, RawEvent};
 use anchorwatch_sensor::loader::{CgroupScope, LoadOptions};
 use std::net::SocketAddr;
@@ -36,7 +39,7 @@ const CEILING: Duration = Duration::from_secs(30);
 fn live(name: &str) -> Option<Live> {
     let options = LoadOptions {
         cgroup_scope: CgroupScope::All,
-        ..LoadOptions::default()
+        ..only(Feed::Network)
     };
     live_with(name, &options, |_| {})
 }

@@ -1,6 +1,6 @@
 //! What a record says of one execution, and of cgroups.
 
-use crate::fixture::{live, live_with};
+use crate::fixture::{live, live_with, only};
 use anchorwatch_core::behaviour::Feed;
 use anchorwatch_sensor::decode::{Exec, FileSource, RawEvent};
 use anchorwatch_sensor::loader::{HookState, HookStatus, LoadOptions};
@@ -16,7 +16,8 @@ const MAX_VERIFIED: u32 = 100_000;
 
 #[test]
 fn every_program_attaches_and_stays_below_the_verifiers_limit() {
-    let Some(live) = live("every_program_attaches_and_stays_below_the_verifiers_limit") else {
+    let name = "every_program_attaches_and_stays_below_the_verifiers_limit";
+    let Some(live) = live_with(name, &LoadOptions::default(), |_| {}) else {
         return;
     };
     println!("capabilities {:?}", live.loaded.capabilities());
@@ -101,7 +102,7 @@ fn an_execution_is_reported_with_path_arguments_user_and_times() {
 fn programs_that_are_loaded_and_not_attached_report_nothing() {
     let options = LoadOptions {
         attach: false,
-        ..LoadOptions::default()
+        ..only(Feed::Process)
     };
     let name = "programs_that_are_loaded_and_not_attached_report_nothing";
     let Some(mut live) = live_with(name, &options, |_| {}) else {

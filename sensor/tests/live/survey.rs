@@ -1,11 +1,11 @@
 //! What runs already is told as its execution would have been.
 
 use crate::files::in_root;
-use crate::fixture::{live_with, skip};
+use crate::fixture::{live_with, only, skip};
 use crate::payload;
 use crate::scene::Scene;
+use anchorwatch_core::behaviour::Feed;
 use anchorwatch_sensor::decode::FileSource;
-use anchorwatch_sensor::loader::LoadOptions;
 use anchorwatch_sensor::snapshot::survey::Survey;
 use rustix::fs::MemfdFlags;
 use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_change};
@@ -38,7 +38,7 @@ fn what_runs_already_shows_the_same_layer_as_at_its_execution() {
         // A thread's own mounts: nothing of them is seen outside, but for the layers' folders.
         waiting = std::thread::spawn(move || container(&base)).join().unwrap();
     };
-    let Some(live) = live_with(name, &LoadOptions::default(), before) else {
+    let Some(live) = live_with(name, &only(Feed::Process), before) else {
         return;
     };
     let Some(waiting) = waiting else {

@@ -2,7 +2,8 @@
 
 use super::net::{FAR, FAR_OTHER, Far, V4, V4_OTHER, V6_FAR, address, inside, network, within};
 use super::talk::{FOUND, Talk, answer_by, query, reply, with_resolver};
-use crate::fixture::live_with;
+use crate::fixture::{live_with, only};
+use anchorwatch_core::behaviour::Feed;
 use anchorwatch_sensor::decode::Dns;
 use anchorwatch_sensor::dns::{Answer, MessageError, answer};
 use anchorwatch_sensor::loader::{CgroupScope, LoadOptions};
@@ -161,7 +162,7 @@ fn in_the_hosts_network_a_resolver_may_live_on_the_machine() {
     let options = LoadOptions {
         cgroup_scope: CgroupScope::All,
         proc: proc.path().to_owned(),
-        ..LoadOptions::default()
+        ..only(Feed::Network)
     };
     let name = "in_the_hosts_network_a_resolver_may_live_on_the_machine";
     let Some(mut live) = live_with(name, &options, |_| {}) else {

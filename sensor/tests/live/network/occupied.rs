@@ -1,7 +1,7 @@
 //! A cgroup with a program that tolerates no other.
 
 use super::foreign::{ALLOW, CGROUP_INET_INGRESS, CGROUP_SKB, attach};
-use crate::fixture::{live_with, skip};
+use crate::fixture::{live_with, only, skip};
 use anchorwatch_core::behaviour::Feed;
 use anchorwatch_sensor::loader::{CgroupScope, HookStatus, LoadOptions};
 use anchorwatch_sensor::snapshot::find_cgroup_root;
@@ -17,7 +17,7 @@ fn an_occupied_cgroup_is_named_and_the_other_hooks_are_attached() {
     let path: PathBuf = root.join(format!("anchorwatch-occupied-{}", std::process::id()));
     let options = LoadOptions {
         cgroup_scope: CgroupScope::One(path.clone()),
-        ..LoadOptions::default()
+        ..only(Feed::Network)
     };
     let live = live_with(name, &options, |_| {
         std::fs::create_dir(&path).unwrap();

@@ -3,8 +3,9 @@
 use super::foreign::{ALLOW_MULTI, CGROUP_INET4_CONNECT, CGROUP_SOCK_ADDR, attach};
 use super::net::{V4, V4_OTHER, address, within};
 use crate::cgroup::Cgroup;
-use crate::fixture::{Live, live_with};
+use crate::fixture::{Live, live_with, only};
 use crate::scene::in_container;
+use anchorwatch_core::behaviour::Feed;
 use anchorwatch_sensor::decode::{Flow, RawEvent};
 use anchorwatch_sensor::loader::{CgroupScope, LoadOptions};
 use anchorwatch_sensor::snapshot::find_cgroup_root;
@@ -51,7 +52,7 @@ fn an_address_that_a_program_replaces_is_told_beside_the_one_that_was_asked_for(
         .join(format!("anchorwatch-translated-{}", std::process::id()));
     let options = LoadOptions {
         cgroup_scope: CgroupScope::One(folder.clone()),
-        ..LoadOptions::default()
+        ..only(Feed::Network)
     };
     let mut pods = None;
     let live = live_with(name, &options, |_| {
@@ -78,7 +79,7 @@ fn a_connection_outside_of_the_cgroups_that_we_attached_to_is_told_all_the_same(
     let root = find_cgroup_root();
     let options = LoadOptions {
         cgroup_scope: CgroupScope::One(root.map(|root| root.join("nonexistent")).unwrap_or_default()),
-        ..LoadOptions::default()
+        ..only(Feed::Network)
     };
     let name = "a_connection_outside_of_the_cgroups_that_we_attached_to_is_told_all_the_same";
     let Some(mut live) = live_with(name, &options, |_| {}) else {

@@ -12,7 +12,7 @@ const OTHER: &str = "other";
 const SENSOR_RESTARTED: &str = "sensor_restarted";
 
 /// The words that sensors use for what they lost themselves.
-const SENSOR: [&str; 14] = [
+const SENSOR: [&str; 15] = [
     "malformed_record",
     "snapshot_full",
     "cgroup_unknown",
@@ -26,6 +26,7 @@ const SENSOR: [&str; 14] = [
     "outbox_damaged",
     "report_refused",
     "connection_forgotten",
+    "file_swapped",
     SENSOR_RESTARTED,
 ];
 /// The words for what the kernel lost, whichever of its programs: they follow `kernel_` and the program's name.

@@ -59,6 +59,8 @@ pub struct AttributionLimits {
     pub cgroups: usize,
     /// Executions whose descendants are recognised, about 150 bytes each.
     pub executions: NonZeroUsize,
+    /// The same outside of what is told.
+    pub host_executions: NonZeroUsize,
     pub waiting: WaitLimits,
 }
 
@@ -67,6 +69,7 @@ impl Default for AttributionLimits {
         Self {
             cgroups: 65_536,
             executions: NonZeroUsize::new(65_536).expect("not zero"),
+            host_executions: NonZeroUsize::new(4096).expect("not zero"),
             waiting: WaitLimits::default(),
         }
     }
@@ -77,6 +80,8 @@ impl Default for AttributionLimits {
 pub struct Attributor {
     places: Places,
     lineage: Lineage,
+    /// The latest executions outside of what is told: who loads kernel modules is among them.
+    host: Lineage,
     waiting: Waiting<Pending>,
     destinations: Destinations,
     /// Flows of known containers, while the cluster's addresses are not known.
@@ -96,6 +101,7 @@ impl Attributor {
         Self {
             places: Places::new(limits.cgroups, proc.clone()),
             lineage: Lineage::new(limits.executions),
+            host: Lineage::new(limits.host_executions),
             waiting: Waiting::new(limits.waiting),
             destinations: Destinations::on_host(Resolvers::default(), Instant::now()),
             held: Vec::new(),
@@ -154,11 +160,8 @@ impl Attributor {
                 self.places.cgroups.get(process.cgroup_id),
                 Some(Placement::Container(_))
             );
-            // What starts a unit is in none, or in another.
-            if placed || self.scope.tells_host() {
-                self.lineage
-                    .insert(process.exec_id, text::path(&process.executable, false).into());
-            }
+            let executable: Arc<str> = text::path(&process.executable, false).into();
+            self.remember(process.exec_id, executable, placed);
             if let (true, OriginMark::Outside, [], false) = (
                 placed,
                 process.origin,
@@ -240,10 +243,15 @@ impl Attributor {
     /// Gives up what waited too long, and forgets pods and cgroups that are gone.
     pub fn expire(&mut self, now: Instant) -> Vec<Outcome> {
         self.places.expire(now);
-        let expired = self.waiting.expire(now);
-        let mut outcomes: Vec<Outcome> = expired.iter().map(|pending| self.unattributed(pending)).collect();
-        for pending in &expired {
-            self.show_again(pending.key());
+        let mut outcomes = Vec::new();
+        for pending in self.waiting.expire(now) {
+            outcomes.push(match pending {
+                Pending::Module(prepared) if prepared.code.is_kernel_module() => self.attribute_to_node(prepared),
+                pending => {
+                    self.show_again(pending.key());
+                    self.unattributed(&pending)
+                }
+            });
         }
         outcomes.extend(self.release_held(now));
         outcomes
@@ -277,6 +285,15 @@ impl Attributor {
             Err(WaitRefusal::ContainerFull) => LossReason::WaitingContainerFull,
         };
         Outcome::Lost(feed, lost, Whose::Container(id.clone()))
+    }
+
+    /// Remembers an execution for what descends from it. What starts a unit is in none, or in another.
+    fn remember(&mut self, exec_id: u64, executable: Arc<str>, placed: bool) {
+        if placed || self.scope.tells_host() {
+            self.lineage.insert(exec_id, executable);
+        } else {
+            self.host.insert(exec_id, executable);
+        }
     }
 
     fn ancestor(&mut self, exec_id: u64) -> Arc<str> {

@@ -6,7 +6,7 @@ pub mod send;
 use anchorwatch_convert::{feed_from_crd, unsigned};
 use anchorwatch_core::behaviour::Feed;
 use anchorwatch_core::time::Timestamp;
-use anchorwatch_crds::v1alpha1::{Behavior, HookReport, SensorReportSpec};
+use anchorwatch_crds::v1alpha1::{Behavior, HookReport, ReportedContainer, SensorReportSpec};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -122,12 +122,15 @@ impl Reporter {
             seq: self.state.next_seq,
             sent_at: Some(convert::time(wall)),
             containers: Vec::new(),
+            node_behaviors: Vec::new(),
             losses: taken.losses,
             container_losses: taken.of_containers,
             hooks: self.hooks.clone(),
         };
         let space = MAX_BATCH_BYTES.saturating_sub(json(&spec).len() + ENVELOPE_BYTES);
-        spec.containers = seen.take_due(space);
+        let (node, containers): (Vec<_>, Vec<_>) = seen.take_due(space).into_iter().partition(is_node);
+        spec.containers = containers;
+        spec.node_behaviors = node.into_iter().flat_map(|node| node.behaviors).collect();
         self.keep(losses);
         self.state.hooks = self.hooks.iter().map(HookTold::from).collect();
         Some(self.put(&spec))
@@ -224,12 +227,18 @@ fn lost_with(batch: Option<SensorReportSpec>) -> ByFeed {
         return by_feed(Feed::ALL.map(one));
     };
     let behaviours = batch.containers.iter().flat_map(|container| &container.behaviors);
+    let behaviours = behaviours.chain(&batch.node_behaviors);
     let behaviours = behaviours.map(|seen| one(feed_of(&seen.behavior)));
     // What it says of containers may be what it was refused for: told again as nobody's in particular.
     let of_containers = batch.container_losses.iter().flat_map(|held| &held.losses);
     let losses = batch.losses.iter().chain(of_containers);
     let losses = losses.map(|loss| (feed_from_crd(loss.feed), loss.reason.clone(), unsigned(loss.count)));
     by_feed(behaviours.chain(losses))
+}
+
+/// As [`Container::of_node`](crate::attribute::pod::Container::of_node) has it.
+fn is_node(told: &ReportedContainer) -> bool {
+    told.pod.uid.is_empty()
 }
 
 const fn feed_of(behavior: &Behavior) -> Feed {

@@ -260,7 +260,7 @@ impl Seen {
     pub fn forget_gone(&mut self, pod_is_known: impl Fn(&str) -> bool) {
         let mut settled = Vec::new();
         for (key, container) in &mut self.containers {
-            container.gone = !pod_is_known(&container.row.pod_uid);
+            container.gone = !container.row.is_node() && !pod_is_known(&container.row.pod_uid);
             if container.gone && container.is_settled() {
                 settled.push(key.clone());
             }

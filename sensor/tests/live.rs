@@ -23,6 +23,8 @@ mod facts;
 mod files;
 #[path = "live/filter.rs"]
 mod filter;
+#[path = "live/kernel_modules.rs"]
+mod kernel_modules;
 #[path = "live/lineage.rs"]
 mod lineage;
 #[path = "live/loss.rs"]

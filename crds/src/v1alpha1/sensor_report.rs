@@ -50,6 +50,11 @@ pub struct SensorReportSpec {
     #[serde(default)]
     #[schemars(length(max = 256))]
     pub containers: Vec<ReportedContainer>,
+    /// What the node itself did, outside of every pod's containers: kernel modules that were loaded there. Its baseline
+    /// and alerts are in the operator's namespace, of the workload `Node/<name>`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 256))]
+    pub node_behaviors: Vec<ReportedBehavior>,
     /// What was lost since the last batch and may be anybody's on the node.
     #[serde(default)]
     #[schemars(length(max = 128))]

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Default, Deserialize, Eq, Hash, JsonSchema, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct WorkloadReference {
-    /// Kind of the top controller: Deployment, StatefulSet, DaemonSet, CronJob, Job, ReplicaSet or Pod.
+    /// Kind of the top controller: Deployment, StatefulSet, DaemonSet, CronJob, Job, ReplicaSet or Pod. `Node` for what a
+    /// node itself does, in the operator's namespace.
     #[schemars(length(min = 1, max = 63))]
     pub kind: String,
     /// Name of the top controller.

@@ -6,6 +6,7 @@
 
 mod apply;
 mod fetch;
+mod itself;
 mod node;
 mod outboxes;
 mod plan;
@@ -94,7 +95,8 @@ async fn reconcile(context: &Context, report: Arc<Guarded<SensorReport>>) -> Res
 async fn merge(context: &Context, report: &SensorReport) -> Result<Applied, IngestError> {
     let pods = fetch::pods(context, report).await?;
     let neighbours = fetch::neighbours(&context.world, report);
-    let sorted = sort::sort(report, &pods, &neighbours);
+    let itself = itself::of(&context.world, report);
+    let sorted = sort::sort(report, &pods, &neighbours, itself);
     let surroundings = fetch::surroundings(context, &report.name_any(), sorted.groups.keys()).await?;
     let Some(current) = fetch::report(context, report).await? else {
         return Ok(Applied::Superseded);

@@ -178,6 +178,11 @@ fn text((namespace, name): &Name, key: &str, content: Option<&Content>) -> Resul
 }
 
 impl World {
+    /// The operator's own namespace.
+    pub fn own_namespace(&self) -> &str {
+        &self.config_maps.own_namespace
+    }
+
     /// What a policy refers to.
     pub fn referred(&self, namespace: Option<&str>, title: &str, feeds: &FeedPolicies) -> Found {
         self.config_maps.read(namespace, title, feeds)

@@ -283,6 +283,7 @@ fn strip_reports(metrics: &Metrics) -> impl FnMut(&mut Guarded<SensorReport>) + 
             && is_acknowledged(report)
         {
             report.spec.containers = Vec::new();
+            report.spec.node_behaviors = Vec::new();
         }
     }
 }

@@ -31,11 +31,8 @@ impl Attributor {
         let place = match self.places.placement_in(exec.cgroup_id, exec.container, process) {
             None => return Outcome::Lost(Feed::Process, LossReason::CgroupUnknown, Whose::Unknown),
             Some(Placement::Host) => {
-                if self.scope.tells_host() {
-                    // It may start a unit.
-                    let executable = text::path(&exec.executable, exec.path_truncated);
-                    self.lineage.insert(exec.exec_id, executable.into());
-                }
+                let executable = text::path(&exec.executable, exec.path_truncated);
+                self.remember(exec.exec_id, executable.into(), false);
                 return Outcome::Host;
             }
             Some(Placement::Unrecognised) => {

@@ -20,10 +20,18 @@ pub enum Code {
     KernelModule(Box<KernelModule>),
 }
 
-/// Code in a container, whose file is not known yet.
+/// Whose it is to answer for.
+#[derive(Debug)]
+enum Home {
+    Container(Place),
+    /// The node's own: a kernel module that nothing loaded whose behaviour is told.
+    Node,
+}
+
+/// Code whose file is not known yet.
 #[derive(Debug)]
 pub struct LoadedCode {
-    place: Place,
+    home: Home,
     code: Code,
     lineage: Vec<Arc<str>>,
 }
@@ -45,6 +53,22 @@ impl Code {
         }
     }
 
+    /// Whoever asked for it, it runs in the kernel of the node.
+    pub(super) const fn is_kernel_module(&self) -> bool {
+        match self {
+            Self::Library(_) => false,
+            Self::KernelModule(_) => true,
+        }
+    }
+
+    /// Whether the kernel loaded it on its own initiative.
+    const fn is_by_kernel(&self) -> bool {
+        match self {
+            Self::Library(_) => false,
+            Self::KernelModule(module) => module.by_kernel,
+        }
+    }
+
     pub(super) const fn key(&self) -> Option<FilterKey> {
         match self {
             Self::Library(mapping) => mapping.key,
@@ -61,6 +85,14 @@ impl Code {
 }
 
 impl LoadedCode {
+    /// Whose losses of it are.
+    pub fn whose(&self) -> Whose {
+        match &self.home {
+            Home::Container(place) => Whose::Container(place.id.clone()),
+            Home::Node => Whose::Unknown,
+        }
+    }
+
     /// The file whose hash is wanted, and the container that takes turns with others for it. Of a kernel module that the
     /// kernel itself does not take for its own, a file of the same name proves nothing.
     pub fn wanted(&self) -> Result<(u64, WantedFile), Unhashed> {
@@ -77,7 +109,8 @@ impl LoadedCode {
 }
 
 impl Attributor {
-    /// Finds out who loaded code, before its file is known; what is no container's is told at once.
+    /// Finds out who loaded code, before its file is known. A library that is no container's is told at once; a kernel
+    /// module that is none's is the node's.
     pub fn loading(&mut self, code: Code) -> Result<LoadedCode, Outcome> {
         let loader = code.loader();
         let process = ProcessAt {
@@ -88,8 +121,10 @@ impl Attributor {
             Some(Placement::Container(place)) => {
                 let executions = loader.executions.clone();
                 let lineage = executions.iter().rev().map(|id| self.ancestor(*id)).collect();
-                return Ok(LoadedCode { place, code, lineage });
+                let home = Home::Container(place);
+                return Ok(LoadedCode { home, code, lineage });
             }
+            _ if code.is_kernel_module() => return Ok(self.loading_on_node(code)),
             Some(Placement::Host) => return Err(Outcome::Host),
             Some(Placement::Runtime) => return Err(Outcome::RuntimeStage),
             Some(Placement::Unrecognised) => LossReason::CgroupUnrecognised,
@@ -99,12 +134,39 @@ impl Attributor {
         Err(Outcome::Lost(Feed::Module, lost, Whose::Unknown))
     }
 
+    fn loading_on_node(&mut self, code: Code) -> LoadedCode {
+        let loader = code.loader();
+        let process = ProcessAt {
+            pid: loader.pid,
+            at_ns: code.time_ns(),
+        };
+        let mut lineage: Vec<Arc<str>> = Vec::new();
+        if !code.is_by_kernel() {
+            let mut known = |id: &u64| self.host.executable(*id).or_else(|| self.lineage.executable(*id));
+            let own = loader.executions.first().and_then(&mut known);
+            lineage.extend(loader.executions.iter().skip(1).rev().filter_map(known));
+            lineage.push(own.unwrap_or_else(|| {
+                let executable = self.proc.executable(process);
+                executable.map_or_else(|| text::UNKNOWN.into(), |path| text::path(&path, false).into())
+            }));
+        }
+        LoadedCode {
+            home: Home::Node,
+            code,
+            lineage,
+        }
+    }
+
     /// Takes over what is known of the file.
     pub fn loaded(&mut self, loaded: LoadedCode, facts: Option<Facts>, now: Instant) -> Outcome {
-        let LoadedCode { place, code, lineage } = loaded;
+        let LoadedCode { home, code, lineage } = loaded;
         let process = ProcessAt {
             pid: code.loader().pid,
             at_ns: code.time_ns(),
+        };
+        let place = match home {
+            Home::Container(place) => place,
+            Home::Node => return self.on_node(&code, lineage, facts),
         };
         let container = self.places.container(&place, process);
         let prepared = PreparedModule {
@@ -128,7 +190,29 @@ impl Attributor {
             lineage,
             facts,
         } = prepared;
-        let (kind, path, source) = match &code {
+        let origin = self.origin_of_loader(code.loader(), container);
+        self.told(&code, origin, lineage, facts, Arc::clone(container))
+    }
+
+    /// A kernel module's, whose container never became known.
+    pub(super) fn attribute_to_node(&self, prepared: PreparedModule) -> Outcome {
+        self.on_node(&prepared.code, prepared.lineage, prepared.facts)
+    }
+
+    fn on_node(&self, code: &Code, lineage: Vec<Arc<str>>, facts: Option<Facts>) -> Outcome {
+        self.told(code, Origin::Unknown, lineage, facts, Arc::new(Container::of_node()))
+    }
+
+    /// What is told of code. An executable without a name is the kernel itself.
+    fn told(
+        &self,
+        code: &Code,
+        origin: Origin,
+        lineage: Vec<Arc<str>>,
+        facts: Option<Facts>,
+        container: Arc<Container>,
+    ) -> Outcome {
+        let (kind, path, source) = match code {
             Code::Library(mapping) => (
                 ModuleKind::Library,
                 text::path(&mapping.path, mapping.path_truncated),
@@ -141,24 +225,29 @@ impl Attributor {
             ),
         };
         let key = code.key();
-        let repeats = match &code {
+        let repeats = match code {
             Code::Library(mapping) => mapping.repeats,
             Code::KernelModule(_) => 0,
         };
         let (sha256, build_id) = facts.map_or((None, None), |facts| (Some(facts.sha256), facts.build_id));
+        let executable = if code.is_by_kernel() {
+            ""
+        } else {
+            lineage.last().map_or(text::UNKNOWN, |own| own)
+        };
         let parts = ModuleParts {
-            origin: self.origin_of_loader(code.loader(), container),
+            origin,
             kind,
             path,
             sha256,
             source,
-            executable: lineage.last().map_or(text::UNKNOWN, |own| own).to_owned(),
+            executable: executable.to_owned(),
         };
         let observed = self
             .observing
             .then(|| observed::module(&parts, build_id.as_deref(), &lineage));
         Outcome::Attributed(Box::new(Attributed {
-            container: Arc::clone(container),
+            container,
             behaviour: Behaviour::Module(parts.into()),
             observed,
             attributes: Attributes {

@@ -33,6 +33,12 @@ impl ProcFolder {
         (path.starts_with(b"/") && self.is_still(process)).then(|| path.to_vec())
     }
 
+    /// Path of the program that the process runs, in its own mounts.
+    pub fn executable(&self, process: ProcessAt) -> Option<Vec<u8>> {
+        let target = std::fs::read_link(self.folder(process).join("exe")).ok()?;
+        self.is_still(process).then(|| target.into_os_string().into_vec())
+    }
+
     /// Path of the process's cgroup in the unified hierarchy; relative to our own cgroup namespace, so that it may
     /// begin with `/..`.
     pub fn cgroup(&self, process: ProcessAt) -> Option<Vec<u8>> {

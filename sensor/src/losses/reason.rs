@@ -21,6 +21,9 @@ pub enum LossReason {
     WaitingContainerFull,
     /// A connection was closed whose opening is not known any more: how much it sent, and where, goes uncounted.
     ConnectionForgotten,
+    /// A descriptor was given for mapping, and the process had not mapped its file afterwards: another one was put there
+    /// meanwhile, or it was unmapped at once.
+    FileSwapped,
     /// Its container showed more behaviours than are kept for one.
     ContainerQuota,
     /// The outbox had no room for it.
@@ -34,7 +37,7 @@ pub enum LossReason {
 }
 
 impl LossReason {
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::MalformedRecord,
         Self::SnapshotFull,
         Self::CgroupUnknown,
@@ -44,6 +47,7 @@ impl LossReason {
         Self::WaitingFull,
         Self::WaitingContainerFull,
         Self::ConnectionForgotten,
+        Self::FileSwapped,
         Self::ContainerQuota,
         Self::OutboxFull,
         Self::OutboxDamaged,
@@ -63,6 +67,7 @@ impl LossReason {
             Self::WaitingFull => "waiting_full",
             Self::WaitingContainerFull => "waiting_container_full",
             Self::ConnectionForgotten => "connection_forgotten",
+            Self::FileSwapped => "file_swapped",
             Self::ContainerQuota => "container_quota",
             Self::OutboxFull => "outbox_full",
             Self::OutboxDamaged => "outbox_damaged",

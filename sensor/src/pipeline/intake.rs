@@ -1,5 +1,6 @@
 //! From the kernel's events to what became of them: what every way to watch begins with.
 
+use anchorwatch_core::behaviour::Feed;
 use anchorwatch_sensor_common::filter::{FILTER_FEEDS, Totals};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -14,7 +15,7 @@ use crate::attribute::{Attributor, Outcome};
 use crate::clock::boot_nanos;
 use crate::decode::{Exec, RawEvent};
 use crate::loader::LoadError;
-use crate::losses::{Losses, Whose};
+use crate::losses::{LossReason, Losses, Whose};
 use crate::metrics::Metrics;
 use crate::modules::Unhashed;
 use crate::names::resolvers;
@@ -31,6 +32,9 @@ pub struct Intake {
     /// Where the node's own resolvers are found.
     proc_root: PathBuf,
     metrics: Arc<Metrics>,
+    /// Whose files were swapped while they were mapped, since losses were last counted: what was mapped instead is not
+    /// known.
+    swapped: Vec<Whose>,
     /// Whose answers count may have changed.
     resolvers_due: bool,
     next_look_at_resolvers: Instant,
@@ -43,6 +47,7 @@ impl Intake {
             hashing,
             proc_root,
             metrics,
+            swapped: Vec::new(),
             resolvers_due: true,
             next_look_at_resolvers: Instant::now(),
         }
@@ -87,9 +92,10 @@ impl Intake {
         let Some(hashing) = &mut self.hashing else {
             return std::future::pending().await;
         };
-        let (hashed, mismatch) = hashing.answered().await;
-        if mismatch {
+        let (hashed, swapped) = hashing.answered().await;
+        if swapped {
             self.metrics.modules.mismatch();
+            self.swapped.push(hashed.0.whose());
         }
         self.hashed(hashed, Instant::now())
     }
@@ -136,7 +142,7 @@ impl Intake {
     /// Takes over what the kernel lost since the last time: what its filter lost is charged to the container that sent too
     /// much, or found no room. What became of all events in the filter.
     pub fn count_losses(
-        &self,
+        &mut self,
         losses: &mut Losses,
         kernel: &mut impl Kernel,
     ) -> Result<[Totals; FILTER_FEEDS], LoadError> {
@@ -148,6 +154,9 @@ impl Intake {
             let cgroup = loss.container;
             let whose = cgroup.map_or(Whose::Unknown, |cgroup| self.attributor.whose(cgroup));
             losses.charge_slot(whose, loss, now);
+        }
+        for whose in self.swapped.drain(..) {
+            losses.charge(whose, Feed::Module, LossReason::FileSwapped, 1, now);
         }
         losses.name(|id| self.attributor.owner(id), now);
         Ok(reading.totals)

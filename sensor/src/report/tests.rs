@@ -1,13 +1,14 @@
 use super::*;
 use crate::attribute::command::Arguments;
-use crate::attribute::pod::PodChange;
+use crate::attribute::pod::{Container, PodChange};
 use crate::attribute::process::ProcFolder;
 use crate::attribute::testkit::{container, exec, facts};
 use crate::attribute::{AttributionLimits, Attributor, Outcome};
 use crate::decode::{FileSource, OriginMark, RawEvent};
 use crate::losses::LossReason;
-use crate::seen::SeenLimits;
-use anchorwatch_core::behaviour::{Behaviour, ProcessParts};
+use crate::seen::{SeenLimits, Sight};
+use anchorwatch_convert::behaviour_to_crd;
+use anchorwatch_core::behaviour::{Behaviour, ModuleKind, ModuleParts, ProcessParts};
 use std::path::PathBuf;
 
 const AT: Timestamp = Timestamp::from_secs(1_767_225_600);
@@ -289,4 +290,45 @@ fn reported(arguments: &[&str], told: Arguments) -> String {
     let report = serde_json::to_string(&seen.take_due(MAX_BATCH_BYTES)).unwrap();
     assert!(report.contains("/usr/bin/python3") && report.contains("/app/run.sh"));
     report
+}
+
+fn kernel_module(name: &str) -> Behaviour {
+    let parts = ModuleParts {
+        kind: ModuleKind::KernelModule,
+        path: name.into(),
+        ..ModuleParts::default()
+    };
+    Behaviour::Module(parts.into())
+}
+
+#[test]
+fn what_the_node_itself_did_is_told_apart_from_its_containers_and_outlives_every_pod() {
+    let mut setup = Setup::new();
+    let node = Container::of_node();
+    setup.observe("/a");
+    setup.seen.observe(&node, &kernel_module("dummy"), &[], AT);
+    let told = setup.close().unwrap();
+    assert_eq!((told.containers.len(), told.node_behaviors.len()), (1, 1));
+    assert_eq!(told.containers[0].pod.uid, "1");
+    assert_eq!(
+        told.node_behaviors[0].behavior,
+        behaviour_to_crd(&kernel_module("dummy"))
+    );
+    setup.acknowledge();
+    setup.seen.forget_gone(|_| false);
+    assert_eq!(
+        setup.seen.observe(&node, &kernel_module("dummy"), &[], AT),
+        Sight::Known
+    );
+}
+
+#[test]
+fn a_refused_batch_counts_what_it_told_of_the_node() {
+    let mut setup = Setup::new();
+    setup
+        .seen
+        .observe(&Container::of_node(), &kernel_module("dummy"), &[], AT);
+    let told = setup.close();
+    let lost = lost_with(told);
+    assert_eq!(lost[&Feed::Module][LossReason::ReportRefused.name()], 1);
 }

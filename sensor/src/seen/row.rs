@@ -83,6 +83,11 @@ impl ContainerRow {
         }
     }
 
+    /// Whether it is the node itself, which no pod's end ends.
+    pub const fn is_node(&self) -> bool {
+        self.pod_uid.is_empty()
+    }
+
     /// Whether the hour is news.
     ///
     /// A clock that was ahead and is set back comes to some hours a second time: whoever counts them counts each once.

@@ -108,7 +108,8 @@ async fn announce(context: &Context, known: &Known, alert: &DriftAlert, announce
     let about = ObjectReference {
         api_version: told(&workload.api_version),
         kind: Some(workload.key.kind.clone()),
-        namespace: Some(workload.key.namespace.clone()),
+        // A node is in no namespace, wherever its alerts are.
+        namespace: (workload.key.kind != "Node").then(|| workload.key.namespace.clone()),
         name: Some(workload.key.name.clone()),
         uid: told(&workload.uid),
         ..ObjectReference::default()

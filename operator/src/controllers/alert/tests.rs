@@ -53,7 +53,7 @@ fn keeper() -> (kube::Client, Calls) {
                 .unwrap_or_default()
                 .to_owned()
         };
-        if call.line == POST {
+        if call.line.starts_with("POST ") && call.line.ends_with("/driftalerts") {
             let name = call.body["metadata"]["name"].as_str().unwrap().to_owned();
             if held.contains_key(&name) {
                 return refusal(409, "AlreadyExists");
@@ -201,4 +201,41 @@ async fn an_alert_that_was_there_with_its_status_is_neither_counted_nor_told_of_
     // Another operator, or this one with a cache that lags.
     reconcile_in(&made, &client, &Expected::default(), &drift).await;
     assert_eq!((made.metrics.alerts_created.get(), events(&calls)), (1, 1));
+}
+
+#[tokio::test]
+async fn a_kernel_module_of_a_node_is_an_alert_of_that_node_in_the_operators_namespace() {
+    let mut made = HandMade::new();
+    let mut policy = agent_policy();
+    policy["metadata"] = json!({"namespace": "anchorwatch", "name": "nodes"});
+    policy["spec"]["selector"] = json!({"matchLabels": {"anchorwatch.dev/workload-kind": "Node"}});
+    put(&mut made.feeds.policies, policy);
+    let entry = json!({
+        "id": "0".repeat(32), "state": "Quarantined", "rule": "kernel-module-load", "count": 1, "pods": 1,
+        "module": {"origin": "unknown", "kind": "kernel-module", "path": "dummy", "source": "unsupported",
+                   "executable": "/usr/bin/kmod"},
+        "firstSeen": "2026-01-01T00:00:00Z", "lastSeen": "2026-01-01T00:00:00Z", "lastDay": 20_454, "days": 1,
+    });
+    let drift = json!({
+        "apiVersion": "anchorwatch.dev/v1alpha1", "kind": "BehaviorBaseline",
+        "metadata": {"namespace": "anchorwatch", "name": "node-node1", "resourceVersion": "5"},
+        "spec": {"workload": {"kind": "Node", "name": "node1"}},
+        "status": {"state": "Learning", "quarantined": 1, "podLabels": {"anchorwatch.dev/workload-kind": "Node"},
+            "containers": [{"name": "node", "feeds": [{
+                "feed": "module", "state": "Learning", "startedAt": "2025-12-01T00:00:00Z", "entries": [entry],
+        }]}]},
+    });
+    let (client, calls) = keeper();
+    reconcile_in(&made, &client, &Expected::default(), &drift).await;
+    let lines = calls.lines();
+    let of = |end: &str| calls.last(lines.iter().find(|line| line.ends_with(end)).unwrap());
+    let written = of("/status");
+    assert_eq!(written["metadata"]["namespace"], "anchorwatch");
+    let status = &written["status"];
+    let told = ["workloadName", "state", "severity"].map(|field| status[field].as_str().unwrap());
+    assert_eq!(told, ["Node/node1", "Escalated", "High"]);
+    assert_eq!(status["findings"][0]["rule"], "kernel-module-load");
+    let about = of("/events")["regarding"].clone();
+    let told = ["apiVersion", "kind", "name"].map(|field| about[field].as_str().unwrap());
+    assert_eq!((told, about.get("namespace")), (["v1", "Node", "node1"], None));
 }

@@ -132,6 +132,7 @@ fn refused(namespace: &str, name: &str, error: &kube::Error, lost: impl FnOnce(&
 /// Every executable that a batch speaks of.
 fn executables(report: &SensorReport) -> impl Iterator<Item = &str> {
     let behaviors = report.spec.containers.iter().flat_map(|container| &container.behaviors);
+    let behaviors = behaviors.chain(&report.spec.node_behaviors);
     behaviors.map(|reported| reported.behavior.executable())
 }
 

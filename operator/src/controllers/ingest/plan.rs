@@ -42,6 +42,8 @@ pub mod dropped {
     pub const FEED_DISABLED: &str = "feed-disabled";
     /// It is of no feed that this version knows, or its destination can't be read.
     pub const MALFORMED: &str = "malformed";
+    /// A sensor claims it of its node, and it is nothing that is asked of a node itself.
+    pub const NOT_A_NODES: &str = "not-a-nodes";
     /// The baseline has no room left.
     pub const NO_ROOM: &str = "no-room";
     /// The API server will never take the baseline as it would be.

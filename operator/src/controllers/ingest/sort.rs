@@ -13,6 +13,7 @@ use jiff::Timestamp;
 
 use super::{
     fetch::{Lookup, Neighbour, Remembered},
+    itself::{self, Itself},
     plan::dropped,
 };
 use crate::{
@@ -48,7 +49,7 @@ pub struct Sorted {
 }
 
 /// Sorts a batch by workload.
-pub fn sort(report: &SensorReport, pods: &HashMap<String, Lookup>, neighbours: &[Neighbour]) -> Sorted {
+pub fn sort(report: &SensorReport, pods: &HashMap<String, Lookup>, neighbours: &[Neighbour], itself: Itself) -> Sorted {
     let mut sorted = Sorted::default();
     for reported in &report.spec.containers {
         let behaviours = reported.behaviors.len();
@@ -57,12 +58,13 @@ pub fn sort(report: &SensorReport, pods: &HashMap<String, Lookup>, neighbours: &
                 let seen = container_report(reported, pod);
                 sorted.unverified += if pod.is_none() { seen.behaviours.len() } else { 0 };
                 sorted.drop(dropped::MALFORMED, behaviours - seen.behaviours.len());
-                sorted.add(workload, policy.clone(), pod, seen);
+                sorted.add(workload, policy.clone(), pod.map(Selectable::from), seen);
             }
             Err(Misplaced::Foreign) => sorted.rejected += behaviours,
             Err(Misplaced::Dropped(reason)) => sorted.drop(reason, behaviours),
         }
     }
+    sorted.add_itself(report, itself);
     for lost in &report.spec.container_losses {
         sorted.lose(pods, lost);
     }
@@ -81,7 +83,7 @@ pub fn sort(report: &SensorReport, pods: &HashMap<String, Lookup>, neighbours: &
                 behaviours: Vec::new(),
                 losses: Losses::new(),
             };
-            sorted.add(workload, policy.clone(), Some(pod), nothing);
+            sorted.add(workload, policy.clone(), Some(Selectable::from(&**pod)), nothing);
         }
     }
     sorted
@@ -159,7 +161,7 @@ impl Sorted {
                 behaviours: Vec::new(),
                 losses: losses_from_crd(&lost.losses, losses::bounded),
             };
-            self.add(workload, policy.clone(), pod, nothing_but_losses);
+            self.add(workload, policy.clone(), pod.map(Selectable::from), nothing_but_losses);
         }
     }
 
@@ -169,9 +171,28 @@ impl Sorted {
         }
     }
 
-    fn add(&mut self, workload: &WorkloadKey, policy: Policy, pod: Option<&PodFacts>, seen: ContainerReport) {
-        let created = pod.map_or(Timestamp::MIN, |pod| pod.created);
-        let labels = || pod.map(|pod| pod.labels.clone());
+    /// What the node itself did.
+    fn add_itself(&mut self, report: &SensorReport, itself: Itself) {
+        let Some(own) = itself::own(report) else { return };
+        self.drop(dropped::NOT_A_NODES, own.refused);
+        let behaviours = own.seen.behaviours.len();
+        match itself.policy {
+            None => self.drop(dropped::NO_POLICY, behaviours),
+            Some(_) if behaviours == 0 => {}
+            Some(policy) => {
+                let labels = itself::labels();
+                let selectable = Selectable {
+                    created: Timestamp::MIN,
+                    labels: &labels,
+                };
+                self.add(&itself.workload, policy, Some(selectable), own.seen);
+            }
+        }
+    }
+
+    fn add(&mut self, workload: &WorkloadKey, policy: Policy, by: Option<Selectable<'_>>, seen: ContainerReport) {
+        let created = by.map_or(Timestamp::MIN, |by| by.created);
+        let labels = || by.map(|by| by.labels.clone());
         let group = self.groups.entry(workload.clone()).or_insert_with(|| Group {
             policy: policy.clone(),
             youngest: created,
@@ -184,6 +205,22 @@ impl Sorted {
             group.labels = labels();
         }
         group.containers.push(seen);
+    }
+}
+
+/// By what a policy is found: a pod's, or a node's.
+#[derive(Clone, Copy, Debug)]
+struct Selectable<'a> {
+    created: Timestamp,
+    labels: &'a BTreeMap<String, String>,
+}
+
+impl<'a> From<&'a PodFacts> for Selectable<'a> {
+    fn from(pod: &'a PodFacts) -> Self {
+        Self {
+            created: pod.created,
+            labels: &pod.labels,
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 mod forged;
 mod forgotten;
 mod losses;
+mod node;
 mod refused;
 
 use std::sync::{

@@ -71,6 +71,20 @@ impl Container {
         }
     }
 
+    /// The node itself, outside of every container: a pod without a name.
+    pub fn of_node() -> Self {
+        let nobody = PodIdentity {
+            namespace: String::new(),
+            name: String::new(),
+            uid: String::new(),
+        };
+        Self {
+            workload: Arc::new(WorkloadKey::new("host", "Node", "node")),
+            setting: Setting::Unit,
+            ..Self::new(Arc::new(nobody), "node".to_owned(), String::new(), Vec::new())
+        }
+    }
+
     /// The same, of a pod that asks these resolvers.
     #[must_use]
     pub fn asking(mut self, dns: Arc<PodDns>) -> Self {

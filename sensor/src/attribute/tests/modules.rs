@@ -162,3 +162,62 @@ fn a_library_tells_how_many_equal_ones_were_swallowed_and_shows_again_if_it_wait
     attributor.expire(now + Duration::from_secs(61));
     assert!(attributor.take_orders().contains(&forgotten));
 }
+
+/// What is told of a kernel module that no pod's container loaded.
+fn on_node(outcome: Outcome) -> (String, String, Origin, Vec<String>) {
+    let attributed = attributed(outcome);
+    assert_eq!(*attributed.container, Container::of_node());
+    let Behaviour::Module(module) = attributed.behaviour else {
+        panic!("a module");
+    };
+    let parts = ModuleParts::from(module);
+    let lineage = attributed.lineage.iter().map(|path| path.as_ref().to_owned());
+    (parts.path, parts.executable, parts.origin, lineage.collect())
+}
+
+#[test]
+fn a_kernel_module_that_the_host_loads_is_the_nodes_and_names_who_loaded_it() {
+    let mut attributor = known();
+    run(&mut attributor, exec("/usr/bin/bash").ids(10, &[]).cgroup(2));
+    run(&mut attributor, exec("/usr/bin/kmod").ids(11, &[10]).cgroup(2));
+    let code = loading(&mut attributor, kernel_module(loader(2, OriginMark::Outside), false));
+    let told = on_node(attributor.loaded(code, Some(facts()), Instant::now()));
+    let lineage = vec!["/usr/bin/bash".to_owned(), "/usr/bin/kmod".to_owned()];
+    let expected = ("dummy".to_owned(), "/usr/bin/kmod".to_owned(), Origin::Unknown, lineage);
+    assert_eq!(told, expected);
+}
+
+#[test]
+fn a_kernel_module_of_a_loader_that_nobody_knows_is_the_nodes_all_the_same() {
+    let mut attributor = known();
+    for cgroup in [2, 3, 99] {
+        let code = loading(
+            &mut attributor,
+            kernel_module(loader(cgroup, OriginMark::Unknown), false),
+        );
+        let told = on_node(attributor.loaded(code, None, Instant::now()));
+        assert_eq!((told.1.as_str(), told.3.len()), (text::UNKNOWN, 1), "cgroup {cgroup}");
+    }
+}
+
+#[test]
+fn a_kernel_module_that_the_kernel_loads_by_itself_has_no_program() {
+    let mut attributor = known();
+    let Code::KernelModule(mut module) = kernel_module(loader(2, OriginMark::Unknown), false) else {
+        panic!("a kernel module");
+    };
+    module.by_kernel = true;
+    let code = loading(&mut attributor, Code::KernelModule(module));
+    let told = on_node(attributor.loaded(code, None, Instant::now()));
+    assert_eq!((told.1.as_str(), told.3), ("", Vec::new()));
+}
+
+#[test]
+fn a_kernel_module_whose_container_never_becomes_known_is_the_nodes() {
+    let mut attributor = attributor();
+    let code = loading(&mut attributor, kernel_module(loader(1, OriginMark::Entrypoint), false));
+    let now = Instant::now();
+    assert_eq!(attributor.loaded(code, None, now), Outcome::Waiting);
+    let [outcome] = <[Outcome; 1]>::try_from(attributor.expire(now + Duration::from_secs(61))).unwrap();
+    assert_eq!(on_node(outcome).0, "dummy");
+}

@@ -7,7 +7,7 @@
 
 mod budget;
 mod cache;
-mod elf;
+pub mod elf;
 mod hash;
 mod kernel;
 mod lanes;

@@ -92,6 +92,8 @@ fn format() -> Result<Verdict> {
     )?;
     let programs = ["fmt", "--check", "--manifest-path", "sensor-ebpf/Cargo.toml"];
     run::quiet(run::command("cargo").args(programs).current_dir(paths::repository()))?;
+    let targets = ["fmt", "--check", "--manifest-path", "fuzz/Cargo.toml"];
+    run::quiet(run::command("cargo").args(targets).current_dir(paths::repository()))?;
     Ok(Verdict::Holds)
 }
 

@@ -10,6 +10,7 @@ mod bpf;
 mod check;
 mod cluster;
 mod demo;
+mod fuzz;
 mod generate;
 mod image;
 mod install;
@@ -58,6 +59,8 @@ enum Command {
     Generate(generate::Arguments),
     /// Build the eBPF programs into the object that is committed, or check that it is current.
     Bpf(bpf::Arguments),
+    /// Feed made-up bytes to what reads strangers' bytes.
+    Fuzz(fuzz::Arguments),
     /// Build the images and push them to a registry.
     Image(image::Arguments),
     /// Get what the other commands need, ahead of time.
@@ -88,6 +91,7 @@ fn carry_out(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Bench(bench) => bench::run(&bench, context),
         Command::Demo(demo) => cluster::turn(context).and_then(|_turn| demo::run(&demo, context)),
         Command::Cluster(cluster) => cluster::run(&cluster, context),
+        Command::Fuzz(fuzz) => fuzz::run(&fuzz),
         Command::Generate(generate) => generate::run(&generate),
         Command::Bpf(bpf) => bpf::run(&bpf),
         Command::Image(image) => image::run(&image),

@@ -47,6 +47,9 @@ pub const IMAGES: &[Need] = &[need(&["buildah"], "buildah"), need(&["dpkg-deb"],
 /// Measuring the sensor: a network of its own for the loads.
 pub const BENCHES: &[Need] = &[need(&["ip"], "iproute2"), need(&["unshare"], "util-linux")];
 
+/// Fuzzing: libFuzzer is C++.
+pub const FUZZING: &[Need] = &[need(&["c++"], "g++")];
+
 /// Booting other kernels.
 pub const VIRTUAL_MACHINE: &[Need] = &[
     need(&["qemu-system-x86_64"], "qemu-system-x86"),

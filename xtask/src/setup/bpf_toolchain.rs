@@ -42,6 +42,11 @@ pub fn find() -> Result<Option<Toolchain>> {
     }
 }
 
+/// Whether nightly Rust is there, whatever else is missing.
+pub fn has_nightly() -> bool {
+    Compiler::find().is_some()
+}
+
 /// Gets what is missing.
 pub fn get() -> Result<Toolchain> {
     let compiler = Compiler::find().map_or_else(Compiler::install, Ok)?;

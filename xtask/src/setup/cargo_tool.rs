@@ -12,6 +12,11 @@ pub fn cargo_deny() -> Result<PathBuf> {
     install("cargo-deny", versions::CARGO_DENY, &[])
 }
 
+/// `cargo fuzz`.
+pub fn cargo_fuzz() -> Result<PathBuf> {
+    install("cargo-fuzz", versions::CARGO_FUZZ, &[])
+}
+
 const BPF_LINKER_OPTIONS: [&str; 3] = ["--no-default-features", "--features", versions::BPF_LINKER_LLVM];
 
 /// The linker of the eBPF programs.

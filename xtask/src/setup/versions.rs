@@ -8,5 +8,7 @@ pub const HELM: &str = "3.22.0";
 pub const BPF_LINKER: &str = "0.10.4";
 /// The feature of bpf-linker that matches the LLVM inside the compiler.
 pub const BPF_LINKER_LLVM: &str = "rust-llvm-22";
+/// What builds and runs fuzz targets.
+pub const CARGO_FUZZ: &str = "0.13.2";
 /// Licences, bans and sources of dependencies.
 pub const CARGO_DENY: &str = "0.20.2";

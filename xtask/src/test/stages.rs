@@ -10,7 +10,7 @@ use super::{cargo, charts};
 use crate::check::{self, Check, Verdict};
 use crate::install::{self, Installed};
 use crate::vm;
-use crate::{cluster, demo};
+use crate::{cluster, demo, fuzz};
 
 /// One line of the ledger.
 #[derive(Debug)]
@@ -45,6 +45,7 @@ enum Work {
     /// Arguments of `cargo test`, those for the test binary after `--`.
     Cargo(&'static [&'static str], &'static [&'static str]),
     Own(fn(&Environment) -> Result<Counts>),
+    Fuzz,
 }
 
 const fn check(number: usize) -> Stage {
@@ -125,6 +126,12 @@ pub const ALL: &[Stage] = &[
             &["--package", "anchorwatch-sensor", "--test", "live"],
             &["--test-threads=1"],
         ),
+    },
+    Stage {
+        name: "fuzz",
+        needs: Need::Nothing,
+        extent: Extent::Full,
+        work: Work::Fuzz,
     },
     own("vm", Need::Root, Extent::Usual, oldest_kernel),
     own("vm-others", Need::Root, Extent::Full, other_kernels),
@@ -217,8 +224,10 @@ impl Stage {
         if environment.lacks(self.needs).is_some() {
             return Ok(());
         }
-        if let Work::Cargo(arguments, _) = &self.work {
-            cargo::build(arguments)?;
+        match &self.work {
+            Work::Cargo(arguments, _) => cargo::build(arguments)?,
+            Work::Fuzz if fuzz::is_possible() => fuzz::build()?,
+            Work::Check(_) | Work::Own(_) | Work::Fuzz => {}
         }
         match self.needs {
             Need::Cluster | Need::LocalCluster => environment.installed().map(drop),
@@ -242,8 +251,22 @@ impl Stage {
                 })
             }
             Work::Own(run) => run(environment),
+            Work::Fuzz => fuzz_briefly(),
         }
     }
+}
+
+/// Every target for a moment: enough for what breaks at once, and for the targets not to rot.
+fn fuzz_briefly() -> Result<Counts> {
+    if !fuzz::is_possible() {
+        return Ok(Counts::skipped("fuzz", "there is no nightly Rust"));
+    }
+    let mut counts = Counts::default();
+    for target in fuzz::TARGETS {
+        println!("  {}", fuzz::fuzz(target, fuzz::BRIEFLY)?);
+        counts.add(Counts::one_passed());
+    }
+    Ok(counts)
 }
 
 /// Every program loads on the oldest supported kernel, and the live tests hold there.

@@ -306,7 +306,7 @@ fn what_the_node_itself_did_is_told_apart_from_its_containers_and_outlives_every
     let mut setup = Setup::new();
     let node = Container::of_node();
     setup.observe("/a");
-    setup.seen.observe(&node, &kernel_module("dummy"), &[], AT);
+    setup.seen.observe(&node, &kernel_module("dummy"), &[], AT, false);
     let told = setup.close().unwrap();
     assert_eq!((told.containers.len(), told.node_behaviors.len()), (1, 1));
     assert_eq!(told.containers[0].pod.uid, "1");
@@ -317,7 +317,7 @@ fn what_the_node_itself_did_is_told_apart_from_its_containers_and_outlives_every
     setup.acknowledge();
     setup.seen.forget_gone(|_| false);
     assert_eq!(
-        setup.seen.observe(&node, &kernel_module("dummy"), &[], AT),
+        setup.seen.observe(&node, &kernel_module("dummy"), &[], AT, false),
         Sight::Known
     );
 }
@@ -327,7 +327,7 @@ fn a_refused_batch_counts_what_it_told_of_the_node() {
     let mut setup = Setup::new();
     setup
         .seen
-        .observe(&Container::of_node(), &kernel_module("dummy"), &[], AT);
+        .observe(&Container::of_node(), &kernel_module("dummy"), &[], AT, false);
     let told = setup.close();
     let lost = lost_with(told);
     assert_eq!(lost[&Feed::Module][LossReason::ReportRefused.name()], 1);

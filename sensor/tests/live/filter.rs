@@ -3,11 +3,11 @@
 use crate::cgroup::Cgroup;
 use crate::fixture::{Live, live_with, only};
 use crate::scene::in_container;
+use anchorwatch_core::behaviour::Feed;
 use anchorwatch_sensor::attribute::cgroup::hierarchy::Hierarchy;
 use anchorwatch_sensor::attribute::cgroup::slots::FilterOrder;
 use anchorwatch_sensor::attribute::process::ProcFolder;
 use anchorwatch_sensor::attribute::{AttributionLimits, Attributor};
-use anchorwatch_core::behaviour::Feed;
 use anchorwatch_sensor::decode::{Exec, RawEvent};
 use anchorwatch_sensor::loader::LoadOptions;
 use anchorwatch_sensor::loader::filter::{FilterOptions, Registration, SlotLoss};
@@ -252,7 +252,7 @@ fn a_container_that_pushes_out_anothers_keys_makes_them_show_again_and_hides_not
             keys: 256,
             ..FilterOptions::unlimited()
         },
-        ..LoadOptions::default()
+        ..only(Feed::Process)
     };
     let Some(mut live) = live_with(name, &options, |_| {}) else {
         return;
@@ -291,7 +291,7 @@ fn a_slot_whose_removal_was_never_told_is_found_and_given_back() {
     let name = "a_slot_whose_removal_was_never_told_is_found_and_given_back";
     let options = LoadOptions {
         ring_bytes: 4096,
-        ..LoadOptions::default()
+        ..only(Feed::Process)
     };
     let Some(mut live) = live_with(name, &options, |_| {}) else {
         return;

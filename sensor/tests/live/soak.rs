@@ -2,8 +2,9 @@
 //! event, and is charged to the container that flooded.
 
 use crate::cgroup::Cgroup;
-use crate::fixture::{Live, live_with};
+use crate::fixture::{Live, live_with, only};
 use crate::scene::in_container;
+use anchorwatch_core::behaviour::Feed;
 use anchorwatch_sensor::decode::RawEvent;
 use anchorwatch_sensor::loader::filter::Registration;
 use anchorwatch_sensor::loader::{CgroupScope, LoadOptions, Losses};
@@ -22,12 +23,12 @@ const FLOOD: usize = 500;
 const SENDERS: usize = 4;
 
 /// Programs with rings far too small, and a registered container.
-fn scene(name: &str) -> Option<(Live, Cgroup)> {
+fn scene(name: &str, feed: Feed) -> Option<(Live, Cgroup)> {
     let options = LoadOptions {
         ring_bytes: 16 << 10,
         module_ring_bytes: 16 << 10,
         cgroup_scope: CgroupScope::All,
-        ..LoadOptions::default()
+        ..only(feed)
     };
     let mut live = live_with(name, &options, |_| {})?;
     // Nobody else's events, so that what was sent is known.
@@ -83,7 +84,7 @@ fn soak(live: &mut Live, container: &Cgroup, feed: FilterFeed, senders: Vec<Vec<
 #[test]
 fn of_a_flood_of_executions_what_is_missing_is_what_is_counted_to_the_last_one() {
     let name = "of_a_flood_of_executions_what_is_missing_is_what_is_counted_to_the_last_one";
-    let Some((mut live, container)) = scene(name) else {
+    let Some((mut live, container)) = scene(name, Feed::Process) else {
         return;
     };
     let payload = live.scene.payload();
@@ -114,7 +115,7 @@ fn acting(
 #[test]
 fn of_a_flood_of_flows_what_is_missing_is_what_is_counted_to_the_last_one() {
     let name = "of_a_flood_of_flows_what_is_missing_is_what_is_counted_to_the_last_one";
-    let Some((mut live, container)) = scene(name) else {
+    let Some((mut live, container)) = scene(name, Feed::Network) else {
         return;
     };
     let senders: Vec<Vec<Command>> = (0..SENDERS)
@@ -139,7 +140,7 @@ fn of_a_flood_of_flows_what_is_missing_is_what_is_counted_to_the_last_one() {
 #[test]
 fn of_a_flood_of_mappings_what_is_missing_is_what_is_counted_to_the_last_one() {
     let name = "of_a_flood_of_mappings_what_is_missing_is_what_is_counted_to_the_last_one";
-    let Some((mut live, container)) = scene(name) else {
+    let Some((mut live, container)) = scene(name, Feed::Module) else {
         return;
     };
     let senders: Vec<Vec<Command>> = (0..SENDERS)

@@ -11,7 +11,7 @@ use crate::setup::{apt, bpf_toolchain, cargo_tool};
 use crate::{paths, progress, run};
 
 /// Every target: a file in `fuzz/targets`, and its seeds in `fuzz/seeds`.
-pub const TARGETS: [&str; 6] = ["btf", "cgroup", "decode", "dns", "elf", "recording"];
+pub const TARGETS: [&str; 7] = ["btf", "cgroup", "command", "decode", "dns", "elf", "recording"];
 
 /// How long each target of all of them is fuzzed in `cargo xtask test --full`.
 pub const BRIEFLY: Duration = Duration::from_secs(10);

@@ -108,3 +108,9 @@ fn a_path_keeps_its_name_and_loses_its_secrets() {
         assert_eq!(redact_path(path), expected);
     }
 }
+
+#[test]
+fn white_space_that_is_not_asciis_ends_a_word_too() {
+    assert_eq!(redact("\u{85}<@\""), "\u{85}<@\"");
+    assert_eq!(redact("x\u{2003}me:correcthorse@db"), "x\u{2003}me:<secret:3>@db");
+}

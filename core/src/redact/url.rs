@@ -85,9 +85,11 @@ pub(super) fn redact_userinfo(text: &str) -> Option<String> {
     if text.contains("://") || text[at..].starts_with("@sha") {
         return None;
     }
+    // White space takes more than one byte where it is not ASCII's.
     let from = text[..at]
-        .rfind(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '=' | ','))
-        .map_or(0, |before| before + 1);
+        .char_indices()
+        .rfind(|(_, c)| c.is_whitespace() || matches!(c, '"' | '\'' | '=' | ','))
+        .map_or(0, |(before, c)| before + c.len_utf8());
     let (user, password) = text[from..at].split_once(':')?;
     let is_user =
         !user.is_empty() && !user.contains('@') && user.bytes().all(is_user_byte) && !NO_USERS.contains(&user);

@@ -29,7 +29,7 @@ fn loss(reason: &str, count: i64) -> Value {
     json!({"feed": "process", "reason": reason, "count": count})
 }
 
-fn of_container(pod: &str, container: &str, losses: Value) -> Value {
+fn of_container(pod: &str, container: &str, losses: &Value) -> Value {
     let mut lost = json!({
         "pod": {"namespace": "shop", "name": pod, "uid": format!("uid-{pod}")},
         "losses": losses,
@@ -100,7 +100,7 @@ async fn of_two_containers_the_one_that_floods_degrades_its_own_baseline_alone()
     let flood = of_container(
         "agent-5d-x",
         "main",
-        json!([loss("kernel_exec_quota", 900), loss("container_quota", 3)]),
+        &json!([loss("kernel_exec_quota", 900), loss("container_quota", 3)]),
     );
     let (made, calls) = lose(json!([]), json!([flood])).await;
     let agent = calls.last(PUT_BASELINE);
@@ -125,7 +125,7 @@ async fn of_two_containers_the_one_that_floods_degrades_its_own_baseline_alone()
 
 #[tokio::test]
 async fn what_may_be_anybodys_degrades_everybody_and_nobody_twice() {
-    let flood = of_container("agent-5d-x", "main", json!([loss("kernel_exec_quota", 900)]));
+    let flood = of_container("agent-5d-x", "main", &json!([loss("kernel_exec_quota", 900)]));
     let (_, calls) = lose(json!([loss("pod_unknown", 2)]), json!([flood])).await;
     let expected = [("kernel_quota".to_owned(), 900), ("pod_unknown".to_owned(), 2)];
     assert_eq!(lost(&calls.last(PUT_BASELINE), 0), expected);
@@ -134,7 +134,7 @@ async fn what_may_be_anybodys_degrades_everybody_and_nobody_twice() {
 
 #[tokio::test]
 async fn where_only_the_pod_is_known_each_of_its_containers_may_lack_it() {
-    let some = of_container("quiet", "", json!([loss("container_unknown", 4)]));
+    let some = of_container("quiet", "", &json!([loss("container_unknown", 4)]));
     let (_, calls) = lose(json!([]), json!([some])).await;
     let quiet = calls.last(PUT_QUIET);
     for container in 0..2 {
@@ -153,8 +153,8 @@ async fn a_sensor_degrades_no_workload_of_another_node() {
     batch["status"] = acknowledged(1);
     batch["spec"]["containers"] = json!([]);
     batch["spec"]["containerLosses"] = json!([
-        of_container("quiet", "main", json!([loss("kernel_exec_quota", 900)])),
-        of_container("agent-5d-x", "made-up", json!([loss("kernel_exec_quota", 900)])),
+        of_container("quiet", "main", &json!([loss("kernel_exec_quota", 900)])),
+        of_container("agent-5d-x", "made-up", &json!([loss("kernel_exec_quota", 900)])),
     ]);
     let held = batch.clone();
     let (result, calls) = run_in(&made, batch, move |call| match call.line.as_str() {

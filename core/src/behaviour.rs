@@ -26,6 +26,7 @@ pub use process::{Origin, ProcessBehaviour, ProcessParts, SourceLayer};
 
 /// A feed of kernel events.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Feed {
     /// Executed programs and their lineage.

@@ -49,6 +49,7 @@ pub enum Observed {
 
 /// An executed program. Everything but the executable may be missing from a line.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
 #[expect(
     clippy::struct_excessive_bools,
@@ -103,6 +104,7 @@ pub struct ProcessObservation {
 
 /// A flow or a listener. Executable and port have to be there; an address or a name, too, unless it listens.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct NetworkObservation {
     /// Path of the executable inside the container.
@@ -140,6 +142,7 @@ pub struct NetworkObservation {
 
 /// Loaded code. The path has to be there.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct ModuleObservation {
     /// What is loaded.
@@ -196,14 +199,21 @@ pub enum ObservationError {
 
 /// An observation as it is written.
 #[derive(Clone, Debug, Deserialize, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 struct Line {
+    /// When it happened, or was found (RFC 3339).
     time: Timestamp,
+    /// `namespace/Kind/name`; what a host without Kubernetes runs is `host/Unit/NAME` or `host/Container/ID`.
     workload: WorkloadKey,
+    /// The container in it.
     container: ContainerName,
+    /// Name of the pod, where it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pod: Option<String>,
+    /// Whether it was found when the sensor started: nobody saw it happen.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     snapshot: bool,
+    /// Which of the following is there.
     feed: Feed,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     process: Option<ProcessObservation>,
@@ -285,5 +295,7 @@ impl From<Observation> for Line {
     }
 }
 
+#[cfg(feature = "schema")]
+pub mod schema;
 #[cfg(test)]
 mod tests;

@@ -12,6 +12,7 @@ const MILLIS_A_DAY: i64 = 24 * MILLIS_AN_HOUR;
 
 /// Milliseconds since 1970-01-01T00:00:00Z. Written as RFC 3339.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(try_from = "String", into = "String")]
 pub struct Timestamp(i64);
 

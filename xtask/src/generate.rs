@@ -50,7 +50,7 @@ struct Change {
     content: Option<String>,
 }
 
-/// A folder that holds generated files alone, and what has to be in it.
+/// A folder, and what has to be in it; beside that it may hold no other manifests.
 #[derive(Debug)]
 struct Folder {
     path: &'static str,
@@ -71,7 +71,17 @@ fn files() -> Result<Vec<Folder>> {
         plain.files.push((name.clone(), yaml(&manifest.object)?));
         chart.files.push((name, template(&kept(manifest.object))?));
     }
-    Ok(vec![plain, chart])
+    let reference = Folder {
+        path: "docs/reference",
+        files: vec![("recording.schema.json".to_owned(), recording()?)],
+    };
+    Ok(vec![plain, chart, reference])
+}
+
+/// The schema of a recording's line. JSON has no comments: that it is generated stands in the reference beside it.
+fn recording() -> Result<String> {
+    let schema = anchorwatch_core::observation::schema::schema();
+    Ok(format!("{}\n", serde_json::to_string_pretty(&schema)?))
 }
 
 /// A definition that `helm uninstall` leaves behind: deleting it would delete every object of its kind.
@@ -177,7 +187,8 @@ mod tests {
 
     #[test]
     fn the_charts_definitions_are_kept_on_uninstall() {
-        for folder in files().unwrap() {
+        let of_types = |folder: &Folder| !folder.path.starts_with("docs/");
+        for folder in files().unwrap().into_iter().filter(of_types) {
             for (name, text) in &folder.files {
                 let kept = text.contains("helm.sh/resource-policy: keep");
                 assert_eq!(kept, folder.path.starts_with("charts/"), "{}/{name}", folder.path);

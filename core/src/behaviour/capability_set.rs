@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 /// A set of capabilities, a bit each (capabilities(7); numbers from include/uapi/linux/capability.h of Linux 6.18, which
 /// never change). As text each has its name without `CAP_`, as a pod's `securityContext` has it.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(from = "Vec<String>", into = "Vec<String>")]
 pub struct CapabilitySet(u64);
 

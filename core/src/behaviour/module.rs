@@ -7,6 +7,7 @@ use crate::text::{MAX_PATH, bounded};
 
 /// What is loaded.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum ModuleKind {
     /// A file that is mapped executable.

@@ -7,6 +7,7 @@ use crate::text::{MAX_NAME, MAX_PATH, bounded};
 
 /// What started a process's lineage inside the container.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Origin {
     /// It descends from the container's first process.
@@ -45,6 +46,7 @@ impl Origin {
 
 /// Where an executable's file comes from.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum SourceLayer {
     /// A layer of the container's image.

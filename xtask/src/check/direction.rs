@@ -25,7 +25,8 @@ const MAY_USE: [(&str, &[&str]); 9] = [
     ("kubectl-drift", &[CONVERT, CORE, CRDS]),
     // What is expected is written down there, never computed by the code under test.
     ("anchorwatch-e2e", &[CRDS]),
-    ("xtask", &[CRDS]),
+    // Core for the schema of recordings.
+    ("xtask", &[CORE, CRDS]),
 ];
 
 /// What core must not reach, by whatever way: I/O, clocks, async, the cluster, the kernel, chance.

@@ -17,6 +17,8 @@ mod tracefs;
 #[path = "live/unit.rs"]
 mod unit;
 
+#[path = "live/backtest.rs"]
+mod backtest;
 #[path = "live/facts.rs"]
 mod facts;
 #[path = "live/files.rs"]

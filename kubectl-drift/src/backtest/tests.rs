@@ -55,6 +55,55 @@ fn each_replayed_line_gets_a_line_under_its_own_number_and_the_summary_comes_las
     );
 }
 
+/// What the sensor writes of a program that connects and maps a library: a test of its own holds it to that.
+const RECORDED: &str = include_str!("../../../sensor/src/record/drive/recorded.jsonl");
+
+#[test]
+fn what_a_sensor_recorded_is_known_and_what_differs_from_it_drifts_in_every_feed() {
+    let recorded: Vec<&str> = RECORDED.lines().collect();
+    let changes = [
+        ("/usr/bin/demo", "/usr/bin/other"),
+        ("203.0.113.9", "198.51.100.7"),
+        ("libx.so", "liby.so"),
+    ];
+    let differing: Vec<String> = recorded
+        .iter()
+        .zip(changes)
+        .map(|(line, (before, after))| {
+            assert!(line.contains(before), "{line}");
+            line.replace(before, after)
+        })
+        .collect();
+    let replay: Vec<&str> = recorded
+        .iter()
+        .copied()
+        .chain(differing.iter().map(String::as_str))
+        .collect();
+    let mut arguments = AT_ONCE.to_vec();
+    arguments.push("--strict");
+    let (drifts, out) = test(&recorded, &replay, &arguments);
+    assert!(drifts.unwrap());
+    let lines: Vec<Value> = out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let judged: Vec<(&str, &str)> = lines[..6]
+        .iter()
+        .map(|line| {
+            (
+                line["verdict"].as_str().unwrap(),
+                line["rules"][0].as_str().unwrap_or_default(),
+            )
+        })
+        .collect();
+    let expected = [
+        ("known", ""),
+        ("known", ""),
+        ("known", ""),
+        ("drift", "process-outside-baseline"),
+        ("drift", "new-destination"),
+        ("drift", "unapproved-module"),
+    ];
+    assert_eq!(judged, expected);
+}
+
 #[test]
 fn a_replay_of_what_was_learned_is_without_drift() {
     let (drifts, out) = test(&[LEARNED, SHELL], &[SHELL, LEARNED], &["--maturity", "elapsed:0s"]);

@@ -9,6 +9,7 @@ use anchorwatch_core::severity::Severity;
 use anchorwatch_core::time::{Duration, Timestamp};
 use anchorwatch_sensor::attribute::Outcome;
 use anchorwatch_sensor::clock::WallClock;
+use anchorwatch_sensor::loader::filter::FilterOptions;
 use anchorwatch_sensor::pipeline::{LiveKernel, Outcomes};
 use anchorwatch_sensor::standalone::{Output, Room, Store, Style, Told, Watch};
 use std::path::Path;
@@ -53,7 +54,7 @@ impl Host {
 }
 
 fn host(name: &str) -> Option<Host> {
-    let (unit, sources) = unit(name)?;
+    let (unit, sources) = unit(name, FilterOptions::default())?;
     let outcomes = {
         let _inside = unit.runtime.enter();
         Outcomes::new(sources)

@@ -7,6 +7,7 @@ use anchorwatch_sensor::attribute::network::Destinations;
 use anchorwatch_sensor::attribute::process::ProcFolder;
 use anchorwatch_sensor::attribute::scope::Scope;
 use anchorwatch_sensor::attribute::{AttributionLimits, Attributor};
+use anchorwatch_sensor::loader::filter::FilterOptions;
 use anchorwatch_sensor::loader::{CgroupScope, LoadOptions};
 use anchorwatch_sensor::metrics::Metrics;
 use anchorwatch_sensor::modules::{ModuleLimits, ModulePlaces, Modules};
@@ -40,9 +41,10 @@ pub struct Unit {
 }
 
 /// The fixture, where flows and mappings are seen at all, and its sources.
-pub fn unit(name: &str) -> Option<(Unit, Sources<LiveKernel>)> {
+pub fn unit(name: &str, filter: FilterOptions) -> Option<(Unit, Sources<LiveKernel>)> {
     let options = LoadOptions {
         cgroup_scope: CgroupScope::All,
+        filter,
         ..LoadOptions::default()
     };
     let live = live_with(name, &options, |_| {})?;

@@ -8,9 +8,10 @@ use crate::attribute::testkit::{container, exec, facts, flow, library};
 use crate::decode::RawEvent;
 use crate::names::resolvers::Resolvers;
 use crate::pipeline::testkit::{Scripted, attributor, batch, cgroup, sources};
-use crate::record::Limits;
+use crate::record::{Limits, line};
 use crate::ring::Batch;
 use anchorwatch_core::id::WorkloadKey;
+use anchorwatch_core::time::Timestamp;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
@@ -82,6 +83,25 @@ async fn what_is_seen_of_each_feed_is_written_and_what_is_missing_is_said() {
     assert_eq!(who, ["host/Unit/demo.service"; 3]);
     let feeds: Vec<Feed> = observations.iter().map(Observation::feed).collect();
     assert_eq!(feeds, Feed::ALL);
+}
+
+/// As `kubectl drift backtest` is tested with it.
+const WRITTEN: &str = include_str!("recorded.jsonl");
+
+#[tokio::test]
+async fn a_recording_is_as_back_tests_read_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut events = vec![unit()];
+    events.extend(busy(1));
+    let attributor = recording(Scope::Host, Arguments::Redacted);
+    let (_, written) = recorded(folder.path(), &Feed::ALL, vec![batch(events)], attributor).await;
+    // Everything happened when the machine was started, whenever that was.
+    let at_a_fixed_time = read(&written).into_iter().map(|seen| Observation {
+        time: Timestamp::from_secs(1_767_225_600),
+        ..seen
+    });
+    let lines: String = at_a_fixed_time.map(|seen| line(&seen).unwrap()).collect();
+    assert_eq!(lines, WRITTEN);
 }
 
 #[tokio::test]

@@ -86,7 +86,8 @@ impl Told {
         let is_news =
             |finding: &&Finding| told(finding).is_none_or(|told| told < (finding.severity, finding.state.urgency()));
         let mut findings: Vec<Deviation> = alert.findings.iter().filter(is_news).map(Deviation::from).collect();
-        findings.sort_by_key(|finding| (Reverse(finding.severity), finding.first_seen));
+        // A new program maps dozens of libraries: of what is as grave, programs and flows come first.
+        findings.sort_by_key(|finding| (Reverse(finding.severity), finding.feed, finding.first_seen));
         (!findings.is_empty()).then(|| Self {
             time: now,
             alert: alert.name.clone(),

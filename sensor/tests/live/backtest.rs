@@ -88,10 +88,10 @@ fn what_is_recorded_of_each_feed_is_judged_by_a_back_test() {
     let (summary, ()) = unit.runtime.block_on(async { tokio::join!(recording, scenes) });
     assert!(summary.unwrap().written > 0);
 
-    let recorded = read(folder.path(), &unit);
-    let border = recorded.iter().position(|seen| is_payload(seen, "learned")).unwrap();
+    let lines = read(folder.path(), &unit);
+    let border = lines.iter().position(|seen| is_payload(seen, "learned")).unwrap();
     let mut learning = Learning::default();
-    for seen in &recorded[..=border] {
+    for seen in &lines[..=border] {
         learning.learn(seen);
     }
     let mut policy = Policy::default();
@@ -100,7 +100,7 @@ fn what_is_recorded_of_each_feed_is_judged_by_a_back_test() {
     let mut backtest = learning.finish(policy);
     let mut rules = Vec::new();
     let mut known = 0;
-    for seen in &recorded[border + 1..] {
+    for seen in &lines[border + 1..] {
         let judged = backtest.judge(seen);
         match judged.verdict {
             Ruling::Known | Ruling::Learned => known += 1,

@@ -33,7 +33,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::decode::{Exec, FilterKey, OriginMark, RawEvent};
+use crate::decode::{Exec, FilterKey, Flow, OriginMark, RawEvent};
 use crate::losses::{LossReason, Owner, Whose};
 use crate::names::resolvers::Resolvers;
 use crate::snapshot::{SeededProcess, Snapshot};
@@ -191,6 +191,11 @@ impl Attributor {
         self.exec(exec, true, now)
     }
 
+    /// The same for a connection or a listener, by the socket that was found.
+    pub fn standing_flow(&mut self, flow: Flow, now: Instant) -> Outcome {
+        self.flow(flow, true, now)
+    }
+
     /// Handles an event; `None` where it is about a cgroup alone.
     pub fn event(&mut self, event: RawEvent, now: Instant) -> Option<Outcome> {
         match event {
@@ -201,7 +206,7 @@ impl Attributor {
             }
             RawEvent::Flow(flow) => {
                 let key = flow.key;
-                let outcome = self.flow(flow, now);
+                let outcome = self.flow(flow, false, now);
                 Some(self.unless_lost(key, outcome))
             }
             // Told by `dns`, and hashed first.

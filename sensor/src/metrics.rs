@@ -3,6 +3,7 @@
 mod filter;
 mod module;
 mod network;
+mod survey;
 
 use anchorwatch_core::behaviour::Feed;
 use prometheus::{
@@ -10,17 +11,16 @@ use prometheus::{
 };
 use std::collections::BTreeMap;
 use std::sync::Mutex;
-use std::sync::atomic::Ordering;
 
 use crate::attribute::Outcome;
 use crate::loader::{HookState, HookStatus};
 use crate::losses::{LossReason, Losses};
 use crate::outbox::History;
 use crate::seen::Sight;
-use crate::snapshot::survey::Progress;
 use filter::FilterMetrics;
 use module::ModuleMetrics;
 use network::NetworkMetrics;
+use survey::SurveyMetrics;
 
 /// An attempt to send a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,7 +83,7 @@ pub struct Metrics {
     pub cgroups: IntGauge,
     pub watch_errors: IntCounter,
     pub test_switch: IntGauge,
-    survey: IntGaugeVec,
+    pub survey: SurveyMetrics,
     resident: IntGauge,
 }
 
@@ -221,11 +221,7 @@ impl Metrics {
             cgroups: register.gauge("cgroups", "Cgroups of this node that are known."),
             watch_errors: register.counter("pod_watch_errors_total", "Errors of the watch of this node's pods."),
             test_switch: register.gauge("test_switch_active", "Whether a switch for tests is set."),
-            survey: register.gauges(
-                "survey_processes",
-                "Processes that ran in containers when the sensor started, by what became of them: found, and of those told, passed_over, vanished or unreadable.",
-                &["state"],
-            ),
+            survey: SurveyMetrics::new(&register),
             resident: register.gauge("resident_memory_bytes", "Resident memory of the sensor."),
             registry,
         };
@@ -317,26 +313,6 @@ impl Metrics {
             let before = exported.insert((feed, reason.to_owned()), total).unwrap_or(0);
             let counter = self.losses.with_label_values(&[feed.as_str(), reason]);
             counter.inc_by(total.saturating_sub(before));
-        }
-    }
-
-    pub fn set_survey(&self, progress: &Progress) {
-        let Progress {
-            total,
-            told,
-            passed_over,
-            vanished,
-            unreadable,
-        } = progress;
-        for (state, count) in [
-            ("found", total),
-            ("told", told),
-            ("passed_over", passed_over),
-            ("vanished", vanished),
-            ("unreadable", unreadable),
-        ] {
-            let count = i64::try_from(count.load(Ordering::Relaxed)).unwrap_or(i64::MAX);
-            self.survey.with_label_values(&[state]).set(count);
         }
     }
 

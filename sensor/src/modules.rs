@@ -11,8 +11,8 @@ pub mod elf;
 mod hash;
 mod kernel;
 mod lanes;
-mod maps;
-mod open;
+pub(crate) mod maps;
+pub(crate) mod open;
 mod worker;
 
 use crate::decode::{MappedBy, Mapping};

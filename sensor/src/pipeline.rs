@@ -26,7 +26,6 @@ use crate::attribute::destination::ClusterChange;
 use crate::attribute::pod::PodChange;
 use crate::attribute::{Attributed, Outcome};
 use crate::clock::{WallClock, boot_nanos};
-use crate::decode::Exec;
 use crate::loader::LoadError;
 use crate::losses::{LossReason, Losses, Owner, Whose};
 use crate::metrics::Metrics;
@@ -35,7 +34,7 @@ use crate::report::send::Delivery;
 use crate::report::{Outstanding, Refusal, Reporter};
 use crate::ring::Batch;
 use crate::seen::{Seen, Sight};
-use crate::snapshot::survey::Progress;
+use crate::snapshot::survey::{Progress, Standing};
 use crate::state::StateError;
 pub use hashing::Hashing;
 pub use intake::Intake;
@@ -67,7 +66,7 @@ pub enum PipelineError {
 #[derive(Debug)]
 pub struct Channels {
     /// What was found running at the start.
-    pub standing: mpsc::Receiver<Exec>,
+    pub standing: mpsc::Receiver<Standing>,
     pub pods: mpsc::Receiver<PodChange>,
     pub cluster: mpsc::Receiver<ClusterChange>,
     pub deliveries: mpsc::Receiver<Delivery>,
@@ -137,12 +136,12 @@ impl Pipeline {
         self.parts.intake.settle(&mut kernel); // of what was there before
         loop {
             let wake = self.parts.reporter.wake(&self.parts.seen, Instant::now());
+            let takes_standing = self.pods_listed && self.parts.intake.takes_standing();
             tokio::select! {
                 () = &mut shutdown => break,
                 batch = kernel.next() => self.events(batch.map_err(PipelineError::Ring)?),
                 Some(change) = pods.recv() => self.pod(change),
-                // It would only wait before, and take the room of what happens.
-                Some(exec) = standing.recv(), if self.pods_listed => self.standing(exec),
+                Some(found) = standing.recv(), if takes_standing => self.standing(found),
                 Some(change) = cluster.recv() => self.cluster(change),
                 outcome = self.parts.intake.answered() => self.outcome(outcome, WallClock::read()),
                 Some(delivery) = deliveries.recv() => self.delivery(delivery)?,
@@ -173,9 +172,9 @@ impl Pipeline {
         self.outcomes(outcomes, clock);
     }
 
-    fn standing(&mut self, exec: Exec) {
-        let outcome = self.parts.intake.standing(exec);
-        self.outcome(outcome, WallClock::read());
+    fn standing(&mut self, standing: Standing) {
+        let outcomes = self.parts.intake.standing(standing);
+        self.outcomes(outcomes, WallClock::read());
     }
 
     fn pod(&mut self, change: PodChange) {
@@ -229,7 +228,7 @@ impl Pipeline {
             container,
             behaviour,
             lineage,
-            attributes: _,
+            attributes,
             time_ns: _,
             standing,
             repeats,
@@ -237,7 +236,10 @@ impl Pipeline {
             observed: _,
         } = attributed;
         let seen = &mut self.parts.seen;
-        if *standing && seen.has_seen_today(container, behaviour, at) {
+        // A name that was looked up before the sensor started again is not known any more, but the address is.
+        let is_known =
+            || seen.has_seen_today(container, behaviour, at) || seen.knows_by_address(container, behaviour, attributes);
+        if *standing && is_known() {
             return Sight::Known;
         }
         let sight = seen.observe(container, behaviour, lineage, at, *standing);

@@ -241,6 +241,21 @@ impl Seen {
         entry.is_some_and(|entry| entry.row.last_seen.day() >= at.day())
     }
 
+    /// Whether the container was seen to do the same with these addresses, under whatever name.
+    pub fn knows_by_address(&self, container: &Container, behaviour: &Behaviour, attributes: &Attributes) -> bool {
+        let (Behaviour::Network(flow), false) = (behaviour, attributes.addresses.is_empty()) else {
+            return false;
+        };
+        let Some(seen) = self.containers.get(&container.key) else {
+            return false;
+        };
+        let is_it = |row: &BehaviourRow| {
+            let same = matches!(&row.behaviour, Behaviour::Network(known) if known.is_alike(flow));
+            same && row.attributes.addresses.is_superset(&attributes.addresses)
+        };
+        seen.entries.values().any(|entry| is_it(&entry.row))
+    }
+
     /// A container was observed in an hour, whatever it did.
     pub fn observe_hour(&mut self, container: &Container, hour: Hour) {
         // One that can't be remembered shows when it does something.

@@ -45,5 +45,7 @@ mod refusal;
 mod soak;
 #[path = "live/standalone.rs"]
 mod standalone;
+#[path = "live/standing.rs"]
+mod standing;
 #[path = "live/survey.rs"]
 mod survey;

@@ -156,6 +156,12 @@ impl NetworkBehaviour {
         &self.destination
     }
 
+    /// Whether another one differs by its destination at most.
+    pub fn is_alike(&self, other: &Self) -> bool {
+        let same = |one: &Self| (one.origin.in_key(), one.direction, one.protocol, one.port);
+        same(self) == same(other) && self.executable == other.executable
+    }
+
     pub(super) fn feed_key(&self, key: &mut KeyHash) {
         key.part(self.origin.in_key().as_bytes());
         key.part(self.executable.as_bytes());

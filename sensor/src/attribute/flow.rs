@@ -24,6 +24,7 @@ pub(super) struct PreparedFlow {
     pub place: Place,
     pub flow: Flow,
     pub lineage: Vec<Arc<str>>,
+    standing: bool,
 }
 
 impl Attributor {
@@ -57,7 +58,7 @@ impl Attributor {
         self.destinations.resolvers().all(self.places.pods.dns())
     }
 
-    pub(super) fn flow(&mut self, flow: Flow, now: Instant) -> Outcome {
+    pub(super) fn flow(&mut self, flow: Flow, standing: bool, now: Instant) -> Outcome {
         let process = ProcessAt {
             pid: flow.pid,
             at_ns: flow.time_ns,
@@ -73,7 +74,12 @@ impl Attributor {
         };
         let ids = flow.ancestors.iter().rev().chain(&flow.exec_id);
         let lineage = ids.map(|id| self.ancestor(*id)).collect();
-        let prepared = PreparedFlow { place, flow, lineage };
+        let prepared = PreparedFlow {
+            place,
+            flow,
+            lineage,
+            standing,
+        };
         match self.places.container(&prepared.place, process) {
             Some(container) => self.attribute_flow(prepared, &container, now),
             None => self.wait(&prepared.place.id.clone(), Pending::Flow(prepared), now),
@@ -112,7 +118,12 @@ impl Attributor {
             self.held.push(prepared);
             return Outcome::Waiting;
         }
-        let PreparedFlow { place, flow, lineage } = prepared;
+        let PreparedFlow {
+            place,
+            flow,
+            lineage,
+            standing,
+        } = prepared;
         let seen = match self.destinations.observe(&place.id, container, &flow) {
             Ok(seen) => seen,
             Err(NoDestination::Loopback) => return Outcome::Loopback,
@@ -135,7 +146,7 @@ impl Attributor {
             observed,
             lineage,
             time_ns: flow.time_ns,
-            standing: false,
+            standing,
             repeats: flow.repeats,
             key: flow.key,
         }))

@@ -1,11 +1,13 @@
 //! What attribution knows, for who asks.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::Attributor;
 use super::cgroup::{ContainerId, Placement};
 use super::pod::Container;
 use crate::losses::{Owner, Whose};
+use crate::snapshot::SeededProcess;
 
 impl Attributor {
     /// The containers that run, as far as the API server has told of them.
@@ -20,7 +22,7 @@ impl Attributor {
 
     /// The names of a container, as far as they are known.
     pub fn owner(&self, id: &ContainerId) -> Option<Owner> {
-        let place = self.places.cgroups.containers().find(|place| place.id == *id)?;
+        let place = self.places.cgroups.place(id)?;
         self.places.known(place).as_deref().map(Owner::from)
     }
 
@@ -30,6 +32,18 @@ impl Attributor {
             Some(Placement::Container(place)) => Whose::Container(place.id.clone()),
             Some(Placement::Host | Placement::Runtime | Placement::Unrecognised) | None => Whose::Unknown,
         }
+    }
+
+    /// The cgroups that are containers' own, by those in which such processes are.
+    pub fn own_cgroups(&self, processes: &[SeededProcess]) -> HashMap<u64, u64> {
+        let cgroups = &self.places.cgroups;
+        let own = processes
+            .iter()
+            .filter_map(|process| match cgroups.get(process.cgroup_id)? {
+                Placement::Container(place) => Some((process.cgroup_id, cgroups.slots.own_cgroup(&place.id)?)),
+                Placement::Host | Placement::Runtime | Placement::Unrecognised => None,
+            });
+        own.collect()
     }
 
     pub fn waiting(&self) -> usize {

@@ -34,6 +34,7 @@ pub struct LoadedCode {
     home: Home,
     code: Code,
     lineage: Vec<Arc<str>>,
+    standing: bool,
 }
 
 /// Code whose container may not be known yet.
@@ -43,6 +44,7 @@ pub(super) struct PreparedModule {
     pub code: Code,
     lineage: Vec<Arc<str>>,
     facts: Option<Facts>,
+    standing: bool,
 }
 
 impl Code {
@@ -93,6 +95,17 @@ impl LoadedCode {
         }
     }
 
+    /// Whether it can be told under its name without a hash for this reason. What happens is told in any case; what was
+    /// found standing only if the same file has no hash whenever it is loaded: another name would be another behaviour.
+    pub const fn is_told_without(&self, reason: Unhashed) -> bool {
+        match reason {
+            Unhashed::TooLarge | Unhashed::ForeignFilesystem | Unhashed::Tainted => true,
+            Unhashed::Gone | Unhashed::Changed | Unhashed::Unreadable | Unhashed::QueueFull | Unhashed::TooSlow => {
+                !self.standing
+            }
+        }
+    }
+
     /// The file whose hash is wanted, and the container that takes turns with others for it. Of a kernel module that the
     /// kernel itself does not take for its own, a file of the same name proves nothing.
     pub fn wanted(&self) -> Result<(u64, WantedFile), Unhashed> {
@@ -109,9 +122,9 @@ impl LoadedCode {
 }
 
 impl Attributor {
-    /// Finds out who loaded code, before its file is known. A library that is no container's is told at once; a kernel
-    /// module that is none's is the node's.
-    pub fn loading(&mut self, code: Code) -> Result<LoadedCode, Outcome> {
+    /// Finds out who loaded code, now or before the sensor came, before its file is known. A library that is no
+    /// container's is told at once; a kernel module that is none's is the node's.
+    pub fn loading(&mut self, code: Code, standing: bool) -> Result<LoadedCode, Outcome> {
         let loader = code.loader();
         let process = ProcessAt {
             pid: loader.pid,
@@ -121,8 +134,12 @@ impl Attributor {
             Some(Placement::Container(place)) => {
                 let executions = loader.executions.clone();
                 let lineage = executions.iter().rev().map(|id| self.ancestor(*id)).collect();
-                let home = Home::Container(place);
-                return Ok(LoadedCode { home, code, lineage });
+                return Ok(LoadedCode {
+                    home: Home::Container(place),
+                    code,
+                    lineage,
+                    standing,
+                });
             }
             _ if code.is_kernel_module() => return Ok(self.loading_on_node(code)),
             Some(Placement::Host) => return Err(Outcome::Host),
@@ -154,12 +171,18 @@ impl Attributor {
             home: Home::Node,
             code,
             lineage,
+            standing: false,
         }
     }
 
     /// Takes over what is known of the file.
     pub fn loaded(&mut self, loaded: LoadedCode, facts: Option<Facts>, now: Instant) -> Outcome {
-        let LoadedCode { home, code, lineage } = loaded;
+        let LoadedCode {
+            home,
+            code,
+            lineage,
+            standing,
+        } = loaded;
         let process = ProcessAt {
             pid: code.loader().pid,
             at_ns: code.time_ns(),
@@ -174,6 +197,7 @@ impl Attributor {
             code,
             lineage,
             facts,
+            standing,
         };
         if let Some(container) = container {
             return self.attribute_module(prepared, &container);
@@ -189,9 +213,11 @@ impl Attributor {
             code,
             lineage,
             facts,
+            standing,
         } = prepared;
         let origin = self.origin_of_loader(code.loader(), container);
-        self.told(&code, origin, lineage, facts, Arc::clone(container))
+        let told = self.told(&code, origin, lineage, facts, Arc::clone(container));
+        Outcome::Attributed(Box::new(Attributed { standing, ..told }))
     }
 
     /// A kernel module's, whose container never became known.
@@ -200,7 +226,8 @@ impl Attributor {
     }
 
     fn on_node(&self, code: &Code, lineage: Vec<Arc<str>>, facts: Option<Facts>) -> Outcome {
-        self.told(code, Origin::Unknown, lineage, facts, Arc::new(Container::of_node()))
+        let node = Arc::new(Container::of_node());
+        Outcome::Attributed(Box::new(self.told(code, Origin::Unknown, lineage, facts, node)))
     }
 
     /// What is told of code. An executable without a name is the kernel itself.
@@ -211,7 +238,7 @@ impl Attributor {
         lineage: Vec<Arc<str>>,
         facts: Option<Facts>,
         container: Arc<Container>,
-    ) -> Outcome {
+    ) -> Attributed {
         let (kind, path, source) = match code {
             Code::Library(mapping) => (
                 ModuleKind::Library,
@@ -246,7 +273,7 @@ impl Attributor {
         let observed = self
             .observing
             .then(|| observed::module(&parts, build_id.as_deref(), &lineage));
-        Outcome::Attributed(Box::new(Attributed {
+        Attributed {
             container,
             behaviour: Behaviour::Module(parts.into()),
             observed,
@@ -260,7 +287,7 @@ impl Attributor {
             standing: false,
             key,
             repeats,
-        }))
+        }
     }
 
     /// As was decided for its program's execution.

@@ -7,7 +7,6 @@ use anchorwatch_sensor::attribute::network::Destinations;
 use anchorwatch_sensor::attribute::process::ProcFolder;
 use anchorwatch_sensor::attribute::{AttributionLimits, Attributor};
 use anchorwatch_sensor::convert;
-use anchorwatch_sensor::decode::Exec;
 use anchorwatch_sensor::error::Chain;
 use anchorwatch_sensor::loader::filter::FilterOptions;
 use anchorwatch_sensor::loader::{LoadOptions, Loaded};
@@ -21,7 +20,7 @@ use anchorwatch_sensor::report::Reporter;
 use anchorwatch_sensor::report::send::Sender;
 use anchorwatch_sensor::seen::{Seen, SeenLimits};
 use anchorwatch_sensor::snapshot::SeedOptions;
-use anchorwatch_sensor::snapshot::survey::Survey;
+use anchorwatch_sensor::snapshot::survey::{Standing, Survey};
 use anchorwatch_sensor::test_switch::TestSwitches;
 use anyhow::Context;
 use kube::{Api, Client};
@@ -147,7 +146,7 @@ fn assemble(
     mut loaded: Loaded,
     health: &Arc<Health>,
     metrics: &Arc<Metrics>,
-) -> anyhow::Result<(Pipeline, Outbox, LiveKernel, mpsc::Receiver<Exec>)> {
+) -> anyhow::Result<(Pipeline, Outbox, LiveKernel, mpsc::Receiver<Standing>)> {
     let Opened {
         outbox,
         history,
@@ -188,6 +187,7 @@ fn assemble(
         attributor.seed(&snapshot);
         attributor = attributor.with_hierarchy(hierarchy);
         survey.processes = attributor.placed(snapshot.processes);
+        survey.own_cgroups = attributor.own_cgroups(&survey.processes);
         events = loaded.events()?;
     }
     // Loading fails where a hook is missing that the sensor can't do without; a test that attaches none wants it so.

@@ -33,6 +33,7 @@ pub async fn run(options: &Options, standing: &Standing) -> anyhow::Result<ExitC
         attributor.with_scope(Scope::Host).with_destinations(destinations)
     })?;
     let mut survey = Survey::of(options.proc_root.clone());
+    survey.own_cgroups = begun.intake.attributor.own_cgroups(&begun.processes);
     survey.processes = begun.processes;
     let hooks = begun.loaded.hooks().iter();
     let watched = hooks.filter(|hook| hook.status.is_in_place()).map(|hook| hook.feed);

@@ -41,7 +41,7 @@ pub struct Flow {
 }
 
 /// What was done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FlowKind {
     /// Connected; over UDP, and sent something.
     Connect,

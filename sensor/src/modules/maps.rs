@@ -8,17 +8,25 @@ const MAX_LINES: usize = 65_536;
 /// Most bytes of a line; a path has at most 4,096, each of which `maps` may write as four.
 const MAX_LINE: u64 = 32 << 10;
 
-/// An executable mapping of a file.
+/// A mapping of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mapping {
     pub addresses: Range<u64>,
+    pub executable: bool,
     /// As the kernel encodes a device: 12 bits major, 20 bits minor.
     pub device: u32,
     pub inode: u64,
 }
 
-/// The executable mappings of files in a listing; what cannot be read ends it.
+/// The executable mappings of files in a listing.
 pub fn executable(listing: impl Read) -> Vec<Mapping> {
+    let mut found = files(listing);
+    found.retain(|mapping| mapping.executable);
+    found
+}
+
+/// The mappings of files in a listing; what cannot be read ends it.
+pub fn files(listing: impl Read) -> Vec<Mapping> {
     let mut reader = BufReader::new(listing);
     let mut found = Vec::new();
     let mut line = Vec::new();
@@ -41,11 +49,12 @@ fn mapping(line: &[u8]) -> Option<Mapping> {
     let _offset = words.next()?;
     let (major, minor) = words.next()?.split_once(':')?;
     let inode: u64 = words.next()?.parse().ok()?;
-    if !rights.contains('x') || inode == 0 {
+    if inode == 0 {
         return None;
     }
     Some(Mapping {
         addresses: hex(start)?..hex(end)?,
+        executable: rights.contains('x'),
         device: device(hex(major)?, hex(minor)?)?,
         inode,
     })
@@ -77,16 +86,19 @@ mod tests {
         let expected = [
             Mapping {
                 addresses: 0x55d1..0x55d2,
+                executable: true,
                 device: 0xfd << 20 | 1,
                 inode: 12,
             },
             Mapping {
                 addresses: 0x7f01..0x7f02,
+                executable: true,
                 device: 0x2a,
                 inode: 77,
             },
         ];
         assert_eq!(executable(LISTING.as_bytes()), expected);
+        assert_eq!(files(LISTING.as_bytes()).len(), 3);
     }
 
     #[test]

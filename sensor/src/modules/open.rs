@@ -11,7 +11,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// `FUSE_SUPER_MAGIC` (include/uapi/linux/magic.h): served by a process, which may be the container's.
-const FUSE: u32 = 0x6573_5546;
+pub const FUSE: u32 = 0x6573_5546;
 
 /// Whatever lies there: never waiting for a writer, never becoming somebody's terminal.
 const READ: OFlags = OFlags::RDONLY

@@ -14,7 +14,7 @@ impl Pipeline {
     pub(super) fn export(&mut self) {
         let metrics = &self.parts.metrics;
         metrics.set_losses(&self.parts.losses);
-        metrics.set_survey(&self.parts.survey);
+        metrics.survey.set(&self.parts.survey);
         let gauge = |value: usize| i64::try_from(value).unwrap_or(i64::MAX);
         metrics.remembered_behaviours.set(gauge(self.parts.seen.behaviours()));
         metrics.remembered_bytes.set(gauge(self.parts.seen.bytes()));

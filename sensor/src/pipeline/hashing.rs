@@ -11,6 +11,9 @@ use crate::modules::{Answer, Facts, Modules, Unhashed, Wanted};
 /// Most that waits; more is told without a hash.
 const MOST: usize = 2048;
 
+/// Less than one container's files may wait in the thread's own queues.
+const BUSY: usize = 16;
+
 /// Longer than the thread's own patience: it hangs in a read, should this pass.
 const PATIENCE: Duration = Duration::from_mins(3);
 
@@ -49,6 +52,11 @@ impl Hashing {
         }
         self.waiting.insert(token, (now, code));
         None
+    }
+
+    /// Whether what happens now may need what is left of the thread's queues.
+    pub fn is_busy(&self) -> bool {
+        self.waiting.len() >= BUSY
     }
 
     /// Waits for the next answer, with whether another file was mapped than the kernel saw. Safe to cancel.

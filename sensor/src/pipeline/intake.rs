@@ -13,12 +13,13 @@ use crate::attribute::module::Code;
 use crate::attribute::pod::PodChange;
 use crate::attribute::{Attributor, Outcome};
 use crate::clock::boot_nanos;
-use crate::decode::{Exec, RawEvent};
+use crate::decode::RawEvent;
 use crate::loader::LoadError;
 use crate::losses::{LossReason, Losses, Whose};
 use crate::metrics::Metrics;
 use crate::modules::Unhashed;
 use crate::names::resolvers;
+use crate::snapshot::survey::Standing;
 
 /// How often it is looked who answers the node's questions, and names that are no longer good are forgotten.
 const LOOK_AT_RESOLVERS: Duration = Duration::from_mins(1);
@@ -63,15 +64,15 @@ impl Intake {
             self.metrics.network.answered(self.attributor.dns(dns));
         }
         match event {
-            RawEvent::Mapping(mapping) => self.code(Code::Library(mapping), now),
-            RawEvent::KernelModule(module) => self.code(Code::KernelModule(module), now),
+            RawEvent::Mapping(mapping) => self.code(Code::Library(mapping), false, now),
+            RawEvent::KernelModule(module) => self.code(Code::KernelModule(module), false, now),
             event => self.attributor.event(event, now),
         }
     }
 
     /// Code waits for its file's hash, unless none will come.
-    fn code(&mut self, code: Code, now: Instant) -> Option<Outcome> {
-        let code = match self.attributor.loading(code) {
+    fn code(&mut self, code: Code, standing: bool, now: Instant) -> Option<Outcome> {
+        let code = match self.attributor.loading(code, standing) {
             Err(outcome) => return Some(outcome),
             Ok(code) => code,
         };
@@ -79,30 +80,55 @@ impl Intake {
             Some(hashing) => hashing.want(code, now)?,
             None => (code, Err(Unhashed::QueueFull)),
         };
-        Some(self.hashed(hashed, now))
+        self.hashed(hashed, now)
     }
 
-    fn hashed(&mut self, (code, facts): Hashed, now: Instant) -> Outcome {
+    /// Nothing becomes of what stood there and got no hash: the metrics count it.
+    fn hashed(&mut self, (code, facts): Hashed, now: Instant) -> Option<Outcome> {
         self.metrics.modules.facts(&facts);
-        self.attributor.loaded(code, facts.ok(), now)
+        if let Err(reason) = &facts
+            && !code.is_told_without(*reason)
+        {
+            return None;
+        }
+        Some(self.attributor.loaded(code, facts.ok(), now))
     }
 
     /// Waits for the next hash, and says what became of the code. Safe to cancel.
     pub async fn answered(&mut self) -> Outcome {
-        let Some(hashing) = &mut self.hashing else {
-            return std::future::pending().await;
-        };
-        let (hashed, swapped) = hashing.answered().await;
-        if swapped {
-            self.metrics.modules.mismatch();
-            self.swapped.push(hashed.0.whose());
+        loop {
+            let Some(hashing) = &mut self.hashing else {
+                return std::future::pending().await;
+            };
+            let (hashed, swapped) = hashing.answered().await;
+            if swapped {
+                self.metrics.modules.mismatch();
+                self.swapped.push(hashed.0.whose());
+            }
+            if let Some(outcome) = self.hashed(hashed, Instant::now()) {
+                return outcome;
+            }
         }
-        self.hashed(hashed, Instant::now())
     }
 
-    /// Takes in what must have been executed before the sensor came.
-    pub fn standing(&mut self, exec: Exec) -> Outcome {
-        self.attributor.standing(exec, Instant::now())
+    /// Whether what was found standing can be told now. It would only wait before, and take the room of what happens.
+    pub fn takes_standing(&mut self) -> bool {
+        let is_busy = self.hashing.as_ref().is_some_and(Hashing::is_busy);
+        self.attributor.destinations().is_ready(Instant::now()) && !is_busy
+    }
+
+    /// Takes in what was there before the sensor came.
+    pub fn standing(&mut self, standing: Standing) -> Vec<Outcome> {
+        let now = Instant::now();
+        match standing {
+            Standing::Exec(exec) => vec![self.attributor.standing(exec, now)],
+            Standing::Socket(flow) => vec![self.attributor.standing_flow(flow, now)],
+            Standing::Library(mapping) => self.code(Code::Library(mapping), true, now).into_iter().collect(),
+            Standing::Cut { cgroup_id, feed, count } => {
+                let lost = Outcome::Lost(feed, LossReason::SnapshotFull, self.attributor.whose(cgroup_id));
+                vec![lost; count]
+            }
+        }
     }
 
     pub fn pod(&mut self, change: PodChange) -> Vec<Outcome> {
@@ -121,7 +147,7 @@ impl Intake {
         let mut outcomes = self.attributor.expire(now);
         let late = self.hashing.as_mut().map(|hashing| hashing.expire(now));
         for hashed in late.unwrap_or_default() {
-            outcomes.push(self.hashed(hashed, now));
+            outcomes.extend(self.hashed(hashed, now));
         }
         if now >= self.next_look_at_resolvers {
             self.next_look_at_resolvers = now + LOOK_AT_RESOLVERS;

@@ -11,9 +11,9 @@ use super::missed::Missed;
 use crate::attribute::Outcome;
 use crate::attribute::destination::ClusterChange;
 use crate::attribute::pod::PodChange;
-use crate::decode::Exec;
 use crate::loader::LoadError;
 use crate::losses::LossReason;
+use crate::snapshot::survey::Standing;
 
 /// How often time-outs are looked at.
 const TICK: Duration = Duration::from_secs(1);
@@ -33,7 +33,7 @@ pub struct Sources<K> {
     pub kernel: K,
     pub intake: Intake,
     /// What was found running at the start.
-    pub standing: mpsc::Receiver<Exec>,
+    pub standing: mpsc::Receiver<Standing>,
     pub pods: mpsc::Receiver<PodChange>,
     pub cluster: mpsc::Receiver<ClusterChange>,
 }
@@ -68,6 +68,7 @@ impl<K: Kernel> Outcomes<K> {
             cluster,
         } = &mut self.sources;
         intake.settle(kernel);
+        let takes_standing = intake.takes_standing();
         let outcomes = tokio::select! {
             batch = kernel.next() => {
                 let batch = batch.map_err(OutcomesError::Ring)?;
@@ -75,7 +76,7 @@ impl<K: Kernel> Outcomes<K> {
                 self.missed.losses.add_to_all(LossReason::MalformedRecord, batch.malformed);
                 intake.events(batch.events, Instant::now())
             }
-            Some(exec) = standing.recv() => vec![intake.standing(exec)],
+            Some(found) = standing.recv(), if takes_standing => intake.standing(found),
             Some(change) = pods.recv() => intake.pod(change),
             Some(change) = cluster.recv() => intake.cluster(change),
             outcome = intake.answered() => vec![outcome],

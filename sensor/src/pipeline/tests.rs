@@ -3,12 +3,13 @@ use crate::attribute::cgroup::slots::FilterOrder;
 use crate::attribute::process::ProcFolder;
 use crate::attribute::testkit::{container, exec, facts};
 use crate::attribute::{AttributionLimits, Attributor};
-use crate::decode::RawEvent;
+use crate::decode::{Flow, FlowKind, FlowProtocol, OriginMark, RawEvent};
 use crate::loader;
 use crate::loader::filter::{Reading, SlotLoss};
 use crate::outbox::{History, Opened};
 use crate::report::Outstanding;
 use crate::seen::SeenLimits;
+use anchorwatch_core::behaviour::Feed;
 use anchorwatch_crds::v1alpha1::{HookReport, SensorReportSpec};
 use anchorwatch_sensor_common::filter::{FilterFeed, Lost};
 use std::collections::HashSet;
@@ -58,7 +59,7 @@ impl Kernel for FakeKernel {
 /// A running pipeline and the other ends of its channels.
 struct Running {
     events: mpsc::Sender<RawEvent>,
-    standing: mpsc::Sender<Exec>,
+    standing: mpsc::Sender<Standing>,
     pods: mpsc::Sender<PodChange>,
     deliveries: mpsc::Sender<Delivery>,
     batches: watch::Receiver<Option<Outstanding>>,
@@ -183,7 +184,7 @@ impl Running {
     /// Found running when the sensor started.
     async fn find(&self, executable: &str, exec_id: u64) {
         let exec = exec(executable).ids(exec_id, &[]).build();
-        self.standing.send(exec).await.unwrap();
+        self.standing.send(Standing::Exec(exec)).await.unwrap();
     }
 
     async fn tell_pod(&self) {
@@ -274,6 +275,69 @@ async fn what_was_found_running_is_told_and_is_no_news_after_a_restart() {
         crate::seen::Row::Container(_) => false,
     });
     assert_eq!(unreported.count(), 0);
+}
+
+fn connection(address: &str) -> Standing {
+    Standing::Socket(Flow {
+        time_ns: 0,
+        pid: 1000,
+        cgroup_id: 1,
+        container: 1,
+        key: None,
+        repeats: 0,
+        exec_id: Some(10),
+        ancestors: Vec::new(),
+        origin: OriginMark::Entrypoint,
+        kind: FlowKind::Connect,
+        protocol: FlowProtocol::Tcp,
+        address: address.parse().unwrap(),
+        backend: None,
+    })
+}
+
+#[tokio::test]
+async fn a_connection_that_stands_is_told_once_as_found_and_what_was_cut_is_its_containers_loss() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut sensor = start(&folder);
+    let hooks = sensor.batch().await;
+    sensor.acknowledge(&hooks).await;
+    sensor.create_container().await;
+    let cut = Standing::Cut {
+        cgroup_id: 1,
+        feed: Feed::Network,
+        count: 3,
+    };
+    sensor.standing.send(cut).await.unwrap();
+    sensor.standing.send(connection("203.0.113.9:443")).await.unwrap();
+    sensor.tell_pod().await;
+    let news = sensor.batch().await;
+    let told = &news.containers[0].behaviors[0];
+    let network = told.behavior.network.as_ref().unwrap();
+    assert_eq!((network.port, told.snapshot), (443, true));
+    sensor.stop().await;
+
+    let mut sensor = start(&folder);
+    assert_eq!(sensor.batch().await, news);
+    sensor.create_container().await;
+    sensor.tell_pod().await;
+    sensor.standing.send(connection("203.0.113.9:443")).await.unwrap();
+    sensor.standing.send(connection("198.51.100.7:443")).await.unwrap();
+    sensor.acknowledge(&news).await;
+    let next = sensor.batch().await;
+    let addresses: Vec<_> = next.containers[0]
+        .behaviors
+        .iter()
+        .map(|behaviour| behaviour.attributes.addresses.clone())
+        .collect();
+    assert_eq!(addresses, [["198.51.100.7"]]);
+    let lost = &next.container_losses[0];
+    let told: Vec<_> = lost
+        .losses
+        .iter()
+        .map(|loss| (loss.reason.as_str(), loss.count))
+        .collect();
+    assert_eq!((lost.container.as_str(), told), ("main", vec![("snapshot_full", 3)]));
+    sensor.stop().await;
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@ mod clock;
 use super::size::OVERHEAD;
 use super::*;
 use crate::attribute::testkit::container;
-use anchorwatch_core::behaviour::{Origin, ProcessParts, SourceLayer};
+use anchorwatch_core::behaviour::{Destination, Direction, NetworkParts, Origin, ProcessParts, Protocol, SourceLayer};
 use anchorwatch_core::time::Duration;
 use anchorwatch_crds::v1alpha1::ReportedContainer;
 use proptest::prelude::*;
@@ -269,6 +269,49 @@ fn a_new_address_makes_a_known_behaviour_news_again_and_the_same_one_does_not() 
     assert_eq!(told(&see(&mut seen, &at(2))), both);
     let mut seen = restored(&mut seen);
     assert_eq!(told(&see(&mut seen, &at(2))), None, "a restart forgets nothing");
+}
+
+#[test]
+fn a_connection_that_stands_is_known_by_its_address_where_its_name_is_forgotten() {
+    let mut seen = Seen::new(SeenLimits::default());
+    let pod = container("1");
+    let flow = |destination, port| {
+        Behaviour::Network(
+            NetworkParts {
+                origin: Origin::Entrypoint,
+                executable: "/bin/agent".into(),
+                direction: Direction::Connect,
+                protocol: Protocol::Tcp,
+                port,
+                destination,
+            }
+            .into(),
+        )
+    };
+    let at = |last: u8| Attributes {
+        addresses: [std::net::Ipv4Addr::new(203, 0, 113, last).into()].into(),
+        ..Attributes::default()
+    };
+    let named = flow(Destination::Name("api.example.org".into()), 443);
+    seen.observe(&pod, &named, &[], START, false);
+    seen.enrich(&pod, &named, &at(9));
+    let seen = restored(&mut seen);
+    let range = |port| {
+        flow(
+            Destination::prefix(std::net::Ipv4Addr::new(203, 0, 113, 9).into()),
+            port,
+        )
+    };
+    assert!(seen.knows_by_address(&pod, &range(443), &at(9)));
+    for (behaviour, attributes) in [
+        (range(443), at(10)),
+        (range(444), at(9)),
+        (range(443), Attributes::default()),
+    ] {
+        assert!(!seen.knows_by_address(&pod, &behaviour, &attributes), "{behaviour:?}");
+    }
+    assert!(!seen.knows_by_address(&container("2"), &range(443), &at(9)));
+    assert!(!seen.knows_by_address(&pod, &behaviour("/bin/agent"), &at(9)));
 }
 
 #[test]

@@ -128,7 +128,7 @@ fn name(stat: &[u8]) -> &[u8] {
 
 /// The link's target in the form of the exec program: without the mark of a deleted file, and a file in memory
 /// by its kernel name.
-fn as_kernel_shows(link: &[u8]) -> Vec<u8> {
+pub fn as_kernel_shows(link: &[u8]) -> Vec<u8> {
     let path = link.strip_suffix(b" (deleted)").unwrap_or(link);
     let memory = path.strip_prefix(b"/").filter(|name| name.starts_with(b"memfd:"));
     memory.unwrap_or(path).to_vec()

@@ -1,8 +1,10 @@
 //! The decision: behaviours into baselines, and alerts out of what is quarantined in them, as the operator does it.
 
 use anchorwatch_core::alert::{AlertInput, plan_alerts};
-use anchorwatch_core::baseline::{Batch, BehaviourReport, ContainerReport, MergeOutcome, ReportingPod, age, merge};
-use anchorwatch_core::behaviour::Feed;
+use anchorwatch_core::baseline::{
+    Batch, BehaviourReport, ContainerReport, Entry, MergeOutcome, ReportingPod, age, merge,
+};
+use anchorwatch_core::behaviour::{Behaviour, Feed};
 use anchorwatch_core::decide::{Verdict, decide};
 use anchorwatch_core::id::{BatchId, ContainerName, NodeName, PodUid, WorkloadKey};
 use anchorwatch_core::policy::Policy;
@@ -77,7 +79,7 @@ impl Watch {
         }
         let container = ContainerName::new(seen.container.name.clone());
         let known = self.known.entry(workload.as_ref().clone()).or_default();
-        if !is_news(known, &container, seen, at, &self.policy) {
+        if !is_news(known, &container, seen, at, &self.policy) || stands_by_address(known, &container, seen) {
             return Room::Found;
         }
         let shown = ContainerReport {
@@ -261,7 +263,8 @@ fn is_news(known: &Known, container: &ContainerName, seen: &Attributed, at: Time
         return true;
     };
     let happens = entry.snapshot && !seen.standing;
-    if happens || entry.last_seen.day() < at.day() || entry.attributes.grows_by(&seen.attributes) {
+    // Another day, not a later one: the clock may have been ahead when it was last seen.
+    if happens || entry.last_seen.day() != at.day() || entry.attributes.grows_by(&seen.attributes) {
         return true;
     }
     if seen.standing {
@@ -273,7 +276,23 @@ fn is_news(known: &Known, container: &ContainerName, seen: &Attributed, at: Time
         Verdict::Drift { rule } => entry.rule() != Some(rule),
         Verdict::Known | Verdict::Learned | Verdict::Unplaced => false,
     };
-    raised || entry.last_seen.plus(MARKS) <= at
+    raised || entry.last_seen.distance(at) >= MARKS
+}
+
+/// Whether it was found standing and is known to be done with these addresses under another name: one that was looked up
+/// before the sensor started again is not known any more.
+fn stands_by_address(known: &Known, container: &ContainerName, seen: &Attributed) -> bool {
+    let (Behaviour::Network(flow), true) = (&seen.behaviour, seen.standing) else {
+        return false;
+    };
+    let addresses = &seen.attributes.addresses;
+    let is_it = |entry: &Entry| {
+        let same = matches!(&entry.behaviour, Behaviour::Network(held) if held.is_alike(flow));
+        same && !addresses.is_empty() && entry.attributes.addresses.is_superset(addresses)
+    };
+    let held = known.baseline.containers.get(container);
+    let feed = held.and_then(|held| held.feeds.get(&Feed::Network));
+    feed.is_some_and(|feed| feed.entries.values().any(is_it))
 }
 
 fn report(seen: &Attributed, at: Timestamp) -> BehaviourReport {

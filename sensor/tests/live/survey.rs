@@ -6,7 +6,7 @@ use crate::payload;
 use crate::scene::Scene;
 use anchorwatch_core::behaviour::Feed;
 use anchorwatch_sensor::decode::FileSource;
-use anchorwatch_sensor::snapshot::survey::Survey;
+use anchorwatch_sensor::snapshot::survey::{Standing, Survey};
 use rustix::fs::MemfdFlags;
 use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_change};
 use rustix::thread::{UnshareFlags, unshare_unsafe};
@@ -55,7 +55,11 @@ fn what_runs_already_shows_the_same_layer_as_at_its_execution() {
         .collect();
     let mut told = survey.start().unwrap();
     let mut seen = Vec::new();
-    while let Some(exec) = told.blocking_recv() {
+    while let Some(standing) = told.blocking_recv() {
+        // A program without libraries, which is no library itself.
+        let Standing::Exec(exec) = standing else {
+            panic!("{standing:?}");
+        };
         assert!(!exec.runtime_stage && !exec.script && !exec.stdin_socket);
         seen.push((String::from_utf8(exec.executable).unwrap(), exec.source));
     }

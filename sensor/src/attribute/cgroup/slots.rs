@@ -46,6 +46,10 @@ impl Slots {
         }
     }
 
+    pub fn own_cgroup(&self, container: &ContainerId) -> Option<u64> {
+        self.cgroups.get(container).copied()
+    }
+
     pub fn left(&mut self, cgroup: u64) {
         if let Some(container) = self.containers.remove(&cgroup) {
             self.cgroups.remove(&container);

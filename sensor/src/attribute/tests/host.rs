@@ -100,7 +100,7 @@ fn a_units_files_are_of_no_image_and_a_containers_are() {
         assert_eq!(sources, [unit, container], "{file:?}");
         let mapped = [1, 2].map(|cgroup| {
             let mapping = library("/x.so", 10).cgroup(cgroup).source(file).build();
-            let code = attributor.loading(Code::Library(Box::new(mapping))).unwrap();
+            let code = attributor.loading(Code::Library(Box::new(mapping)), false).unwrap();
             let outcome = attributor.loaded(code, None, Instant::now());
             let Some(Observed::Module(module)) = attributed(outcome).observed.map(|observed| *observed) else {
                 panic!("a module");
@@ -118,7 +118,7 @@ fn what_is_recorded_amounts_to_the_behaviour_that_is_told() {
     let script = exec("/bin/sh").ids(11, &[10]).script("/opt/run.sh");
     let flow = attributor.event(RawEvent::Flow(flow("203.0.113.9:443", 11).build()), Instant::now());
     let code = Code::Library(Box::new(library("/usr/lib/libx.so", 11).build()));
-    let code = attributor.loading(code).unwrap();
+    let code = attributor.loading(code, false).unwrap();
     let outcomes = [
         run(&mut attributor, script),
         flow.unwrap(),

@@ -69,7 +69,7 @@ fn running(mut attributor: Attributor) -> Attributor {
 }
 
 fn loading(attributor: &mut Attributor, code: Code) -> LoadedCode {
-    attributor.loading(code).unwrap()
+    attributor.loading(code, false).unwrap()
 }
 
 fn module(outcome: Outcome) -> (ModuleParts, Attributes) {
@@ -124,7 +124,9 @@ fn a_library_waits_for_its_container() {
 #[test]
 fn what_the_host_loads_is_no_containers() {
     let mut attributor = running(known());
-    let outcome = attributor.loading(library(loader(2, OriginMark::Unknown))).unwrap_err();
+    let outcome = attributor
+        .loading(library(loader(2, OriginMark::Unknown)), false)
+        .unwrap_err();
     assert_eq!(outcome, Outcome::Host);
 }
 

@@ -2,7 +2,8 @@
 //! (`sensor-ebpf/src/file.rs`): by the mount table and the layers' folders on the node.
 
 use crate::decode::FileSource;
-use rustix::fs::{AtFlags, CWD, Mode, OFlags, ResolveFlags, StatxFlags, openat2, statx};
+use crate::snapshot::read::as_kernel_shows;
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, ResolveFlags, Statx, StatxFlags, openat2, statx};
 use std::ffi::OsStr;
 use std::fs;
 use std::os::fd::OwnedFd;
@@ -25,10 +26,15 @@ struct Mount<'a> {
     options: &'a [u8],
 }
 
-/// What is looked at, with symbolic links followed: those of `/proc` lead to the file itself.
-struct Place {
-    mount: u64,
-    links: u32,
+/// A file that a process runs or has mapped.
+#[derive(Debug)]
+pub struct Looked {
+    /// Its path, as the kernel's records have it.
+    pub path: Vec<u8>,
+    pub source: FileSource,
+    /// A process serves the filesystem that it lies in, perhaps the container's own.
+    pub is_foreign: bool,
+    pub stat: Statx,
 }
 
 impl Layers {
@@ -44,35 +50,44 @@ impl Layers {
         Self { host, last: None }
     }
 
-    /// `None` if it cannot be told.
+    /// Where the file that a process runs comes from; `None` if it cannot be told.
     pub fn source(&mut self, process: &Path) -> Option<FileSource> {
-        let link = fs::read_link(process.join("exe")).ok()?.into_os_string().into_vec();
-        if link.starts_with(b"/memfd:") {
-            return Some(FileSource::Memory);
-        }
-        let executable = place(&process.join("exe"))?;
-        let root = place(&process.join("root/."))?;
-        let table = self.mounts(process)?;
-        let root = mount(&table, root.mount)?;
-        let Some(own) = mount(&table, executable.mount) else {
-            // Mounted nowhere in the container.
-            return Some(FileSource::Volume);
+        Some(self.look(process, &process.join("exe"))?.source)
+    }
+
+    /// What a link of the process's in `/proc` leads to: its program, or the file of a mapping. `None` if it cannot be
+    /// told.
+    pub fn look(&mut self, process: &Path, link: &Path) -> Option<Looked> {
+        let target = fs::read_link(link).ok()?.into_os_string().into_vec();
+        let found = stat(link)?;
+        let path = as_kernel_shows(&target);
+        let looked = |source, is_foreign| Looked {
+            path,
+            source,
+            is_foreign,
+            stat: found,
         };
-        let deleted = executable.links == 0;
-        if own.device != root.device {
-            return Some(if deleted {
-                FileSource::Deleted
-            } else {
-                FileSource::Volume
-            });
+        if target.starts_with(b"/memfd:") {
+            return Some(looked(FileSource::Memory, false));
         }
-        if deleted {
-            return Some(FileSource::Deleted);
-        }
-        if root.kind != b"overlay" {
-            return Some(FileSource::Unsupported);
-        }
-        self.layer(root.options, link.strip_prefix(b"/")?)
+        let root = stat(&process.join("root/."))?.stx_mnt_id;
+        let table = self.mounts(process)?;
+        let root = mount(&table, root)?;
+        let Some(own) = mount(&table, found.stx_mnt_id) else {
+            // Mounted nowhere in the container.
+            return Some(looked(FileSource::Volume, false));
+        };
+        let is_foreign = own.kind.starts_with(b"fuse");
+        let source = if found.stx_nlink == 0 {
+            FileSource::Deleted
+        } else if own.device != root.device {
+            FileSource::Volume
+        } else if root.kind != b"overlay" {
+            FileSource::Unsupported
+        } else {
+            self.layer(root.options, target.strip_prefix(b"/")?)?
+        };
+        Some(looked(source, is_foreign))
     }
 
     fn mounts(&mut self, process: &Path) -> Option<Vec<u8>> {
@@ -126,13 +141,11 @@ fn open(folder: &[u8]) -> Option<OwnedFd> {
     rustix::fs::openat(CWD, OsStr::from_bytes(folder), flags, Mode::empty()).ok()
 }
 
-/// Overlay's own device numbers differ by layer, so that only the mount says which file system it is.
-fn place(path: &Path) -> Option<Place> {
-    let told = statx(CWD, path, AtFlags::empty(), StatxFlags::MNT_ID | StatxFlags::NLINK).ok()?;
-    Some(Place {
-        mount: told.stx_mnt_id,
-        links: told.stx_nlink,
-    })
+/// What a link leads to: those of `/proc` lead to the file itself. Overlay's own device numbers differ by layer, so that
+/// only the mount says which file system it is. Who serves a file system in user space is not asked: it could let us wait.
+fn stat(link: &Path) -> Option<Statx> {
+    let wanted = StatxFlags::BASIC_STATS | StatxFlags::MNT_ID;
+    statx(CWD, link, AtFlags::STATX_DONT_SYNC, wanted).ok()
 }
 
 fn mount(table: &[u8], id: u64) -> Option<Mount<'_>> {

@@ -4,7 +4,9 @@ use super::*;
 use crate::attribute::cgroup::{Holder, Placement};
 use crate::attribute::unit;
 use crate::losses::Owner;
-use anchorwatch_core::behaviour::{Attributes, Behaviour, Origin, ProcessParts, SourceLayer};
+use anchorwatch_core::behaviour::{
+    Attributes, Behaviour, Destination, Direction, NetworkParts, Origin, ProcessParts, Protocol, SourceLayer,
+};
 use anchorwatch_core::policy::{MaturityMethod, Mode};
 
 /// So many seconds into a day.
@@ -257,4 +259,56 @@ fn what_was_found_running_says_so() {
         alert.findings[0].snapshot && alert.to_string().ends_with("; found when the sensor started"),
         "{alert}"
     );
+}
+
+#[test]
+fn a_connection_that_stands_is_no_news_where_its_address_was_known_by_a_name() {
+    let connection = |destination, last: u8| {
+        let parts = NetworkParts {
+            origin: Origin::Entrypoint,
+            executable: "/usr/bin/demo".to_owned(),
+            direction: Direction::Connect,
+            protocol: Protocol::Tcp,
+            port: 443,
+            destination,
+        };
+        let attributes = Attributes {
+            addresses: [std::net::Ipv4Addr::new(203, 0, 113, last).into()].into(),
+            ..Attributes::default()
+        };
+        shown(DEMO, Behaviour::Network(parts.into()), attributes, &["/usr/bin/demo"])
+    };
+    let mut watch = watch();
+    told(
+        &mut watch,
+        &connection(Destination::Name("api.example.org".to_owned()), 9),
+        0,
+    );
+    watch.pass_time(at(100));
+    let unnamed = |last: u8| Attributed {
+        standing: true,
+        ..connection(
+            Destination::prefix(std::net::Ipv4Addr::new(203, 0, 113, last).into()),
+            last,
+        )
+    };
+    assert_eq!(told(&mut watch, &unnamed(9), 200), []);
+    assert_eq!(told(&mut watch, &unnamed(10), 200).len(), 1);
+}
+
+#[test]
+fn a_clock_that_was_ahead_and_is_set_back_stops_no_counts() {
+    let mut watch = watch();
+    let count = |watch: &Watch| {
+        let known = &watch.known[container(DEMO).workload.as_ref()];
+        let entries = known.baseline.entries();
+        entries.map(|(_, _, entry)| entry.count).sum::<u64>()
+    };
+    let demo = process(DEMO, "/usr/bin/demo");
+    told(&mut watch, &demo, 40 * 86_400);
+    assert_eq!(count(&watch), 1);
+    for second in [0, 600, 1200] {
+        told(&mut watch, &demo, second);
+    }
+    assert_eq!(count(&watch), 4);
 }

@@ -288,6 +288,7 @@ fn connection(address: &str) -> Standing {
         exec_id: Some(10),
         ancestors: Vec::new(),
         origin: OriginMark::Entrypoint,
+        question: None,
         kind: FlowKind::Connect,
         protocol: FlowProtocol::Tcp,
         address: address.parse().unwrap(),

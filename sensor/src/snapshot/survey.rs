@@ -295,6 +295,7 @@ fn flow(process: &SeededProcess, container: u64, (kind, protocol, address): sock
         exec_id: Some(process.exec_id),
         ancestors: process.ancestors.clone(),
         origin: process.origin,
+        question: None,
         kind,
         protocol,
         address,

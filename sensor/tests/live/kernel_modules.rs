@@ -87,7 +87,7 @@ fn a_kernel_module_that_the_host_loads_is_the_nodes_and_what_was_there_before_is
     attributor.seed(&live.snapshot);
     let inserted = Inserted::new(&path);
     let [module] = <[KernelModule; 1]>::try_from(told(&mut live)).unwrap();
-    let loading = attributor.loading(Code::KernelModule(Box::new(module))).unwrap();
+    let loading = attributor.loading(Code::KernelModule(Box::new(module)), false).unwrap();
     let Outcome::Attributed(attributed) = attributor.loaded(loading, None, Instant::now()) else {
         panic!("not attributed");
     };

@@ -60,6 +60,7 @@ pub enum Field {
     NetInum,
     TcpBytesSent,
     TcpBytesRetransmitted,
+    TcpIsMptcp,
     OvlVfsInode,
     OvlUpperDentry,
     OvlEntry,
@@ -115,6 +116,8 @@ pub enum Need {
     Sockets,
     /// Without it IPv6 is not looked for in sockets: the kernel was built without.
     SocketsV6,
+    /// Without it no connection is a part of a multipath one: the kernel was built without.
+    Mptcp,
     /// Without it capabilities and identities that an execution gains are not told.
     Privileges,
     /// Without it a file of an overlay filesystem's lower layer is known by the overlay's inode alone, which is
@@ -175,7 +178,7 @@ const fn bits(field: Field, path: &'static str, need: Need) -> FieldSpec {
 }
 
 /// How many fields there are.
-pub const FIELD_COUNT: usize = 90;
+pub const FIELD_COUNT: usize = 91;
 
 /// Every field, in the order of [`Field`].
 pub const FIELDS: [FieldSpec; FIELD_COUNT] = [
@@ -234,6 +237,7 @@ pub const FIELDS: [FieldSpec; FIELD_COUNT] = [
     optional(Field::NetInum, "net.ns.inum", Need::Sockets),
     optional(Field::TcpBytesSent, "tcp_sock.bytes_sent", Need::Sockets),
     optional(Field::TcpBytesRetransmitted, "tcp_sock.bytes_retrans", Need::Sockets),
+    optional(Field::TcpIsMptcp, "tcp_sock.is_mptcp", Need::Mptcp),
     optional(Field::OvlVfsInode, "ovl_inode.vfs_inode", Need::OverlayLayers),
     optional(Field::OvlUpperDentry, "ovl_inode.__upperdentry", Need::OverlayLayers),
     optional(Field::OvlEntry, "ovl_inode.oe", Need::OverlayOrigin),

@@ -1,11 +1,13 @@
 //! A process connects a socket, or names an address while sending.
 
 use crate::actor::Actor;
+use crate::connection;
 use crate::emit::{Ring, output};
 use crate::errors::count;
 use crate::hash;
 use crate::named;
 use crate::seen::{Ask, admit};
+use crate::socket::End;
 use anchorwatch_sensor_common::event::{Header, KIND_FLOW};
 use anchorwatch_sensor_common::filter::{FilterFeed, Slot};
 use anchorwatch_sensor_common::loss::{LossPlace, LossReason};
@@ -28,8 +30,8 @@ use core::ptr::null_mut;
 /// The verdict of a program that only looks.
 pub const ALLOW: i32 = 1;
 
-/// Whose a socket is and where it was connected to, kept with the socket and gone with it: for what happens to it
-/// later, in an interrupt, where nobody can be asked.
+/// Whose a UDP socket is and what it was connected or bound to, kept with the socket and gone with it: for what happens
+/// to it later, in an interrupt, where nobody can be asked. Of TCP, what [`connection`] has no room for.
 #[btf_map]
 static SOCKETS: SkStorage<Act> = SkStorage::new();
 
@@ -41,6 +43,18 @@ pub struct Act {
     slot: Slot,
     file: u64,
     visit: u64,
+}
+
+impl Act {
+    /// Whether it is the connection to there, or one that a program replaced by it.
+    #[inline(always)]
+    pub fn goes_to(&self, remote: &End) -> bool {
+        let record = &self.record;
+        (record.address == remote.address && record.port == remote.port)
+            || (record.flags & FLOW_BACKEND != 0
+                && record.backend == remote.address
+                && record.backend_port == remote.port)
+    }
 }
 
 #[cgroup_sock_addr(connect4)]
@@ -69,10 +83,12 @@ pub fn sendmsg6(ctx: SockAddrContext) -> i32 {
 fn connect(call: *mut bpf_sock_addr, address: Address) -> i32 {
     if let Some(mut act) = named(call, address, FLOW_CONNECT) {
         // SAFETY: the context's field, as the verifier checks.
-        let socket = unsafe { (*call).__bindgen_anon_1.sk };
-        keep(socket.cast(), &act);
+        let socket = unsafe { (*call).__bindgen_anon_1.sk }.cast();
         if act.record.protocol == PROTOCOL_TCP {
+            connection::begins(socket, &act);
             report(&mut act);
+        } else {
+            keep(socket, &act);
         }
     }
     ALLOW

@@ -8,6 +8,7 @@ mod actor;
 mod atomic;
 mod bind;
 mod cgroup;
+mod connection;
 mod credentials;
 mod dns;
 mod emit;

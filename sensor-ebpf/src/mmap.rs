@@ -15,7 +15,7 @@ use crate::path::{Cursor, MIN_TAIL, Tail};
 use crate::seen::{Admission, Ask, admit};
 use crate::structure::{Fields, Room, Structure, Typed, View};
 use crate::task::{Address, Task, has};
-use anchorwatch_sensor_common::event::{Header, SOURCE_DELETED, SOURCE_MEMORY, SOURCE_UPPER_NEW};
+use anchorwatch_sensor_common::event::{SOURCE_DELETED, SOURCE_MEMORY, SOURCE_UPPER_NEW};
 use anchorwatch_sensor_common::filter::{FilterFeed, Slot};
 use anchorwatch_sensor_common::lineage::ORIGIN_UNKNOWN;
 use anchorwatch_sensor_common::loss::{LossPlace, LossReason};

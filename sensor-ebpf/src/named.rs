@@ -10,9 +10,7 @@
 
 use crate::packet::Packet;
 use crate::question::Question;
-use anchorwatch_sensor_common::network::{
-    Address, DNS_PAYLOAD_LIMIT, NAME_GRACE_SECONDS, NAME_TTL_LIMIT, mapped,
-};
+use anchorwatch_sensor_common::network::{Address, DNS_PAYLOAD_LIMIT, NAME_GRACE_SECONDS, NAME_TTL_LIMIT, mapped};
 use aya_ebpf::{bindings::BPF_ANY, helpers::generated::bpf_loop, macros::map, maps::LruHashMap};
 
 /// Sized at load.

@@ -40,6 +40,12 @@ impl Socket {
         sent.wrapping_sub(socket.read(Field::TcpBytesRetransmitted))
     }
 
+    /// Whether it is a part of a multipath connection (MPTCP): no program saw the call that asked for it.
+    #[inline(always)]
+    pub fn is_multipath(self) -> bool {
+        task::has(Field::TcpIsMptcp) && self.0.address().read::<u8>(Field::TcpIsMptcp) != 0
+    }
+
     /// Whether the kernel chose the local port.
     #[inline(always)]
     pub fn port_is_chosen(self) -> bool {

@@ -1,7 +1,8 @@
 //! A TCP socket's states: it begins to connect, to listen, and it ends.
 
 use crate::actor::Actor;
-use crate::flow::{act, kept, now, report};
+use crate::connection::{begins, ended, noted};
+use crate::flow::{act, now, report};
 use crate::socket::Socket;
 use anchorwatch_sensor_common::network::{
     FLOW_BACKEND, FLOW_CLOSE, FLOW_CONNECT, FLOW_LISTEN, FLOW_PORT_CHOSEN, PROTOCOL_TCP, is_any, is_loopback,
@@ -38,19 +39,21 @@ fn connects(pointer: *mut c_void, socket: Socket) {
     if is_loopback(&remote.address) {
         return;
     }
-    if let Some(kept) = kept(pointer) {
+    if !socket.is_multipath()
+        && let Some(noted) = noted(pointer)
+    {
         // SAFETY: a value of the map; nobody else touches it while its socket is being connected.
-        let kept = unsafe { &mut *kept };
-        if kept.record.address != remote.address || kept.record.port != remote.port {
-            kept.record.backend = remote.address;
-            kept.record.backend_port = remote.port;
-            kept.record.flags |= FLOW_BACKEND;
-            report(kept);
+        let noted = unsafe { &mut *noted };
+        if !noted.goes_to(&remote) {
+            noted.record.backend = remote.address;
+            noted.record.backend_port = remote.port;
+            noted.record.flags |= FLOW_BACKEND;
+            report(noted);
         }
     } else if let Some(actor) = Actor::current() {
-        let mut act = act(&actor, FLOW_CONNECT, PROTOCOL_TCP, remote.address, remote.port);
-        act.look_up();
-        report(&mut act);
+        let mut unasked = act(&actor, FLOW_CONNECT, PROTOCOL_TCP, remote.address, remote.port);
+        begins(pointer, &unasked);
+        report(&mut unasked);
     }
 }
 
@@ -73,15 +76,15 @@ fn listens(socket: Socket) {
 /// Mostly in an interrupt, where the current task is anybody's.
 #[inline(always)]
 fn ends(pointer: *mut c_void, socket: Socket) {
-    if let Some(kept) = kept(pointer) {
-        let bytes_sent = socket.bytes_sent();
-        if bytes_sent > 0 {
-            // SAFETY: a value of the map; its socket ends, so that nobody connects it.
-            let kept = unsafe { &mut *kept };
-            kept.record.header.time_ns = now();
-            kept.record.direction = FLOW_CLOSE;
-            kept.record.bytes_sent = bytes_sent;
-            report(kept);
-        }
+    let Some(noted) = noted(pointer) else { return };
+    let bytes_sent = socket.bytes_sent();
+    // SAFETY: a value of the map; its socket ends, so that nobody connects it.
+    let act = unsafe { &mut *noted };
+    if bytes_sent > 0 && act.goes_to(&socket.remote()) {
+        act.record.header.time_ns = now();
+        act.record.direction = FLOW_CLOSE;
+        act.record.bytes_sent = bytes_sent;
+        report(act);
     }
+    ended(pointer);
 }

@@ -1,6 +1,6 @@
 //! Kernel structures, read by offsets that user space resolved in the running kernel's BTF.
 
-use crate::structure::{Fields, Structure, Typed};
+use crate::structure::{Structure, Typed};
 use anchorwatch_sensor_common::lineage::NANOSECONDS_PER_TICK;
 use anchorwatch_sensor_common::offsets::{ABSENT, FIELD_COUNT, Field};
 use aya_ebpf::helpers::generated::{bpf_get_current_task_btf, bpf_probe_read_kernel};

@@ -36,6 +36,9 @@ pub struct FilterOptions {
     pub reserved_part: u64,
 }
 
+/// Of flows and mappings a container shows less: a thousand behaviours are kept of it, and what is beyond is handled in vain.
+const FEWER: Quota = Quota::new(250, 1_500);
+
 impl Default for FilterOptions {
     /// A build that starts a hundred compilers a second stays below; a flood of five hundred a second takes two minutes to
     /// push out a key that is not used meanwhile, and is pushed out itself by nothing but its own quota.
@@ -44,7 +47,7 @@ impl Default for FilterOptions {
             refresh: Duration::from_mins(10),
             containers: 1023,
             keys: 65_536,
-            ordinary: [Quota::new(500, 10_000); FILTER_FEEDS],
+            ordinary: [Quota::new(500, 10_000), FEWER, Quota::new(500, 10_000), FEWER],
             sensitive: [Quota::new(50, 1_000); FILTER_FEEDS],
             unregistered: [Quota::new(500, 5_000); FILTER_FEEDS],
             reserved_part: 8,

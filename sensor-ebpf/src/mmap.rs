@@ -25,7 +25,7 @@ use anchorwatch_sensor_common::module::{
 use anchorwatch_sensor_common::offsets::Field;
 use aya_ebpf::{
     EbpfContext,
-    helpers::generated::{bpf_get_current_cgroup_id, bpf_ktime_get_boot_ns, bpf_ktime_get_coarse_ns},
+    helpers::generated::{bpf_get_current_cgroup_id, bpf_ktime_get_boot_ns},
     macros::{fentry, map, tracepoint},
     maps::PerCpuArray,
     programs::{FEntryContext, TracePointContext},
@@ -75,8 +75,6 @@ struct Scratch {
     tail: [u8; TAIL],
     cursor: Cursor,
     slot: Slot,
-    /// By the coarse clock, for the filter alone: exact to a few milliseconds, and it costs next to nothing.
-    now_ns: u64,
     file: Room<FILE>,
     inode: Room<INODE>,
 }
@@ -256,7 +254,7 @@ unsafe fn look(scratch: *mut Scratch, task: Task<Typed>, place: Place, inode: Vi
         let record = &raw mut (*scratch).record;
         (&raw mut (*scratch).slot).write_volatile(slot);
         (&raw mut (*record).source).write_volatile(source_at(place.dentry, inode, task));
-        (&raw mut (*scratch).now_ns).write_volatile(bpf_ktime_get_coarse_ns());
+        (&raw mut (*record).header.time_ns).write_volatile(bpf_ktime_get_boot_ns());
         (&raw mut (*record).key).write_volatile(key(record, task, place, inode, slot));
     }
 }
@@ -292,7 +290,6 @@ unsafe fn fill(scratch: *mut Scratch, task: Task<Typed>, place: Place, flags: u3
         let record = &raw mut (*scratch).record;
         let container = (&raw const (*scratch).slot.container).read_volatile();
         (*record).header.kind = KIND_MAPPING;
-        (*record).header.time_ns = bpf_ktime_get_boot_ns();
         (*record).loader = loader(task, cgroup_id, container);
         (*record).file = identity(place.inode);
         (*record).seen_inode = place.inode.read(Field::InodeIno);
@@ -335,7 +332,7 @@ unsafe fn ask(scratch: *mut Scratch) -> Ask {
             key: (&raw const (*record).key).read_volatile(),
             sensitive: is_sensitive((&raw const (*record).source).read_volatile()),
             stands_for: 0,
-            now_ns: (&raw const (*scratch).now_ns).read_volatile(),
+            now_ns: (&raw const (*record).header.time_ns).read_volatile(),
         }
     }
 }

@@ -1,4 +1,5 @@
-//! How fast a command is normalised, vectorised and scored, against learned sets of several sizes.
+//! How fast a command is normalised, vectorised and scored, against learned sets of several sizes, and how fast the groups
+//! of an address are found.
 //!
 //! `speed [--benign FILE]`: the file holds one command a line and is repeated with changes until it suffices; the
 //! project's own corpus serves where none is named; `--preparation` leaves the search out. Beside the exact search stands comparing with every command.
@@ -10,11 +11,16 @@
     reason = "a program, not the pure library"
 )]
 
-use std::time::Instant;
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    time::Instant,
+};
 
 use anchorwatch_core::{
+    address::IpPrefix,
     features::{Command, Feature, Features},
     normalise,
+    policy::groups::Groups,
     score::{Index, Scratch},
 };
 
@@ -35,6 +41,9 @@ fn main() {
     growth();
     if std::env::args().any(|argument| argument == "--preparation") {
         return;
+    }
+    for size in [200, 2_000, 20_000] {
+        groups(size);
     }
     for size in [1_000, 10_000, 100_000] {
         search(&lines, size);
@@ -96,6 +105,38 @@ fn growth() {
             long / short
         );
     }
+}
+
+/// Addresses by the thousand, so that a clock's own time is none of it.
+fn groups(size: u32) {
+    // The golden ratio scatters them over all addresses; clouds publish ranges of these lengths.
+    let scattered = |number: u32| IpAddr::from(Ipv4Addr::from(number.wrapping_mul(0x9e37_79b9)));
+    let ranges: Vec<IpPrefix> = (0..size)
+        .map(|number| IpPrefix::new(scattered(number), u8::try_from(12 + number % 17).unwrap_or(24)))
+        .collect();
+    let Ok(groups) = Groups::new([("clouds".to_owned(), ranges.clone())]) else {
+        return println!("{size} ranges are no group");
+    };
+    let addresses: Vec<IpAddr> = (0..1_000).map(|number| scattered(0x5bd1_e995 ^ number)).collect();
+    let found = || {
+        addresses
+            .iter()
+            .filter(|address| groups.of(**address).next().is_some())
+            .count()
+    };
+    let scanned = || {
+        let within = |address: &IpAddr| ranges.iter().any(|range| range.contains(*address));
+        addresses.iter().filter(|address| within(address)).count()
+    };
+    assert_eq!(found(), scanned(), "an index finds what looking at all finds");
+    report(
+        &format!("groups of 1,000 addresses, {size} ranges"),
+        (0..100).map(|_| timed(found)).collect(),
+    );
+    report(
+        &format!("  by looking at all {size}"),
+        (0..10).map(|_| timed(scanned)).collect(),
+    );
 }
 
 fn search(lines: &[&str], size: usize) {

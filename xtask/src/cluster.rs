@@ -4,6 +4,7 @@ mod cgroups;
 mod change;
 mod components;
 mod config;
+mod dns;
 mod down;
 mod host;
 mod journal;
@@ -120,6 +121,7 @@ fn up() -> Result<Kubectl> {
     // Before minutes of building for nothing.
     ensure_root()?;
     apt::ensure("the local cluster", apt::CLUSTER)?;
+    go::prepare()?;
     let programs = go::localcluster()?;
     let state = State::here();
     let kubectl = Kubectl::local(&state, &programs);
@@ -174,12 +176,13 @@ fn make_folders(state: &State) -> Result<()> {
     Ok(())
 }
 
-/// Every component runs, the API server answers and the node is ready.
+/// Every component runs, the API server answers, the node is ready and names are answered.
 fn healthy(state: &State, kubectl: &Kubectl) -> bool {
     components::NAMES
         .iter()
         .all(|name| process::running(state, name).is_some())
         && components::node_ready(kubectl)
+        && dns::is_ready(kubectl)
 }
 
 fn status() -> Result<()> {
@@ -209,6 +212,12 @@ fn status() -> Result<()> {
     println!("{:<24} {}", "every API request", state.audit_log().display());
     println!("{:<24} {REGISTRY}", "image registry");
     Ok(())
+}
+
+/// An address of this machine that stands for the world outside the local cluster, and the names that the cluster's DNS
+/// has for it.
+pub fn outside() -> String {
+    [&[config::OUTSIDE], &config::OUTSIDE_NAMES[..]].concat().join(" ")
 }
 
 /// The API server's log of all requests, of the local cluster only.

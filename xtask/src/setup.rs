@@ -34,7 +34,9 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let wanted = |part| arguments.parts.is_empty() || arguments.parts.contains(&part);
     if wanted(Part::Cluster) {
         apt::ensure("the local cluster", apt::CLUSTER)?;
+        go::prepare()?;
         println!("cluster programs: {}", go::localcluster()?.display());
+        println!("coredns: {}", go::coredns()?.display());
         println!("helm: {}", go::helm()?.display());
     }
     if wanted(Part::Check) {

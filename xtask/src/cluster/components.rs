@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use super::config::{ETCD, NODE, NODE_ADDRESS, POD_RANGE, SERVICE_RANGE};
+use super::config::{ETCD, NODE, NODE_ADDRESS, PAUSE, POD_RANGE, SERVICE_RANGE};
 use super::kubeconfig::Kubectl;
 use super::state::State;
-use super::{process, registry};
+use super::{dns, process, registry};
+use crate::setup::go;
 use crate::{progress, run};
 
 /// All of them; a healthy cluster runs each.
@@ -51,14 +52,23 @@ pub fn start(state: &State, programs: &Path) -> Result<()> {
         )?;
         let socket = state.path("containerd.sock");
         ready(state, "containerd", || socket.exists())?;
-        registry::push_pause(state, programs)
+        registry::push(state, &go::pause()?, PAUSE)
     })?;
+    std::thread::scope(|scope| {
+        let image = scope.spawn(|| dns::push(state));
+        start_node(state, &kubectl, begin)?;
+        image.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })?;
+    progress::step("starting the cluster's DNS", || dns::start(state, &kubectl))
+}
+
+fn start_node(state: &State, kubectl: &Kubectl, begin: impl Fn(&str, Vec<String>) -> Result<()>) -> Result<()> {
     progress::step("starting the controller manager, the scheduler and the node", || {
         begin("kube-controller-manager", controller_manager(state))?;
         begin("kube-scheduler", scheduler(state))?;
         begin("kubelet", kubelet(state))?;
         begin("kube-proxy", vec!["--config".into(), state.text("proxy.json")])?;
-        ready(state, "kubelet", || node_ready(&kubectl))?;
+        ready(state, "kubelet", || node_ready(kubectl))?;
         // Without it no pod is admitted.
         let account = ["get", "serviceaccount", "default"];
         ready(state, "kube-controller-manager", || {

@@ -11,8 +11,17 @@ pub const API_SERVER: &str = "https://198.18.0.1:6443";
 pub const SERVICE_RANGE: &str = "10.96.0.0/16";
 /// The API server's own Service: the first address of the range.
 pub const SERVICE_ADDRESS: &str = "10.96.0.1";
-/// Where a cluster DNS would be; none runs yet.
-const DNS_ADDRESS: &str = "10.96.0.10";
+/// What pods reach and the cluster does not know: all of it is this machine's. From the same range as the node's address.
+pub const OUTSIDE_RANGE: &str = "198.19.0.1/16";
+/// An address of it, by which the cluster's DNS knows [`OUTSIDE_NAMES`].
+pub const OUTSIDE: &str = "198.19.0.1";
+/// As names on the Internet are shared: two that have nothing in common but their address.
+pub const OUTSIDE_NAMES: [&str; 2] = ["api.example.test", "api.other.test"];
+/// Address of the cluster's DNS.
+pub const DNS_ADDRESS: &str = "10.96.0.10";
+/// Where it listens in its pod: below 1024 it would need a privilege.
+pub const DNS_PORT: u16 = 5353;
+const CLUSTER_DOMAIN: &str = "cluster.local";
 pub const POD_RANGE: &str = "10.244.0.0/16";
 const POD_SUBNET: &str = "10.244.0.0/24";
 pub const POD_NETWORK: &str = "anchorwatch-pods";
@@ -45,6 +54,7 @@ pub fn files(state: &State) -> Vec<(&'static str, String)> {
         ("containerd.toml", containerd(state)),
         ("kubelet.json", kubelet(state).to_string()),
         ("proxy.json", proxy(state).to_string()),
+        ("Corefile", corefile()),
     ]
 }
 
@@ -122,7 +132,7 @@ fn kubelet(state: &State) -> Value {
         "authorization": {"mode": "Webhook"},
         "cgroupDriver": "cgroupfs",
         "clusterDNS": [DNS_ADDRESS],
-        "clusterDomain": "cluster.local",
+        "clusterDomain": CLUSTER_DOMAIN,
         "containerRuntimeEndpoint": format!("unix://{}", state.text("containerd.sock")),
         // The disk is the developer's own: its filling up is not the cluster's business.
         "evictionHard": {"nodefs.available": "1%", "imagefs.available": "1%"},
@@ -141,6 +151,34 @@ fn kubelet(state: &State) -> Value {
         "tlsPrivateKeyFile": state.text("pki/kubelet.key"),
         "volumePluginDir": state.text("volume-plugins"),
     })
+}
+
+/// As clusters have it, with names of the world outside in place of a resolver there. Without forwarding, nothing that is
+/// asked here leaves the machine.
+fn corefile() -> String {
+    let outside: Vec<String> = OUTSIDE_NAMES
+        .iter()
+        .map(|name| format!("        {OUTSIDE} {name}\n"))
+        .collect();
+    format!(
+        "\
+.:{DNS_PORT} {{
+    errors
+    health
+    ready
+    hosts {{
+{}        ttl 60
+        fallthrough
+    }}
+    kubernetes {CLUSTER_DOMAIN} in-addr.arpa ip6.arpa {{
+        pods insecure
+        fallthrough in-addr.arpa ip6.arpa
+        ttl 30
+    }}
+}}
+",
+        outside.concat()
+    )
 }
 
 /// Nothing of the host's connection tracking is changed: zero means leave it.

@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail, ensure};
 
 use super::change::{self, Change};
-use super::config::{BRIDGE, NODE_ADDRESS, PORTS};
+use super::config::{BRIDGE, NODE_ADDRESS, OUTSIDE_RANGE, PORTS};
 use super::leftovers::FOLDERS;
 use super::mounts::{self, Mount};
 use super::state::State;
@@ -62,7 +62,9 @@ pub fn plan(state: &State) -> Result<Vec<Change>> {
     let mounts = mounts::read()?;
     let mut changes: Vec<Change> = FOLDERS.iter().map(|path| folder(path)).collect();
     changes.extend(sysctls());
-    changes.extend(address()?);
+    for address in [format!("{NODE_ADDRESS}/32"), OUTSIDE_RANGE.to_owned()] {
+        changes.extend(missing(address)?);
+    }
     changes.extend(propagation(&mounts));
     changes.extend(kernel_mounts(&mounts));
     changes.extend(controllers(&mounts)?);
@@ -95,12 +97,11 @@ fn sysctl(name: &str) -> Option<Change> {
     Some(Change::Sysctl { path, before })
 }
 
-fn address() -> Result<Option<Change>> {
-    let address = format!("{NODE_ADDRESS}/32");
+fn missing(address: String) -> Result<Option<Change>> {
     let present = run::output(run::command("ip").args(["-o", "address", "show"]))?;
     let taken = present
         .split_whitespace()
-        .any(|word| word.split('/').next() == Some(NODE_ADDRESS));
+        .any(|word| word.split('/').next() == address.split('/').next());
     Ok((!taken).then(|| Change::Address {
         address,
         device: "lo".into(),

@@ -1,28 +1,27 @@
-//! The one image that the cluster itself needs.
+//! The images that the cluster itself needs.
 
 use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use super::config::{PAUSE, REGISTRY};
+use super::config::REGISTRY;
 use super::state::State;
 use crate::image::{Builder, Image};
 use crate::run;
 
-/// Builds the pause image from the program in the cluster's tools and pushes it.
-pub fn push_pause(state: &State, programs: &Path) -> Result<()> {
-    let root = state.path("pause");
+/// Builds an image of a single static program, and pushes it once the registry answers.
+pub fn push(state: &State, program: &Path, (name, tag): (&str, &str)) -> Result<()> {
+    let root = state.path("image").join(name);
     std::fs::create_dir_all(&root).with_context(|| format!("cannot make {}", root.display()))?;
-    std::fs::copy(programs.join("pause"), root.join("pause")).context("cannot copy the pause program")?;
+    std::fs::copy(program, root.join(name)).with_context(|| format!("cannot copy {}", program.display()))?;
     run::wait_until("the image registry", Duration::from_secs(20), || {
         std::net::TcpStream::connect(REGISTRY).is_ok()
     })?;
-    let (name, tag) = PAUSE;
     let image = Image {
         name: name.to_owned(),
         root,
-        entrypoint: vec!["/pause".into()],
+        entrypoint: vec![format!("/{name}")],
         environment: Vec::new(),
         user: None,
     };

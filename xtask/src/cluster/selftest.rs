@@ -1,4 +1,5 @@
-//! Whether `down` really puts everything back: the host before, and after cycles that end well and halfway.
+//! Whether the cluster does what one does, and `down` really puts everything back: the host before, and after cycles that
+//! end well and halfway.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -12,7 +13,7 @@ use super::change;
 use super::config::{PAUSE, REGISTRY};
 use super::kubeconfig::Kubectl;
 use super::leftovers::FOLDERS;
-use super::mounts;
+use super::{dns, mounts};
 use crate::run;
 
 /// After how long the bringing up is killed: while the host is prepared, the control plane starts, the node starts.
@@ -28,7 +29,9 @@ const SETTLES_WITHIN: Duration = Duration::from_secs(10);
 pub fn cycles() -> Result<()> {
     super::down()?;
     let before = snapshot()?;
-    run_pod(&super::up()?)?;
+    let kubectl = super::up()?;
+    run_pod(&kubectl)?;
+    dns::resolves(&kubectl)?;
     super::down()?;
     compare(&before).context("after a whole cycle")?;
     for patience in CUT_SHORT_AFTER {
@@ -133,6 +136,7 @@ fn snapshot() -> Result<BTreeSet<String>> {
         "containerd",
         "containerd-shim-runc-v2",
         "docker-registry",
+        "coredns",
     ];
     lines.extend(
         running()

@@ -1,4 +1,4 @@
-//! Tools that come as Go modules: the local cluster's binary and Helm.
+//! Tools that come as Go modules: the local cluster's programs and Helm.
 
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -22,10 +22,24 @@ pub const APPLETS: [&str; 7] = [
 /// The Go release that `e2e/localcluster/go.mod` asks for.
 const OLDEST: (u32, u32) = (1, 25);
 
-/// The folder with Kubernetes' and etcd's programs, kubectl and the pause program.
+/// Builds side by side what [`localcluster`], [`pause`] and [`coredns`] then find: each spends a part of its time on one
+/// processor, as long as there are more.
+pub fn prepare() -> Result<()> {
+    std::thread::scope(|scope| {
+        let others = [coredns as fn() -> Result<PathBuf>, pause].map(|build| scope.spawn(build));
+        let cluster = localcluster();
+        let others = others.map(|other| other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        others
+            .into_iter()
+            .chain([cluster])
+            .try_for_each(|built| built.map(drop))
+    })
+}
+
+/// The folder with Kubernetes' and etcd's programs, and kubectl.
 pub fn localcluster() -> Result<PathBuf> {
     let source = paths::repository().join("e2e/localcluster");
-    let files = ["main.go", "go.mod", "go.sum", "pause/pause.go"].map(|file| source.join(file));
+    let files = ["main.go", "go.mod", "go.sum"].map(|file| source.join(file));
     let go = go_version()?;
     let hash = tool::fingerprint(&[versions::KUBERNETES, &go, &ldflags()], &files)?;
     let name = format!("localcluster-{}-{hash}", versions::KUBERNETES);
@@ -34,7 +48,6 @@ pub fn localcluster() -> Result<PathBuf> {
         "building the local cluster's binary (about 7 minutes the first time)",
         |folder| {
             build(&source, folder, "localcluster", ".", &ldflags(), true)?;
-            build(&source, folder, "pause", "./pause", "-s -w", false)?;
             for applet in APPLETS {
                 symlink("localcluster", folder.join(applet))?;
             }
@@ -43,23 +56,45 @@ pub fn localcluster() -> Result<PathBuf> {
     )
 }
 
+/// The static program that holds pods' namespaces.
+pub fn pause() -> Result<PathBuf> {
+    let source = paths::repository().join("e2e/localcluster");
+    let files = ["go.mod", "pause/pause.go"].map(|file| source.join(file));
+    let hash = tool::fingerprint(&[&go_version()?], &files)?;
+    let folder = tool::cached(&format!("pause-{hash}"), "building the pause program", |folder| {
+        build(&source, folder, "pause", "./pause", "-s -w", false)
+    })?;
+    Ok(folder.join("pause"))
+}
+
+/// CoreDNS, a static program.
+pub fn coredns() -> Result<PathBuf> {
+    let module = format!("github.com/coredns/coredns@v{}", versions::COREDNS);
+    install("coredns", versions::COREDNS, &module, "-s -w", "2 minutes")
+}
+
 /// The Helm program.
 pub fn helm() -> Result<PathBuf> {
+    let module = format!("helm.sh/helm/v3/cmd/helm@v{}", versions::HELM);
+    install("helm", versions::HELM, &module, &helm_ldflags(), "3 minutes")
+}
+
+/// The program that a module's main package makes.
+fn install(name: &str, version: &str, module: &str, ldflags: &str, takes: &str) -> Result<PathBuf> {
     go_version()?;
-    let flags = helm_ldflags();
     let folder = tool::cached(
-        &format!("helm-{}-{}", versions::HELM, tool::fingerprint(&[&flags], &[])?),
-        &format!("building helm {} (about 3 minutes the first time)", versions::HELM),
+        &format!("{name}-{version}-{}", tool::fingerprint(&[ldflags], &[])?),
+        &format!("building {name} {version} (about {takes} the first time)"),
         |folder| {
-            let module = format!("helm.sh/helm/v3/cmd/helm@v{}", versions::HELM);
             let mut command = run::command("go");
             command
-                .args(["install", "-buildvcs=false", "-ldflags", &flags, &module])
+                .args(["install", "-buildvcs=false", "-trimpath", "-ldflags", ldflags, module])
+                .env("CGO_ENABLED", "0")
                 .env("GOBIN", folder);
-            run::logged(command.current_dir(folder), "helm")
+            run::logged(command.current_dir(folder), name)
         },
     )?;
-    Ok(folder.join("helm"))
+    Ok(folder.join(name))
 }
 
 fn build(source: &Path, folder: &Path, name: &str, package: &str, ldflags: &str, cgo: bool) -> Result<()> {

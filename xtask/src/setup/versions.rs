@@ -4,6 +4,8 @@
 pub const KUBERNETES: &str = "1.35.4";
 /// Helm, built from its Go module.
 pub const HELM: &str = "3.22.0";
+/// CoreDNS, built from its Go module: the cluster's DNS.
+pub const COREDNS: &str = "1.12.4";
 /// The linker of the eBPF programs; 0.10.4 is the newest that works with the LLVM of the nightly compiler below.
 pub const BPF_LINKER: &str = "0.10.4";
 /// The feature of bpf-linker that matches the LLVM inside the compiler.

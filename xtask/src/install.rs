@@ -89,6 +89,7 @@ impl Installed {
         if let Some(path) = self.kubectl.kubeconfig() {
             command.env("ANCHORWATCH_E2E_KUBECONFIG", path);
             command.env("ANCHORWATCH_E2E_AUDIT_LOG", cluster::audit_log());
+            command.env("ANCHORWATCH_E2E_OUTSIDE", cluster::outside());
         }
         if let Some(name) = self.kubectl.context() {
             command.env("ANCHORWATCH_E2E_CONTEXT", name);

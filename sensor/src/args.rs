@@ -80,7 +80,8 @@ pub enum Command {
     /// Record what this host's units and containers do as JSON Lines, without secrets, for `kubectl drift backtest`: what
     /// they execute, whom they talk to, and what code they load.
     ///
-    /// Workloads are `host/Unit/NAME` for systemd's units and `host/Container/ID` for containers of any runtime. With a
+    /// Workloads are `host/Unit/NAME` for systemd's units, `host/Container/ID` for containers of any runtime, and
+    /// `host/Node/node` for kernel modules that none of them loads. With a
     /// cluster (`--kubeconfig`, `$KUBECONFIG`, or in a pod), this node's pods are `NAMESPACE/KIND/NAME`, as their owner
     /// references tell. Ends on SIGINT or SIGTERM, and says on standard error what it could not record.
     #[command(after_help = RECORD_EXAMPLES)]

@@ -192,14 +192,6 @@ impl Cgroups {
             })
     }
 
-    /// Where a container is, or was a moment ago.
-    pub fn place(&self, id: &ContainerId) -> Option<&Place> {
-        self.known.values().find_map(|known| match &known.placement {
-            Placement::Container(place) if place.id == *id => Some(place),
-            Placement::Container(_) | Placement::Host | Placement::Runtime | Placement::Unrecognised => None,
-        })
-    }
-
     pub fn len(&self) -> usize {
         self.known.len()
     }

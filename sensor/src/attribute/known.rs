@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::Attributor;
-use super::cgroup::{ContainerId, Placement};
+use super::cgroup::{ContainerId, Holder, Placement};
 use super::pod::Container;
 use crate::losses::{Owner, Whose};
 use crate::snapshot::SeededProcess;
@@ -20,16 +20,18 @@ impl Attributor {
         self.places.pods.knows(uid)
     }
 
-    /// The names of a container, as far as they are known.
+    /// The names of a pod's container, as far as they are known.
     pub fn owner(&self, id: &ContainerId) -> Option<Owner> {
-        let place = self.places.cgroups.place(id)?;
-        self.places.known(place).as_deref().map(Owner::from)
+        self.places.known_of_pod(id).as_deref().map(Owner::from)
     }
 
     /// Whose the events of a cgroup are.
     pub fn whose(&self, cgroup: u64) -> Whose {
         match self.places.cgroups.get(cgroup) {
-            Some(Placement::Container(place)) => Whose::Container(place.id.clone()),
+            Some(Placement::Container(place)) => match &place.holder {
+                Holder::Pod(_) => Whose::Container(place.id.clone()),
+                Holder::Host(container) => Whose::Owner(Owner::from(&**container)),
+            },
             Some(Placement::Host | Placement::Runtime | Placement::Unrecognised) | None => Whose::Unknown,
         }
     }

@@ -35,14 +35,19 @@ impl Missed {
         }
     }
 
-    /// All of it: losses as `feed/reason`, and what belongs to nobody who is told of.
-    pub fn by_reason(&self) -> BTreeMap<String, u64> {
+    /// What was lost, as `feed/reason`.
+    pub fn lost(&self) -> BTreeMap<String, u64> {
         let losses = self.losses.totals();
-        let losses = losses.map(|(feed, reason, count)| (format!("{}/{reason}", feed.as_str()), count));
-        let elsewhere = self.elsewhere.iter();
         losses
-            .chain(elsewhere.map(|(reason, count)| ((*reason).to_owned(), *count)))
+            .map(|(feed, reason, count)| (format!("{}/{reason}", feed.as_str()), count))
             .collect()
+    }
+
+    /// That, and what belongs to nobody who is told of.
+    pub fn by_reason(&self) -> BTreeMap<String, u64> {
+        let elsewhere = self.elsewhere.iter();
+        let elsewhere = elsewhere.map(|(reason, count)| ((*reason).to_owned(), *count));
+        self.lost().into_iter().chain(elsewhere).collect()
     }
 }
 

@@ -22,7 +22,7 @@ pub struct Told {
     pub time: Timestamp,
     /// Its name: what has the same name is the same alert.
     pub alert: String,
-    /// `host/Unit/NAME` or `host/Container/ID`.
+    /// `host/Unit/NAME`, `host/Container/ID`, or `host/Node/node` for what none of them did.
     pub workload: WorkloadKey,
     /// Whether somebody is to look, or it is only recorded.
     pub state: AlertState,

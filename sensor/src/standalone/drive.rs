@@ -94,7 +94,7 @@ struct Host<W> {
     watch: Watch,
     store: Store,
     output: Output<W>,
-    /// What a person was told of what is missing.
+    /// What a person was told of what was lost.
     warned: BTreeMap<String, u64>,
 }
 
@@ -134,7 +134,7 @@ impl<W: Write> Host<W> {
     fn look<K: Kernel>(&mut self, outcomes: &mut Outcomes<K>) -> Result<(), StandaloneError> {
         let now = WallClock::now();
         self.watch.pass_time(now);
-        let missing = self.missing(outcomes)?;
+        outcomes.missing()?; // takes the kernel's counters over
         let running = outcomes.sources.intake.attributor.running();
         let losses = if running.is_empty() {
             Unreported::default() // nobody is there to be charged with them yet
@@ -142,20 +142,25 @@ impl<W: Write> Host<W> {
             outcomes.missed.losses.take_all()
         };
         self.watch.observe(&running, &losses, now);
-        if missing != self.warned {
-            tracing::warn!(?missing, "not everything was seen");
-            self.warned = missing;
+        // What belongs to no unit is none of them.
+        let lost = self.with_unjudged(outcomes.missed.lost());
+        if lost != self.warned {
+            tracing::warn!(?lost, "not everything was seen");
+            self.warned = lost;
         }
         Ok(())
     }
 
     /// What was neither learned nor judged up to now, by reason.
     fn missing<K: Kernel>(&self, outcomes: &mut Outcomes<K>) -> Result<BTreeMap<String, u64>, StandaloneError> {
-        let mut missing = outcomes.missing()?;
+        Ok(self.with_unjudged(outcomes.missing()?))
+    }
+
+    fn with_unjudged(&self, mut missing: BTreeMap<String, u64>) -> BTreeMap<String, u64> {
         if self.watch.unjudged() > 0 {
             missing.insert("no_room".to_owned(), self.watch.unjudged());
         }
-        Ok(missing)
+        missing
     }
 }
 

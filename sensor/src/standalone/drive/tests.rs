@@ -3,7 +3,7 @@ use super::*;
 use crate::attribute::network::Destinations;
 use crate::attribute::scope::Scope;
 use crate::attribute::testkit::{exec, flow, library};
-use crate::decode::RawEvent;
+use crate::decode::{KernelModule, RawEvent};
 use crate::loader::filter::SlotLoss;
 use crate::names::resolvers::Resolvers;
 use crate::pipeline::testkit::{Scripted, attributor, batch, cgroup, sources};
@@ -104,6 +104,27 @@ async fn what_a_unit_does_anew_is_one_alert_of_all_feeds_and_is_kept_with_what_w
         .flat_map(|(_, _, feed)| feed.losses.keys().map(String::as_str))
         .collect();
     assert_eq!(lost, ["cgroup_unknown", "kernel_flow_quota"]);
+}
+
+#[tokio::test]
+async fn a_kernel_module_that_the_kernel_loads_is_the_hosts_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let module = KernelModule {
+        time_ns: 0,
+        loader: library("", 1).cgroup(3).build().loader,
+        name: b"usb_storage".to_vec(),
+        by_kernel: true,
+        foreign: false,
+    };
+    let events = vec![cgroup(3, "/"), RawEvent::KernelModule(Box::new(module))];
+    let (told, _) = watched(folder.path(), vec![batch(events)]).await;
+    let [alert] = &told[..] else { panic!("{told:?}") };
+    assert_eq!(alert["workload"], "host/Node/node");
+    let finding = &alert["findings"][0];
+    assert_eq!(
+        (&finding["rule"], &finding["severity"]),
+        (&"kernel-module-load".into(), &"High".into())
+    );
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 #![no_main]
 
-use anchorwatch_sensor::btf::Btf;
+use anchorwatch_fuzz::btf::Btf;
 use libfuzzer_sys::fuzz_target;
 
 /// Names as they stand in the seeds, and one that stands nowhere.

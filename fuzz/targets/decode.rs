@@ -3,8 +3,8 @@
 #![no_main]
 
 use anchorwatch_core::text::MAX_PATH;
-use anchorwatch_sensor::attribute::text;
-use anchorwatch_sensor::decode::{RawEvent, decode};
+use anchorwatch_fuzz::attribute::text;
+use anchorwatch_fuzz::decode::{RawEvent, decode};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|record: &[u8]| {

@@ -2,7 +2,7 @@
 
 #![no_main]
 
-use anchorwatch_sensor::dns::message;
+use anchorwatch_fuzz::dns::message;
 use libfuzzer_sys::fuzz_target;
 use std::time::Duration;
 

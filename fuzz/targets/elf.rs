@@ -2,7 +2,7 @@
 
 #![no_main]
 
-use anchorwatch_sensor::modules::elf;
+use anchorwatch_fuzz::elf;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|head: &[u8]| {

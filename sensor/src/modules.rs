@@ -7,7 +7,7 @@
 
 mod budget;
 mod cache;
-pub mod elf;
+mod elf;
 mod hash;
 mod kernel;
 mod lanes;

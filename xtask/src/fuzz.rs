@@ -110,7 +110,7 @@ fn cargo_fuzz(command: &str) -> Result<Command> {
     let mut nightly = run::command("rustup");
     nightly.args(["run", "nightly"]).arg(tool).args(["fuzz", command]);
     nightly
-        .args(["--sanitizer", "none", "--dev", "--fuzz-dir"])
+        .args(["--sanitizer", "none", "--fuzz-dir"])
         .arg(folder());
     nightly.arg("--target-dir").arg(paths::target().join("fuzz/build"));
     // What this program was run by is another cargo.

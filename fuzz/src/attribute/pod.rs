@@ -1,0 +1,3 @@
+mod container;
+
+pub use container::{Container, ContainerKey, PodIdentity, Setting};

@@ -109,9 +109,7 @@ fn cargo_fuzz(command: &str) -> Result<Command> {
     let tool = cargo_tool::cargo_fuzz()?;
     let mut nightly = run::command("rustup");
     nightly.args(["run", "nightly"]).arg(tool).args(["fuzz", command]);
-    nightly
-        .args(["--sanitizer", "none", "--fuzz-dir"])
-        .arg(folder());
+    nightly.args(["--sanitizer", "none", "--fuzz-dir"]).arg(folder());
     nightly.arg("--target-dir").arg(paths::target().join("fuzz/build"));
     // What this program was run by is another cargo.
     for variable in ["CARGO", "RUSTUP_TOOLCHAIN", "RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS"] {

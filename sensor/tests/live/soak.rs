@@ -6,7 +6,7 @@ use crate::fixture::{Live, live_with, only};
 use crate::scene::in_container;
 use anchorwatch_core::behaviour::Feed;
 use anchorwatch_sensor::decode::RawEvent;
-use anchorwatch_sensor::loader::filter::Registration;
+use anchorwatch_sensor::loader::filter::{Registration, SlotLoss};
 use anchorwatch_sensor::loader::{CgroupScope, LoadOptions, Losses};
 use anchorwatch_sensor_common::filter::{FilterFeed, Lost};
 use rustix::fs::{CWD, Mode, OFlags};
@@ -68,17 +68,21 @@ fn soak(live: &mut Live, container: &Cgroup, feed: FilterFeed, senders: Vec<Vec<
     }
     let after = live.loaded.losses().unwrap();
     let count = |losses: &Losses, why: Lost| losses.count(feed.place(), why.reason());
-    let lost: u64 = Lost::ALL
+    let counted: u64 = Lost::ALL
         .iter()
         .map(|why| count(&after, *why) - count(&before, *why))
         .sum();
-    assert!(received > 0 && lost > 0, "{received} received, {lost} lost");
-    assert_eq!(received as u64 + lost, (SENDERS * FLOOD) as u64);
     let reading = live.loaded.filter_mut().read().unwrap();
     let told = reading.lost.iter().filter(|loss| loss.feed == feed);
-    let told: Vec<_> = told.map(|loss| (loss.container, loss.count)).collect();
-    assert!(told.iter().all(|(whose, _)| *whose == Some(container.id)), "{told:?}");
-    assert_eq!(told.iter().map(|(_, count)| count).sum::<u64>(), lost);
+    let (own, others): (Vec<&SlotLoss>, Vec<&SlotLoss>) = told.partition(|loss| loss.container == Some(container.id));
+    let lost: u64 = own.iter().map(|loss| loss.count).sum();
+    assert!(received > 0 && lost > 0, "{received} received, {lost} lost");
+    assert_eq!(received as u64 + lost, (SENDERS * FLOOD) as u64);
+    // The node's counters hold what else happened on this machine, too.
+    assert!(counted >= lost, "{counted} {lost}");
+    if others.is_empty() {
+        assert_eq!(counted, lost);
+    }
 }
 
 #[test]

@@ -43,10 +43,26 @@ impl Feature {
     const SEED: u64 = 0x616e_6368_6f72; // "anchor"
     const BITS: u32 = 29;
 
+    #[inline]
     fn new(kind: Kind, text: &[u8]) -> Self {
-        let hash = XxHash3_64::oneshot_with_seed(Self::SEED ^ kind as u64, text);
-        let low = u32::try_from(hash >> (64 - Self::BITS)).expect("29 bits");
-        Self((kind as u32) << Self::BITS | low)
+        if let (Kind::Trigram, [first, second, third]) = (kind, text) {
+            return Self::of_hash(kind, hash_of_three(*first, *second, *third));
+        }
+        let seed = Self::SEED ^ kind as u64;
+        // Up to this length the seed alone makes the hash, and no secret is derived of it (`XXH3_MIDSIZE_MAX` in the
+        // specification of XXH3): the same result, without a copy of that secret for each feature.
+        let hash = if text.len() <= 240 {
+            XxHash3_64::oneshot_with_seed_and_secret(seed, &[], text).ok()
+        } else {
+            None
+        };
+        let hash = hash.unwrap_or_else(|| XxHash3_64::oneshot_with_seed(seed, text));
+        Self::of_hash(kind, hash)
+    }
+
+    const fn of_hash(kind: Kind, hash: u64) -> Self {
+        let high = hash >> (64 - Self::BITS);
+        Self((kind as u32) << Self::BITS | high as u32)
     }
 
     /// What it is about.
@@ -64,6 +80,18 @@ impl Feature {
     pub const fn bits(self) -> u32 {
         self.0
     }
+}
+
+/// XXH3 of three bytes under the seed of trigrams, as its specification has it for one to three bytes
+/// (doc/xxhash_spec.md of xxHash 0.8): half of all features are that, and nothing of it depends on more than them.
+const fn hash_of_three(first: u8, second: u8, third: u8) -> u64 {
+    const SECRET: u32 = u32::from_le_bytes([0xb8, 0xfe, 0x6c, 0x39]) ^ u32::from_le_bytes([0x23, 0xa4, 0x4b, 0xbe]);
+    const FLIP: u64 = (SECRET as u64).wrapping_add(Feature::SEED ^ Kind::Trigram as u64);
+    let bytes = u32::from_le_bytes([third, 3, first, second]);
+    let mut hash = bytes as u64 ^ FLIP;
+    hash = (hash ^ hash >> 33).wrapping_mul(0xc2b2_ae3d_27d4_eb4f);
+    hash = (hash ^ hash >> 29).wrapping_mul(0x1656_67b1_9e37_79f9);
+    hash ^ hash >> 32
 }
 
 /// A command, redacted and templated ([`crate::normalise::command_line`]).
@@ -97,7 +125,15 @@ impl Features {
     }
 
     pub(crate) fn from_unsorted(mut all: Vec<Feature>) -> Self {
-        all.sort_unstable();
+        // What a command gives comes by kinds already: sorting a part at a time takes less.
+        let is_below = |kind| move |feature: &Feature| feature.kind() < kind;
+        let words = all.partition_point(is_below(Kind::Trigram));
+        let trigrams = words + all[words..].partition_point(is_below(Kind::Capability));
+        all[..words].sort_unstable();
+        all[words..trigrams].sort_unstable();
+        if !all.is_sorted() {
+            all.sort_unstable();
+        }
         all.dedup();
         let compared = all.partition_point(|feature| feature.kind() < Kind::Capability);
         Self {
@@ -180,21 +216,27 @@ fn text(argv: &[String]) -> String {
 /// Three neighbouring characters of the text in lower case, white space and digits in a row as one character, a
 /// placeholder as one of its class.
 fn trigrams(text: &str, sink: &mut impl FnMut(Kind, &str)) {
-    let mut folded = String::with_capacity(text.len() + 8);
-    // Where the characters begin.
-    let mut starts = Vec::with_capacity(text.len() + 3);
-    fold(text, |c| {
-        starts.push(folded.len());
-        folded.push(c);
-    });
+    let folded = folded(text);
+    if folded.is_ascii() {
+        for at in 3..=folded.len() {
+            sink(Kind::Trigram, &folded[at - 3..at]);
+        }
+        return;
+    }
+    let mut starts: Vec<usize> = folded.char_indices().map(|(at, _)| at).collect();
     starts.push(folded.len());
     for four in starts.windows(4) {
         sink(Kind::Trigram, &folded[four[0]..four[3]]);
     }
 }
 
-fn fold(text: &str, mut push: impl FnMut(char)) {
-    push(' ');
+/// The text with a space at both ends, in lower case, with white space and digits in a row as one.
+fn folded(text: &str) -> String {
+    if text.is_ascii() && !text.contains('<') {
+        return folded_ascii(text);
+    }
+    let mut folded = String::with_capacity(text.len() + 8);
+    folded.push(' ');
     let mut last = ' ';
     let mut rest = text;
     while let Some(c) = rest.chars().next() {
@@ -216,11 +258,31 @@ fn fold(text: &str, mut push: impl FnMut(char)) {
             }
         };
         if !(matches!(next, ' ' | '0') && last == next) {
-            push(next);
+            folded.push(next);
             last = next;
         }
     }
     if last != ' ' {
-        push(' ');
+        folded.push(' ');
     }
+    folded
+}
+
+/// The same for a text of ASCII without placeholders, as most are.
+fn folded_ascii(text: &str) -> String {
+    let mut folded = Vec::with_capacity(text.len() + 2);
+    folded.push(b' ');
+    let mut last = b' ';
+    for byte in text.bytes().chain([b' ']) {
+        let next = match byte {
+            b' ' | b'\t'..=b'\r' => b' ',
+            b'0'..=b'9' => b'0',
+            byte => byte.to_ascii_lowercase(),
+        };
+        if next != last || !matches!(next, b' ' | b'0') {
+            folded.push(next);
+            last = next;
+        }
+    }
+    String::from_utf8(folded).expect("ASCII")
 }

@@ -34,6 +34,7 @@ pub mod seen;
 mod settle;
 pub mod severity;
 mod shape;
+mod signs;
 pub mod text;
 pub mod time;
 

@@ -13,6 +13,7 @@ mod tests;
 mod words;
 
 pub use crate::placeholder::Class;
+use argv::Templates;
 pub use argv::template_argv;
 pub use destination::{NameError, domain_name};
 pub use path::template_path;
@@ -20,21 +21,53 @@ pub(crate) use words::template_word as put_word;
 
 use crate::{
     redact,
-    settle::{settle, settle_argv},
+    redact::Redaction,
+    settle::{Changes, Rounds, settle, settle_argv},
 };
 
 /// A command line as it may leave the node: redacted, then templated. What a placeholder makes of the text beside it is
 /// redacted again.
 pub fn command_line(argv: &[String]) -> Vec<String> {
-    settle_argv(argv.to_vec(), |argv| {
-        let redacted = redact::redact_argv(argv);
-        let templates = argv::template_once(&redacted);
-        templates
-            .into_iter()
-            .zip(redacted)
-            .map(|(template, redacted)| Some(template.unwrap_or(redacted)))
-            .collect()
-    })
+    settle_argv(argv, &mut Normalisation::default()).unwrap_or_else(|| argv.to_vec())
+}
+
+/// Redacts the arguments of a command line, then templates them.
+#[derive(Default)]
+struct Normalisation {
+    redaction: Redaction,
+    templates: Templates,
+}
+
+impl Rounds for Normalisation {
+    fn round(&mut self, argv: &[String]) -> Changes {
+        let redacted = settle_argv(argv, &mut self.redaction);
+        for (index, redacted) in redacted.iter().flatten().enumerate() {
+            if argv[index] != *redacted {
+                self.templates.touch(index);
+            }
+        }
+        let templates = self.templates.round(redacted.as_deref().unwrap_or(argv));
+        if templates.is_none() && redacted.is_none() {
+            return None;
+        }
+        let mut changes: Vec<Option<String>> = match redacted {
+            Some(redacted) => redacted.into_iter().map(Some).collect(),
+            None => vec![None; argv.len()],
+        };
+        for (index, template) in templates.into_iter().flatten().enumerate() {
+            // Whatever becomes of it: neither of the two has seen it.
+            if template.is_some() {
+                self.touch(index);
+                changes[index] = template;
+            }
+        }
+        Some(changes)
+    }
+
+    fn touch(&mut self, index: usize) {
+        self.redaction.touch(index);
+        self.templates.touch(index);
+    }
 }
 
 /// A path as it may leave the node.

@@ -135,3 +135,43 @@ pub(crate) fn next_piece<'a>(rest: &mut &'a str, belongs: impl Fn(u8) -> bool) -
         Piece::Other(first)
     })
 }
+
+/// A text in which pieces become placeholders, one behind the other. One that stays as it is costs nothing.
+pub(crate) struct Rewritten<'a> {
+    text: &'a str,
+    /// As far as the text was taken over.
+    done: usize,
+    out: String,
+}
+
+impl<'a> Rewritten<'a> {
+    /// Of a text that nothing was found in yet.
+    pub(crate) const fn of(text: &'a str) -> Self {
+        Self {
+            text,
+            done: 0,
+            out: String::new(),
+        }
+    }
+
+    /// Puts a placeholder where `piece` stands: it begins `at` there.
+    pub(crate) fn put(&mut self, at: usize, class: Class, piece: &str) {
+        self.out.push_str(&self.text[self.done..at]);
+        put(&mut self.out, class, piece);
+        self.done = at + piece.len();
+    }
+
+    /// Adds what has to stand behind the last placeholder, and did not.
+    pub(crate) fn add(&mut self, sign: Option<char>) {
+        self.out.extend(sign);
+    }
+
+    /// The text with its placeholders; `None` where it is as it was.
+    pub(crate) fn changed(mut self) -> Option<String> {
+        if self.out.is_empty() {
+            return None;
+        }
+        self.out.push_str(&self.text[self.done..]);
+        (self.out != self.text).then_some(self.out)
+    }
+}

@@ -30,7 +30,7 @@ mod word;
 
 use std::borrow::Cow;
 
-use crate::settle::{settle, settle_argv};
+use crate::settle::{Changes, Rounds, Walk, settle, settle_argv};
 use word::Context;
 
 /// Any text without its secrets. Redacting again changes nothing.
@@ -40,12 +40,22 @@ pub fn redact(text: &str) -> String {
 
 /// A command line without its secrets, argument by argument. Redacting again changes nothing.
 pub fn redact_argv(argv: &[String]) -> Vec<String> {
-    settle_argv(argv.to_vec(), |argv| {
-        let mut context = Context::default();
-        argv.iter()
-            .map(|argument| word::redact_argument(argument, &mut context))
-            .collect()
-    })
+    settle_argv(argv, &mut Redaction::default()).unwrap_or_else(|| argv.to_vec())
+}
+
+/// Takes secrets out of the arguments of a command line.
+#[derive(Debug, Default)]
+pub(crate) struct Redaction(Walk<Context>);
+
+impl Rounds for Redaction {
+    fn round(&mut self, argv: &[String]) -> Changes {
+        let redact = |context: &mut Context, _, argument: &str| word::redact_argument(argument, context);
+        self.0.round(argv, redact)
+    }
+
+    fn touch(&mut self, index: usize) {
+        self.0.touch(index);
+    }
 }
 
 /// A path of a file without what is announced as a secret, or has the shape that an issuer gives its tokens. What merely

@@ -53,7 +53,8 @@ pub(crate) fn is_uuid(bytes: &[u8]) -> bool {
 }
 
 fn ip4(word: &str) -> Option<Class> {
-    let address: std::net::Ipv4Addr = (word.len() <= 15).then(|| word.parse().ok())??;
+    let may_be = (7..=15).contains(&word.len()) && word.bytes().filter(|byte| *byte == b'.').count() == 3;
+    let address: std::net::Ipv4Addr = may_be.then(|| word.parse().ok())??;
     Some(if address.is_loopback() || address.is_unspecified() {
         Class::Ip4Loopback
     } else if address.is_link_local() {

@@ -4,22 +4,29 @@ use super::{
     path,
     words::{self, template_word},
 };
-use crate::{placeholder, settle::settle_argv};
+use crate::{
+    placeholder,
+    settle::{Changes, Rounds, Walk, settle_argv},
+    signs::{Lengths, Signs},
+};
 
 /// The template of a command line that was redacted before: each argument is templated, except for a program that an
 /// interpreter is handed (what follows `-c`, `-e`, `eval` and their like, or reads like shell): a payload must not
 /// vanish in a placeholder.
 pub fn template_argv(argv: &[String]) -> Vec<String> {
-    settle_argv(argv.to_vec(), template_once)
+    settle_argv(argv, &mut Templates::default()).unwrap_or_else(|| argv.to_vec())
 }
 
-/// A round over a command line: of each argument its template, where it has another one than itself.
-pub(super) fn template_once(argv: &[String]) -> Vec<Option<String>> {
-    let mut program = Programs::default();
-    argv.iter()
-        .enumerate()
-        .map(|(index, argument)| {
-            if program.is_next(argument) || is_interpreter(argument) {
+/// Templates the arguments of a command line.
+#[derive(Default)]
+pub(super) struct Templates(Walk<Programs>);
+
+impl Rounds for Templates {
+    /// Of each argument its template, where it may have another one than itself.
+    fn round(&mut self, argv: &[String]) -> Changes {
+        self.0.round(argv, |program, index, argument| {
+            let is_interpreter = is_interpreter(argument);
+            if program.is_next(argument, is_interpreter) || is_interpreter {
                 None
             } else if index == 0 {
                 path::template_once(argument)
@@ -27,7 +34,11 @@ pub(super) fn template_once(argv: &[String]) -> Vec<Option<String>> {
                 template_argument(argument)
             }
         })
-        .collect()
+    }
+
+    fn touch(&mut self, index: usize) {
+        self.0.touch(index);
+    }
 }
 
 fn template_argument(argument: &str) -> Option<String> {
@@ -53,7 +64,7 @@ fn template_argument(argument: &str) -> Option<String> {
 }
 
 /// Follows a command line and tells which of its arguments are programs.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 struct Programs {
     /// An interpreter was named: by the command itself, or behind `env`, `sudo`, `xargs` and the like.
     interpreter: bool,
@@ -68,19 +79,25 @@ const INTERPRETERS: [&str; 27] = [
     "lua", "luajit", "mawk", "node", "nodejs", "perl", "php", "pypy", "python", "ruby", "sh", "tclsh", "zsh",
 ];
 
+/// What their names look like from afar.
+static NAMES: Lengths = Lengths::of(&INTERPRETERS);
+
 impl Programs {
     /// Whether this argument is a program. Arguments are told in their order.
-    fn is_next(&mut self, argument: &str) -> bool {
+    fn is_next(&mut self, argument: &str, is_interpreter: bool) -> bool {
         let awaited = std::mem::take(&mut self.awaited);
         let is_program = self.evaluates || awaited || reads_like_shell(argument) || self.is_attached(argument);
         self.evaluates |= argument == "eval";
         self.awaited = self.asks(argument);
-        self.interpreter |= is_interpreter(argument);
+        self.interpreter |= is_interpreter;
         is_program
     }
 
     /// `-e'…'` and `--eval=…`, as perl, ruby, php and node take them.
     fn is_attached(&self, argument: &str) -> bool {
+        if !argument.starts_with('-') {
+            return false;
+        }
         let long = ["--eval=", "--command=", "--execute="];
         long.iter().any(|prefix| argument.starts_with(prefix))
             || (self.interpreter
@@ -90,15 +107,12 @@ impl Programs {
 
     /// Whether a flag asks for a program as its value: `-c`, `-lc`, `-e`, `-ne`, `--eval`.
     fn asks(&self, argument: &str) -> bool {
-        if matches!(
-            argument,
-            "--eval" | "--command" | "--execute" | "--exec" | "-exec" | "-ex"
-        ) {
-            return true;
-        }
         let Some(letters) = argument.strip_prefix('-') else {
             return false;
         };
+        if matches!(letters, "-eval" | "-command" | "-execute" | "-exec" | "exec" | "ex") {
+            return true;
+        }
         self.interpreter
             && (1..=4).contains(&letters.len())
             && letters.bytes().all(|byte| byte.is_ascii_alphabetic())
@@ -110,13 +124,12 @@ impl Programs {
 fn is_interpreter(argument: &str) -> bool {
     let name = &argument[argument.rfind('/').map_or(0, |slash| slash + 1)..];
     let name = name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.' || c == '-');
-    // As long as the shortest and the longest of them.
-    (2..=7).contains(&name.len()) && INTERPRETERS.binary_search(&name).is_ok()
+    NAMES.may_hold(name) && INTERPRETERS.binary_search(&name).is_ok()
 }
 
 /// Spaces and what a shell or a script separates its statements by: nobody writes file names like that.
 fn reads_like_shell(argument: &str) -> bool {
-    argument.contains(char::is_whitespace)
+    Signs::of(argument).has_space(argument)
         && argument.contains(['|', ';', '&', '$', '`', '<', '>', '(', '{'])
         && !placeholder::is_whole(argument)
 }

@@ -19,12 +19,7 @@ pub fn template_path(path: &str) -> String {
 
 /// A round over a path: its template, where it may have another one than itself.
 pub(super) fn template_once(path: &str) -> Option<String> {
-    let may_be_temporary = || {
-        ["tmp", "temp", "/dev/shm", "/run"]
-            .iter()
-            .any(|name| path.contains(name))
-    };
-    if is_plain(path) && !may_be_temporary() {
+    if is_plain(path) && !may_be_temporary(path) {
         return None;
     }
     let mut out = String::with_capacity(path.len());
@@ -39,6 +34,15 @@ pub(super) fn template_once(path: &str) -> Option<String> {
         at += component.len() + 1;
     }
     Some(out)
+}
+
+/// Whether any folder or name may be a temporary one.
+fn may_be_temporary(path: &str) -> bool {
+    let mut threes = path.as_bytes().windows(3);
+    threes.any(|three| matches!(three, b"tmp" | b"tem" | b"/de" | b"/ru"))
+        && ["tmp", "temp", "/dev/shm", "/run"]
+            .iter()
+            .any(|name| path.contains(name))
 }
 
 fn template_component(out: &mut String, folder: &str, component: &str, is_last: bool) {

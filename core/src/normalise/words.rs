@@ -17,7 +17,9 @@ pub(crate) fn template_word(out: &mut String, text: &str) {
     }
     let mut rest = text;
     while !rest.is_empty() {
-        if let Some(behind) = rest.strip_prefix(PROCESSOR) {
+        if rest.starts_with('x')
+            && let Some(behind) = rest.strip_prefix(PROCESSOR)
+        {
             out.push_str(PROCESSOR);
             rest = behind;
             continue;
@@ -95,13 +97,19 @@ fn template_parts(out: &mut String, run: &str, separators: &[&[char]]) {
 
 const JOINTS: [char; 5] = ['.', '-', ':', '_', '+'];
 
+/// A date: shorter than all else that is looked for.
+const SHORTEST_EMBEDDED: usize = 10;
+
 /// The first UUID, date or time with a day that stands between two joints of a run: what holds joints itself would be
 /// lost when the run is cut at them.
 fn embedded(run: &str) -> Option<(usize, usize, Class)> {
+    if run.len() < SHORTEST_EMBEDDED {
+        return None;
+    }
     let is_edge =
         |at: usize| at == 0 || at == run.len() || run[at..].starts_with(JOINTS) || run[..at].ends_with(JOINTS);
     (0..run.len()).filter(|at| is_edge(*at)).find_map(|at| {
-        [36, 20, 19, 10].into_iter().find_map(|length| {
+        [36, 20, 19, SHORTEST_EMBEDDED].into_iter().find_map(|length| {
             let end = at + length;
             if end > run.len() || !is_edge(end) || run[at..].starts_with(JOINTS) {
                 return None;

@@ -1,7 +1,7 @@
 //! Secrets that nobody announces: tokens of well-known issuers, and runs that were drawn by lot.
 
 use crate::{
-    placeholder::{Class, Piece, next_piece, put},
+    placeholder::{Class, Piece, Rewritten, next_piece},
     shape::{is_hex, is_random, is_uuid},
 };
 
@@ -121,46 +121,46 @@ pub(super) fn may_be_issued(text: &str) -> bool {
     runs.any(|run| run.len() >= SHORTEST_ISSUED)
 }
 
+/// Whether a text is long enough anywhere for a token.
+pub(super) fn has_long_run(text: &str) -> bool {
+    let mut runs = text.as_bytes().split(|byte| !is_token_byte(*byte));
+    text.len() >= SHORTEST_ISSUED && runs.any(|run| run.len() >= SHORTEST_ISSUED)
+}
+
 fn redact_runs(text: &str, judge: impl Fn(&str) -> Option<Class>) -> Option<String> {
-    let mut out = String::with_capacity(text.len());
+    let mut rewritten = Rewritten::of(text);
     let mut rest = text;
     while let Some(piece) = next_piece(&mut rest, is_token_byte) {
         match piece {
-            Piece::Placeholder(held) => out.push_str(held),
-            Piece::Other(other) => out.push(other),
-            Piece::Run(run) => redact_run(&mut out, run, &judge),
+            Piece::Placeholder(_) | Piece::Other(_) => {}
+            Piece::Run(run) => redact_run(&mut rewritten, run, text.len() - rest.len() - run.len(), &judge),
         }
     }
-    (out != text).then_some(out)
+    rewritten.changed()
 }
 
 pub(super) const fn is_token_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'_' | b'-' | b'=' | b'.' | b'~')
 }
 
-/// Base64 has slashes, and so do paths: a run is judged as a whole, then what follows each joint.
-fn redact_run(out: &mut String, mut run: &str, judge: &impl Fn(&str) -> Option<Class>) {
+/// Base64 has slashes, and so do paths: a run that begins at `at` is judged as a whole, then what follows each joint.
+fn redact_run(rewritten: &mut Rewritten<'_>, mut run: &str, mut at: usize, judge: &impl Fn(&str) -> Option<Class>) {
     let mut is_whole = true;
     loop {
         if (is_whole || run.len() <= LONGEST_REST)
             && let Some(class) = judge(run)
         {
-            return put(out, class, run);
+            return rewritten.put(at, class, run);
         }
         is_whole = false;
-        let Some(joint) = run.find(['/', '=', '.', '~']) else {
-            return match judge(run) {
-                Some(class) => put(out, class, run),
-                None => out.push_str(run),
-            };
-        };
-        let part = &run[..joint];
-        match judge(part) {
-            Some(class) => put(out, class, part),
-            None => out.push_str(part),
+        let joint = run.bytes().position(|byte| matches!(byte, b'/' | b'=' | b'.' | b'~'));
+        let part = &run[..joint.unwrap_or(run.len())];
+        if let Some(class) = judge(part) {
+            rewritten.put(at, class, part);
         }
-        out.push_str(&run[joint..=joint]);
+        let Some(joint) = joint else { return };
         run = &run[joint + 1..];
+        at += joint + 1;
     }
 }
 
@@ -177,6 +177,9 @@ fn token(run: &str) -> Option<Class> {
     if run.len() >= SHORTEST && is_hex(run.as_bytes()) {
         return Some(Class::Hex);
     }
+    if run.starts_with(['/', '.', '-']) {
+        return None;
+    }
     let word = run.trim_end_matches('=');
     if word.len() < SHORTEST || word.contains(['.', '=', '~']) {
         return None;
@@ -184,7 +187,7 @@ fn token(run: &str) -> Option<Class> {
     // No alphabet of base64 has slashes and hyphens both.
     let is_mixed = word.contains('/') && word.contains(['-', '_']);
     let mut parts = word.split(['/', '.', '-', '_', '~']).filter(|part| !part.is_empty());
-    if is_mixed || run.starts_with(['/', '.', '-']) || !is_random(word, SHORTEST) || parts.any(is_word_like) {
+    if is_mixed || parts.any(is_word_like) || !is_random(word, SHORTEST) {
         return None;
     }
     Some(if word.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
@@ -194,14 +197,32 @@ fn token(run: &str) -> Option<Class> {
     })
 }
 
+/// Where the prefixes are that begin with a byte.
+const BY_FIRST: [(usize, usize); 128] = {
+    let mut ranges = [(0, 0); 128];
+    let mut at = 0;
+    while at < ISSUED.len() {
+        let range = &mut ranges[ISSUED[at].0.as_bytes()[0] as usize];
+        if range.1 == 0 {
+            range.0 = at;
+        }
+        at += 1;
+        range.1 = at;
+    }
+    ranges
+};
+
 fn is_issued(run: &str) -> bool {
-    run.len() >= SHORTEST_ISSUED
-        && ISSUED.iter().any(|(prefix, least)| {
-            run.strip_prefix(prefix).is_some_and(|rest| {
-                let digits = prefix.len() == 2 || *prefix == "key-";
-                rest.len() >= *least && !rest.contains('/') && (!digits || rest.bytes().all(|b| b.is_ascii_hexdigit()))
-            })
+    let Some(first) = run.bytes().next().filter(|_| run.len() >= SHORTEST_ISSUED) else {
+        return false;
+    };
+    let (from, to) = BY_FIRST.get(usize::from(first)).copied().unwrap_or_default();
+    ISSUED[from..to].iter().any(|(prefix, least)| {
+        run.strip_prefix(prefix).is_some_and(|rest| {
+            let digits = prefix.len() == 2 || *prefix == "key-";
+            rest.len() >= *least && !rest.contains('/') && (!digits || rest.bytes().all(|b| b.is_ascii_hexdigit()))
         })
+    })
 }
 
 /// A part of a path or of a hyphenated name: one case of letters, with a digit or two behind.

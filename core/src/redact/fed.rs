@@ -25,7 +25,7 @@ const READERS: [&str; 14] = [
 const HORIZON: usize = 512;
 
 /// What a text says as a whole.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(super) struct Hints {
     /// Something in it reads a secret from its standard input.
     pub feeds: bool,

@@ -1,10 +1,12 @@
 //! Secrets that a name announces: `password=x`, `"token": "x"`, `?api_key=x`.
 
+use std::borrow::Cow;
+
 use super::{
     program::is_program,
     value::{self, value},
 };
-use crate::placeholder::{Class, Piece, is_whole, next_piece, put};
+use crate::placeholder::{Class, Piece, Rewritten, is_whole, next_piece};
 
 /// Parts of names that announce a secret, in lower case, without what joins words.
 const PARTS: [&str; 35] = [
@@ -104,23 +106,33 @@ const fn letters(text: &str) -> u32 {
 /// Whether a name announces a secret.
 pub(super) fn announces(name: &str) -> bool {
     let own = letters(name);
-    if !MASKS.iter().any(|mask| own & mask == *mask) {
+    let may_be = |mask: &u32| mask & !own == 0;
+    // All of them, without an early end: the processor compares several at a time.
+    if !MASKS.iter().fold(false, |any, mask| any | may_be(mask)) {
         return false;
     }
-    let lower = name.trim_start_matches('-').to_ascii_lowercase();
-    let flat: String = lower.chars().filter(char::is_ascii_alphanumeric).collect();
+    let trimmed = name.trim_start_matches('-');
+    let lower = if trimmed.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        Cow::Owned(trimmed.to_ascii_lowercase())
+    } else {
+        Cow::Borrowed(trimmed)
+    };
+    let flat = if lower.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+        Cow::Borrowed(&*lower)
+    } else {
+        Cow::Owned(lower.chars().filter(char::is_ascii_alphanumeric).collect())
+    };
     if flat.ends_with("webhookurl") {
         return true;
     }
-    if flat.is_empty() || ELSEWHERE.iter().any(|end| flat.ends_with(end)) {
-        return false;
-    }
     let last = lower.rsplit(['-', '_', '.']).next().unwrap_or(&lower);
-    let is_key = last == "key" && !name.starts_with('-') && name.bytes().all(|byte| !byte.is_ascii_lowercase());
-    (is_key && flat.len() > 3)
-        || PARTS.iter().any(|part| flat.contains(part))
-        || WHOLE.contains(&last)
-        || WHOLE.contains(&flat.as_str())
+    let (parts, rest) = MASKS.split_at(PARTS.len());
+    let is_part = |(part, mask): (&&str, &u32)| may_be(mask) && flat.contains(part);
+    let is_whole = |(whole, mask): (&&str, &u32)| may_be(mask) && (*whole == last || *whole == flat);
+    let is_key = || last == "key" && !name.starts_with('-') && name.bytes().all(|byte| !byte.is_ascii_lowercase());
+    let tells =
+        (flat.len() > 3 && is_key()) || PARTS.iter().zip(parts).any(is_part) || WHOLE.iter().zip(rest).any(is_whole);
+    tells && !ELSEWHERE.iter().any(|end| flat.ends_with(end))
 }
 
 /// Whether a value is no secret itself: empty, a placeholder, a word that switches something, or a variable that the
@@ -160,26 +172,23 @@ const MOST_PROGRAMS: usize = 8;
 
 /// A word without the values of names that announce secrets. A value that is a program stays, and is looked through.
 pub(super) fn redact_values(text: &str) -> Option<String> {
-    let mut out = String::with_capacity(text.len());
+    let mut rewritten = Rewritten::of(text);
     let mut rest = text;
     let (mut leads, mut tag, mut programs) = (true, false, 0);
     while let Some(piece) = next_piece(&mut rest, is_name_byte) {
         match piece {
-            Piece::Placeholder(held) => out.push_str(held),
+            Piece::Placeholder(_) => {}
             Piece::Other(other) => {
                 leads &= other == '=';
                 tag = other == '<';
-                out.push(other);
             }
             Piece::Run(name) => {
-                out.push_str(name);
                 let is_element = std::mem::take(&mut tag) && rest.starts_with('>') && rest.contains("</");
                 let length = if is_element { Some(1) } else { joint(rest) };
                 let Some(length) = length.filter(|_| announces(name)) else {
                     continue;
                 };
                 let (joint, behind) = rest.split_at(length);
-                out.push_str(joint);
                 rest = behind;
                 let value = if is_element {
                     value::content(behind)
@@ -192,16 +201,14 @@ pub(super) fn redact_values(text: &str) -> Option<String> {
                     continue;
                 }
                 rest = &behind[value.end..];
-                if is_harmless(secret) {
-                    out.push_str(secret);
-                } else {
-                    put(&mut out, Class::Secret, secret);
-                    out.extend(value.close);
+                if !is_harmless(secret) {
+                    rewritten.put(text.len() - behind.len(), Class::Secret, secret);
+                    rewritten.add(value.close);
                 }
             }
         }
     }
-    (out != text).then_some(out)
+    rewritten.changed()
 }
 
 /// Length of what stands between a name and its value: `=`, `:`, `=>`, `:=`, with quotes, escapes and spaces around.

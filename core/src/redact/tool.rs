@@ -1,5 +1,6 @@
 //! Secrets that only the program's own habits announce: `mysql -px`, `sshpass -p x`, `curl -u user:x`.
 
+use crate::signs::Lengths;
 use Place::{AfterColon, AfterComma, AfterPercent, AfterSlash, Value};
 
 /// Where a program's flag has its secret.
@@ -130,6 +131,21 @@ const OTHERS: [(&str, Flags); 3] = [
     ("zip", SQL_SERVER),
 ];
 
+/// What their names look like from afar.
+static NAMES: Lengths = {
+    let mut names = [""; PROGRAMS.len() + OTHERS.len()];
+    let mut at = 0;
+    while at < names.len() {
+        names[at] = if at < PROGRAMS.len() {
+            PROGRAMS[at].0
+        } else {
+            OTHERS[at - PROGRAMS.len()].0
+        };
+        at += 1;
+    }
+    Lengths::of(&names)
+};
+
 /// What is known of a word as a flag of a program.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Flag {
@@ -154,8 +170,7 @@ pub(super) struct Program {
 /// The program that a word names, where its flags are known here.
 pub(super) fn program(word: &str) -> Option<Program> {
     let name = &word[word.rfind('/').map_or(0, |slash| slash + 1)..];
-    // As long as the shortest and the longest of them.
-    if !(2..=13).contains(&name.len()) {
+    if !NAMES.may_hold(name) {
         return None;
     }
     let found = PROGRAMS.binary_search_by(|(known, _)| (*known).cmp(name)).ok();

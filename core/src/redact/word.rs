@@ -9,14 +9,17 @@ use super::{
     tool::{self, Flag, Place, Program},
     url,
 };
-use crate::placeholder::{Class, is_whole, put};
+use crate::{
+    placeholder::{Class, is_whole, put},
+    signs::Signs,
+};
 
 /// What the words before announced.
 #[allow(
     clippy::struct_excessive_bools,
     reason = "independent facts about what was read, not states of one thing"
 )]
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Context {
     program: Option<Program>,
     /// The next word is, or holds, a secret.
@@ -47,7 +50,7 @@ const SCHEMES: [&str; 7] = [
 
 /// An argument without secrets; `None` where it holds none. White space makes it a text of its own.
 pub(super) fn redact_argument(argument: &str, context: &mut Context) -> Option<String> {
-    if !argument.contains(char::is_whitespace) {
+    if !Signs::of(argument).has_space(argument) {
         return redact_word(argument, context);
     }
     context.named = false;
@@ -187,11 +190,21 @@ fn redact_word(word: &str, context: &mut Context) -> Option<String> {
         let redacted = redact_argument(inner, context)?;
         return Some(format!("{quote}{redacted}{quote}"));
     }
-    let plain = undisguised(word);
+    let signs = Signs::of(word);
+    let plain = if signs.any(DISGUISES) { undisguised(word) } else { None };
     announce(plain.as_deref().unwrap_or(word), context);
-    redact_assigned(word)
-        .or_else(|| in_word(word))
-        .or_else(|| plain.and_then(|plain| redact_assigned(&plain).or_else(|| in_word(&plain))))
+    redact_alone(word, signs).or_else(|| plain.and_then(|plain| redact_alone(&plain, Signs::of(&plain))))
+}
+
+/// What a word that wears a disguise holds.
+const DISGUISES: Signs = Signs::QUOTE.or(Signs::ESCAPE).or(Signs::FOREIGN);
+
+/// A word, judged by nothing but itself; `None` where it holds no secret.
+fn redact_alone(word: &str, signs: Signs) -> Option<String> {
+    if word.len() < entropy::SHORTEST_ISSUED && !signs.any(Signs::QUOTE.or(Signs::JOINT)) {
+        return None;
+    }
+    redact_assigned(word).or_else(|| in_word(word, signs))
 }
 
 /// A word in a place where a secret is: because it was announced, or as the value of a program's flag.
@@ -264,16 +277,9 @@ fn redact_assigned(word: &str) -> Option<String> {
     redact_from(word, name.len() + 1, Place::Value)
 }
 
-/// A word, judged by itself; `None` where it holds no secret.
-fn in_word(word: &str) -> Option<String> {
-    let (mut quotes, mut joints, mut at, mut run, mut longest) = (false, false, false, 0, 0);
-    for byte in word.bytes() {
-        quotes |= matches!(byte, b'"' | b'\'');
-        joints |= matches!(byte, b'=' | b':' | b'<');
-        at |= byte == b'@';
-        run = if entropy::is_token_byte(byte) { run + 1 } else { 0 };
-        longest = longest.max(run);
-    }
+/// What stands inside a word that is no assignment; `None` where it holds no secret.
+fn in_word(word: &str, signs: Signs) -> Option<String> {
+    let (quotes, joints) = (signs.any(Signs::QUOTE), signs.any(Signs::JOINT));
     let mut changed: Option<String> = None;
     let mut step = |applies: bool, step: super::Step| {
         if applies && let Some(next) = step(changed.as_deref().unwrap_or(word)) {
@@ -282,9 +288,9 @@ fn in_word(word: &str) -> Option<String> {
     };
     step(quotes, redact_inside);
     step(joints, url::redact_urls);
-    step(joints && at, url::redact_userinfo);
+    step(joints && signs.any(Signs::AT), url::redact_userinfo);
     step(joints, named::redact_values);
-    step(longest >= entropy::SHORTEST_ISSUED, entropy::redact_tokens);
+    step(entropy::has_long_run(word), entropy::redact_tokens);
     changed
 }
 

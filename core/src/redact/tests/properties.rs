@@ -162,7 +162,7 @@ const TEDIOUS: [&str; 30] = [
     "pа",
 ];
 
-/// How the time grows with the length is measured by `examples/speed.rs`; were it the square, this would not end.
+/// How the time grows with the length is measured by `benches/command.rs`; were it the square, this would not end.
 #[test]
 fn an_argument_of_128_kib_is_no_trouble_whatever_it_repeats() {
     for piece in TEDIOUS {

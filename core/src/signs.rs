@@ -1,0 +1,119 @@
+//! What bytes a text is made of, told in one pass: most words hold nothing that any closer look is for.
+
+/// Sorts of bytes that a text holds, a bit each.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Signs(u16);
+
+impl Signs {
+    /// White space of ASCII. Beyond ASCII there is more: see [`Self::FOREIGN`].
+    pub const SPACE: Self = Self(1);
+    /// `"` and `'`.
+    pub const QUOTE: Self = Self(1 << 1);
+    /// `%` and `\\`.
+    pub const ESCAPE: Self = Self(1 << 2);
+    /// What is not ASCII.
+    pub const FOREIGN: Self = Self(1 << 3);
+    /// What may stand between a name and its value, or opens a tag: `=`, `:`, `<`.
+    pub const JOINT: Self = Self(1 << 4);
+    /// `@`.
+    pub const AT: Self = Self(1 << 5);
+    /// What ends words outside quotes: `;`, `|`, `&`, `(`, `)`.
+    pub const SEPARATOR: Self = Self(1 << 6);
+
+    /// Of each byte.
+    const TABLE: [u16; 256] = {
+        let mut table = [0; 256];
+        let mut byte: u8 = 0;
+        loop {
+            table[byte as usize] = Self::sort(byte).0;
+            if byte == u8::MAX {
+                break table;
+            }
+            byte += 1;
+        }
+    };
+
+    const fn sort(byte: u8) -> Self {
+        match byte {
+            b' ' | b'\t'..=b'\r' => Self::SPACE,
+            b'"' | b'\'' => Self::QUOTE,
+            b'%' | b'\\' => Self::ESCAPE,
+            b'=' | b':' | b'<' => Self::JOINT,
+            b'@' => Self::AT,
+            b';' | b'|' | b'&' | b'(' | b')' => Self::SEPARATOR,
+            0x80.. => Self::FOREIGN,
+            _ => Self(0),
+        }
+    }
+
+    /// Those of a text.
+    pub fn of(text: &str) -> Self {
+        Self(
+            text.bytes()
+                .fold(0, |signs, byte| signs | Self::TABLE[usize::from(byte)]),
+        )
+    }
+
+    /// Either's.
+    pub const fn or(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Whether any of the others is among them.
+    pub const fn any(self, others: Self) -> bool {
+        self.0 & others.0 != 0
+    }
+
+    /// Whether the text whose signs these are holds white space of any script.
+    pub fn has_space(self, text: &str) -> bool {
+        self.any(Self::SPACE) || (self.any(Self::FOREIGN) && text.contains(char::is_whitespace))
+    }
+}
+
+/// Which lengths the words of a sorted table have, by their first byte: most words that are looked up are none of them, and
+/// are told by that.
+#[derive(Debug)]
+pub(crate) struct Lengths([u32; 128]);
+
+impl Lengths {
+    /// Of words of ASCII, each of 1 to 31 bytes.
+    pub const fn of(words: &[&str]) -> Self {
+        let mut lengths = Self([0; 128]);
+        let mut at = 0;
+        while at < words.len() {
+            let word = words[at].as_bytes();
+            lengths.0[word[0] as usize] |= 1 << word.len();
+            at += 1;
+        }
+        lengths
+    }
+
+    /// Whether a word may be one of them.
+    pub fn may_hold(&self, word: &str) -> bool {
+        let lengths = word.bytes().next().and_then(|first| self.0.get(usize::from(first)));
+        lengths.is_some_and(|lengths| word.len() < 32 && lengths & 1 << word.len() != 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn white_space_is_found_as_the_standard_library_finds_it(text in "[ a\t\u{b}\u{1c}\u{85}\u{a0}\u{2003}\u{200b}é]{0,3}") {
+            prop_assert_eq!(Signs::of(&text).has_space(&text), text.contains(char::is_whitespace));
+        }
+
+        #[test]
+        fn a_word_of_a_table_may_be_in_it(word in "[a-z]{1,31}", other in ".{0,40}") {
+            let lengths = Lengths::of(&["seven", "x"]);
+            prop_assert!(lengths.may_hold("seven") && lengths.may_hold("x"));
+            let alike = |word: &str| (word.starts_with('s') && word.len() == 5) || word == "x";
+            prop_assert_eq!(lengths.may_hold(&word), alike(&word));
+            prop_assert_eq!(lengths.may_hold(&other), alike(&other));
+        }
+    }
+}

@@ -12,8 +12,6 @@
 
 #[path = "measure/api.rs"]
 mod api;
-#[path = "measure/figure.rs"]
-mod figure;
 #[path = "measure/ground.rs"]
 mod ground;
 #[path = "measure/latency.rs"]

@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: what is promised in figures, measured: a table for people and JSON Lines to compare runs by.
 
+mod benches;
 mod figure;
 mod quality;
 mod sensor;
@@ -44,6 +45,12 @@ pub struct Arguments {
 enum Bench {
     /// How well unusual commands are told from normal ones (a minute).
     Quality,
+    /// Core: from a command line to its features, and the decision about what is known (2 minutes).
+    Command,
+    /// Core: a new command scored against up to 100,000 learned ones (3 minutes).
+    Nearest,
+    /// Sensor: a known event in user space, without a kernel (a minute).
+    Known,
     /// Sensor: what it costs commands that run one after the other (5 minutes).
     Exec,
     /// Sensor: what it costs connections (5 minutes).
@@ -69,8 +76,10 @@ enum Bench {
 /// What a bench runs on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
-    /// Core alone.
-    Core,
+    /// Core's corpora.
+    Corpus,
+    /// A package's own benches: neither root nor a kernel's programs.
+    Package(&'static str),
     /// The sensor on this machine, as root.
     Sensor,
     /// A cluster with Anchorwatch on it.
@@ -78,8 +87,11 @@ enum Place {
 }
 
 impl Bench {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 14] = [
         Self::Quality,
+        Self::Command,
+        Self::Nearest,
+        Self::Known,
         Self::Exec,
         Self::Connect,
         Self::Mmap,
@@ -96,6 +108,9 @@ impl Bench {
     const fn name(self) -> &'static str {
         match self {
             Self::Quality => "quality",
+            Self::Command => "command",
+            Self::Nearest => "nearest",
+            Self::Known => "known",
             Self::Exec => "exec",
             Self::Connect => "connect",
             Self::Mmap => "mmap",
@@ -111,7 +126,9 @@ impl Bench {
 
     const fn place(self) -> Place {
         match self {
-            Self::Quality => Place::Core,
+            Self::Quality => Place::Corpus,
+            Self::Command | Self::Nearest => Place::Package("anchorwatch-core"),
+            Self::Known => Place::Package("anchorwatch-sensor"),
             Self::Exec
             | Self::Connect
             | Self::Mmap
@@ -137,11 +154,16 @@ pub fn run(arguments: &Arguments, context: Option<&str>) -> Result<()> {
         &arguments.names
     };
     let at = |place| names.iter().copied().filter(move |bench| bench.place() == place);
-    if at(Place::Core).next().is_some() {
+    if at(Place::Corpus).next().is_some() {
         quality::run(arguments.benign.as_deref(), &arguments.malicious)?;
     }
     let file = paths::target().join("bench.jsonl");
     let mut lines = String::new();
+    for bench in names {
+        if let Place::Package(package) = bench.place() {
+            keep(&benches::measure(package, bench.name())?, &file, &mut lines)?;
+        }
+    }
     on_this_machine(arguments, at(Place::Sensor).collect(), &file, &mut lines)?;
     in_cluster(arguments, context, at(Place::Cluster).collect(), &file, &mut lines)?;
     if lines.is_empty() {

@@ -5,11 +5,11 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use crate::Bed;
-use crate::figure::Figure;
 use crate::ground::Container;
 use crate::load::Loads;
 use crate::subject::{Counters, Mode, Subject};
 use crate::work::{Kind, Work};
+use anchorwatch_figures::Figure;
 
 const BUCKETS: &str = "anchorwatch_sensor_outbox_latency_seconds_bucket{le=\"";
 /// New programs a second, and for how many of them in a round.

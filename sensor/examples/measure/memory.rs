@@ -3,11 +3,11 @@
 use anyhow::Result;
 
 use crate::Bed;
-use crate::figure::Figure;
 use crate::ground::Container;
 use crate::load::Loads;
 use crate::subject::{Mode, Subject, total};
 use crate::work::{Kind, Work};
+use anchorwatch_figures::Figure;
 
 const STEPS: u64 = 10;
 const A_STEP: u64 = 100_000;

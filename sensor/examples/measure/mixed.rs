@@ -5,11 +5,11 @@ use anyhow::{Context, Result};
 use std::fs;
 
 use crate::Bed;
-use crate::figure::Figure;
 use crate::ground::Container;
 use crate::load::Loads;
 use crate::subject::{Mode, Subject};
 use crate::work::{Kind, Work};
+use anchorwatch_figures::Figure;
 
 const RATE: u32 = 1_100;
 /// Of one round, in seconds.

@@ -7,9 +7,9 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::Bed;
-use crate::figure::Figure;
 use crate::ground::Container;
 use crate::subject::{Mode, Subject};
+use anchorwatch_figures::Figure;
 
 const REQUESTS: u64 = 300_000;
 const CEILING: Duration = Duration::from_secs(30);

@@ -6,11 +6,11 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use crate::Bed;
-use crate::figure::Figure;
 use crate::ground::Container;
 use crate::load::Loads;
 use crate::subject::{Mode, Subject, total};
 use crate::work::{Kind, Work};
+use anchorwatch_figures::Figure;
 
 /// The sensor takes over the kernel's counters every 10 s.
 const COUNTERS_TAKEN: Duration = Duration::from_secs(12);

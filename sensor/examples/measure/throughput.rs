@@ -6,11 +6,11 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use crate::Bed;
-use crate::figure::Figure;
 use crate::ground::Container;
 use crate::load::Loads;
 use crate::subject::{Mode, Subject, total};
 use crate::work::{Kind, Work};
+use anchorwatch_figures::Figure;
 
 /// Offered to all processors together; the last is more than can be taken.
 const RATES: [u32; 5] = [50_000, 105_000, 150_000, 200_000, 1_000_000];

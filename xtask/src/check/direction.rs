@@ -15,10 +15,11 @@ const CRDS: &str = "anchorwatch-crds";
 const COMMON: &str = "anchorwatch-sensor-common";
 
 /// Each package of the workspace, and which others it may use.
-const MAY_USE: [(&str, &[&str]); 9] = [
+const MAY_USE: [(&str, &[&str]); 10] = [
     (CORE, &[]),
     (CRDS, &[]),
     (COMMON, &[]),
+    ("anchorwatch-figures", &[]),
     (CONVERT, &[CORE, CRDS]),
     ("anchorwatch-sensor", &[CONVERT, CORE, CRDS, COMMON]),
     ("anchorwatch-operator", &[CONVERT, CORE, CRDS]),

@@ -1,0 +1,131 @@
+//! What core makes of one execution: its command line redacted, templated and taken apart, and the decision about what is
+//! known already.
+
+#![allow(
+    missing_docs,
+    clippy::disallowed_methods,
+    reason = "a bench reads the clock; the library does not"
+)]
+
+use std::hint::black_box;
+
+use anchorwatch_core::{
+    baseline::{Entry, EntryState, Marks, Maturity},
+    behaviour::{Attributes, Behaviour, Origin, ProcessParts, SourceLayer},
+    decide::decide,
+    features::{Command, Features},
+    normalise,
+    policy::Policy,
+    time::Timestamp,
+};
+use anchorwatch_figures::{Figure, Times};
+use criterion::Criterion;
+
+/// Ordinary command lines of three to ten arguments.
+fn corpus() -> Vec<Vec<String>> {
+    let lines = include_str!("../corpus/execs.txt").lines();
+    let lines = lines.filter(|line| !line.starts_with('#'));
+    lines
+        .map(|line| line.split(" ¦ ").map(str::to_owned).collect())
+        .collect()
+}
+
+fn features(argv: &[String]) -> Features {
+    let templates = normalise::command_line(argv);
+    Features::of(&Command {
+        executable: templates.first().map_or("", String::as_str),
+        parent: "/usr/bin/bash",
+        argv: &templates,
+    })
+}
+
+fn normalise_and_vectorise(criterion: &mut Criterion) {
+    let corpus = corpus();
+    let mut times = Times::default();
+    criterion.bench_function("normalise and vectorise an exec", |bencher| {
+        bencher.iter_custom(|count| times.each(count, |index| features(&corpus[index % corpus.len()])));
+    });
+    let name = "core: normalise and vectorise an exec";
+    Figure::at_most(name, &times.micros(), "µs", 2.0).print();
+    criterion.bench_function("redact and template an exec", |bencher| {
+        bencher.iter_custom(|count| times.each(count, |index| normalise::command_line(&corpus[index % corpus.len()])));
+    });
+    Figure::shown("core: of it redaction and templates", &times.micros(), "µs").print();
+}
+
+/// A behaviour as it comes from an execution, and whether it is drift.
+fn known(criterion: &mut Criterion) {
+    let parts = ProcessParts {
+        origin: Origin::Entrypoint,
+        parent: "/usr/local/bin/python3.11".to_owned(),
+        executable: "/usr/bin/curl".to_owned(),
+        source: SourceLayer::Image,
+        ..ProcessParts::default()
+    };
+    let entry = Entry {
+        behaviour: Behaviour::Process(parts.clone().into()),
+        attributes: Attributes::default(),
+        state: EntryState::Learned,
+        lineage: Vec::new(),
+        count: 1,
+        first_seen: Timestamp::from_secs(0),
+        last_seen: Timestamp::from_secs(0),
+        days: Marks::NONE,
+        pods: 1,
+        shown_by: std::collections::BTreeMap::new(),
+        unverified: false,
+        snapshot: false,
+    };
+    let policy = Policy::default();
+    let mut times = Times::default();
+    criterion.bench_function("a known behaviour", |bencher| {
+        bencher.iter_custom(|count| {
+            times.each(count, |_| {
+                let behaviour = Behaviour::Process(black_box(&parts).clone().into());
+                decide(Some(&entry), Maturity::Enforcing, &policy, &behaviour, true)
+            })
+        });
+    });
+    Figure::at_most("core: a known behaviour, p50", &times.micros(), "µs", 0.3).print();
+}
+
+/// Pieces that make a search look at the same bytes again and again, if it can be made to.
+const TEDIOUS: [&str; 9] = [
+    "a/",
+    "token=",
+    "://",
+    "echo x|",
+    "TOKEN=<sh{",
+    "2026-01-01-",
+    "password:\"",
+    "%41",
+    "token=[",
+];
+
+/// Sixteen times the length takes sixteen times the time if that grows with the length, 256 times if with its square.
+fn growth(criterion: &mut Criterion) {
+    let mut ratios = Vec::new();
+    for piece in TEDIOUS {
+        let mut medians = Vec::new();
+        for length in [8 << 10, 128 << 10] {
+            let argv = ["tool".to_owned(), piece.repeat(length / piece.len())];
+            let mut times = Times::default();
+            let name = format!("{} KiB of {piece:?}", length >> 10);
+            criterion.bench_function(&name, |bencher| {
+                bencher.iter_custom(|count| times.each(count, |_| normalise::command_line(&argv)));
+            });
+            medians.push(anchorwatch_figures::percentile(&times.micros(), 50));
+        }
+        ratios.push(medians[1] / medians[0]);
+    }
+    let name = "core: 16 times the length takes, at most, times";
+    Figure::percentile_at_most(name, &ratios, 100, "", 40.0).print();
+}
+
+fn main() {
+    let mut criterion = Criterion::default().configure_from_args().sample_size(30);
+    normalise_and_vectorise(&mut criterion);
+    known(&mut criterion);
+    growth(&mut criterion);
+    criterion.final_summary();
+}

@@ -1,0 +1,109 @@
+//! How fast a new command is scored against learned ones, and that nothing nearer is missed.
+
+#![allow(
+    missing_docs,
+    clippy::disallowed_methods,
+    reason = "a bench reads the clock; the library does not"
+)]
+
+use anchorwatch_core::{
+    features::{Command, Feature, Features},
+    normalise,
+    score::{Index, Scratch},
+};
+use anchorwatch_figures::{Figure, Times};
+use criterion::Criterion;
+
+/// Learned commands, and how long a search among them may take at p99, in microseconds.
+const SIZES: [(usize, f64); 3] = [(1_000, 50.0), (10_000, 300.0), (100_000, 1_000.0)];
+/// Queries whose answer is compared with that of comparing all.
+const COMPARED: usize = 20;
+
+/// Learned commands, and new ones: the project's own benign corpus, with a word that differs behind each.
+struct Commands(Vec<&'static str>);
+
+impl Commands {
+    fn new() -> Self {
+        let lines = include_str!("../corpus/benign.txt").lines().map(str::trim);
+        Self(lines.filter(|line| !line.is_empty()).collect())
+    }
+
+    fn features(&self, number: usize) -> Features {
+        let line = self.0[number % self.0.len()];
+        let argv = [
+            "bash".to_owned(),
+            "-c".to_owned(),
+            format!("{line} {}", word(number / self.0.len())),
+        ];
+        let argv = normalise::command_line(&argv);
+        Features::of(&Command {
+            executable: "/usr/bin/bash",
+            parent: "/usr/bin/python3",
+            argv: &argv,
+        })
+    }
+}
+
+/// Letters that differ from number to number.
+fn word(mut number: usize) -> String {
+    let mut word = String::new();
+    while number > 0 {
+        word.push(char::from(b'a' + u8::try_from(number % 26).unwrap_or(0)));
+        number /= 26;
+    }
+    word
+}
+
+fn nearest(criterion: &mut Criterion, (size, budget): (usize, f64)) {
+    let commands = Commands::new();
+    let learned: Vec<Features> = (0..size).map(|number| commands.features(number)).collect();
+    let mut index = Index::default();
+    let mut inserts = Times::default();
+    inserts.each(size as u64, |number| index.insert(&learned[number]));
+    Figure::shown(&format!("core: insert, {size} commands"), &inserts.micros(), "µs").print();
+    let queries: Vec<Features> = (0..1_000)
+        .map(|number| commands.features(10_000_000 + number * 7))
+        .collect();
+    let (mut times, mut scratch) = (Times::default(), Scratch::default());
+    let name = format!("three nearest of {size}");
+    criterion.bench_function(&name, |bencher| {
+        bencher.iter_custom(|count| {
+            times.each(count, |number| {
+                index.nearest(&queries[number % queries.len()], 3, None, &mut scratch)
+            })
+        });
+    });
+    Figure::percentile_at_most(&format!("core: {name}, p99"), &times.micros(), 99, "µs", budget).print();
+    let exact = queries.iter().take(COMPARED).filter(|query| {
+        let found = index.nearest(query, 1, None, &mut scratch);
+        let best = learned
+            .iter()
+            .map(|entry| jaccard(query.compared(), entry.compared()))
+            .fold(0.0, f64::max);
+        found
+            .first()
+            .is_some_and(|nearest| (nearest.similarity() - best).abs() < 1e-12)
+    });
+    let share = if exact.count() == COMPARED { 1.0 } else { 0.0 };
+    Figure::at_least(&format!("core: {name}, recall"), &[share], "", 1.0).print();
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts of features are far below 2^52")]
+fn jaccard(one: &[Feature], other: &[Feature]) -> f64 {
+    let (mut at, mut common) = (0, 0_usize);
+    for feature in one {
+        while other.get(at).is_some_and(|held| held < feature) {
+            at += 1;
+        }
+        common += usize::from(other.get(at) == Some(feature));
+    }
+    common as f64 / (one.len() + other.len() - common) as f64
+}
+
+fn main() {
+    let mut criterion = Criterion::default().configure_from_args().sample_size(20);
+    for size in SIZES {
+        nearest(&mut criterion, size);
+    }
+    criterion.final_summary();
+}

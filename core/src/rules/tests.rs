@@ -82,6 +82,21 @@ fn cases() -> Vec<(&'static str, Behaviour, Policy)> {
             of(Origin::Entrypoint, SourceLayer::Deleted),
             plain(),
         ),
+        ("by kubectl exec", of(Origin::Exec, SourceLayer::Image), plain()),
+        (
+            "by kubectl exec, in memory",
+            of(Origin::Exec, SourceLayer::Memory),
+            plain(),
+        ),
+        ("by a probe", of(Origin::Probe, SourceLayer::Image), plain()),
+        ("denied", of(Origin::Entrypoint, SourceLayer::Memory), denying("/tmp/x")),
+    ]
+}
+
+/// Processes by what they are attached to and what they gained.
+fn attached_and_privileged() -> Vec<(&'static str, Behaviour, Policy)> {
+    let plain = Policy::default;
+    vec![
         (
             "with a network socket as standard input",
             behaviour(ProcessParts {
@@ -124,14 +139,6 @@ fn cases() -> Vec<(&'static str, Behaviour, Policy)> {
             }),
             plain(),
         ),
-        ("by kubectl exec", of(Origin::Exec, SourceLayer::Image), plain()),
-        (
-            "by kubectl exec, in memory",
-            of(Origin::Exec, SourceLayer::Memory),
-            plain(),
-        ),
-        ("by a probe", of(Origin::Probe, SourceLayer::Image), plain()),
-        ("denied", of(Origin::Entrypoint, SourceLayer::Memory), denying("/tmp/x")),
     ]
 }
 
@@ -182,6 +189,7 @@ fn flows_and_modules() -> Vec<(&'static str, Behaviour, Policy)> {
 fn rules_say_what_they_see_and_how_grave_it_is() {
     let table: Vec<_> = cases()
         .into_iter()
+        .chain(attached_and_privileged())
         .chain(flows_and_modules())
         .map(|(case, behaviour, policy)| {
             let always = without_baseline(&behaviour, &policy);

@@ -83,7 +83,7 @@ impl Feature {
 }
 
 /// XXH3 of three bytes under the seed of trigrams, as its specification has it for one to three bytes
-/// (doc/xxhash_spec.md of xxHash 0.8): half of all features are that, and nothing of it depends on more than them.
+/// (`doc/xxhash_spec.md` of xxHash 0.8): half of all features are that, and nothing of it depends on more than them.
 const fn hash_of_three(first: u8, second: u8, third: u8) -> u64 {
     const SECRET: u32 = u32::from_le_bytes([0xb8, 0xfe, 0x6c, 0x39]) ^ u32::from_le_bytes([0x23, 0xa4, 0x4b, 0xbe]);
     const FLIP: u64 = (SECRET as u64).wrapping_add(Feature::SEED ^ Kind::Trigram as u64);

@@ -144,7 +144,7 @@ fn written() -> impl Iterator<Item = Vec<String>> {
 
 fn made_up() -> impl Iterator<Item = Vec<String>> {
     let mut numbers = Numbers(1);
-    std::iter::repeat_with(move || (0..1 + numbers.below(5)).map(|_| numbers.text()).collect()).take(4_000)
+    std::iter::repeat_with(move || (0..=numbers.below(5)).map(|_| numbers.text()).collect()).take(4_000)
 }
 
 /// A digest of all that is made of command lines.

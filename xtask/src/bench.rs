@@ -49,6 +49,8 @@ enum Bench {
     Command,
     /// Core: a new command scored against up to 100,000 learned ones (3 minutes).
     Nearest,
+    /// Core: the groups of networks that an address is in (a minute).
+    Groups,
     /// Sensor: a known event in user space, without a kernel (a minute).
     Known,
     /// Sensor: what it costs commands that run one after the other (5 minutes).
@@ -87,10 +89,11 @@ enum Place {
 }
 
 impl Bench {
-    const ALL: [Self; 14] = [
+    const ALL: [Self; 15] = [
         Self::Quality,
         Self::Command,
         Self::Nearest,
+        Self::Groups,
         Self::Known,
         Self::Exec,
         Self::Connect,
@@ -110,6 +113,7 @@ impl Bench {
             Self::Quality => "quality",
             Self::Command => "command",
             Self::Nearest => "nearest",
+            Self::Groups => "groups",
             Self::Known => "known",
             Self::Exec => "exec",
             Self::Connect => "connect",
@@ -127,7 +131,7 @@ impl Bench {
     const fn place(self) -> Place {
         match self {
             Self::Quality => Place::Corpus,
-            Self::Command | Self::Nearest => Place::Package("anchorwatch-core"),
+            Self::Command | Self::Nearest | Self::Groups => Place::Package("anchorwatch-core"),
             Self::Known => Place::Package("anchorwatch-sensor"),
             Self::Exec
             | Self::Connect

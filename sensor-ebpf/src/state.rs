@@ -4,6 +4,7 @@ use crate::actor::Actor;
 use crate::connection::{begins, ended, noted};
 use crate::flow::{act, now, report};
 use crate::socket::Socket;
+use crate::task::Task;
 use anchorwatch_sensor_common::network::{
     FLOW_BACKEND, FLOW_CLOSE, FLOW_CONNECT, FLOW_LISTEN, FLOW_PORT_CHOSEN, PROTOCOL_TCP, is_any, is_loopback,
 };
@@ -41,8 +42,10 @@ fn connects(pointer: *mut c_void, socket: Socket) {
     }
     if !socket.is_multipath()
         && let Some(noted) = noted(pointer)
+        // SAFETY: a value of the map. Another process's is left from a socket before this one.
+        && unsafe { (*noted).record.pid } == Task::current().tgid()
     {
-        // SAFETY: a value of the map; nobody else touches it while its socket is being connected.
+        // SAFETY: the same; nobody else touches it while its socket is being connected.
         let noted = unsafe { &mut *noted };
         if !noted.goes_to(&remote) {
             noted.record.backend = remote.address;

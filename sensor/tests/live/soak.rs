@@ -8,6 +8,7 @@ use anchorwatch_core::behaviour::Feed;
 use anchorwatch_sensor::decode::RawEvent;
 use anchorwatch_sensor::loader::filter::{Registration, SlotLoss};
 use anchorwatch_sensor::loader::{CgroupScope, LoadOptions, Losses};
+use anchorwatch_sensor::probes::feed_of;
 use anchorwatch_sensor_common::filter::{FilterFeed, Lost};
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::mm::{MapFlags, ProtFlags};
@@ -77,7 +78,26 @@ fn soak(live: &mut Live, container: &Cgroup, feed: FilterFeed, senders: Vec<Vec<
     let (own, others): (Vec<&SlotLoss>, Vec<&SlotLoss>) = told.partition(|loss| loss.container == Some(container.id));
     let lost: u64 = own.iter().map(|loss| loss.count).sum();
     assert!(received > 0 && lost > 0, "{received} received, {lost} lost");
-    assert_eq!(received as u64 + lost, (SENDERS * FLOOD) as u64);
+    // A kernel that takes the CPU away in the middle of a program runs it for nobody else there meanwhile, and says how
+    // often; for whom it did not, nobody knows.
+    let watched = match feed {
+        FilterFeed::Process => Feed::Process,
+        FilterFeed::Network | FilterFeed::Dns => Feed::Network,
+        FilterFeed::Module => Feed::Module,
+    };
+    let skips = |losses: &Losses| {
+        let of_feed = losses
+            .recursion_misses
+            .iter()
+            .filter(|(hook, _)| feed_of(hook) == watched);
+        of_feed.map(|(_, skipped)| skipped).sum::<u64>()
+    };
+    let skipped = skips(&after) - skips(&before);
+    let (all, accounted) = ((SENDERS * FLOOD) as u64, received as u64 + lost);
+    assert!(
+        accounted <= all && all <= accounted + skipped,
+        "{received} received, {lost} lost, {skipped} skipped of {all}"
+    );
     // The node's counters hold what else happened on this machine, too.
     assert!(counted >= lost, "{counted} {lost}");
     if others.is_empty() {

@@ -39,7 +39,15 @@ async fn counted_once(cluster: &Cluster, namespace: &str, executable: &str) -> R
         .iter()
         .find(|finding| finding.behavior.executable() == executable);
     let finding = finding.with_context(|| format!("no finding is about {executable}"))?;
-    ensure!(finding.state == AlertState::Open, "{executable} is {:?}", finding.state);
+    let all: Vec<String> = findings
+        .iter()
+        .map(|finding| format!("{} {}", finding.summary, finding.severity_terms.join(", ")))
+        .collect();
+    ensure!(
+        finding.state == AlertState::Open,
+        "{executable} is {:?}: {all:#?}",
+        finding.state
+    );
     ensure!(
         finding.count == 1 && finding.pods == 1,
         "{executable} is counted {} times",

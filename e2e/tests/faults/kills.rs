@@ -6,7 +6,7 @@ use anchorwatch_crds::v1alpha1::{AlertState, DriftAlert, Finding};
 use anchorwatch_e2e::agent::{AGENT, Agent, Judgement};
 use anchorwatch_e2e::install::{Component, Goal};
 use anchorwatch_e2e::journey::Journey;
-use anchorwatch_e2e::narrator::ToTheTest;
+use anchorwatch_e2e::narrator::{Narrator, ToTheTest};
 use anchorwatch_e2e::wait::until;
 use anchorwatch_e2e::{AgentImages, Cluster};
 use anyhow::{Context, Result, ensure};
@@ -45,7 +45,7 @@ async fn counted_once(cluster: &Cluster, namespace: &str, executable: &str) -> R
         .map(|finding| format!("{} {}", finding.summary, finding.severity_terms.join(", ")))
         .collect();
     if finding.state == AlertState::Escalated {
-        eprintln!("{executable} is Escalated: {all:#?}");
+        ToTheTest.tell(&format!("{executable} is Escalated: {all:#?}"));
     }
     ensure!(
         matches!(finding.state, AlertState::Open | AlertState::Escalated),

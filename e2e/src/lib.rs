@@ -5,7 +5,6 @@
 pub mod agent;
 pub mod audit;
 pub mod cluster;
-pub mod figure;
 pub mod install;
 pub mod journey;
 pub mod latency;

@@ -7,12 +7,15 @@ use std::time::Duration;
 use anchorwatch_e2e::agent::Judgement;
 use anchorwatch_e2e::audit::Mark;
 use anchorwatch_e2e::cluster::audit_log;
-use anchorwatch_e2e::figure::Figure;
 use anchorwatch_e2e::install::{Component, Install};
 use anchorwatch_e2e::journey::Journey;
 use anchorwatch_e2e::narrator::Silence;
 use anchorwatch_e2e::{AgentImages, Cluster, latency};
+use anchorwatch_figures::Figure;
 use anyhow::{Result, bail};
+
+/// How long an event may take to its alert.
+const BUDGET_MILLIS: f64 = 2000.0;
 
 /// How long the idle cluster is watched.
 const IDLE: Duration = Duration::from_mins(5);
@@ -48,8 +51,8 @@ async fn measure(name: &str) -> Result<Vec<Figure>> {
 
 async fn latency(cluster: &Cluster, namespace: &str) -> Result<Vec<Figure>> {
     let times = latency::measure(cluster, namespace, &AgentImages::offered()?.first).await?;
-    let budget = Duration::from_secs(2);
-    let of = |name: &str, percent| Figure::percentile(name, &times, percent, budget);
+    let millis: Vec<f64> = times.iter().map(|time| time.as_secs_f64() * 1e3).collect();
+    let of = |name: &str, percent| Figure::percentile_at_most(name, &millis, percent, "ms", BUDGET_MILLIS);
     Ok(vec![
         of("event to alert, p50", 50),
         of("event to alert, p99", 99),
@@ -75,15 +78,9 @@ async fn idle(cluster: &Cluster, namespace: &str) -> Result<Vec<Figure>> {
         let writes = mark.writes_of(&install.user(component))?;
         let rate = f64::from(u32::try_from(writes.len())?) / (IDLE.as_secs_f64() / 60.0);
         all += rate;
-        figures.push(Figure::new(
-            &format!("idle {}", component.name()),
-            rate,
-            "writes/min",
-            2.0,
-            1,
-            0.0,
-        ));
+        let name = format!("idle {}", component.name());
+        figures.push(Figure::at_most(&name, &[rate], "writes/min", 2.0));
     }
-    figures.push(Figure::new("idle sensor and operator", all, "writes/min", 2.0, 1, 0.0));
+    figures.push(Figure::at_most("idle sensor and operator", &[all], "writes/min", 2.0));
     Ok(figures)
 }

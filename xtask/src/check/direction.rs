@@ -12,6 +12,7 @@ use crate::paths;
 const CONVERT: &str = "anchorwatch-convert";
 const CORE: &str = "anchorwatch-core";
 const CRDS: &str = "anchorwatch-crds";
+const FIGURES: &str = "anchorwatch-figures";
 const COMMON: &str = "anchorwatch-sensor-common";
 
 /// Each package of the workspace, and which others it may use.
@@ -19,13 +20,13 @@ const MAY_USE: [(&str, &[&str]); 10] = [
     (CORE, &[]),
     (CRDS, &[]),
     (COMMON, &[]),
-    ("anchorwatch-figures", &[]),
+    (FIGURES, &[]),
     (CONVERT, &[CORE, CRDS]),
     ("anchorwatch-sensor", &[CONVERT, CORE, CRDS, COMMON]),
     ("anchorwatch-operator", &[CONVERT, CORE, CRDS]),
     ("kubectl-drift", &[CONVERT, CORE, CRDS]),
     // What is expected is written down there, never computed by the code under test.
-    ("anchorwatch-e2e", &[CRDS]),
+    ("anchorwatch-e2e", &[CRDS, FIGURES]),
     // Core for the schema of recordings.
     ("xtask", &[CORE, CRDS]),
 ];

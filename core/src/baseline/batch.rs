@@ -39,6 +39,19 @@ pub struct ContainerReport {
     pub losses: Losses,
 }
 
+impl ContainerReport {
+    /// Nothing yet, of a container of a pod.
+    pub fn nothing(container: ContainerName, pod: ReportingPod) -> Self {
+        Self {
+            container,
+            pod,
+            hours: BTreeSet::new(),
+            behaviours: Vec::new(),
+            losses: Losses::new(),
+        }
+    }
+}
+
 /// A pod as the operator knows it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ReportingPod {

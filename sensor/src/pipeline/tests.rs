@@ -1,9 +1,9 @@
 use super::*;
 use crate::attribute::cgroup::slots::FilterOrder;
 use crate::attribute::process::ProcFolder;
-use crate::attribute::testkit::{container, exec, facts};
+use crate::attribute::testkit::{container, exec, facts, flow};
 use crate::attribute::{AttributionLimits, Attributor};
-use crate::decode::{Flow, FlowKind, FlowProtocol, OriginMark, RawEvent};
+use crate::decode::RawEvent;
 use crate::loader;
 use crate::loader::filter::{Reading, SlotLoss};
 use crate::outbox::{History, Opened};
@@ -278,22 +278,7 @@ async fn what_was_found_running_is_told_and_is_no_news_after_a_restart() {
 }
 
 fn connection(address: &str) -> Standing {
-    Standing::Socket(Flow {
-        time_ns: 0,
-        pid: 1000,
-        cgroup_id: 1,
-        container: 1,
-        key: None,
-        repeats: 0,
-        exec_id: Some(10),
-        ancestors: Vec::new(),
-        origin: OriginMark::Entrypoint,
-        question: None,
-        kind: FlowKind::Connect,
-        protocol: FlowProtocol::Tcp,
-        address: address.parse().unwrap(),
-        backend: None,
-    })
+    Standing::Socket(flow(address, 10).build())
 }
 
 #[tokio::test]

@@ -313,19 +313,14 @@ fn of_container(container: &Container) -> ContainerReport {
 
 /// Nothing yet of a container: a workload of a host is its only pod, of which there is no doubt.
 fn of_pod(container: String, uid: &str, name: &str) -> ContainerReport {
-    ContainerReport {
-        container: ContainerName::new(container),
-        pod: ReportingPod {
-            uid: PodUid::new(uid),
-            name: name.to_owned(),
-            digest: None,
-            template_hash: None,
-            verified: true,
-        },
-        hours: BTreeSet::new(),
-        behaviours: Vec::new(),
-        losses: ByFeed::new(),
-    }
+    let pod = ReportingPod {
+        uid: PodUid::new(uid),
+        name: name.to_owned(),
+        digest: None,
+        template_hash: None,
+        verified: true,
+    };
+    ContainerReport::nothing(ContainerName::new(container), pod)
 }
 
 #[cfg(test)]

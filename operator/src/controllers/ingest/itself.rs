@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use anchorwatch_core::{
-    baseline::{BehaviourReport, ContainerReport, Losses, ReportingPod},
+    baseline::{BehaviourReport, ContainerReport, ReportingPod},
     behaviour::{Behaviour, ModuleKind},
     id::WorkloadKey,
     policy::Policy,
@@ -63,21 +63,19 @@ pub fn own(report: &SensorReport) -> Option<Own> {
     }
     let mut behaviours = behaviours_from_crd(report.spec.node_behaviors.clone());
     behaviours.retain(is_a_nodes);
+    let node = ReportingPod {
+        uid: report.spec.node_uid.as_str().into(),
+        name: report.name_any(),
+        digest: None,
+        template_hash: None,
+        // The report is the node's own: the API server has compared its name and UID with the token's.
+        verified: true,
+    };
     Some(Own {
         refused: told - behaviours.len(),
         seen: ContainerReport {
-            container: CONTAINER.into(),
-            pod: ReportingPod {
-                uid: report.spec.node_uid.as_str().into(),
-                name: report.name_any(),
-                digest: None,
-                template_hash: None,
-                // The report is the node's own: the API server has compared its name and UID with the token's.
-                verified: true,
-            },
-            hours: [].into(),
             behaviours,
-            losses: Losses::new(),
+            ..ContainerReport::nothing(CONTAINER.into(), node)
         },
     })
 }

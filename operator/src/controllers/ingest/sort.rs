@@ -1,9 +1,9 @@
 //! Which workload each part of a batch is about: what containers did, what they lost, and whom the node's losses concern.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
 use anchorwatch_core::{
-    baseline::{ContainerReport, Losses, ReportingPod},
+    baseline::{ContainerReport, ReportingPod},
     behaviour::Feed,
     id::{ContainerName, WorkloadKey},
     policy::Policy,
@@ -76,13 +76,7 @@ pub fn sort(report: &SensorReport, pods: &HashMap<String, Lookup>, neighbours: &
             containers,
         } = neighbour;
         for container in containers {
-            let nothing = ContainerReport {
-                container: container.clone(),
-                pod: reporting(pod, container.as_str()),
-                hours: [].into(),
-                behaviours: Vec::new(),
-                losses: Losses::new(),
-            };
+            let nothing = ContainerReport::nothing(container.clone(), reporting(pod, container.as_str()));
             sorted.add(workload, policy.clone(), Some(Selectable::from(&**pod)), nothing);
         }
     }
@@ -154,12 +148,10 @@ impl Sorted {
             None => declared.iter().map(String::as_str).collect(),
         };
         for name in containers {
+            let pod_of_it = pod.map_or_else(|| unknown(&lost.pod), |pod| reporting(pod, name));
             let nothing_but_losses = ContainerReport {
-                container: name.into(),
-                pod: pod.map_or_else(|| unknown(&lost.pod), |pod| reporting(pod, name)),
-                hours: BTreeSet::new(),
-                behaviours: Vec::new(),
                 losses: losses_from_crd(&lost.losses, losses::bounded),
+                ..ContainerReport::nothing(name.into(), pod_of_it)
             };
             self.add(workload, policy.clone(), pod.map(Selectable::from), nothing_but_losses);
         }
@@ -225,12 +217,11 @@ impl<'a> From<&'a PodFacts> for Selectable<'a> {
 }
 
 fn container_report(reported: &ReportedContainer, pod: Option<&PodFacts>) -> ContainerReport {
+    let pod = pod.map_or_else(|| unknown(&reported.pod), |pod| reporting(pod, &reported.container));
     ContainerReport {
-        container: reported.container.as_str().into(),
-        pod: pod.map_or_else(|| unknown(&reported.pod), |pod| reporting(pod, &reported.container)),
         hours: hours_from_crd(&reported.hours),
         behaviours: behaviours_from_crd(reported.behaviors.clone()),
-        losses: Losses::new(),
+        ..ContainerReport::nothing(reported.container.as_str().into(), pod)
     }
 }
 

@@ -6,7 +6,7 @@ use super::super::destination::facts::{NodeFacts, ServiceFacts, SliceFacts};
 use super::super::destination::{Change, ClusterChange};
 use super::super::network::Answered;
 use super::*;
-use crate::decode::{Dns, Flow, FlowKind, FlowProtocol};
+use crate::decode::{Dns, Flow, FlowKind};
 use crate::names::Taken;
 use crate::names::resolvers::{PodDns, Resolvers};
 use anchorwatch_core::behaviour::{Destination, NetworkParts, Protocol};
@@ -72,19 +72,8 @@ fn listed(attributor: &mut Attributor, now: Instant) -> Vec<Outcome> {
 fn flow(address: &str, kind: FlowKind, seconds: u64) -> Flow {
     Flow {
         time_ns: seconds * SECOND,
-        pid: 1000,
-        cgroup_id: 1,
-        container: 1,
-        key: None,
-        repeats: 0,
-        exec_id: Some(10),
-        ancestors: Vec::new(),
-        origin: OriginMark::Entrypoint,
-        question: None,
         kind,
-        protocol: FlowProtocol::Tcp,
-        address: address.parse().unwrap(),
-        backend: None,
+        ..testkit::flow(address, 10).build()
     }
 }
 

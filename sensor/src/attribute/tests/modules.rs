@@ -4,11 +4,10 @@ use super::super::cgroup::slots::FilterOrder;
 use super::super::module::{Code, LoadedCode};
 use super::*;
 use crate::decode::FileSource;
-use crate::decode::{KernelModule, Loader, MappedBy, Mapping};
+use crate::decode::{KernelModule, Loader, Mapping};
 use crate::modules::{Facts, Unhashed};
 use anchorwatch_core::behaviour::{ModuleKind, ModuleParts, SourceLayer};
 use anchorwatch_sensor_common::filter::FilterFeed;
-use anchorwatch_sensor_common::module::FileIdentity;
 
 fn loader(cgroup_id: u64, origin: OriginMark) -> Loader {
     Loader {
@@ -25,22 +24,8 @@ fn library(loader: Loader) -> Code {
     Code::Library(Box::new(Mapping {
         time_ns: 5,
         loader,
-        key: None,
-        repeats: 0,
-        file: FileIdentity {
-            inode: 1,
-            size: 2,
-            ctime_ns: 3,
-            mtime_ns: 3,
-            device: 4,
-            generation: 0,
-        },
-        seen: (4, 1),
-        filesystem: 0,
         source: FileSource::UpperNew,
-        path: b"/tmp/x.so".to_vec(),
-        path_truncated: false,
-        way: MappedBy::File,
+        ..testkit::library("/tmp/x.so", 10).build()
     }))
 }
 

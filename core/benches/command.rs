@@ -75,6 +75,7 @@ fn known(criterion: &mut Criterion) {
         shown_by: std::collections::BTreeMap::new(),
         unverified: false,
         snapshot: false,
+        provisional: false,
     };
     let policy = Policy::default();
     let mut times = Times::default();

@@ -3,9 +3,12 @@
 mod batch;
 mod cap;
 mod derive;
+mod dormant;
 mod entry;
+mod hours;
 mod maturity;
 mod merge;
+mod novelty;
 mod outbox;
 mod replaced;
 mod sighting;
@@ -26,13 +29,17 @@ use crate::{
 pub use batch::{Batch, BehaviourReport, ContainerReport, Losses, ReportingPod};
 pub use cap::{MAX_CONTAINERS, MAX_ENTRIES, MAX_REASONS};
 pub(crate) use derive::derived;
+pub(crate) use dormant::judge;
+pub use dormant::{Dormant, MAX_DORMANT};
 pub use entry::{Entry, EntryState, MAX_LINEAGE};
+pub use hours::{HISTORY_HOURS, HourSet, Hours};
 pub use maturity::{AgeOutcome, Maturity, age};
 pub use merge::{MergeOutcome, Quarantine, merge};
+pub use novelty::{DORMANT_DAYS, Novelty};
 pub use outbox::Outbox;
 pub use sighting::{MAX_SIGHTINGS, Sighting};
 pub(crate) use sighting::{limit, sample};
-pub use window::{Hours, Marks, prune};
+pub use window::Marks;
 
 /// What was learned of a workload.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
@@ -61,12 +68,18 @@ pub struct FeedBaseline {
     pub started_at: Timestamp,
     /// Wall-clock hours in which at least one pod was observed.
     pub hours: Hours,
+    /// Hours in which the sensors lost something of it.
+    #[serde(default)]
+    pub lossy: HourSet,
     /// What the sensors lost, by reason, since the baseline began.
     pub losses: BTreeMap<String, Lost>,
     /// How often a behaviour was reported that no longer found room.
     pub overflowed: u64,
     /// What was seen.
     pub entries: BTreeMap<BehaviourId, Entry>,
+    /// What was known until it fell out of the window.
+    #[serde(default)]
+    pub dormant: BTreeMap<BehaviourId, Dormant>,
 }
 
 /// What the sensors lost for one reason.
@@ -85,9 +98,11 @@ impl FeedBaseline {
             maturity: Maturity::Learning,
             started_at: now.whole_second(),
             hours: Hours::NONE,
+            lossy: HourSet::NONE,
             losses: BTreeMap::new(),
             overflowed: 0,
             entries: BTreeMap::new(),
+            dormant: BTreeMap::new(),
         }
     }
 
@@ -148,6 +163,11 @@ impl Baseline {
     /// Number of quarantined entries.
     pub fn quarantined(&self) -> usize {
         self.entries().filter(|(_, _, entry)| entry.is_quarantined()).count()
+    }
+
+    /// Number of dormant behaviours.
+    pub fn dormant(&self) -> usize {
+        self.feeds().map(|(_, _, feed)| feed.dormant.len()).sum()
     }
 
     /// The most hours in which any of its feeds was observed.

@@ -48,16 +48,16 @@ pub enum Mode {
 pub struct MaturityPolicy {
     /// How it is decided.
     pub method: MaturityMethod,
-    /// Shortest time of observation.
+    /// Shortest time of observation: measured, in hours in which a pod ran; elapsed, since the first of them.
     pub minimum: Duration,
-    /// Longest time of observation, after which deviations are raised whatever was measured.
+    /// Longest time since the first observation, after which deviations are raised whatever was measured.
     pub maximum: Duration,
 }
 
 /// How it is decided that a baseline is complete enough.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize)]
 pub enum MaturityMethod {
-    /// By what was measured of the workload's novelty. This version measures nothing yet and waits for `maximum`.
+    /// By what was measured of the workload's novelty.
     #[default]
     Measured,
     /// By time alone: after `minimum`.

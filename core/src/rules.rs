@@ -13,6 +13,7 @@ mod new_destination_group;
 mod new_listener;
 mod privileges_gained;
 mod process_outside_baseline;
+mod returned_behaviour;
 mod socket_as_stdin;
 #[cfg(test)]
 mod tests;
@@ -34,6 +35,8 @@ use crate::{
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Rule {
+    /// Something that was known, was not seen for the window, and is seen again.
+    ReturnedBehaviour,
     /// A known name that leads to a network where it did not lead before.
     KnownNameElsewhere,
     /// A process that the baseline does not know.
@@ -77,7 +80,8 @@ pub struct RuleError {
 
 impl Rule {
     /// Every rule, the least grave first.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
+        Self::ReturnedBehaviour,
         Self::KnownNameElsewhere,
         Self::ProcessOutsideBaseline,
         Self::NewDestination,
@@ -99,6 +103,7 @@ impl Rule {
     /// Its stable id.
     pub const fn id(self) -> &'static str {
         match self {
+            Self::ReturnedBehaviour => returned_behaviour::ID,
             Self::ProcessOutsideBaseline => process_outside_baseline::ID,
             Self::KnownNameElsewhere => known_name_elsewhere::ID,
             Self::NewDestinationGroup => new_destination_group::ID,
@@ -121,6 +126,7 @@ impl Rule {
     /// How grave it is before anything else is known.
     pub const fn base_severity(self) -> Severity {
         match self {
+            Self::ReturnedBehaviour => returned_behaviour::SEVERITY,
             Self::ProcessOutsideBaseline => process_outside_baseline::SEVERITY,
             Self::KnownNameElsewhere => known_name_elsewhere::SEVERITY,
             Self::NewDestinationGroup => new_destination_group::SEVERITY,
@@ -143,7 +149,8 @@ impl Rule {
     /// Whether no rollout may ever suppress its findings.
     pub const fn never_suppressed(self) -> bool {
         match self {
-            Self::KnownNameElsewhere
+            Self::ReturnedBehaviour
+            | Self::KnownNameElsewhere
             | Self::ProcessOutsideBaseline
             | Self::NewDestination
             | Self::NewDestinationGroup
@@ -166,7 +173,8 @@ impl Rule {
     /// learned.
     pub const fn needs_baseline(self) -> bool {
         match self {
-            Self::KnownNameElsewhere
+            Self::ReturnedBehaviour
+            | Self::KnownNameElsewhere
             | Self::ProcessOutsideBaseline
             | Self::NewDestination
             | Self::NewDestinationGroup
@@ -188,6 +196,7 @@ impl Rule {
     /// What it says of a behaviour, in one sentence without full stop, fit for a terminal.
     pub fn sentence(self, behaviour: &Behaviour) -> String {
         match self {
+            Self::ReturnedBehaviour => returned_behaviour::sentence(behaviour),
             Self::ProcessOutsideBaseline => process_outside_baseline::sentence(behaviour),
             Self::KnownNameElsewhere => known_name_elsewhere::sentence(behaviour),
             Self::NewDestinationGroup => new_destination_group::sentence(behaviour),
@@ -230,7 +239,8 @@ pub fn without_baseline(behaviour: &Behaviour, policy: &Policy) -> Option<Rule> 
     // Who lists a hash means the file, wherever it lies.
     let listed = unapproved_module::is_listed(behaviour, &policy.module);
     let fires = |rule: &Rule| match rule {
-        Rule::KnownNameElsewhere
+        Rule::ReturnedBehaviour
+        | Rule::KnownNameElsewhere
         | Rule::ProcessOutsideBaseline
         | Rule::NewDestination
         | Rule::NewDestinationGroup

@@ -64,16 +64,23 @@ pub struct Circumstances {
     pub second_feed: Option<Feed>,
     /// Whether a rollout explains it.
     pub matched: bool,
+    /// Whether the baseline was provisional when it was raised.
+    pub provisional: bool,
 }
 
 /// How grave it is that `behaviour` was raised by `rule`.
 ///
-/// The base is the rule's; a lineage that was started from outside adds one; a second feed adds one up to High; what can
-/// never be suppressed is at least High; a rollout that explains it takes one off, though never below Low. That a new
+/// The base is the rule's; a lineage that was started from outside adds one; a second feed adds one up to High; a baseline
+/// that was provisional takes one off from what needs a baseline, though never below Low; what can never be suppressed is at
+/// least High; a rollout that explains it takes one off, though never below Low. That a new
 /// version starts a new program which talks to something new is what versions do: where a rollout explains it, the second
 /// feed counts only if one of the two is a module.
 pub fn assess(rule: Rule, behaviour: &Behaviour, circumstances: Circumstances) -> Assessment {
-    let Circumstances { second_feed, matched } = circumstances;
+    let Circumstances {
+        second_feed,
+        matched,
+        provisional,
+    } = circumstances;
     let mut severity = rule.base_severity();
     let mut terms = vec![format!("base {}", severity.as_str())];
     if behaviour.origin() == Origin::Exec {
@@ -85,6 +92,10 @@ pub fn assess(rule: Rule, behaviour: &Behaviour, circumstances: Circumstances) -
     if let Some(feed) = second_feed.filter(|_| severity < Severity::High) {
         severity = severity.step(1);
         terms.push(format!("+1 second feed ({})", feed.as_str()));
+    }
+    if provisional && rule.needs_baseline() && severity > Severity::Low {
+        severity = severity.step(-1);
+        terms.push("-1 provisional baseline".to_owned());
     }
     if rule.never_suppressed() && severity < Severity::High {
         severity = Severity::High;

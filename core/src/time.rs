@@ -134,6 +134,13 @@ pub struct Day(pub i64);
 #[serde(transparent)]
 pub struct Hour(pub i64);
 
+impl Hour {
+    /// When it begins.
+    pub const fn begins(self) -> Timestamp {
+        Timestamp::from_millis(self.0.saturating_mul(MILLIS_AN_HOUR))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

@@ -7,6 +7,7 @@ mod drift_alert;
 mod drift_policy;
 mod duration;
 mod feed_policy;
+mod lenient;
 mod module;
 mod name;
 mod network;
@@ -19,7 +20,7 @@ pub use behavior::{Behavior, BehaviorAttributes};
 pub use behavior_approval::{ApprovedProcess, BehaviorApproval, BehaviorApprovalSpec, BehaviorApprovalStatus};
 pub use behavior_baseline::{
     BaselineEntry, BaselineLoss, BaselineState, BehaviorBaseline, BehaviorBaselineSpec, BehaviorBaselineStatus,
-    ContainerBaseline, EntryState, FeedBaseline, MergedBatch, PodSighting,
+    ContainerBaseline, DormantBehavior, EntryState, FeedBaseline, HourMarks, MergedBatch, PodSighting,
 };
 pub use drift_alert::{
     AlertState, Decision, Disposition, DriftAlert, DriftAlertSpec, DriftAlertStatus, Finding, RolloutMatch,

@@ -1,11 +1,14 @@
 //! A baseline's object: its name, and its status with what people are told about it.
 
+mod expectation;
+
 use std::{collections::BTreeMap, time::Duration};
 
 use anchorwatch_core::{
     baseline::{Baseline, Maturity},
     behaviour::Feed,
     id::{WorkloadKey, object_name},
+    policy::Policy,
 };
 use anchorwatch_crds::v1alpha1::{BehaviorBaseline, BehaviorBaselineSpec, BehaviorBaselineStatus, WorkloadReference};
 use jiff::Timestamp;
@@ -65,43 +68,49 @@ pub fn remembered(labels: &BTreeMap<String, String>) -> BTreeMap<String, String>
     kept.map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
-/// The status that an object is to have for what was learned, under a policy with this window.
+/// The status that an object is to have for what was learned, under a policy.
 pub fn status_of(
     object: &BehaviorBaseline,
     baseline: &Baseline,
-    window_days: u8,
+    policy: &Policy,
     now: Timestamp,
 ) -> BehaviorBaselineStatus {
     let mut status = baseline_to_crd(baseline);
+    expectation::set(&mut status, baseline, policy);
     if let Some(before) = &object.status {
         status.conditions.clone_from(&before.conditions);
         status.pod_labels.clone_from(&before.pod_labels);
     }
     let bytes = serde_json::to_vec(&status).map_or(usize::MAX, |json| json.len());
     let statements = vec![
-        ready(baseline),
+        ready(baseline, policy),
         truncated(baseline, bytes),
-        loss_observed(baseline, window_days, now),
+        loss_observed(baseline, policy.window_days, now),
     ];
     conditions::set(&mut status.conditions, statements, object.metadata.generation, now);
     status
 }
 
-fn ready(baseline: &Baseline) -> Statement {
+fn ready(baseline: &Baseline, policy: &Policy) -> Statement {
     let (holds, reason, message) = match baseline.maturity() {
+        _ if baseline.learned() + baseline.quarantined() == 0 => (false, "Empty", "nothing was observed yet"),
         Maturity::Learning => (
             false,
             "Learning",
             "it still learns: only what needs no baseline is raised",
         ),
-        Maturity::Provisional => (false, "Provisional", "novelty is raised one severity lower"),
+        Maturity::Provisional => (
+            false,
+            "Provisional",
+            "novelty is raised one severity lower, and waits for review",
+        ),
         Maturity::Enforcing => (true, "Enforcing", "every container's deviations are raised"),
     };
     Statement {
         type_: READY,
         holds,
         reason,
-        message: message.to_owned(),
+        message: format!("{message}; {}", expectation::sentence(baseline, policy)),
     }
 }
 
@@ -189,14 +198,15 @@ mod tests {
             SourceLayer,
         },
         id::BatchId,
-        policy, time,
+        policy::MaturityMethod,
+        time,
     };
 
     fn baseline(change: impl FnOnce(&mut anchorwatch_core::baseline::FeedBaseline)) -> BehaviorBaselineStatus {
         let mut baseline = Baseline::default();
         change(baseline.feed_mut(&"app".into(), Feed::Process, time::Timestamp::from_secs(0)));
         let object = empty(&WorkloadKey::new("shop", "Deployment", "agent"));
-        status_of(&object, &baseline, 7, at_day(10))
+        status_of(&object, &baseline, &Policy::default(), at_day(10))
     }
 
     fn at_day(day: i64) -> Timestamp {
@@ -317,8 +327,8 @@ mod tests {
     #[test]
     fn the_most_of_every_feed_fits_into_one_object() {
         let mut held = Baseline::default();
-        let mut policy = policy::Policy::default();
-        policy.maturity.method = policy::MaturityMethod::Elapsed;
+        let mut policy = Policy::default();
+        policy.maturity.method = MaturityMethod::Elapsed;
         policy.maturity.minimum = Duration::from_mins(1);
         for (seq, second) in [(1, 0), (2, 1), (3, 100), (4, 101)] {
             let report = |feed, number| BehaviourReport {
@@ -377,7 +387,7 @@ mod tests {
             );
         }
         let object = empty(&WorkloadKey::new("shop", "Deployment", "agent"));
-        let status = status_of(&object, &held, 7, at_day(1));
+        let status = status_of(&object, &held, &policy, at_day(1));
         let bytes = serde_json::to_vec(&status).unwrap().len();
         assert!(bytes < INTENDED_BYTES, "{bytes} bytes");
     }

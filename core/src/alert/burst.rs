@@ -72,7 +72,9 @@ fn reached(entry: &Entry) -> Option<(&Destination, &Entry)> {
         | Destination::Many(_)
         | Destination::Local => false,
     };
-    (leads_out && is_plain && !entry.unverified && network.origin() != Origin::Exec)
+    // What returned is new to nobody.
+    let is_new = !entry.unverified && entry.rule() != Some(Rule::ReturnedBehaviour);
+    (leads_out && is_plain && is_new && network.origin() != Origin::Exec)
         .then_some((network.destination(), entry))
 }
 
@@ -91,6 +93,7 @@ fn burst(spike: Spike, raised: &[(&Destination, &Entry)], policy: SpikePolicy, n
         shown_by.entry(pod.clone()).or_insert_with(|| sighting.clone());
     }
     let pods = u32::try_from(shown_by.len()).unwrap_or(u32::MAX);
+    let provisional = entries().all(|entry| entry.provisional);
     Some(Entry {
         behaviour: Behaviour::Network(
             NetworkParts {
@@ -120,6 +123,7 @@ fn burst(spike: Spike, raised: &[(&Destination, &Entry)], policy: SpikePolicy, n
         shown_by: sample(&shown_by, names_at_most),
         unverified: false,
         snapshot: false,
+        provisional,
     })
 }
 

@@ -2,7 +2,7 @@
 //! library.
 
 use super::AlertInput;
-use crate::{baseline::Entry, behaviour::Feed, id::ContainerName};
+use crate::{baseline::Entry, behaviour::Feed, id::ContainerName, rules::Rule};
 
 /// Another feed that raised something in the same lineage and pod within the correlation window: modules first, then
 /// flows.
@@ -10,7 +10,8 @@ pub(super) fn second_feed(input: &AlertInput<'_>, container: &ContainerName, ent
     let own = entry.behaviour.feed();
     let feeds = &input.baseline.containers.get(container)?.feeds;
     let goes_along = |other: &Entry| {
-        other.is_quarantined()
+        // A monthly job that talks to what it always talked to is no graver for that.
+        other.rule().is_some_and(|rule| rule != Rule::ReturnedBehaviour)
             && other.first_seen.distance(entry.first_seen) <= input.policy.correlation_window
             && is_of_one_lineage(entry, other)
             && other.shown_by.keys().any(|pod| entry.shown_by.contains_key(pod))

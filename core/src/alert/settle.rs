@@ -65,7 +65,7 @@ pub(super) fn settle(
         },
     };
     let matched = matches!(&stance.rollout, Some(rollout) if rollout.verdict == RolloutVerdict::Matched);
-    let assessment = assess(rule, &entry.behaviour, Circumstances { second_feed, matched });
+    let assessment = assess(rule, &entry.behaviour, circumstances(entry, second_feed, matched));
     Settled {
         finding: Finding {
             id,
@@ -140,10 +140,10 @@ fn fresh(
     let Judgement { rollout, retry_after } =
         judge(container, entry, names_at_most, input.evidence, input.policy, input.now);
     let matched = rollout.verdict == RolloutVerdict::Matched;
-    let severity = assess(rule, &entry.behaviour, Circumstances { second_feed, matched }).unexplained;
+    let severity = assess(rule, &entry.behaviour, circumstances(entry, second_feed, matched)).unexplained;
     let state = match input.policy.mode {
         Mode::Observe => AlertState::Observed,
-        Mode::Alert => by_verdict(input, rollout.verdict, severity),
+        Mode::Alert => by_verdict(input, rollout.verdict, severity, is_queued(entry, rule)),
     };
     Stance {
         state,
@@ -152,15 +152,36 @@ fn fresh(
     }
 }
 
-/// What the policy makes of a verdict on a finding of this severity, the rollout's own term left out.
-fn by_verdict(input: &AlertInput<'_>, verdict: RolloutVerdict, severity: Severity) -> AlertState {
+/// What besides rule and behaviour makes an entry's finding more or less grave.
+const fn circumstances(entry: &Entry, second_feed: Option<Feed>, matched: bool) -> Circumstances {
+    Circumstances {
+        second_feed,
+        matched,
+        provisional: entry.provisional,
+    }
+}
+
+/// Whether a finding waits for review because the baseline was provisional when it was raised.
+const fn is_queued(entry: &Entry, rule: Rule) -> bool {
+    entry.provisional && rule.needs_baseline() && !rule.never_suppressed()
+}
+
+/// What the policy makes of a verdict on a finding of this severity, the rollout's own term left out. What is queued waits
+/// for review however grave it is, unless a rollout explains it.
+fn by_verdict(input: &AlertInput<'_>, verdict: RolloutVerdict, severity: Severity, queued: bool) -> AlertState {
     let grave = severity >= Severity::High;
     match verdict {
         RolloutVerdict::Pending => AlertState::Correlating,
         RolloutVerdict::Matched if !grave => match input.policy.rollout.on_match {
             OnMatch::Suppress => AlertState::Suppressed,
+            OnMatch::Tag if queued => AlertState::PendingReview,
             OnMatch::Tag => AlertState::Open,
         },
+        RolloutVerdict::Matched | RolloutVerdict::Partial | RolloutVerdict::Unmatched | RolloutVerdict::Never
+            if queued =>
+        {
+            AlertState::PendingReview
+        }
         RolloutVerdict::Matched | RolloutVerdict::Partial | RolloutVerdict::Unmatched | RolloutVerdict::Never => {
             match input.policy.rollout.on_unmatched {
                 Some(OnUnmatched::Queue) => AlertState::PendingReview,
@@ -198,12 +219,11 @@ fn suppressed(
         None if is_shown_as_before(entry, before) => return keep(before),
         None => "further pods show it, and the record that explained it is gone".to_owned(),
     };
-    let matched = false;
-    let severity = assess(rule, &entry.behaviour, Circumstances { second_feed, matched }).unexplained;
+    let severity = assess(rule, &entry.behaviour, circumstances(entry, second_feed, false)).unexplained;
     Stance {
         state: match input.policy.mode {
             Mode::Observe => AlertState::Observed,
-            Mode::Alert => by_verdict(input, RolloutVerdict::Unmatched, severity),
+            Mode::Alert => by_verdict(input, RolloutVerdict::Unmatched, severity, is_queued(entry, rule)),
         },
         rollout: Some(RolloutMatch {
             record,

@@ -3,6 +3,7 @@
 mod feeds;
 mod life;
 mod properties;
+mod provisional;
 
 use super::*;
 use crate::{

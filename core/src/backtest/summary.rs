@@ -51,6 +51,9 @@ pub struct ContainerState {
     pub container: String,
     /// Whole hours from the first observation to the first that a mature baseline judged; `None` where none did.
     pub hours_to_maturity: Option<u64>,
+    /// Whole hours from the first observation to the first at which what was measured of its novelty would have sufficed,
+    /// whatever the policy goes by; `None` where it never did.
+    pub hours_to_measured_maturity: Option<u64>,
     /// Different commands that were learned.
     pub commands: usize,
     /// Commands of a known process are raised where they are at most as probable.

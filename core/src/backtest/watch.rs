@@ -9,9 +9,12 @@ use super::{
     tolerance::{MAX_ALPHA, Tolerance},
 };
 use crate::{
-    baseline::{Baseline, Batch, BehaviourReport, ContainerReport, Maturity, ReportingPod, age, derived, merge},
+    baseline::{
+        Baseline, Batch, BehaviourReport, ContainerReport, FeedBaseline, Maturity, ReportingPod, age, derived, judge,
+        merge,
+    },
     behaviour::{Attributes, Behaviour, Origin},
-    decide::{Verdict, decide},
+    decide::Verdict,
     features::{Command, Features},
     id::{BatchId, BehaviourId, ContainerName, NodeName, PodUid, WorkloadKey},
     normalise,
@@ -26,6 +29,8 @@ use crate::{
 
 /// Judgements that are kept, so that what repeats is scored once.
 const MAX_KEPT: usize = 16_384;
+/// Hours without anything that a recording may hold.
+const LONGEST_REST: i64 = 24;
 /// Longest template that identifies a command, in bytes.
 const MAX_TEMPLATE: usize = 4_096;
 
@@ -68,6 +73,8 @@ struct Held {
     /// When time alone changes something next.
     due: Option<Timestamp>,
     mature_at: Option<Timestamp>,
+    /// When what was measured would have sufficed, whatever the policy goes by.
+    measured_at: Option<Timestamp>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -92,7 +99,7 @@ impl Learner {
         policy.maturity.method = MaturityMethod::Elapsed;
         policy.maturity.minimum = Duration::MAX;
         let behaviour = behaviour(observation);
-        self.held.see(observation, &behaviour, &policy);
+        self.held.see(observation, &behaviour, &policy, &Policy::default());
         let hour = observation.time.hour();
         self.hours.insert(hour);
         let Some(argv) = argv(observation) else {
@@ -140,9 +147,9 @@ impl Watch {
         let behaviour = behaviour(observation);
         let id = behaviour.id();
         let maturity = self.held.pass_time(observation, policy);
-        let verdict = self.held.decide(observation, &behaviour, maturity, policy);
+        let verdict = self.held.judge(observation, &behaviour, policy);
         let derived = self.held.derived(observation, &behaviour, maturity, policy);
-        self.held.see(observation, &behaviour, policy);
+        self.held.see(observation, &behaviour, policy, policy);
         let (template, scored) = match argv(observation) {
             Some(argv) => {
                 let template = template(&behaviour, &argv);
@@ -165,7 +172,11 @@ impl Watch {
         }
         drifted.extend(derived);
         let mut rules: Vec<_> = drifted.iter().map(|(_, rule)| rule.id()).collect();
-        let grave = |(behaviour, rule): &(Behaviour, Rule)| assess(*rule, behaviour, Circumstances::default()).severity;
+        let circumstances = Circumstances {
+            provisional: maturity == Maturity::Provisional,
+            ..Circumstances::default()
+        };
+        let grave = |(behaviour, rule): &(Behaviour, Rule)| assess(*rule, behaviour, circumstances).severity;
         let mut severity = drifted.iter().map(grave).max();
         let id = drifted.first().map_or(id, |(behaviour, _)| behaviour.id());
         if unusual.is_some() {
@@ -201,11 +212,12 @@ impl Watch {
     /// What the baseline says of itself.
     pub(super) fn state(&self, workload: &WorkloadKey, container: &ContainerName) -> ContainerState {
         let started = self.held.baseline.feeds().next().map(|(_, _, feed)| feed.started_at);
-        let mature = started.zip(self.held.mature_at);
+        let since = |time: Option<Timestamp>| started.zip(time).map(|(from, to)| hours(from, to));
         ContainerState {
             workload: workload.to_string(),
             container: container.to_string(),
-            hours_to_maturity: mature.map(|(from, to)| hours(from, to)),
+            hours_to_maturity: since(self.held.mature_at),
+            hours_to_measured_maturity: since(self.held.measured_at),
             commands: self.commands.len(),
             alpha: self.tolerance.alpha,
             scorable: self.is_scorable(),
@@ -258,19 +270,15 @@ impl Held {
         maturity
     }
 
-    fn decide(&self, observation: &Observation, behaviour: &Behaviour, maturity: Maturity, policy: &Policy) -> Verdict {
-        decide(
-            self.entry(observation, behaviour.id()),
-            maturity,
-            policy,
-            behaviour,
-            true,
-        )
+    fn judge(&mut self, observation: &Observation, behaviour: &Behaviour, policy: &Policy) -> Verdict {
+        let time = observation.time;
+        let feed = self.baseline.feed_mut(&observation.container, observation.feed(), time);
+        judge(feed, behaviour.id(), policy, behaviour, true, time)
     }
 
     /// What else an observation says beside its key, and which rule raises it.
     fn derived(
-        &self,
+        &mut self,
         observation: &Observation,
         behaviour: &Behaviour,
         maturity: Maturity,
@@ -278,13 +286,12 @@ impl Held {
     ) -> Vec<(Behaviour, Rule)> {
         let held = self.entry(observation, behaviour.id());
         let derived = derived(&report(observation, behaviour), held, maturity, policy);
-        let raised =
-            derived.into_iter().filter_map(
-                |behaviour| match self.decide(observation, &behaviour, maturity, policy) {
-                    Verdict::Drift { rule } => Some((behaviour, rule)),
-                    Verdict::Known | Verdict::Learned | Verdict::Unplaced => None,
-                },
-            );
+        let raised = derived
+            .into_iter()
+            .filter_map(|behaviour| match self.judge(observation, &behaviour, policy) {
+                Verdict::Drift { rule } => Some((behaviour, rule)),
+                Verdict::Known | Verdict::Learned | Verdict::Unplaced => None,
+            });
         raised.collect()
     }
 
@@ -298,23 +305,47 @@ impl Held {
             .is_some_and(crate::baseline::Entry::is_quarantined)
     }
 
-    /// Merges an observation where it says anything new: a new behaviour, or of a known one a new day or more than is known.
-    fn see(&mut self, observation: &Observation, behaviour: &Behaviour, policy: &Policy) {
+    /// Merges an observation where it says anything new: a new behaviour, of a known one a new day, a second hour or more than
+    /// is known, or an hour that was not counted. How mature it is by what was measured is told by `measured_by`.
+    fn see(&mut self, observation: &Observation, behaviour: &Behaviour, policy: &Policy, measured_by: &Policy) {
         let time = observation.time;
         let is_news = self.entry(observation, behaviour.id()).is_none_or(|entry| {
             entry.last_seen.day() < time.day()
+                || (entry.is_of_one_hour() && entry.last_seen.hour() != time.hour())
                 || entry.attributes.grows_by(&Attributes::from(observation))
                 || (entry.snapshot && !observation.snapshot)
         });
-        if !is_news {
+        let last = self.last_hour(observation);
+        if !is_news && last == Some(time.hour()) {
             return;
         }
         self.seq += 1;
-        let batch = batch(self.seq, observation, behaviour);
+        let mut batch = batch(self.seq, observation, behaviour);
+        batch.watched.extend(self.baseline.feeds().map(|(_, feed, _)| feed));
+        let hours = idle_until(last, time.hour());
+        batch.containers[0].hours.extend(hours);
         merge(&mut self.baseline, &batch, policy, time);
         // No batch comes twice: to remember them would take room for ever.
         self.baseline.merged.clear();
+        let measured = |feed: &FeedBaseline| feed.measured_maturity(measured_by) == Maturity::Enforcing;
+        if self.measured_at.is_none() && self.baseline.feeds().all(|(_, _, feed)| measured(feed)) {
+            self.measured_at = Some(time);
+        }
     }
+
+    /// The last hour that was counted of the feed.
+    fn last_hour(&self, observation: &Observation) -> Option<Hour> {
+        let container = self.baseline.containers.get(&observation.container)?;
+        container.feeds.get(&observation.feed())?.hours.recent.newest()
+    }
+}
+
+/// Hours in which a recording holds nothing, after the last one that holds something: it ran, and nothing happened. After
+/// more than a day it did not run.
+fn idle_until(last: Option<Hour>, hour: Hour) -> impl Iterator<Item = Hour> {
+    let last = last.filter(|last| hour.0.saturating_sub(last.0) <= LONGEST_REST);
+    let idle = last.map_or(hour.0, |last| last.0.saturating_add(1))..hour.0;
+    idle.map(Hour)
 }
 
 /// A behaviour as a sensor would have reported it.

@@ -60,9 +60,17 @@ pub struct Entry {
     /// True while it was only found, running, mapped or open, when a sensor started, and never seen to happen.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub snapshot: bool,
+    /// True where it was raised while the baseline was provisional.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub provisional: bool,
 }
 
 impl Entry {
+    /// Whether it was seen in exactly one wall-clock hour.
+    pub fn is_of_one_hour(&self) -> bool {
+        self.first_seen.hour() == self.last_seen.hour()
+    }
+
     /// Whether it is quarantined.
     pub const fn is_quarantined(&self) -> bool {
         match self.state {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Baseline, FeedBaseline, window::prune};
+use super::{Baseline, FeedBaseline, window::expire};
 use crate::{
     policy::{MaturityMethod, Policy},
     time::{Duration, Timestamp},
@@ -14,30 +14,53 @@ pub enum Maturity {
     /// Raises only what needs no baseline.
     #[default]
     Learning,
-    /// Raises novelty. No rule of this version leads here.
+    /// Raises novelty one severity lower, into the queue.
     Provisional,
     /// Raises all.
     Enforcing,
 }
 
-/// How long after its beginning a feed learns.
-const fn learning_time(policy: &Policy) -> Duration {
-    match policy.maturity.method {
+/// Most new behaviours a week that a baseline is provisional with.
+const PROVISIONAL_NOVELTY: f64 = 7.0;
+/// Most new behaviours a week that a baseline is enforcing with.
+const ENFORCING_NOVELTY: f64 = 2.0;
+/// Hours without a loss that it is enforcing after: each hour of the week was seen.
+const ENFORCING_HOURS: u32 = 168;
+
+/// When a feed is complete whatever was measured of it.
+fn deadline(feed: &FeedBaseline, policy: &Policy) -> Timestamp {
+    feed.started_at.plus(match policy.maturity.method {
         MaturityMethod::Elapsed => policy.maturity.minimum,
-        // What a baseline still lacks is not measured yet: it waits for as long as people allow.
         MaturityMethod::Measured => policy.maturity.maximum,
-    }
+    })
 }
 
-/// How complete a feed is now. It never falls back: not by novelty, nor by a clock that is set back, nor by a policy
-/// that asks for more time later.
+/// How complete a feed is now. It never falls back: not by novelty, so that a trickle of it can't blind, nor by a clock
+/// that is set back, nor by a policy that asks for more time later.
 pub(super) fn maturity(feed: &FeedBaseline, policy: &Policy, now: Timestamp) -> Maturity {
-    let elapsed = if now >= feed.started_at.plus(learning_time(policy)) {
-        Maturity::Enforcing
-    } else {
-        Maturity::Learning
+    let reached = match (feed.maturity, policy.maturity.method) {
+        _ if now >= deadline(feed, policy) => Maturity::Enforcing,
+        (Maturity::Enforcing, _) | (_, MaturityMethod::Elapsed) => feed.maturity,
+        (Maturity::Learning | Maturity::Provisional, MaturityMethod::Measured) => feed.measured_maturity(policy),
     };
-    feed.maturity.max(elapsed)
+    feed.maturity.max(reached)
+}
+
+impl FeedBaseline {
+    /// How complete it is by what it observed and what was new in it, whatever it was before and however long it took.
+    pub fn measured_maturity(&self, policy: &Policy) -> Maturity {
+        let observed = Duration::from_hours(self.hours.total);
+        let Some(novelty) = self.novelty(policy).filter(|_| observed >= policy.maturity.minimum) else {
+            return Maturity::Learning;
+        };
+        if novelty.per_week <= ENFORCING_NOVELTY && self.loss_free_hours() >= ENFORCING_HOURS {
+            Maturity::Enforcing
+        } else if novelty.per_week <= PROVISIONAL_NOVELTY {
+            Maturity::Provisional
+        } else {
+            Maturity::Learning
+        }
+    }
 }
 
 /// What time changed in a baseline.
@@ -64,16 +87,18 @@ pub fn age(baseline: &mut Baseline, policy: &Policy, now: Timestamp) -> AgeOutco
                 outcome.matured += 1;
             }
             if reached != Maturity::Enforcing {
-                let left = feed.started_at.plus(learning_time(policy)).since(now);
+                let left = deadline(feed, policy).since(now);
                 outcome.requeue_after = Some(outcome.requeue_after.map_or(left, |least| least.min(left)));
             }
         }
     }
-    outcome.expired = prune(baseline, policy.window_days, now);
-    outcome.changed = outcome.matured > 0 || outcome.expired > 0;
-    if outcome.requeue_after.is_none() && baseline.learned() > 0 {
+    let expiry = expire(baseline, policy, now);
+    outcome.expired = expiry.expired;
+    outcome.changed = outcome.matured > 0 || expiry.changed();
+    if baseline.learned() > 0 || baseline.dormant() > 0 {
         let tomorrow = Timestamp::from_secs(now.day().0.saturating_add(1).saturating_mul(86_400));
-        outcome.requeue_after = Some(tomorrow.since(now));
+        let left = tomorrow.since(now);
+        outcome.requeue_after = Some(outcome.requeue_after.map_or(left, |least| least.min(left)));
     }
     outcome
 }

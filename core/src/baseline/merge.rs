@@ -9,9 +9,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Baseline, Batch, BehaviourReport, ContainerReport, Entry, EntryState, FeedBaseline, Losses, Marks, Sighting,
+    Baseline, Batch, BehaviourReport, ContainerReport, Entry, EntryState, FeedBaseline, Losses, Marks, Maturity,
+    Sighting,
     cap::{self, Class, MAX_CONTAINERS, Used},
     derive,
+    dormant::judge,
     entry::bounded_lineage,
     maturity::maturity,
     replaced::replaced,
@@ -19,7 +21,7 @@ use super::{
 };
 use crate::{
     behaviour::{Attributes, Feed},
-    decide::{Verdict, decide},
+    decide::Verdict,
     id::{BehaviourId, ContainerName, PodUid},
     policy::Policy,
     rules::{self, Rule},
@@ -115,15 +117,18 @@ pub fn merge(baseline: &mut Baseline, batch: &Batch, policy: &Policy, now: Times
 fn counts(batch: &Batch, policy: &Policy) -> bool {
     let watched = |feed: Feed| policy.watches(feed);
     let behaves = |report: &ContainerReport| report.behaviours.iter().any(|seen| watched(seen.behaviour.feed()));
-    let loses = |losses: &Losses| {
-        let mut feeds = losses.iter().filter(|(feed, _)| watched(**feed));
-        feeds.any(|(_, reasons)| reasons.values().any(|count| *count > 0))
-    };
+    let lost = |losses: &Losses| Feed::ALL.into_iter().any(|feed| watched(feed) && loses(losses, feed));
     batch
         .containers
         .iter()
-        .any(|report| behaves(report) || loses(&report.losses))
-        || (!batch.containers.is_empty() && loses(&batch.losses))
+        .any(|report| behaves(report) || lost(&report.losses))
+        || (!batch.containers.is_empty() && lost(&batch.losses))
+}
+
+/// Whether anything of a feed was lost.
+fn loses(losses: &Losses, feed: Feed) -> bool {
+    let mut reasons = losses.get(&feed).into_iter().flat_map(BTreeMap::values);
+    reasons.any(|count| *count > 0)
 }
 
 /// Begins, ages and counts the hours of the feeds that were watched, and of those that something is reported of.
@@ -143,9 +148,19 @@ fn observe_feeds(
         let reached = maturity(held, policy, now);
         changed |= reached != held.maturity;
         held.maturity = reached;
+        held.hours.recent.return_to(now.hour());
+        held.lossy.return_to(now.hour());
         if batch.watched.contains(feed) {
             for hour in &report.hours {
                 changed |= held.hours.observe((*hour).min(now.hour()));
+            }
+        }
+        if loses(&batch.losses, *feed) || loses(&report.losses, *feed) {
+            // In which of them it was lost is not told.
+            let hours = report.hours.iter().copied();
+            let unknown = report.hours.is_empty().then_some(now.hour());
+            for hour in hours.chain(unknown) {
+                held.lossy.insert(hour.min(now.hour()));
             }
         }
     }
@@ -226,8 +241,8 @@ impl Context<'_> {
         outcome.changed = true;
         let id = seen.behaviour.id();
         let verified = self.report.pod.verified;
-        let held = feed.entries.get(&id);
-        let verdict = decide(held, feed.maturity, self.policy, &seen.behaviour, verified);
+        let (_, last_seen) = self.times(seen);
+        let verdict = judge(feed, id, self.policy, &seen.behaviour, verified, last_seen);
         if verdict == Verdict::Unplaced {
             return;
         }
@@ -268,9 +283,16 @@ impl Context<'_> {
             Verdict::Known | Verdict::Unplaced => {}
             Verdict::Learned => {
                 begin_to_teach(&mut entry);
+                if let Some(dormant) = feed.dormant.get(&id) {
+                    entry.first_seen = entry.first_seen.min(dormant.first.begins());
+                }
                 outcome.new_learned.push((self.report.container.clone(), id));
             }
             Verdict::Drift { rule } => {
+                entry.provisional = match before {
+                    Some(EntryState::Quarantined { .. }) => entry.provisional,
+                    Some(EntryState::Learned) | None => feed.maturity == Maturity::Provisional,
+                };
                 entry.state = EntryState::Quarantined { rule };
                 if before != Some(entry.state) {
                     let container = self.report.container.clone();
@@ -283,6 +305,10 @@ impl Context<'_> {
             feed.overflowed = feed.overflowed.saturating_add(1);
         }
         used.add(&entry);
+        // What nobody vouches for may still turn out to be what is remembered.
+        if !entry.unverified {
+            feed.dormant.remove(&id);
+        }
         feed.entries.insert(id, entry);
     }
 
@@ -309,6 +335,7 @@ impl Context<'_> {
             shown_by: BTreeMap::new(),
             unverified: true,
             snapshot: true,
+            provisional: false,
         }
     }
 
@@ -409,4 +436,5 @@ fn begin_to_teach(entry: &mut Entry) {
     entry.days = Marks::NONE;
     entry.pods = 0;
     entry.shown_by = BTreeMap::new();
+    entry.provisional = false;
 }

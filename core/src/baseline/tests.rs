@@ -1,8 +1,10 @@
 //! Merging: exactly once, in any order, and never more than there is room for.
 
 mod attacks;
+mod bad_input;
 mod flows;
 mod gained;
+mod maturity;
 mod modules;
 mod properties;
 mod snapshot;
@@ -224,16 +226,19 @@ fn what_is_not_seen_for_the_window_is_no_longer_known() {
     world.shows_at("p1", "h1", '1', &date, at(8 * DAY));
     let outcome = age(&mut world.baseline, &world.policy, at(8 * DAY));
     assert_eq!((outcome.changed, outcome.expired), (true, 1));
-    assert_eq!(world.baseline.entries().count(), 1);
+    assert_eq!((world.baseline.entries().count(), world.baseline.dormant()), (1, 1));
     let outcome = world.shows_at("p1", "h1", '1', &entrypoint, at(8 * DAY));
-    assert_eq!(outcome.new_quarantined.len(), 1);
+    let rules: Vec<Rule> = outcome.new_quarantined.iter().map(|raised| raised.rule).collect();
+    assert_eq!(rules, [Rule::ReturnedBehaviour]);
+    assert_eq!(world.baseline.dormant(), 0);
 }
 
 #[test]
 fn a_workload_that_rests_forgets_nothing() {
     let mut world = World::mature();
     let before = world.baseline.clone();
-    assert_eq!(prune(&mut world.baseline, 1, at(90 * 86_400)), 0);
+    world.policy.window_days = 1;
+    assert!(!window::expire(&mut world.baseline, &world.policy, at(90 * 86_400)).changed());
     assert_eq!(world.baseline, before);
 }
 

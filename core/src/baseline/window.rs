@@ -1,9 +1,16 @@
-//! The sliding window: one bit a day, one bit an hour, and the expiry of what fell out.
+//! The sliding window: one bit a day, and the expiry of what fell out.
 
 use serde::{Deserialize, Serialize};
 
-use super::{Baseline, EntryState};
-use crate::time::{Day, Hour, Timestamp};
+use super::{
+    Baseline, Entry, EntryState,
+    dormant::{Dormant, bound},
+};
+use crate::{
+    policy::Policy,
+    rules,
+    time::{Day, Timestamp},
+};
 
 /// Marks on a line of numbered days or hours: the newest, and one bit each for it and the 63 before it. What is marked
 /// does not depend on the order of marking.
@@ -46,51 +53,53 @@ impl Marks {
     }
 }
 
-/// Wall-clock hours in which at least one pod was observed.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, PartialEq, Serialize)]
-pub struct Hours {
-    /// How many, since the baseline began.
-    pub total: u64,
-    /// The newest of them. An hour that is reported 64 hours late or more is not counted.
-    pub recent: Marks,
+/// What expired.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(super) struct Expiry {
+    /// Number of learned entries that fell out of the window.
+    pub expired: usize,
+    /// Number of dormant behaviours that were forgotten.
+    pub forgotten: usize,
 }
 
-impl Hours {
-    /// None yet.
-    pub const NONE: Self = Self {
-        total: 0,
-        recent: Marks::NONE,
-    };
-
-    /// Counts an hour, once. Returns whether it was new.
-    pub fn observe(&mut self, hour: Hour) -> bool {
-        let new = self.recent.mark(hour.0);
-        if new {
-            self.total = self.total.saturating_add(1);
-        }
-        new
+impl Expiry {
+    pub(super) const fn changed(self) -> bool {
+        self.expired > 0 || self.forgotten > 0
     }
 }
 
-/// Drops what was learned and then not seen on any day of the window: `window_days` days and today. Returns how many.
+/// Makes dormant what was learned and then not seen on any day of the window, the policy's days and today, and forgets what
+/// was dormant for [`DORMANT_DAYS`](super::DORMANT_DAYS).
 ///
 /// "Today" is the day of `now` or the newest day on which the feed saw anything, whichever is the earlier: a feed ages
 /// only while it is observed. So neither a clock that is set forward nor a workload scaled to zero empties a baseline,
-/// and a clock that is set back loses nothing. What is quarantined never expires: it is evidence.
-pub fn prune(baseline: &mut Baseline, window_days: u8, now: Timestamp) -> usize {
-    let mut dropped = 0;
+/// and a clock that is set back loses nothing. What is quarantined never expires: it is evidence. What is approved is
+/// never news, so that nothing is left of it.
+pub(super) fn expire(baseline: &mut Baseline, policy: &Policy, now: Timestamp) -> Expiry {
+    let mut expiry = Expiry::default();
     for container in baseline.containers.values_mut() {
         for feed in container.feeds.values_mut() {
             let newest = feed.entries.values().map(|entry| entry.days.newest).max();
             let today = newest.map_or(now.day(), |day| Day(day).min(now.day()));
-            let oldest = today.0.saturating_sub(i64::from(window_days));
-            let before = feed.entries.len();
-            feed.entries.retain(|_, entry| match entry.state {
-                EntryState::Learned => entry.days.newest >= oldest,
-                EntryState::Quarantined { .. } => true,
-            });
-            dropped += before - feed.entries.len();
+            let oldest = today.0.saturating_sub(i64::from(policy.window_days));
+            let is_over = |entry: &Entry| match entry.state {
+                EntryState::Learned => entry.days.newest < oldest,
+                EntryState::Quarantined { .. } => false,
+            };
+            let before = feed.dormant.len();
+            feed.dormant
+                .retain(|_, dormant| dormant.is_remembered(policy.window_days, today));
+            expiry.forgotten += before - feed.dormant.len();
+            let over = feed.entries.extract_if(.., |_, entry| is_over(entry));
+            for (id, entry) in over {
+                expiry.expired += 1;
+                let dormant = Dormant::of(&entry);
+                if !rules::is_approved(&entry.behaviour, policy) && dormant.is_remembered(policy.window_days, today) {
+                    feed.dormant.insert(id, dormant);
+                }
+            }
         }
     }
-    dropped
+    expiry.forgotten += bound(baseline);
+    expiry
 }

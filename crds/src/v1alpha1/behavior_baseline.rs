@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Behavior, BehaviorAttributes, FeedName, WorkloadReference,
+    Behavior, BehaviorAttributes, FeedName, WorkloadReference, lenient,
     name::{DNS_LABEL, DNS_SUBDOMAIN},
 };
 
@@ -28,6 +28,7 @@ use super::{
     printcolumn(name = "Kind", type_ = "string", json_path = ".spec.workload.kind"),
     printcolumn(name = "Workload", type_ = "string", json_path = ".spec.workload.name"),
     printcolumn(name = "State", type_ = "string", json_path = ".status.state"),
+    printcolumn(name = "New/Week", type_ = "number", json_path = ".status.expectedNewPerWeek"),
     printcolumn(name = "Learned", type_ = "integer", json_path = ".status.learned"),
     printcolumn(name = "Quarantined", type_ = "integer", json_path = ".status.quarantined"),
     printcolumn(name = "Hours", type_ = "integer", json_path = ".status.hoursObserved"),
@@ -37,6 +38,7 @@ use super::{
         json_path = ".status.conditions[?(@.type=='Ready')].status",
         priority = 1
     ),
+    printcolumn(name = "Dormant", type_ = "integer", json_path = ".status.dormant", priority = 1),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
 #[serde(rename_all = "camelCase")]
@@ -50,14 +52,21 @@ pub struct BehaviorBaselineSpec {
 #[serde(rename_all = "camelCase")]
 pub struct BehaviorBaselineStatus {
     /// The least mature state of its containers and feeds.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::state")]
     pub state: BaselineState,
+    /// New behaviours that are expected in a week, over all containers and feeds; absent while that can't be told of one
+    /// that observes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected_new_per_week: Option<f64>,
     /// Number of learned entries.
     #[serde(default)]
     pub learned: i32,
     /// Number of quarantined entries: raised, and not learned.
     #[serde(default)]
     pub quarantined: i32,
+    /// Number of behaviours that were known and fell out of the window.
+    #[serde(default)]
+    pub dormant: i32,
     /// Wall-clock hours in which at least one pod was observed.
     #[serde(default)]
     pub hours_observed: i64,
@@ -90,7 +99,7 @@ pub enum BaselineState {
     /// Raises only what needs no baseline.
     #[default]
     Learning,
-    /// Raises novelty one severity lower.
+    /// Raises novelty one severity lower, into the queue.
     Provisional,
     /// Raises all.
     Enforcing,
@@ -104,6 +113,7 @@ pub struct ContainerBaseline {
     #[schemars(length(min = 1, max = 63), regex(pattern = DNS_LABEL))]
     pub name: String,
     /// What was learned, feed by feed.
+    #[serde(deserialize_with = "lenient::list")]
     #[schemars(length(max = 3))]
     pub feeds: Vec<FeedBaseline>,
 }
@@ -115,19 +125,26 @@ pub struct FeedBaseline {
     /// The feed.
     pub feed: FeedName,
     /// How complete it is.
+    #[serde(deserialize_with = "lenient::state")]
     pub state: BaselineState,
     /// When the first observation was merged.
     pub started_at: Time,
     /// Wall-clock hours in which at least one pod was observed.
     #[serde(default)]
     pub hours_observed: i64,
-    /// The last wall-clock hour that was counted, in hours since 1970-01-01T00:00Z.
-    #[serde(default)]
-    pub last_hour: i64,
-    /// The newest hours that were counted, one bit an hour: bit 0 is `lastHour`, bit 1 the hour before, and so on. An
-    /// hour that two nodes report is counted once.
-    #[serde(default)]
-    pub recent_hours: i64,
+    /// The newest of the hours that were counted, at most 42 days of them: an hour that two nodes report is counted once.
+    #[serde(default, skip_serializing_if = "HourMarks::is_empty")]
+    pub observed: HourMarks,
+    /// Hours of the last 42 days in which sensors lost something of it.
+    #[serde(default, skip_serializing_if = "HourMarks::is_empty")]
+    pub lossy: HourMarks,
+    /// New behaviours that are expected in a week: after what was seen in exactly one hour, or what was new in the last half
+    /// of a week, whichever is more. Absent while too little was observed to tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected_new_per_week: Option<f64>,
+    /// In nine weeks of ten no more than this many are new.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_most_new_per_week: Option<i64>,
     /// What was lost, since the baseline began.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32))]
@@ -136,9 +153,50 @@ pub struct FeedBaseline {
     #[serde(default)]
     pub overflowed: i64,
     /// What was seen.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::list")]
     #[schemars(length(max = 2048))]
     pub entries: Vec<BaselineEntry>,
+    /// What was known until it fell out of the window, and is remembered for 35 days more: its return is told of as that.
+    #[serde(default, deserialize_with = "lenient::list", skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 192))]
+    pub dormant: Vec<DormantBehavior>,
+}
+
+/// Hours, one bit each.
+#[derive(Clone, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HourMarks {
+    /// The newest, in hours since 1970-01-01T00:00Z.
+    #[serde(default)]
+    pub last: i64,
+    /// A hexadecimal number, one bit an hour: bit 0 is `last`, bit 1 the hour before, and so on.
+    #[serde(default)]
+    #[schemars(length(max = 252))]
+    pub bits: String,
+}
+
+impl HourMarks {
+    /// Whether there is none.
+    pub const fn is_empty(&self) -> bool {
+        self.bits.is_empty()
+    }
+}
+
+/// A behaviour that was known and fell out of the window.
+#[derive(Clone, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DormantBehavior {
+    /// Identity of the behaviour, 32 hexadecimal digits.
+    #[schemars(length(max = 32))]
+    pub id: String,
+    /// The hour in which it was first seen, in hours since 1970-01-01T00:00Z.
+    #[serde(default)]
+    pub first_hour: i64,
+    /// The last day on which it was seen, in days since 1970-01-01.
+    pub last_day: i64,
+    /// Whether it was seen in exactly one hour.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub once: bool,
 }
 
 /// Events that sensors could not deliver.
@@ -211,6 +269,9 @@ pub struct BaselineEntry {
     /// True while it was only found (running, mapped or open) when a sensor started, and never seen to happen.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub snapshot: bool,
+    /// True where it was raised while the baseline was provisional.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub provisional: bool,
 }
 
 /// A pod that showed a behaviour.

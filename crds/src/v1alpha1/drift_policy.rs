@@ -130,14 +130,17 @@ pub struct BaselinePolicy {
 #[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct MaturityPolicy {
-    /// `Elapsed`: after `minimum`. `Measured`: in this version after `maximum`, because what a baseline still lacks is
-    /// not measured yet. Default `Measured`.
+    /// `Measured`: by how many new behaviours a week are still expected. After `minimum` and with 7 at most a baseline is
+    /// Provisional, after 168 hours without a loss and with 2 at most it is Enforcing. `Elapsed`: Enforcing after `minimum`.
+    /// Default `Measured`.
     #[serde(default)]
     pub method: MaturityMethod,
-    /// Shortest time of observation. Default `72h`.
+    /// Shortest time of observation: with `Measured` in hours in which a pod ran, with `Elapsed` since the first.
+    /// Default `72h`.
     #[serde(default = "default_minimum")]
     pub minimum: Duration,
-    /// Longest time of observation, after which deviations are raised whatever was measured. Default `14d`.
+    /// Longest time since the first observation, after which a baseline is Enforcing whatever was measured, so that a
+    /// restless workload is not watched with half an eye for ever. Default `14d`.
     #[serde(default = "default_maximum")]
     pub maximum: Duration,
 }

@@ -63,6 +63,11 @@ fn what(observation: &Observation) -> String {
     }
 }
 
+/// How long the last of them took.
+fn latest(hours: impl Iterator<Item = u64>) -> String {
+    hours.max().map_or(String::new(), |hours| format!(", after {hours} h at most"))
+}
+
 /// The sums.
 pub fn summary(out: &mut impl Write, summary: &Summary, bad: u64) -> io::Result<()> {
     let Summary {
@@ -90,19 +95,20 @@ pub fn summary(out: &mut impl Write, summary: &Summary, bad: u64) -> io::Result<
             writeln!(out, "  {name}: {}", sums.join(", "))?;
         }
     }
-    let reached: Vec<u64> = containers
-        .iter()
-        .filter_map(|container| container.hours_to_maturity)
-        .collect();
     writeln!(
         out,
         "{} of {} containers judged by a mature baseline{}",
-        reached.len(),
+        containers.iter().filter_map(|container| container.hours_to_maturity).count(),
         containers.len(),
-        reached
-            .iter()
-            .max()
-            .map_or(String::new(), |hours| format!(", after {hours} h at most"))
+        latest(containers.iter().filter_map(|container| container.hours_to_maturity))
+    )?;
+    let measured = || containers.iter().filter_map(|container| container.hours_to_measured_maturity);
+    writeln!(
+        out,
+        "{} of {} containers were mature by what was measured{}",
+        measured().count(),
+        containers.len(),
+        latest(measured())
     )?;
     let expected = containers
         .iter()

@@ -99,7 +99,7 @@ fn plan(object: &BehaviorBaseline, status: BehaviorBaselineStatus, policy: &Poli
         matured,
         requeue_after,
     } = age(&mut baseline, policy, from_clock(now));
-    let next = baselines::status_of(object, &baseline, policy.window_days, now);
+    let next = baselines::status_of(object, &baseline, policy, now);
     let loss_ends = baselines::next_loss_ends(&baseline, policy.window_days, now);
     Plan {
         write: (changed || next.conditions != conditions).then(|| BehaviorBaseline {
@@ -127,7 +127,7 @@ mod tests {
         learned.feed_mut(&"app".into(), Feed::Process, time::Timestamp::from_secs(100));
         let mut object = baselines::empty(&WorkloadKey::new("shop", "Deployment", "agent"));
         let at = |second| Timestamp::from_second(second).unwrap();
-        let status = baselines::status_of(&object, &learned, 7, at(100));
+        let status = baselines::status_of(&object, &learned, &policy, at(100));
         object.status = Some(status.clone());
         let early = plan(&object, status.clone(), &policy, at(110));
         assert!(early.write.is_none());
@@ -151,7 +151,7 @@ mod tests {
         feed.maturity = anchorwatch_core::baseline::Maturity::Enforcing;
         let policy = Policy::default();
         let mut object = baselines::empty(&WorkloadKey::new("shop", "Deployment", "agent"));
-        let status = baselines::status_of(&object, &learned, policy.window_days, day(20));
+        let status = baselines::status_of(&object, &learned, &policy, day(20));
         object.status = Some(status.clone());
         let soon = plan(&object, status.clone(), &policy, day(26));
         assert!(soon.write.is_none());

@@ -8,13 +8,19 @@ use anchorwatch_convert::{
     to_i64, unsigned,
 };
 use anchorwatch_core::{
-    baseline::{Baseline, ContainerBaseline, Entry, EntryState, FeedBaseline, Hours, Lost, Marks, Maturity, Sighting},
+    baseline::{
+        Baseline, ContainerBaseline, Dormant, Entry, EntryState, FeedBaseline, HourSet, Hours, Lost, Marks, Maturity,
+        Sighting,
+    },
     behaviour::Feed,
-    id::{BatchId, ContainerName, PodUid},
+    id::{BatchId, BehaviourId, ContainerName, PodUid},
     rules,
     seen::Seen,
+    time::{Day, Hour},
 };
-use anchorwatch_crds::v1alpha1::{self as crd, BaselineLoss, BehaviorBaselineStatus, MergedBatch, PodSighting};
+use anchorwatch_crds::v1alpha1::{
+    self as crd, BaselineLoss, BehaviorBaselineStatus, DormantBehavior, HourMarks, MergedBatch, PodSighting,
+};
 
 use super::{
     digest::{digest_from_crd, digest_to_crd},
@@ -61,7 +67,9 @@ pub fn baseline_to_crd(baseline: &Baseline) -> BehaviorBaselineStatus {
     BehaviorBaselineStatus {
         state: maturity_to_crd(baseline.maturity()),
         learned: to_i32(baseline.learned()),
+        expected_new_per_week: None,
         quarantined: to_i32(baseline.quarantined()),
+        dormant: to_i32(baseline.dormant()),
         hours_observed: to_i64(baseline.hours_observed()),
         containers: containers.collect(),
         overflowed: to_i64(baseline.overflowed),
@@ -76,11 +84,9 @@ fn feed_baseline_from_crd(held: crd::FeedBaseline) -> (Feed, FeedBaseline) {
         maturity: maturity_from_crd(held.state),
         hours: Hours {
             total: unsigned(held.hours_observed),
-            recent: Marks {
-                newest: held.last_hour,
-                bits: held.recent_hours.cast_unsigned(),
-            },
+            recent: hours_from_crd(&held.observed),
         },
+        lossy: hours_from_crd(&held.lossy),
         overflowed: unsigned(held.overflowed),
         ..FeedBaseline::new(from_time(&held.started_at))
     };
@@ -93,6 +99,7 @@ fn feed_baseline_from_crd(held: crd::FeedBaseline) -> (Feed, FeedBaseline) {
     for entry in held.entries.into_iter().filter_map(entry_from_crd) {
         baseline.insert(entry);
     }
+    baseline.dormant = held.dormant.into_iter().filter_map(dormant_from_crd).collect();
     (feed_from_crd(held.feed), baseline)
 }
 
@@ -111,11 +118,52 @@ fn feed_baseline_to_crd(feed: Feed, held: &FeedBaseline) -> crd::FeedBaseline {
         state: maturity_to_crd(held.maturity),
         started_at: to_time(held.started_at),
         hours_observed: to_i64(held.hours.total),
-        last_hour: held.hours.recent.newest,
-        recent_hours: held.hours.recent.bits.cast_signed(),
+        observed: hours_to_crd(&held.hours.recent),
+        lossy: hours_to_crd(&held.lossy),
+        // What follows from the rest and the policy is said where the policy is known.
+        expected_new_per_week: None,
+        at_most_new_per_week: None,
         losses: losses.collect(),
         overflowed: to_i64(held.overflowed),
         entries: entries.collect(),
+        dormant: held.dormant.iter().map(dormant_to_crd).collect(),
+    }
+}
+
+fn hours_from_crd(marks: &HourMarks) -> HourSet {
+    HourSet::from_hex(marks.last, &marks.bits)
+}
+
+fn hours_to_crd(hours: &HourSet) -> HourMarks {
+    HourMarks {
+        last: hours.newest().unwrap_or_default().0,
+        bits: hours.to_hex(),
+    }
+}
+
+/// None where its identity is none.
+fn dormant_from_crd(dormant: DormantBehavior) -> Option<(BehaviourId, Dormant)> {
+    let DormantBehavior {
+        id,
+        first_hour,
+        last_day,
+        once,
+    } = dormant;
+    let dormant = Dormant {
+        first: Hour(first_hour),
+        last_day: Day(last_day),
+        once,
+    };
+    Some((id.parse().ok()?, dormant))
+}
+
+fn dormant_to_crd((id, dormant): (&BehaviourId, &Dormant)) -> DormantBehavior {
+    let Dormant { first, last_day, once } = *dormant;
+    DormantBehavior {
+        id: id.to_string(),
+        first_hour: first.0,
+        last_day: last_day.0,
+        once,
     }
 }
 
@@ -132,22 +180,29 @@ fn entry_from_crd(entry: crd::BaselineEntry) -> Option<Entry> {
                 .unwrap_or_else(|| rules::of_novelty(&behaviour)),
         },
     };
+    let (first_seen, last_seen) = (from_time(&entry.first_seen), from_time(&entry.last_seen));
+    let mut days = Marks {
+        newest: entry.last_day,
+        bits: entry.days.cast_unsigned(),
+    };
+    if days.bits == 0 {
+        // Seen on no day: it would be forgotten at once.
+        days.mark(last_seen.day().0);
+    }
     Some(Entry {
         behaviour,
         attributes: attributes_from_crd(entry.attributes),
         state,
         lineage: entry.lineage,
         count: unsigned(entry.count),
-        first_seen: from_time(&entry.first_seen),
-        last_seen: from_time(&entry.last_seen),
-        days: Marks {
-            newest: entry.last_day,
-            bits: entry.days.cast_unsigned(),
-        },
+        first_seen,
+        last_seen: last_seen.max(first_seen),
+        days,
         pods: unsigned(entry.pods),
         shown_by: entry.shown_by.into_iter().map(sighting_from_crd).collect(),
         unverified: entry.unverified,
         snapshot: entry.snapshot,
+        provisional: entry.provisional,
     })
 }
 
@@ -171,6 +226,7 @@ fn entry_to_crd(id: String, entry: &Entry) -> crd::BaselineEntry {
         shown_by: sightings_to_crd(&entry.shown_by),
         unverified: entry.unverified,
         snapshot: entry.snapshot,
+        provisional: entry.provisional,
     }
 }
 

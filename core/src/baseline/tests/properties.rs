@@ -5,13 +5,13 @@ use proptest::{
     prelude::*,
 };
 
-use super::*;
+use super::{super::window::expire, *};
 use crate::{
     behaviour::Attributes,
     decide::{Verdict, decide},
     invariants,
-    policy::{groups::Groups, hashes},
-    time::Timestamp,
+    policy::{MaturityMethod, groups::Groups, hashes},
+    time::{Hour, Timestamp},
 };
 
 /// One of a few behaviours, strange ones and variants of one key among them.
@@ -92,7 +92,7 @@ fn any_batch(
                 snapshot,
             },
         );
-    (0..6_usize, vec(seen, 0..6), verified).prop_map(|(number, behaviours, verified)| {
+    (0..6_usize, vec(seen, 0..6), verified, 0..4_u64).prop_map(|(number, behaviours, verified, lost)| {
         let pod = ReportingPod {
             verified,
             ..pod(
@@ -101,7 +101,11 @@ fn any_batch(
                 digest(['1', '2'][number % 2]),
             )
         };
-        batch(0, pod, behaviours)
+        let lost = BTreeMap::from([("ring_full".to_owned(), lost.saturating_sub(2))]);
+        Batch {
+            losses: BTreeMap::from([(Feed::Process, lost)]),
+            ..batch(0, pod, behaviours)
+        }
     })
 }
 
@@ -132,6 +136,61 @@ fn merged(batches: &[Batch], policy: &crate::policy::Policy, now: impl Fn(usize)
     for feed in Feed::ALL {
         baseline.feed_mut(&container(), feed, at(0));
     }
+    merged_into(baseline, batches, policy, now)
+}
+
+/// A baseline whose feeds are so mature, and that once knew some of the behaviours.
+fn with_dormant(maturity: Maturity) -> Baseline {
+    let mut baseline = Baseline::default();
+    for feed in Feed::ALL {
+        let held = baseline.feed_mut(&container(), feed, at(0));
+        held.maturity = maturity;
+        let dormant = Dormant {
+            first: Hour(at(-60 * 86_400).hour().0),
+            last_day: at(-30 * 86_400).day(),
+            once: true,
+        };
+        for text in ["/a", "/b"] {
+            let known = match feed {
+                Feed::Process => process("/usr/bin/python3", text),
+                Feed::Network => udp(Direction::Connect, text),
+                Feed::Module => library(text),
+            };
+            held.dormant.insert(known.id(), dormant);
+        }
+    }
+    baseline
+}
+
+fn udp(direction: Direction, name: &str) -> Behaviour {
+    Behaviour::Network(NetworkBehaviour::from(NetworkParts {
+        origin: Origin::Entrypoint,
+        executable: "/usr/bin/python3".to_owned(),
+        direction,
+        protocol: Protocol::Udp,
+        port: 53,
+        destination: Destination::Name(name.to_owned()),
+    }))
+}
+
+/// A library of the image: variants of one key.
+fn library(executable: &str) -> Behaviour {
+    Behaviour::Module(ModuleBehaviour::from(ModuleParts {
+        origin: Origin::Entrypoint,
+        path: "/usr/lib/x.so".to_owned(),
+        sha256: Some("a".repeat(64)),
+        source: SourceLayer::Image,
+        executable: executable.to_owned(),
+        ..ModuleParts::default()
+    }))
+}
+
+fn merged_into(
+    mut baseline: Baseline,
+    batches: &[Batch],
+    policy: &crate::policy::Policy,
+    now: impl Fn(usize) -> Timestamp,
+) -> Baseline {
     for (index, batch) in batches.iter().enumerate() {
         merge(&mut baseline, batch, policy, now(index));
     }
@@ -170,6 +229,55 @@ proptest! {
             serde_json::to_string(&other).expect("JSON")
         );
         prop_assert_eq!(invariants::baseline(&one, &policy), Ok(()));
+    }
+
+    #[test]
+    fn what_was_known_once_returns_in_any_order(
+        (batches, otherwise) in batches_in_two_orders(prop::bool::weighted(0.9)),
+        maturity in prop_oneof![Just(Maturity::Learning), Just(Maturity::Provisional), Just(Maturity::Enforcing)],
+        policy in learning_or_not(),
+    ) {
+        let policy = crate::policy::Policy {
+            maturity: crate::policy::MaturityPolicy { method: MaturityMethod::Measured, ..policy.maturity },
+            ..policy
+        };
+        let merged = |batches: &[Batch]| merged_into(with_dormant(maturity), batches, &policy, |_| at(100_000));
+        let (one, other) = (merged(&batches), merged(&otherwise));
+        prop_assume!(one.all_overflowed() + other.all_overflowed() == 0);
+        prop_assert_eq!(
+            serde_json::to_string(&one).expect("JSON"),
+            serde_json::to_string(&other).expect("JSON")
+        );
+        for (_, feed, held) in one.feeds() {
+            prop_assert_eq!(held.novelty(&policy), other.containers[&container()].feeds[&feed].novelty(&policy));
+            prop_assert_eq!(held.maturity, maturity);
+        }
+        prop_assert_eq!(invariants::baseline(&one, &policy), Ok(()));
+    }
+
+    #[test]
+    fn threads_that_each_merge_a_part_of_what_happened_make_no_difference(
+        (batches, _) in batches_in_two_orders(Just(true)),
+        policy in learning_or_not(),
+    ) {
+        // One baseline behind a lock, as controllers share an object: who comes first is anybody's guess.
+        let shared = std::sync::Mutex::new(merged(&[], &policy, |_| at(100_000)));
+        std::thread::scope(|scope| {
+            for part in batches.chunks(batches.len().div_ceil(3).max(1)) {
+                let (shared, policy) = (&shared, &policy);
+                scope.spawn(move || {
+                    for batch in part {
+                        merge(&mut shared.lock().expect("no panic"), batch, policy, at(100_000));
+                    }
+                });
+            }
+        });
+        let shared = shared.into_inner().expect("no panic");
+        prop_assume!(shared.all_overflowed() == 0);
+        prop_assert_eq!(
+            serde_json::to_string(&shared).expect("JSON"),
+            serde_json::to_string(&merged(&batches, &policy, |_| at(100_000))).expect("JSON")
+        );
     }
 
     #[test]
@@ -224,11 +332,14 @@ proptest! {
         window in 1_u8..99,
     ) {
         let mut baseline = merged(&batches, &policy(1_000_000), |_| at(100_000));
-        prune(&mut baseline, window, at(days * 86_400));
+        let mut policy = policy(1_000_000);
+        policy.window_days = window;
+        expire(&mut baseline, &policy, at(days * 86_400));
         let once = baseline.clone();
-        prop_assert_eq!(prune(&mut baseline, window, at(days * 86_400)), 0);
-        prop_assert_eq!(prune(&mut baseline, window, at((days - 300) * 86_400)), 0);
-        prop_assert_eq!(prune(&mut baseline, 99, at((days + 300) * 86_400)), 0);
+        prop_assert!(!expire(&mut baseline, &policy, at(days * 86_400)).changed());
+        prop_assert!(!expire(&mut baseline, &policy, at((days - 300) * 86_400)).changed());
+        policy.window_days = 99;
+        prop_assert!(!expire(&mut baseline, &policy, at((days + 300) * 86_400)).changed());
         prop_assert_eq!(baseline, once);
     }
 

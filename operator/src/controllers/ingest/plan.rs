@@ -247,7 +247,7 @@ impl Merging<'_> {
             };
         }
         baseline.forget(self.outboxes);
-        let mut status = baselines::status_of(&object, &baseline, self.policy.window_days, self.now);
+        let mut status = baselines::status_of(&object, &baseline, self.policy, self.now);
         if self.switches.no_drift_decision {
             learn_everything(&mut status);
         }

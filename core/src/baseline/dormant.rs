@@ -1,0 +1,105 @@
+//! What was known and was not seen for the window: it is known no longer, but its return is no news either. A monthly job
+//! is told of as one that returned.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Baseline, Entry, FeedBaseline, novelty::DORMANT_DAYS};
+use crate::{
+    behaviour::{Behaviour, Origin},
+    decide::{Verdict, decide},
+    id::{BehaviourId, ContainerName},
+    policy::Policy,
+    rules::Rule,
+    time::{Day, Hour, Timestamp},
+};
+
+/// Most dormant behaviours of a baseline: 18 KiB of the object. Of more, those that were seen last are kept.
+pub const MAX_DORMANT: usize = 192;
+
+/// What is remembered of a behaviour that fell out of the window: its key says the rest, once it returns.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Dormant {
+    /// The hour in which it was first seen.
+    pub first: Hour,
+    /// The last day on which it was seen.
+    pub last_day: Day,
+    /// Whether it was seen in exactly one hour.
+    pub once: bool,
+}
+
+impl Dormant {
+    /// What is left of an entry.
+    pub(super) fn of(entry: &Entry) -> Self {
+        Self {
+            first: entry.first_seen.hour(),
+            last_day: Day(entry.days.newest),
+            once: entry.is_of_one_hour(),
+        }
+    }
+
+    /// Whether it is remembered on a day, under a window of so many days.
+    pub(super) fn is_remembered(&self, window_days: u8, today: Day) -> bool {
+        self.is_within(window_days.saturating_add(DORMANT_DAYS), today)
+    }
+
+    /// Whether the window of so many days before a day holds it: it was made longer since, or a clock was set back.
+    fn is_within(&self, days: u8, day: Day) -> bool {
+        day.0.saturating_sub(self.last_day.0) <= i64::from(days)
+    }
+}
+
+/// Judges a behaviour that was seen at a time, by what a feed holds of it and what it once held.
+///
+/// What returns after the window is raised as that, and as nothing graver: it was normal before. What lies within a window
+/// that was made longer is known as if it had never been forgotten; from whom nobody vouches for, or whose origin nobody
+/// knows, it neither counts nor alarms until a pod that is known shows it.
+pub(crate) fn judge(
+    feed: &FeedBaseline,
+    id: BehaviourId,
+    policy: &Policy,
+    behaviour: &Behaviour,
+    verified: bool,
+    seen: Timestamp,
+) -> Verdict {
+    let verdict = decide(feed.entries.get(&id), feed.maturity, policy, behaviour, verified);
+    let dormant = feed.dormant.get(&id).filter(|_| !feed.entries.contains_key(&id));
+    match (verdict, dormant) {
+        (Verdict::Drift { rule }, Some(dormant)) if rule.needs_baseline() => {
+            let placed = match behaviour.origin() {
+                Origin::Entrypoint | Origin::Probe => true,
+                Origin::Exec | Origin::Unknown => false,
+            };
+            match dormant.is_within(policy.window_days, seen.day()) {
+                true if verified && placed => Verdict::Learned,
+                true => Verdict::Unplaced,
+                false => Verdict::Drift {
+                    rule: Rule::ReturnedBehaviour,
+                },
+            }
+        }
+        _ => verdict,
+    }
+}
+
+/// Forgets the dormant behaviours beyond [`MAX_DORMANT`], those first that were seen longest ago. Returns how many.
+pub(super) fn bound(baseline: &mut Baseline) -> usize {
+    let all = baseline.dormant();
+    if all <= MAX_DORMANT {
+        return 0;
+    }
+    let mut ranked: Vec<_> = baseline
+        .feeds()
+        .flat_map(|(name, feed, held)| {
+            let dormant = held.dormant.iter();
+            dormant.map(move |(id, dormant)| (dormant.last_day, *id, name.clone(), feed))
+        })
+        .collect();
+    ranked.sort_unstable();
+    for (_, id, name, feed) in &ranked[..all - MAX_DORMANT] {
+        let container = baseline.containers.get_mut(name as &ContainerName);
+        if let Some(held) = container.and_then(|container| container.feeds.get_mut(feed)) {
+            held.dormant.remove(id);
+        }
+    }
+    all - MAX_DORMANT
+}

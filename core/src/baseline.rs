@@ -77,7 +77,7 @@ pub struct FeedBaseline {
     pub overflowed: u64,
     /// What was seen.
     pub entries: BTreeMap<BehaviourId, Entry>,
-    /// What was known until it fell out of the window.
+    /// What was known until it fell out of the window, and may have returned since.
     #[serde(default)]
     pub dormant: BTreeMap<BehaviourId, Dormant>,
 }
@@ -167,7 +167,8 @@ impl Baseline {
 
     /// Number of dormant behaviours.
     pub fn dormant(&self) -> usize {
-        self.feeds().map(|(_, _, feed)| feed.dormant.len()).sum()
+        let of_feed = |feed: &FeedBaseline| feed.dormant.keys().filter(|id| !feed.entries.contains_key(*id)).count();
+        self.feeds().map(|(_, _, feed)| of_feed(feed)).sum()
     }
 
     /// The most hours in which any of its feeds was observed.

@@ -74,8 +74,7 @@ fn reached(entry: &Entry) -> Option<(&Destination, &Entry)> {
     };
     // What returned is new to nobody.
     let is_new = !entry.unverified && entry.rule() != Some(Rule::ReturnedBehaviour);
-    (leads_out && is_plain && is_new && network.origin() != Origin::Exec)
-        .then_some((network.destination(), entry))
+    (leads_out && is_plain && is_new && network.origin() != Origin::Exec).then_some((network.destination(), entry))
 }
 
 /// A burst of what was raised in an hour: what was learned in it is none. None where too little is left.

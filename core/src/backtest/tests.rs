@@ -109,7 +109,7 @@ fn an_entry_that_was_not_seen_for_the_window_is_forgotten_while_others_are_seen(
         assert_eq!(judged.verdict, Ruling::Known);
     }
     let judged = backtest.judge(&line(9 * day, "/usr/bin/bash", &old));
-    assert_eq!(judged.rules, ["process-outside-baseline"]);
+    assert_eq!(judged.rules, ["returned-behaviour"]);
 }
 
 #[test]

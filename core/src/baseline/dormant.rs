@@ -16,7 +16,8 @@ use crate::{
 /// Most dormant behaviours of a baseline: 18 KiB of the object. Of more, those that were seen last are kept.
 pub const MAX_DORMANT: usize = 192;
 
-/// What is remembered of a behaviour that fell out of the window: its key says the rest, once it returns.
+/// What is remembered of a behaviour that fell out of the window: its key says the rest, once it returns. It is remembered
+/// beside the entry of what returned, too, as long as it would have been without: so what returns is no sign of novelty.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Dormant {
     /// The hour in which it was first seen.
@@ -28,12 +29,13 @@ pub struct Dormant {
 }
 
 impl Dormant {
-    /// What is left of an entry.
-    pub(super) fn of(entry: &Entry) -> Self {
+    /// What is left of an entry, which may have been dormant before.
+    pub(super) fn of(entry: &Entry, before: Option<&Self>) -> Self {
+        let first = entry.first_seen.hour();
         Self {
-            first: entry.first_seen.hour(),
+            first: before.map_or(first, |before| before.first.min(first)),
             last_day: Day(entry.days.newest),
-            once: entry.is_of_one_hour(),
+            once: before.is_none() && entry.is_of_one_hour(),
         }
     }
 
@@ -62,7 +64,9 @@ pub(crate) fn judge(
     seen: Timestamp,
 ) -> Verdict {
     let verdict = decide(feed.entries.get(&id), feed.maturity, policy, behaviour, verified);
-    let dormant = feed.dormant.get(&id).filter(|_| !feed.entries.contains_key(&id));
+    let is_remembered = |dormant: &&Dormant| dormant.is_remembered(policy.window_days, seen.day());
+    let dormant = feed.dormant.get(&id).filter(is_remembered);
+    let dormant = dormant.filter(|_| !feed.entries.contains_key(&id));
     match (verdict, dormant) {
         (Verdict::Drift { rule }, Some(dormant)) if rule.needs_baseline() => {
             let placed = match behaviour.origin() {
@@ -83,7 +87,7 @@ pub(crate) fn judge(
 
 /// Forgets the dormant behaviours beyond [`MAX_DORMANT`], those first that were seen longest ago. Returns how many.
 pub(super) fn bound(baseline: &mut Baseline) -> usize {
-    let all = baseline.dormant();
+    let all: usize = baseline.feeds().map(|(_, _, feed)| feed.dormant.len()).sum();
     if all <= MAX_DORMANT {
         return 0;
     }

@@ -122,13 +122,13 @@ impl HourSet {
     /// Makes every hour so many hours older.
     fn shift(&mut self, hours: u64) {
         let before = self.words;
-        let hours = usize::try_from(hours).unwrap_or(usize::MAX);
-        let (whole, rest) = (hours / WORD_BITS as usize, hours % WORD_BITS as usize);
+        let whole = usize::try_from(hours / u64::from(WORD_BITS)).unwrap_or(usize::MAX);
+        let rest = u32::try_from(hours % u64::from(WORD_BITS)).unwrap_or(0);
         let word = |index: Option<usize>| index.and_then(|index| before.get(index)).copied().unwrap_or(0);
         for (index, held) in self.words.iter_mut().enumerate() {
             let high = word(index.checked_sub(whole)) << rest;
             let low = word(index.checked_sub(whole.saturating_add(1)));
-            *held = high | low.checked_shr(WORD_BITS - rest as u32).unwrap_or(0);
+            *held = high | low.checked_shr(WORD_BITS - rest).unwrap_or(0);
         }
         self.cut();
     }

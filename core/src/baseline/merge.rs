@@ -283,9 +283,6 @@ impl Context<'_> {
             Verdict::Known | Verdict::Unplaced => {}
             Verdict::Learned => {
                 begin_to_teach(&mut entry);
-                if let Some(dormant) = feed.dormant.get(&id) {
-                    entry.first_seen = entry.first_seen.min(dormant.first.begins());
-                }
                 outcome.new_learned.push((self.report.container.clone(), id));
             }
             Verdict::Drift { rule } => {
@@ -305,10 +302,6 @@ impl Context<'_> {
             feed.overflowed = feed.overflowed.saturating_add(1);
         }
         used.add(&entry);
-        // What nobody vouches for may still turn out to be what is remembered.
-        if !entry.unverified {
-            feed.dormant.remove(&id);
-        }
         feed.entries.insert(id, entry);
     }
 

@@ -18,6 +18,8 @@ pub const DORMANT_DAYS: u8 = 35;
 const WEEK: u32 = 168;
 /// New behaviours of so many hours are counted by themselves: a change that has just begun shows in them first.
 const HALF_WEEK: u32 = WEEK / 2;
+/// Hours after which they are: a week to tell what is new by, and those themselves. Before, all is new.
+const RECENT_AFTER: u32 = WEEK + HALF_WEEK;
 /// Hours at the beginning that count for nothing: what starts a container is done once, and is no sign of what comes. An
 /// estimate of a rate is none the worse for leaving out some of the time together with what happened in it.
 const SETTLING: i64 = 2;
@@ -74,7 +76,7 @@ impl FeedBaseline {
     }
 
     /// The greater of two estimates of what comes in a week: by what was seen in exactly one hour of the whole history, and
-    /// twice what was new in the last half of a week.
+    /// twice what was new in the last half of a week, once a week before it was observed to compare with.
     ///
     /// Hours are those of the calendar from the first to the last in which the workload was observed, so that a job that
     /// runs once a day is told of by the week, too. Replicas count as one: they do the same at the same time.
@@ -87,14 +89,23 @@ impl FeedBaseline {
         }
         let half = last.0.saturating_sub(i64::from(HALF_WEEK));
         let (mut once, mut recent) = (0_u32, 0_u32);
-        for sight in self.sights(policy).filter(|sight| (first..=last.0).contains(&sight.first.0)) {
+        for sight in self
+            .sights(policy)
+            .filter(|sight| (first..=last.0).contains(&sight.first.0))
+        {
             once += u32::from(sight.once);
             recent += u32::from(sight.first.0 > half);
         }
         let weeks = f64::from(hours) / f64::from(WEEK);
+        let expected = f64::from(once) / weeks;
+        let changing = if hours < RECENT_AFTER {
+            0.0
+        } else {
+            2.0 * f64::from(recent)
+        };
         Some(Novelty {
-            per_week: (f64::from(once) / weeks).max(2.0 * f64::from(recent)),
-            at_most: upper_bound(once, weeks).max(upper_bound(recent, weeks.min(0.5))),
+            per_week: expected.max(changing),
+            at_most: upper_bound(once, weeks).max(if recent > 0 { upper_bound(recent, 0.5) } else { 0 }),
             hours,
         })
     }
@@ -103,7 +114,7 @@ impl FeedBaseline {
     /// never news, what returned was known before, and of what visitors do and of what nobody vouches for the workload's own
     /// ways can't be told.
     fn sights<'a>(&'a self, policy: &'a Policy) -> impl Iterator<Item = Sight> + 'a {
-        let is_own = |entry: &&Entry| {
+        let is_own = |entry: &Entry| {
             let own = match entry.behaviour.origin() {
                 Origin::Entrypoint | Origin::Probe | Origin::Unknown => true,
                 Origin::Exec => false,
@@ -111,13 +122,15 @@ impl FeedBaseline {
             let returned = entry.rule() == Some(Rule::ReturnedBehaviour);
             own && !returned && !entry.unverified && !rules::is_approved(&entry.behaviour, policy)
         };
-        let held = self.entries.values().filter(is_own).map(|entry| Sight {
+        let held = self.entries.iter();
+        let held = held.filter(move |(id, entry)| is_own(entry) && !self.dormant.contains_key(*id));
+        let held = held.map(|(_, entry)| Sight {
             first: entry.first_seen.hour(),
             once: entry.is_of_one_hour(),
         });
-        let dormant = self.dormant.values().map(|dormant| Sight {
+        let dormant = self.dormant.iter().map(|(id, dormant)| Sight {
             first: dormant.first,
-            once: dormant.once,
+            once: dormant.once && !self.entries.contains_key(id),
         });
         held.chain(dormant)
     }

@@ -93,7 +93,7 @@ pub(super) fn expire(baseline: &mut Baseline, policy: &Policy, now: Timestamp) -
             let over = feed.entries.extract_if(.., |_, entry| is_over(entry));
             for (id, entry) in over {
                 expiry.expired += 1;
-                let dormant = Dormant::of(&entry);
+                let dormant = Dormant::of(&entry, feed.dormant.get(&id));
                 if !rules::is_approved(&entry.behaviour, policy) && dormant.is_remembered(policy.window_days, today) {
                     feed.dormant.insert(id, dormant);
                 }

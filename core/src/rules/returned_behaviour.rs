@@ -8,5 +8,8 @@ pub(super) const ID: &str = "returned-behaviour";
 pub(super) const SEVERITY: Severity = Severity::Low;
 
 pub(super) fn sentence(behaviour: &Behaviour) -> String {
-    format!("{} was known before, and returned after longer than the window", subject(behaviour))
+    format!(
+        "{} was known before, and returned after longer than the window",
+        subject(behaviour)
+    )
 }

@@ -3,6 +3,6 @@
 mod drive;
 mod prediction;
 mod random;
-mod states;
 mod sliding;
+mod states;
 mod workload;

@@ -8,11 +8,11 @@ use crate::{
 };
 
 /// Workloads of a pool.
-const WORKLOADS: u64 = 240;
+const WORKLOADS: u64 = 200;
 /// When each is asked what it expects, in hours after its beginning.
 const ASKED: [i64; 4] = [96, 168, 264, 408];
 /// Hours that a batch tells of: more at once is the same, and quicker.
-const STEP: usize = 12;
+const STEP: usize = 24;
 
 /// An expectation, and what came of it in the week after.
 #[derive(Clone, Copy, Debug)]
@@ -20,7 +20,7 @@ struct Case {
     asked: i64,
     expected: f64,
     at_most: u32,
-    realised: usize,
+    realised: u32,
 }
 
 fn cases(ways: Ways) -> Vec<Case> {
@@ -46,39 +46,51 @@ fn cases(ways: Ways) -> Vec<Case> {
     (0..WORKLOADS).flat_map(of_one).collect()
 }
 
-#[allow(clippy::cast_precision_loss)] // counts
-fn pooled(cases: &[Case], asked: impl Fn(i64) -> bool) -> (f64, f64) {
-    let of = cases.iter().filter(|case| asked(case.asked));
-    of.fold((0.0, 0.0), |(expected, realised), case| {
-        (expected + case.expected, realised + case.realised as f64)
-    })
+/// Sums over those asked at an hour, or at any, with a line for whoever wants to see them (`--nocapture`).
+struct Pool {
+    expected: f64,
+    realised: f64,
+    /// Of a hundred cases, those that brought no more than the bound.
+    covered: usize,
+}
+
+#[expect(clippy::print_stdout, reason = "the figures that the documentation shows")]
+fn pool(ways: Ways, cases: &[Case], asked: Option<i64>) -> Pool {
+    let of = || cases.iter().filter(|case| asked.is_none_or(|hour| case.asked == hour));
+    let covered = of().filter(|case| case.realised <= case.at_most).count();
+    let pool = Pool {
+        expected: of().map(|case| case.expected).sum(),
+        realised: of().map(|case| f64::from(case.realised)).sum(),
+        covered: covered * 100 / of().count(),
+    };
+    println!(
+        "{ways:?}, asked at {asked:?}: {:.0} expected, {:.0} realised ({:.2}), bound held in {} of 100",
+        pool.expected,
+        pool.realised,
+        pool.expected / pool.realised,
+        pool.covered
+    );
+    pool
 }
 
 #[test]
 fn where_nothing_changes_as_much_is_new_as_was_expected() {
     let cases = cases(Ways::Stationary);
     for asked in ASKED {
-        let (expected, realised) = pooled(&cases, |hour| hour == asked);
-        println!("{asked} h: {expected:.0} expected, {realised:.0} realised, {:.2}", expected / realised);
+        let pool = pool(Ways::Stationary, &cases, Some(asked));
+        assert!(pool.covered >= 85, "{} at {asked}", pool.covered);
     }
-    let (expected, realised) = pooled(&cases, |_| true);
-    assert!(realised >= 400.0, "{realised}");
-    let ratio = expected / realised;
+    let pool = pool(Ways::Stationary, &cases, None);
+    assert!(pool.realised >= 400.0, "{}", pool.realised);
+    let ratio = pool.expected / pool.realised;
     assert!((0.7..=1.6).contains(&ratio), "{ratio}");
 }
 
 #[test]
 fn where_ways_change_a_week_seldom_brings_more_than_the_bound() {
-    for ways in [Ways::Stationary, Ways::Changing] {
-        let cases = cases(ways);
-        for asked in ASKED {
-            let of = || cases.iter().filter(|case| case.asked == asked);
-            let covered = of().filter(|case| case.realised as u64 <= u64::from(case.at_most)).count();
-            let (expected, realised) = pooled(&cases, |hour| hour == asked);
-            println!("{ways:?} {asked} h: {covered} of {}; {expected:.0} expected, {realised:.0} realised; mean bound {:.1}",
-                of().count(), of().map(|case| f64::from(case.at_most)).sum::<f64>() / of().count() as f64);
-        }
-        let covered = cases.iter().filter(|case| case.realised as u64 <= u64::from(case.at_most)).count();
-        assert!(covered * 100 >= cases.len() * 85, "{covered} of {}", cases.len());
+    let cases = cases(Ways::Changing);
+    for asked in ASKED {
+        let pool = pool(Ways::Changing, &cases, Some(asked));
+        assert!(pool.covered >= 85, "{} at {asked}", pool.covered);
     }
 }

@@ -1,4 +1,4 @@
-//! Numbers that look drawn by lot and are the same in every run: SplitMix64 (Steele, Lea, Flood 2014).
+//! Numbers that look drawn by lot and are the same in every run: `SplitMix64` (Steele, Lea, Flood 2014).
 
 /// A stream of numbers.
 #[derive(Clone, Copy, Debug)]

@@ -33,7 +33,12 @@ fn seven_days_expire_to_the_day() {
     let mut drive = Drive::default();
     drive.policy.maturity.maximum = std::time::Duration::MAX;
     drive.run(&workload, 0..7 * DAY, 1);
-    let known = |drive: &Drive, hour: i64| drive.feed().entries.contains_key(&behaviour(&format!("once/{hour}")).id());
+    let known = |drive: &Drive, hour: i64| {
+        drive
+            .feed()
+            .entries
+            .contains_key(&behaviour(&format!("once/{hour}")).id())
+    };
     assert!((0..7 * DAY).step_by(2).all(|hour| known(&drive, hour)));
     // Nothing but the steady thing from then on: each day, the day that is older than the window expires, and no other.
     for day in 7..16 {

@@ -63,9 +63,9 @@ impl Workload {
     /// What requests make it do: a few things always, a long tail of them seldom, and now and then what was never done
     /// before. Replicas get the same sort of requests: where one shows something, others do.
     fn serves(&mut self, random: &mut Random, ways: Ways, length: i64) {
-        let tail = random.within(5, 40);
-        let busy = 10_f64.powf(random.unit() * 2.0 - 1.5);
-        let fresh = random.one_of(&[0.0, 0.0, 0.2, 0.5, 1.0, 2.0, 4.0]) / 168.0;
+        let tail = random.within(0, 15);
+        let busy = 10_f64.powf(random.unit() * 1.5 - 0.5);
+        let fresh = random.one_of(&[0.0, 0.0, 0.1, 0.2, 0.5, 1.0, 2.0, 4.0]) / 168.0;
         let many_at_once = random.within(1, 2);
         let mut number = 0;
         for hour in 0..length {
@@ -149,11 +149,12 @@ impl Workload {
     }
 
     /// How many behaviours are shown for the first time after an hour and within a week of it.
-    pub fn realised(&self, after: i64) -> usize {
+    pub fn realised(&self, after: i64) -> u32 {
         let keys = |from: i64, to: i64| {
             let hours = self.hours.range(from..=to);
             hours.flat_map(|(_, keys)| keys.keys()).collect::<BTreeSet<_>>()
         };
-        keys(after + 1, after + WEEK).difference(&keys(0, after)).count()
+        let new = keys(after + 1, after + WEEK).difference(&keys(0, after)).count();
+        u32::try_from(new).unwrap_or(u32::MAX)
     }
 }

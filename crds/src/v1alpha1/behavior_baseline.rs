@@ -156,7 +156,8 @@ pub struct FeedBaseline {
     #[serde(default, deserialize_with = "lenient::list")]
     #[schemars(length(max = 2048))]
     pub entries: Vec<BaselineEntry>,
-    /// What was known until it fell out of the window, and is remembered for 35 days more: its return is told of as that.
+    /// What was known until it fell out of the window, and is remembered for 35 days more, returned or not: its return is
+    /// told of as that.
     #[serde(default, deserialize_with = "lenient::list", skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 192))]
     pub dormant: Vec<DormantBehavior>,

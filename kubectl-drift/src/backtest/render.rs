@@ -65,7 +65,9 @@ fn what(observation: &Observation) -> String {
 
 /// How long the last of them took.
 fn latest(hours: impl Iterator<Item = u64>) -> String {
-    hours.max().map_or(String::new(), |hours| format!(", after {hours} h at most"))
+    hours
+        .max()
+        .map_or(String::new(), |hours| format!(", after {hours} h at most"))
 }
 
 /// The sums.
@@ -98,11 +100,18 @@ pub fn summary(out: &mut impl Write, summary: &Summary, bad: u64) -> io::Result<
     writeln!(
         out,
         "{} of {} containers judged by a mature baseline{}",
-        containers.iter().filter_map(|container| container.hours_to_maturity).count(),
+        containers
+            .iter()
+            .filter_map(|container| container.hours_to_maturity)
+            .count(),
         containers.len(),
         latest(containers.iter().filter_map(|container| container.hours_to_maturity))
     )?;
-    let measured = || containers.iter().filter_map(|container| container.hours_to_measured_maturity);
+    let measured = || {
+        containers
+            .iter()
+            .filter_map(|container| container.hours_to_measured_maturity)
+    };
     writeln!(
         out,
         "{} of {} containers were mature by what was measured{}",

@@ -26,7 +26,10 @@ fn novelty_is_one_severity_lower_and_waits_for_review() {
     watched.world.shows_at("p1", "h1", '1', &shell(), at(200));
     watched.act(at(200));
     let finding = watched.finding(shell().id());
-    assert_eq!((finding.state, finding.severity), (AlertState::PendingReview, Severity::Low));
+    assert_eq!(
+        (finding.state, finding.severity),
+        (AlertState::PendingReview, Severity::Low)
+    );
     assert_eq!(finding.severity_terms, ["base Medium", "-1 provisional baseline"]);
 }
 
@@ -39,7 +42,10 @@ fn two_feeds_at_once_are_no_more_than_medium_and_wait_too() {
     }
     watched.act(at(200));
     let finding = watched.finding(strange.id());
-    assert_eq!((finding.state, finding.severity), (AlertState::PendingReview, Severity::Medium));
+    assert_eq!(
+        (finding.state, finding.severity),
+        (AlertState::PendingReview, Severity::Medium)
+    );
 }
 
 #[test]
@@ -54,7 +60,12 @@ fn what_needs_no_baseline_is_as_grave_as_ever() {
     watched.act(at(200));
     for behaviour in [fileless(), reverse] {
         let finding = watched.finding(behaviour.id());
-        assert_eq!((finding.state, finding.severity), (AlertState::Escalated, Severity::High), "{}", finding.rule);
+        assert_eq!(
+            (finding.state, finding.severity),
+            (AlertState::Escalated, Severity::High),
+            "{}",
+            finding.rule
+        );
     }
 }
 
@@ -63,11 +74,18 @@ fn one_decision_holds_however_complete_the_baseline_becomes() {
     let mut watched = provisional();
     watched.world.shows_at("p1", "h1", '1', &shell(), at(200));
     watched.act(at(200));
-    watched.world.baseline.feed_mut(&container(), Feed::Process, at(0)).maturity = Maturity::Enforcing;
+    watched
+        .world
+        .baseline
+        .feed_mut(&container(), Feed::Process, at(0))
+        .maturity = Maturity::Enforcing;
     watched.world.shows_at("p1", "h1", '1', &shell(), at(9_000));
     watched.act(at(9_000));
     let finding = watched.finding(shell().id());
-    assert_eq!((finding.state, finding.severity), (AlertState::PendingReview, Severity::Low));
+    assert_eq!(
+        (finding.state, finding.severity),
+        (AlertState::PendingReview, Severity::Low)
+    );
     watched.world.shows_at("p1", "h1", '1', &numbered(1), at(20_000));
     watched.act(at(20_000));
     let finding = watched.finding(numbered(1).id());
@@ -86,23 +104,29 @@ fn a_policy_that_observes_only_records_it() {
 #[test]
 fn a_monthly_job_and_what_it_talks_to_are_low_together() {
     let mut watched = Watched::mature();
-    watched.world.sees(&flow_to("monthly.example.org"), Attributes::default(), at(5));
+    watched
+        .world
+        .sees(&flow_to("monthly.example.org"), Attributes::default(), at(5));
     let job = process("/usr/bin/python3", "/usr/bin/report");
     watched.world.sees(&job, Attributes::default(), at(5));
     let day = |day: i64| at(day * 86_400);
     for number in 0..20 {
-        for (process, flow) in [(process("", "/usr/bin/python3"), flow_to("daily.example.org"))] {
-            watched.world.sees(&process, Attributes::default(), day(number));
-            watched.world.sees(&flow, Attributes::default(), day(number));
+        for daily in [process("", "/usr/bin/python3"), flow_to("daily.example.org")] {
+            watched.world.sees(&daily, Attributes::default(), day(number));
         }
     }
     crate::baseline::age(&mut watched.world.baseline, &watched.world.policy, day(20));
     watched.act(day(20));
-    watched.world.sees(&flow_to("monthly.example.org"), Attributes::default(), day(21));
+    watched
+        .world
+        .sees(&flow_to("monthly.example.org"), Attributes::default(), day(21));
     watched.world.sees(&job, Attributes::default(), day(21));
     watched.act(day(21));
     for behaviour in [flow_to("monthly.example.org"), job] {
         let finding = watched.finding(behaviour.id());
-        assert_eq!((finding.rule, finding.severity), (Rule::ReturnedBehaviour, Severity::Low));
+        assert_eq!(
+            (finding.rule, finding.severity),
+            (Rule::ReturnedBehaviour, Severity::Low)
+        );
     }
 }

@@ -44,9 +44,18 @@ mod tests {
 
     #[test]
     fn more_time_narrows_the_bound_and_more_novelty_widens_it() {
-        let bounds: Vec<u32> = [0.5, 1.0, 2.0, 6.0].into_iter().map(|weeks| upper_bound(0, weeks)).collect();
-        assert!(bounds.is_sorted_by(|a, b| a >= b) && bounds[0] > bounds[3], "{bounds:?}");
-        let bounds: Vec<u32> = [0, 1, 5, 150, 2_000, u32::MAX].into_iter().map(|count| upper_bound(count, 1.0)).collect();
+        let bounds: Vec<u32> = [0.5, 1.0, 2.0, 6.0]
+            .into_iter()
+            .map(|weeks| upper_bound(0, weeks))
+            .collect();
+        assert!(
+            bounds.is_sorted_by(|a, b| a >= b) && bounds[0] > bounds[3],
+            "{bounds:?}"
+        );
+        let bounds: Vec<u32> = [0, 1, 5, 150, 2_000, u32::MAX]
+            .into_iter()
+            .map(|count| upper_bound(count, 1.0))
+            .collect();
         assert!(bounds.is_sorted_by(|a, b| a < b), "{bounds:?}");
     }
 

@@ -37,7 +37,9 @@ fn seen_in(name: &str, first: i64, last: i64) -> Entry {
 
 fn with(feed: &FeedBaseline, entries: &[Entry]) -> FeedBaseline {
     let mut feed = feed.clone();
-    entries.iter().for_each(|entry| feed.insert(entry.clone()));
+    for entry in entries {
+        feed.insert(entry.clone());
+    }
     feed
 }
 
@@ -99,7 +101,10 @@ fn what_is_no_sign_of_the_workloads_own_ways_does_not_count() {
         ..once.clone()
     };
     for entry in [unverified, visitor, returned, approved] {
-        assert!(per_week(&with(&feed, std::slice::from_ref(&entry))).abs() < f64::EPSILON, "{entry:?}");
+        assert!(
+            per_week(&with(&feed, std::slice::from_ref(&entry))).abs() < f64::EPSILON,
+            "{entry:?}"
+        );
     }
     // What was raised does: a workload is no quieter for having been alerted on.
     let raised = Entry {
@@ -136,11 +141,17 @@ fn a_burst_of_novelty_does_not_excuse_itself() {
     let before = feed.novelty_before(&measured(), at(399 * HOUR)).expect("observed");
     assert!(before.is_quiet() && !before.is_restless(), "{before:?}");
     // Nor does what it began with in the hours before.
-    assert_eq!(feed.novelty_before(&measured(), at(399 * HOUR + 20 * HOUR)), Some(before).map(|mut novelty| {
-        novelty.hours += 20;
-        novelty.at_most = feed.novelty_before(&measured(), at(419 * HOUR)).expect("observed").at_most;
-        novelty
-    }));
+    assert_eq!(
+        feed.novelty_before(&measured(), at(399 * HOUR + 20 * HOUR)),
+        Some(before).map(|mut novelty| {
+            novelty.hours += 20;
+            novelty.at_most = feed
+                .novelty_before(&measured(), at(419 * HOUR))
+                .expect("observed")
+                .at_most;
+            novelty
+        })
+    );
 }
 
 /// A workload that was observed for so many hours and does the same in each, with the default policy.
@@ -213,7 +224,11 @@ fn more_is_forgotten_of_what_is_dormant_than_there_is_room_for_the_oldest_first(
     let aged = age(&mut world.baseline, &world.policy, at(10));
     assert!(aged.changed);
     assert_eq!(world.baseline.dormant(), MAX_DORMANT);
-    let oldest = world.baseline.feeds().flat_map(|(_, _, feed)| feed.dormant.values()).map(|dormant| dormant.last_day);
+    let oldest = world
+        .baseline
+        .feeds()
+        .flat_map(|(_, _, feed)| feed.dormant.values())
+        .map(|dormant| dormant.last_day);
     assert_eq!(oldest.min(), Some(crate::time::Day(at(0).day().0 - 19)));
     assert!(!age(&mut world.baseline, &world.policy, at(10)).changed);
 }
@@ -233,6 +248,9 @@ fn what_is_known_beside_a_key_is_learned_anew_where_it_returns() {
     assert_eq!(world.baseline.dormant(), 1);
     world.sees(&date, commands.clone(), day(30));
     let held = entry(&world.baseline, &date);
-    assert_eq!((held.rule(), &held.attributes), (Some(Rule::ReturnedBehaviour), &commands));
+    assert_eq!(
+        (held.rule(), &held.attributes),
+        (Some(Rule::ReturnedBehaviour), &commands)
+    );
     assert_eq!(held.first_seen, Timestamp::from_secs(day(30).as_secs()));
 }

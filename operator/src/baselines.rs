@@ -192,7 +192,7 @@ fn loss_observed(baseline: &Baseline, window_days: u8, now: Timestamp) -> Statem
 mod tests {
     use super::*;
     use anchorwatch_core::{
-        baseline::{Batch, BehaviourReport, ContainerReport, Lost, ReportingPod, merge},
+        baseline::{Batch, BehaviourReport, ContainerReport, Entry, EntryState, Lost, Marks, ReportingPod, merge},
         behaviour::{
             Attributes, Behaviour, Destination, Direction, ModuleParts, NetworkParts, Origin, ProcessParts, Protocol,
             SourceLayer,
@@ -227,10 +227,29 @@ mod tests {
         format!("{} {}", found.status, found.reason)
     }
 
+    /// Something that was learned.
+    fn learned() -> Entry {
+        Entry {
+            behaviour: one_of_many(Feed::Process, 1),
+            attributes: Attributes::default(),
+            state: EntryState::Learned,
+            lineage: Vec::new(),
+            count: 1,
+            first_seen: time::Timestamp::from_secs(0),
+            last_seen: time::Timestamp::from_secs(0),
+            days: Marks { newest: 0, bits: 1 },
+            pods: 1,
+            shown_by: BTreeMap::new(),
+            unverified: false,
+            snapshot: false,
+            provisional: false,
+        }
+    }
+
     #[test]
     fn a_young_baseline_is_not_ready_and_lacks_nothing() {
         let status = baseline(|_| {});
-        assert_eq!(condition(&status, READY), "False Learning");
+        assert_eq!(condition(&status, READY), "False Empty");
         assert_eq!(condition(&status, TRUNCATED), "False Complete");
         assert_eq!(condition(&status, LOSS_OBSERVED), "False NoLoss");
     }
@@ -239,6 +258,7 @@ mod tests {
     fn a_baseline_says_what_it_lacks() {
         let status = baseline(|feed| {
             feed.maturity = Maturity::Enforcing;
+            feed.insert(learned());
             feed.overflowed = 3;
             feed.losses = [lost("container_quota", 9)].into();
         });

@@ -67,6 +67,9 @@ pub fn policy_from_crd(name: String, spec: &DriftPolicySpec, materials: &Materia
                 crd::OnUnmatched::Escalate => OnUnmatched::Escalate,
             }),
             window: spec.rollout.window.get(),
+            trusted_managers: spec.rollout.trusted_managers.iter().cloned().collect(),
+            git_revision_annotations: spec.rollout.git_revision_annotations.clone(),
+            retention_days: spec.rollout.retention.get(),
         },
     }
 }

@@ -19,6 +19,7 @@ pub mod alert;
 pub mod backtest;
 pub mod baseline;
 pub mod behaviour;
+pub mod chain;
 pub mod decide;
 pub mod features;
 pub mod id;

@@ -111,7 +111,7 @@ pub struct ModulePolicy {
 }
 
 /// What a rollout explains.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 pub struct RolloutPolicy {
     /// What happens to a finding that a rollout explains.
     pub on_match: OnMatch,
@@ -119,6 +119,12 @@ pub struct RolloutPolicy {
     pub on_unmatched: Option<OnUnmatched>,
     /// How long after its start a rollout explains anything.
     pub window: Duration,
+    /// Field managers whose rollouts explain anything. Empty: all of them.
+    pub trusted_managers: BTreeSet<String>,
+    /// Annotations and labels that tell the revision of the sources, the first that is there.
+    pub git_revision_annotations: Vec<String>,
+    /// How long records are kept, in days.
+    pub retention_days: u8,
 }
 
 /// What happens to a finding that a rollout explains.
@@ -150,6 +156,16 @@ impl Policy {
         }
     }
 }
+
+/// Annotations and labels that tell the revision of the sources, where nobody names others: our own, those of Argo CD and
+/// Flux where they are told to set one, the image specification's, and Kubernetes' recommended label.
+const GIT_REVISION: [&str; 5] = [
+    "anchorwatch.dev/git-revision",
+    "argocd.argoproj.io/revision",
+    "kustomize.toolkit.fluxcd.io/revision",
+    "org.opencontainers.image.revision",
+    "app.kubernetes.io/version",
+];
 
 impl Default for Policy {
     /// A policy that leaves everything out, under no name: observes, 7 days, measured within 72 h and 14 days,
@@ -186,6 +202,9 @@ impl Default for Policy {
                 on_match: OnMatch::default(),
                 on_unmatched: None,
                 window: Duration::from_hours(1),
+                trusted_managers: BTreeSet::new(),
+                git_revision_annotations: GIT_REVISION.map(str::to_owned).into(),
+                retention_days: 90,
             },
         }
     }

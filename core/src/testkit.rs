@@ -10,7 +10,7 @@ use crate::{
     },
     id::{BatchId, ContainerName, ImageDigest, NodeName, PodUid, TemplateHash, WorkloadKey, WorkloadUid},
     policy::{MaturityMethod, Mode, Policy},
-    rollout::{CurrentRevision, Evidence, Pod, Record, RecordedContainer},
+    rollout::{Actor, CurrentRevision, Evidence, Pod, Record, RecordKind, RecordedContainer},
     time::{Duration, Hour, Timestamp},
 };
 
@@ -239,8 +239,10 @@ pub fn running(hash: &str, runs: char, created: Timestamp, uid: &str) -> Pod {
         name: format!("agent-{hash}-{uid}"),
         template_hash: Some(TemplateHash::new(hash)),
         running: true,
+        succeeded: false,
         created,
         digests: BTreeMap::from([(container(), digest(runs))]),
+        images: BTreeMap::from([(container(), "registry/agent:latest".to_owned())]),
     }
 }
 
@@ -250,15 +252,23 @@ pub fn record(revision: u64, hash: &str, runs: char, started: Timestamp) -> Reco
         init: false,
         image: "registry/agent:latest".to_owned(),
         digest: digest(runs),
+        pinned: None,
+        injected: false,
     };
     Record {
         name: format!("deployment-agent-{revision}"),
+        kind: RecordKind::Revision,
         workload_uid: workload_uid(),
         revision,
         template_hash: TemplateHash::new(hash),
         containers: BTreeMap::from([(container(), recorded)]),
+        who: Some(Actor {
+            manager: "argocd-controller".to_owned(),
+            verified: false,
+        }),
         started_at: started,
         recorded_at: started.plus(Duration::from_secs(2)),
+        sealed: true,
     }
 }
 

@@ -38,7 +38,10 @@ pub use feed_policy::{
 pub use module::{ModuleBehavior, ModuleKind};
 pub use network::{DestinationBurst, Direction, NetworkBehavior, NetworkDestination, Protocol};
 pub use process::{FeedName, Origin, ProcessBehavior, SourceLayer};
-pub use rollout_record::{RecordedContainer, RolloutRecord, RolloutRecordSpec, RolloutRecordStatus};
+pub use rollout_record::{
+    ChainLink, GitRevision, PrunedRecords, RecordType, RecordedContainer, RolloutAction, RolloutActor, RolloutProgress,
+    RolloutRecord, RolloutRecordSpec, RolloutRecordStatus, TemplateChange, TemplateField,
+};
 pub use sensor_report::{
     Acknowledgement, ContainerLosses, HookReport, Loss, PodReference, ReportedBehavior, ReportedContainer,
     SensorReport, SensorReportSpec, SensorReportStatus,

@@ -9,6 +9,7 @@ mod list;
 mod show;
 mod table;
 mod text;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -20,7 +21,7 @@ use clap::{CommandFactory, Parser, Subcommand};
     name = "kubectl-drift",
     bin_name = "kubectl drift",
     version,
-    after_help = "Examples:\n  kubectl drift list -A\n  kubectl drift list -n shop -o json\n  kubectl drift show deployment-agent-4f0c9d1e -n shop\n\nExit codes: 0 done, 1 failed, 2 misuse."
+    after_help = "Examples:\n  kubectl drift list -A\n  kubectl drift list -n shop -o json\n  kubectl drift show deployment-agent-4f0c9d1e -n shop\n  kubectl drift verify -A\n\nExit codes: 0 done, 1 failed, 2 misuse; verify: 3 broken."
 )]
 struct Args {
     #[command(flatten)]
@@ -37,6 +38,8 @@ enum Command {
     List(list::Args),
     /// Show an alert: lineage, pods, rollout evidence.
     Show(show::Args),
+    /// Check that the evidence of rollouts is what the operator wrote.
+    Verify(verify::Args),
     /// Print a completion script for a shell.
     Completion {
         /// The shell.
@@ -51,7 +54,7 @@ async fn main() -> ExitCode {
         return backtest::run(backtest);
     }
     match run(args).await {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             #[allow(clippy::print_stderr)] // the one place where an error reaches the person
             {
@@ -62,15 +65,16 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(args: Args) -> anyhow::Result<()> {
+async fn run(args: Args) -> anyhow::Result<ExitCode> {
     match args.command {
-        Command::List(list) => list::run(&args.connection, &list).await,
-        Command::Show(show) => show::run(&args.connection, &show).await,
+        Command::List(list) => list::run(&args.connection, &list).await?,
+        Command::Show(show) => show::run(&args.connection, &show).await?,
+        Command::Verify(verify) => return verify::run(&args.connection, &verify).await,
         // It says by its exit code what it found, and needs no cluster: `main` has run it.
-        Command::Backtest(_) => Ok(()),
+        Command::Backtest(_) => {}
         Command::Completion { shell } => {
             clap_complete::generate(shell, &mut Args::command(), "kubectl-drift", &mut std::io::stdout());
-            Ok(())
         }
     }
+    Ok(ExitCode::SUCCESS)
 }

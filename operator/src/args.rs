@@ -2,7 +2,10 @@
 
 use std::net::SocketAddr;
 
+use anchorwatch_core::chain::KeyId;
 use clap::{Parser, ValueEnum};
+
+use crate::signing::Wanted;
 
 /// The operator of Anchorwatch: merges the sensors' reports into baselines, raises drift, and matches it with rollouts.
 #[derive(Clone, Debug, Parser)]
@@ -24,6 +27,27 @@ pub struct Args {
     #[arg(long, env = "POD_NAME")]
     pub identity: Option<String>,
 
+    /// Secret of that namespace that holds the key which signs evidence. It is made at the first start.
+    #[arg(long, env = "ANCHORWATCH_SIGNING_SECRET", default_value = "anchorwatch-signing-key")]
+    pub signing_secret: String,
+
+    /// ConfigMap of that namespace in which the public keys are published.
+    #[arg(long, env = "ANCHORWATCH_PUBLIC_KEYS", default_value = "anchorwatch-public-keys")]
+    pub public_keys: String,
+
+    /// Number of the signing key: raise it by one to have the key rotated.
+    #[arg(long, env = "ANCHORWATCH_SIGNING_GENERATION", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    pub signing_generation: u32,
+
+    /// Id of a key that is trusted although no key before it vouches for it, as after the Secret was lost. May be given
+    /// several times; then the first key has to be named, too.
+    #[arg(long = "trust-key", env = "ANCHORWATCH_TRUSTED_KEYS", value_delimiter = ',')]
+    pub trusted_keys: Vec<KeyId>,
+
+    /// How often the chains of evidence are checked, in seconds.
+    #[arg(long, env = "ANCHORWATCH_VERIFY_EVERY", default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..))]
+    pub verify_every: u64,
+
     /// How log lines look on standard error. What is logged is chosen by `RUST_LOG`.
     #[arg(long, env = "ANCHORWATCH_LOG_FORMAT", value_enum, default_value_t = LogFormat::Json)]
     pub log_format: LogFormat,
@@ -39,6 +63,17 @@ pub enum LogFormat {
 }
 
 impl Args {
+    /// Where the key that signs evidence is kept, and which is wanted.
+    pub fn signing(&self) -> Wanted {
+        Wanted {
+            namespace: self.namespace.clone(),
+            secret: self.signing_secret.clone(),
+            config_map: self.public_keys.clone(),
+            generation: self.signing_generation,
+            trusted: self.trusted_keys.iter().copied().collect(),
+        }
+    }
+
     /// Who this operator is: a pod's name where it runs in a pod, and there the same after a restart of its container,
     /// so that it need not wait for its own lease to expire.
     pub fn identity(&self) -> String {

@@ -1,6 +1,6 @@
 //! What every controller is given.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::{
@@ -9,7 +9,10 @@ use kube::{
 };
 use tracing::warn;
 
-use crate::{metrics::Metrics, test_switch::TestSwitches, world::World};
+use crate::{heads::Heads, metrics::Metrics, test_switch::TestSwitches, world::World};
+
+/// How often the chains of evidence are checked where nobody says otherwise.
+const VERIFY_EVERY: Duration = Duration::from_mins(10);
 
 /// What every controller is given.
 #[derive(Clone)]
@@ -20,6 +23,10 @@ pub struct Context {
     pub world: Arc<World>,
     /// The metrics.
     pub metrics: Metrics,
+    /// The newest record of each chain.
+    pub heads: Arc<Heads>,
+    /// How often the chains of evidence are checked.
+    pub verify_every: Duration,
     /// What a test took away.
     pub switches: TestSwitches,
     events: Recorder,
@@ -37,6 +44,8 @@ impl Context {
             client,
             world,
             metrics,
+            heads: Arc::default(),
+            verify_every: VERIFY_EVERY,
             switches,
         }
     }

@@ -5,8 +5,10 @@ use crate::context::Context;
 mod ageing;
 mod alert;
 mod approval;
+mod audit;
 mod driver;
 mod ingest;
+mod keyed;
 mod policy;
 mod rollout;
 
@@ -17,6 +19,7 @@ pub async fn run(context: &Context) {
         alert::run(context),
         ageing::run(context),
         rollout::run(context),
+        audit::run(context),
         policy::run(context),
         approval::run(context),
     );

@@ -7,11 +7,13 @@ mod conditions;
 mod context;
 mod controllers;
 mod convert;
+mod heads;
 mod lease;
 mod losses;
 mod metrics;
 mod policies;
 mod reports;
+mod signing;
 mod test_switch;
 #[cfg(test)]
 mod testkit;
@@ -86,9 +88,12 @@ async fn lead(
     };
     admin.readiness.set(false);
     admin.metrics.leader.set(1);
-    let (world, feeds) = feeds::new(&admin.metrics, &args.namespace);
-    let context = Context::new(client.clone(), world.clone(), admin.metrics.clone(), switches, identity);
     let work = async {
+        let signing = signing::open(&client, &admin.metrics, &args.signing()).await;
+        let (world, feeds) = feeds::new(&admin.metrics, &args.namespace, signing);
+        let mut context = Context::new(client.clone(), world.clone(), admin.metrics.clone(), switches, identity);
+        context.verify_every = std::time::Duration::from_secs(args.verify_every);
+        let client = client.clone();
         tokio::join!(feeds.run(client), controllers::run(&context), async {
             world.ready().await;
             info!("the caches are filled");

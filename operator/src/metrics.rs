@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use anchorwatch_core::chain::Check;
 use prometheus::{
     Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
     TextEncoder,
 };
 
-use crate::test_switch::TestSwitches;
+use crate::{heads::Heads, test_switch::TestSwitches};
 
 /// From the API's own latency to the longest that a reconciliation may take.
 const RECONCILE_BUCKETS: [f64; 9] = [0.001, 0.005, 0.02, 0.05, 0.1, 0.5, 2.0, 10.0, 30.0];
@@ -49,6 +50,8 @@ pub struct Metrics {
     pub event_to_alert: Histogram,
     /// Rollout records created.
     pub records_created: IntCounter,
+    /// What is told of the evidence.
+    pub evidence: EvidenceMetrics,
     /// Workloads that no policy selects.
     pub workloads_without_policy: IntGauge,
     /// Objects that could not be read, by kind.
@@ -85,6 +88,63 @@ impl FeedMetrics {
             )?,
             findings: gauges(r, "findings", "Findings by feed and state", &["feed", "state"])?,
         })
+    }
+}
+
+/// What is told of the chains of evidence.
+#[derive(Clone, Debug)]
+pub struct EvidenceMetrics {
+    /// When all chains were checked last, in seconds since 1970.
+    pub verified: IntGauge,
+    breaks: IntGaugeVec,
+    chains: IntGauge,
+    records: IntGauge,
+    heads: IntGauge,
+}
+
+impl EvidenceMetrics {
+    fn new(r: &Registry) -> Result<Self, prometheus::Error> {
+        Ok(Self {
+            verified: gauge(
+                r,
+                "evidence_verified_timestamp_seconds",
+                "When all chains of RolloutRecords were checked last",
+            )?,
+            breaks: gauges(
+                r,
+                "evidence_breaks",
+                "Chains of RolloutRecords that are broken, by the check that failed first",
+                &["check"],
+            )?,
+            chains: gauge(r, "evidence_chains", "Chains of RolloutRecords that are whole")?,
+            records: gauge(r, "evidence_records", "RolloutRecords that are sealed")?,
+            heads: gauge(
+                r,
+                "evidence_heads",
+                "First 48 bits of the SHA-256 over the heads of all chains, as a number: what an outside log holds of them",
+            )?,
+        })
+    }
+
+    /// Shows what an audit found broken. Every check is named, so that a rule sees the first break as a change.
+    pub fn show_breaks(&self, broken: impl Iterator<Item = Check>) {
+        for check in Check::ALL {
+            self.breaks.with_label_values(&[check.name()]).set(0);
+        }
+        for check in broken {
+            self.breaks.with_label_values(&[check.name()]).inc();
+        }
+    }
+
+    /// Shows how many chains are whole, and how many records are sealed.
+    pub fn show_chains(&self, whole: usize, records: usize) {
+        self.chains.set(whole.try_into().unwrap_or(i64::MAX));
+        self.records.set(records.try_into().unwrap_or(i64::MAX));
+    }
+
+    /// Shows the heads of all chains.
+    pub fn show_heads(&self, heads: &Heads) {
+        self.heads.set(heads.digest().number());
     }
 }
 
@@ -184,6 +244,7 @@ impl Metrics {
                 &EVENT_TO_ALERT_BUCKETS,
             )?,
             records_created: counter(r, "rollout_records_created_total", "RolloutRecords created")?,
+            evidence: EvidenceMetrics::new(r)?,
             workloads_without_policy: gauge(
                 r,
                 "workloads_without_policy",

@@ -98,6 +98,18 @@ impl Policy {
                 ),
             });
         }
+        let (retention, window) = (self.spec.rollout.retention, self.spec.baseline.window);
+        if retention.get() < window.get() {
+            violations.push(Violation {
+                field: "spec.rollout.retention".into(),
+                expected: format!(
+                    "expected at least spec.baseline.window, {}, but it is {}: what a baseline remembers must not outlive \
+                     the evidence of its rollouts",
+                    String::from(window),
+                    String::from(retention)
+                ),
+            });
+        }
         for (index, path) in self.spec.feeds.process.deny.iter().enumerate() {
             if !path.starts_with('/') {
                 violations.push(Violation {

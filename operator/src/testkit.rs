@@ -109,7 +109,7 @@ impl HandMade {
     /// An empty world.
     pub fn new() -> Self {
         let metrics = Metrics::new().unwrap();
-        let (world, feeds) = feeds::new(&metrics, "anchorwatch");
+        let (world, feeds) = feeds::new(&metrics, "anchorwatch", crate::signing::signing());
         Self { world, feeds, metrics }
     }
 
@@ -151,6 +151,8 @@ pub fn agent_pod(name: &str) -> PodFacts {
         }),
         created: jiff::Timestamp::UNIX_EPOCH,
         running: true,
+        succeeded: false,
+        ready: None,
         declared: vec!["main".into()],
         containers: Vec::new(),
     }

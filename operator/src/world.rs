@@ -23,6 +23,8 @@ pub mod index;
 pub mod resolve;
 mod show;
 
+use crate::signing::Signing;
+
 use self::{
     changes::{Change, Subscribers},
     config_maps::ConfigMaps,
@@ -59,7 +61,10 @@ pub struct World {
     config_maps: ConfigMaps,
     pods: RwLock<Index<PodFacts>>,
     replica_sets: RwLock<Index<OwnerFacts>>,
+    controller_revisions: RwLock<Index<OwnerFacts>>,
     jobs: RwLock<Index<OwnerFacts>>,
+    /// The key that signs evidence, and all that ever did.
+    pub signing: Arc<Signing>,
     subscribers: Subscribers,
     complete: watch::Sender<usize>,
 }
@@ -118,13 +123,21 @@ impl World {
         located.max_by(|(a, _), (b, _)| (a.created, &a.uid).cmp(&(b.created, &b.uid)))
     }
 
-    /// The ReplicaSets of a Deployment, by the Deployment's UID.
-    pub fn replica_sets_of(&self, deployment_uid: &str) -> Vec<Arc<OwnerFacts>> {
+    /// The objects that hold the revisions of a workload of this kind and UID: ReplicaSets, ControllerRevisions or Jobs.
+    pub fn holders_of(&self, kind: &str, uid: &str) -> Vec<Arc<OwnerFacts>> {
         let belongs = |owner: &&Arc<OwnerFacts>| {
             let controller = owner.controller.as_ref();
-            controller.is_some_and(|controller| controller.uid == deployment_uid)
+            controller.is_some_and(|controller| controller.uid == uid)
         };
-        read(&self.replica_sets).live().filter(belongs).cloned().collect()
+        let index = match kind {
+            "StatefulSet" | "DaemonSet" => &self.controller_revisions,
+            "CronJob" | "Job" => &self.jobs,
+            _ => &self.replica_sets,
+        };
+        match kind {
+            "Job" | "ReplicaSet" => read(index).live().filter(|owner| owner.uid == uid).cloned().collect(),
+            _ => read(index).live().filter(belongs).cloned().collect(),
+        }
     }
 
     /// The ReplicaSet or Job of this UID, if it exists or did within the last hour.
@@ -141,6 +154,11 @@ impl World {
     /// Takes in what a watch of pods would say.
     pub fn tell_of_pod(&self, event: kube::runtime::watcher::Event<PodFacts>) {
         self.pods.write().unwrap().apply(event, Instant::now());
+    }
+
+    /// Takes in what a watch of ControllerRevisions would say.
+    pub fn tell_of_controller_revision(&self, event: kube::runtime::watcher::Event<OwnerFacts>) {
+        self.controller_revisions.write().unwrap().apply(event, Instant::now());
     }
 
     /// Takes in what a watch of ReplicaSets would say.

@@ -2,7 +2,10 @@
 
 use std::fmt::Debug;
 
-use kube::{Api, Resource, ResourceExt, api::PostParams};
+use kube::{
+    Api, Resource, ResourceExt,
+    api::{DeleteParams, PostParams},
+};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::metrics::Metrics;
@@ -32,6 +35,15 @@ impl Writes {
         api.create(&self.parameters(), object).await
     }
 
+    /// Replaces an object; refused with a conflict if it changed since it was read.
+    pub async fn replace<K>(&self, api: &Api<K>, object: &K) -> kube::Result<K>
+    where
+        K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Serialize,
+    {
+        self.metrics.count_write(&K::kind(&()), "update");
+        api.replace(&object.name_any(), &self.parameters(), object).await
+    }
+
     /// Replaces an object's status; refused with a conflict if the object changed since it was read.
     pub async fn replace_status<K>(&self, api: &Api<K>, object: &K) -> kube::Result<K>
     where
@@ -39,6 +51,15 @@ impl Writes {
     {
         self.metrics.count_write(&K::kind(&()), "update");
         api.replace_status(&object.name_any(), &self.parameters(), object).await
+    }
+
+    /// Deletes an object.
+    pub async fn delete<K>(&self, api: &Api<K>, name: &str, parameters: &DeleteParams) -> kube::Result<()>
+    where
+        K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned,
+    {
+        self.metrics.count_write(&K::kind(&()), "delete");
+        api.delete(name, parameters).await.map(drop)
     }
 
     fn parameters(&self) -> PostParams {

@@ -4,6 +4,7 @@ mod feeds;
 mod life;
 mod properties;
 mod provisional;
+mod replay;
 
 use super::*;
 use crate::{
@@ -46,15 +47,19 @@ impl Watched {
     /// Plans and carries out; what is planned again right after is nothing.
     fn act(&mut self, now: Timestamp) -> AlertPlan {
         let plan = self.plan(now);
-        for alert in plan.create.iter().chain(&plan.update) {
-            self.alerts.retain(|held| held.name != alert.name);
-            self.alerts.push(alert.clone());
-        }
+        self.carry_out(&plan);
         let again = self.plan(now);
         assert_eq!((again.create.len(), again.update.len()), (0, 0), "{:#?}", again.reasons);
         assert_eq!(again.unchanged.len(), self.alerts.len());
         invariants::alerts(&self.world.baseline, &self.alerts, &self.world.evidence).expect("the invariants of alerts");
         plan
+    }
+
+    fn carry_out(&mut self, plan: &AlertPlan) {
+        for alert in plan.create.iter().chain(&plan.update) {
+            self.alerts.retain(|held| held.name != alert.name);
+            self.alerts.push(alert.clone());
+        }
     }
 
     fn finding(&self, id: BehaviourId) -> &Finding {

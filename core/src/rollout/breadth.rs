@@ -34,7 +34,7 @@ impl Breadth {
     }
 }
 
-/// Counts. All of up to two pods have to show a finding, half of more. An entry names `names_at_most` pods, and may not
+/// Counts. Pods that ended well count as running ones do: those of a Job are looked at when they are done. All of up to two pods have to show a finding, half of more. An entry names `names_at_most` pods, and may not
 /// be able to name half of a large workload's: then all that it may name have to be running pods of the revision, if
 /// they are [`MIN_WITNESSES`] at least. If they are fewer, nothing is said of such a workload.
 pub(super) fn breadth(
@@ -43,7 +43,7 @@ pub(super) fn breadth(
     template_hash: &TemplateHash,
     evidence: &Evidence,
 ) -> Breadth {
-    let running = || evidence.pods.iter().filter(|(_, pod)| pod.running);
+    let running = || evidence.pods.iter().filter(|(_, pod)| pod.running || pod.succeeded);
     let of_revision = || running().filter(|(_, pod)| pod.template_hash.as_ref() == Some(template_hash));
     let total = of_revision().count();
     let showing = of_revision()

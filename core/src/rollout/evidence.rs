@@ -41,21 +41,31 @@ pub struct Pod {
     pub template_hash: Option<TemplateHash>,
     /// True while its phase is Running and it is not being deleted.
     pub running: bool,
+    /// True once all of its containers ended well, as a Job's do.
+    pub succeeded: bool,
     /// When it was made.
     pub created: Timestamp,
     /// The digest that each of its containers runs, init containers included. A container whose status does not tell
     /// (an `imageID` that is empty or holds no digest) is left out.
     pub digests: BTreeMap<ContainerName, ImageDigest>,
+    /// The image that each of its containers names.
+    pub images: BTreeMap<ContainerName, String>,
 }
 
 impl Evidence {
-    /// The records of the workload that exists now, oldest revision first: a workload that was deleted and made again
+    /// The record of the newest revision of the workload that exists now.
+    pub fn newest(&self) -> Option<&Record> {
+        self.records().pop()
+    }
+
+    /// The records of revisions of the workload that exists now, oldest revision first: a workload that was deleted and made again
     /// under its name begins anew, though its predecessor's records are kept. Where the workload's UID is not known,
-    /// that of the record made last counts.
+    /// that of the record made last counts. What is not sealed is left out.
     pub(super) fn records(&self) -> Vec<&Record> {
         let latest = self
             .records
             .iter()
+            .filter(|record| record.sealed && record.is_revision())
             .max_by_key(|record| (record.recorded_at, record.revision));
         let uid = match (&self.current, latest) {
             (Some(current), _) => &current.workload_uid,
@@ -65,7 +75,7 @@ impl Evidence {
         let mut records: Vec<&Record> = self
             .records
             .iter()
-            .filter(|record| record.workload_uid == *uid)
+            .filter(|record| record.sealed && record.is_revision() && record.workload_uid == *uid)
             .collect();
         records.sort_by_key(|record| record.revision);
         records

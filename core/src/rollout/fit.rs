@@ -15,8 +15,11 @@ pub(super) enum Fit {
     Yes,
     /// Not all of it is known yet.
     Unknown(String),
-    /// It is not, or does not.
+    /// It is not of the revision.
     No(String),
+    /// It is of the revision, and runs, or has run, something else than what is recorded of it: a tag was pushed again, or
+    /// the pod was changed.
+    Mismatch(String),
 }
 
 /// Joins what was known when the pod showed the behaviour with what the API server says now, so that neither patching a
@@ -46,11 +49,22 @@ pub(super) fn fits(
     match sighting.digest.clone().join(digest.into()) {
         Seen::One(digest) if Some(&digest) == recorded => Fit::Yes,
         Seen::Unknown => Fit::Unknown(format!("the digest that pod {pod} runs is not known")),
-        Seen::One(digest) => Fit::No(format!(
-            "pod {pod} shows it and runs {}, which {} does not record",
-            digest.short(),
-            record.name
+        Seen::One(digest) => match recorded {
+            Some(recorded) => Fit::Mismatch(format!(
+                "digest mismatch: pod {pod} shows it and runs {}, but {} records {}: the image's tag was pushed again, or \
+                 the pod was changed",
+                digest.short(),
+                record.name,
+                recorded.short()
+            )),
+            None => Fit::No(format!(
+                "pod {pod} shows it and runs {}, which {} does not record",
+                digest.short(),
+                record.name
+            )),
+        },
+        Seen::Several => Fit::Mismatch(format!(
+            "digest mismatch: pod {pod} shows it and has run more than one digest"
         )),
-        Seen::Several => Fit::No(format!("pod {pod} shows it and has run more than one digest")),
     }
 }

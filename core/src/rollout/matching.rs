@@ -11,8 +11,9 @@ use super::{
 use crate::{
     baseline::Entry,
     id::{ContainerName, ImageDigest, TemplateHash},
-    policy::Policy,
+    policy::{Policy, RolloutPolicy},
     seen::Seen,
+    text::shown,
     time::{Duration, Timestamp},
 };
 
@@ -73,6 +74,10 @@ impl Judgement {
         }
     }
 
+    fn never(record: Option<&Record>, reason: String) -> Self {
+        Self::final_verdict(RolloutVerdict::Never, record, reason)
+    }
+
     fn unmatched(record: Option<&Record>, reason: String) -> Self {
         Self::final_verdict(RolloutVerdict::Unmatched, record, reason)
     }
@@ -105,7 +110,7 @@ pub fn judge(
 ) -> Judgement {
     if let Some(rule) = entry.rule().filter(|rule| rule.never_suppressed()) {
         let reason = format!("no rollout explains a finding of {rule}");
-        return Judgement::final_verdict(RolloutVerdict::Never, None, reason);
+        return Judgement::never(None, reason);
     }
     if entry.unverified {
         let reason = "no pod that shows it is known to the API server".to_owned();
@@ -117,9 +122,12 @@ pub fn judge(
         entry,
         names_at_most,
         evidence,
-        window: policy.rollout.window,
+        policy: &policy.rollout,
         now,
     };
+    if let Some(mismatch) = case.mismatch(&records) {
+        return mismatch;
+    }
     if let Some(pending) = case.of_unknown_revision(&records) {
         return pending;
     }
@@ -140,7 +148,7 @@ struct Case<'a> {
     entry: &'a Entry,
     names_at_most: usize,
     evidence: &'a Evidence,
-    window: Duration,
+    policy: &'a RolloutPolicy,
     now: Timestamp,
 }
 
@@ -158,7 +166,7 @@ impl Case<'_> {
             return Err(Judgement::unmatched(None, reason));
         }
         let after = first_seen.since(started_at);
-        if after > self.window {
+        if after > self.policy.window {
             let reason = format!(
                 "the latest rollout, {}, started {} s before it",
                 record.name,
@@ -167,6 +175,24 @@ impl Case<'_> {
             return Err(Judgement::unmatched(None, reason));
         }
         Ok(after)
+    }
+
+    /// Where a pod that shows it is of a recorded revision and runs something else, whenever that was rolled out.
+    fn mismatch(&self, records: &[&Record]) -> Option<Judgement> {
+        for (uid, sighting) in &self.entry.shown_by {
+            let judged = records.iter().rev().map(|record| {
+                let fit = fits(record, self.container, uid, sighting, self.evidence);
+                (*record, fit)
+            });
+            // A rollback has two records of one template, and may have brought what the tag names now.
+            let judged: Vec<(&Record, Fit)> = judged.filter(|(_, fit)| !matches!(fit, Fit::No(_))).collect();
+            if let Some((record, Fit::Mismatch(reason))) = judged.first()
+                && judged.iter().all(|(_, fit)| matches!(fit, Fit::Mismatch(_)))
+            {
+                return Some(Judgement::never(Some(record), reason.clone()));
+            }
+        }
+        None
     }
 
     /// Where a pod that shows it is of a revision that neither a record nor the workload names, the picture of the
@@ -248,6 +274,7 @@ impl Case<'_> {
             return Err(unmatched("which pods show it is not known".to_owned()));
         }
         self.every_pod_fits(newest)?;
+        self.is_trusted(newest)?;
         self.shows_widely(newest, digest, after)
     }
 
@@ -259,6 +286,7 @@ impl Case<'_> {
                 Fit::Yes => {}
                 Fit::Unknown(reason) => unknown = unknown.or(Some(reason)),
                 Fit::No(reason) => return Err(Judgement::unmatched(Some(newest), reason)),
+                Fit::Mismatch(reason) => return Err(Judgement::never(Some(newest), reason)),
             }
         }
         let left = self.deadline().since(self.now);
@@ -267,6 +295,21 @@ impl Case<'_> {
             Some(reason) if left.is_zero() => Err(Judgement::unmatched(Some(newest), reason)),
             Some(reason) => Err(Judgement::pending(Some(newest), reason, left)),
         }
+    }
+
+    /// It was rolled out by a field manager that the policy trusts.
+    fn is_trusted(&self, newest: &Record) -> Result<(), Judgement> {
+        let trusted = &self.policy.trusted_managers;
+        let manager = newest.who.as_ref().map(|who| who.manager.as_str());
+        if trusted.is_empty() || manager.is_some_and(|manager| trusted.contains(manager)) {
+            return Ok(());
+        }
+        let reason = format!(
+            "{} was rolled out by {}, whom the policy does not trust",
+            newest.name,
+            manager.map_or_else(|| "nobody knows whom".to_owned(), shown)
+        );
+        Err(Judgement::final_verdict(RolloutVerdict::Partial, Some(newest), reason))
     }
 
     /// It shows in enough of the revision's running pods.
@@ -300,11 +343,16 @@ impl Case<'_> {
         } else {
             RolloutVerdict::Partial
         };
+        let by = newest.who.as_ref().map(|who| {
+            let claim = if who.verified { "" } else { " (as it says itself)" };
+            format!(" by {}{claim}", shown(&who.manager))
+        });
         let reason = format!(
-            "every pod that shows it runs {} as {} records; first seen {} s after that rollout started; {share}",
+            "every pod that shows it runs {} as {} records; first seen {} s after that rollout started{}; {share}",
             digest.short(),
             newest.name,
-            after.as_secs()
+            after.as_secs(),
+            by.unwrap_or_default()
         );
         Ok(Judgement::final_verdict(verdict, Some(newest), reason))
     }

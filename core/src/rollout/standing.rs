@@ -36,7 +36,8 @@ pub fn still_explained(
     evidence: &Evidence,
     now: Timestamp,
 ) -> Option<StillExplained> {
-    let record = evidence.records.iter().find(|candidate| candidate.name == record)?;
+    let mut records = evidence.records.iter();
+    let record = records.find(|candidate| candidate.sealed && candidate.name == record)?;
     if let Some(rule) = entry.rule().filter(|rule| rule.never_suppressed()) {
         let reason = format!("it is now a finding of {rule}");
         return Some(StillExplained::No { reason });
@@ -45,7 +46,7 @@ pub fn still_explained(
     for (uid, sighting) in &entry.shown_by {
         match fits(record, container, uid, sighting, evidence) {
             Fit::Yes => {}
-            Fit::No(reason) => return Some(StillExplained::No { reason }),
+            Fit::No(reason) | Fit::Mismatch(reason) => return Some(StillExplained::No { reason }),
             Fit::Unknown(reason) => {
                 let left = sighting.first_seen.plus(EVIDENCE_WAIT).since(now);
                 if left.is_zero() {

@@ -2,7 +2,7 @@
 
 mod recording;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
 use crate::{
@@ -60,7 +60,7 @@ fn a_finding_of_every_pod_of_a_complete_rollout_is_matched_at_once() {
             verdict: RolloutVerdict::Matched,
             reason:
                 "every pod that shows it runs sha256:222222222222 as deployment-agent-2 records; first seen 3 s after \
-                     that rollout started; 2 of 2 running pods of the revision show it"
+                     that rollout started by argocd-controller (as it says itself); 2 of 2 running pods of the revision show it"
                     .to_owned(),
         }
     );
@@ -122,7 +122,7 @@ fn a_pod_of_the_revision_before_spoils_the_match() {
 fn a_pod_that_was_patched_to_another_image_spoils_the_match() {
     let mut world = rolled_out();
     world.shows_at("n3", "h2", '6', &what_is_new(), at(1_009));
-    assert_eq!(verdict(&world, at(1_010)), RolloutVerdict::Unmatched);
+    assert_eq!(verdict(&world, at(1_010)), RolloutVerdict::Never);
 }
 
 #[test]
@@ -130,11 +130,11 @@ fn patching_the_pod_back_does_not_mend_it() {
     let mut world = rolled_out();
     world.shows_at("n3", "h2", '6', &what_is_new(), at(1_009));
     world.runs("n3", "h2", '2', at(1_006));
-    assert_eq!(verdict(&world, at(1_010)), RolloutVerdict::Unmatched);
+    assert_eq!(verdict(&world, at(1_010)), RolloutVerdict::Never);
     // Nor the other way round: it was right when it showed the behaviour, and is not now.
     let mut world = rolled_out();
     world.runs("n2", "h2", '6', at(1_005));
-    assert_eq!(verdict(&world, at(1_010)), RolloutVerdict::Unmatched);
+    assert_eq!(verdict(&world, at(1_010)), RolloutVerdict::Never);
 }
 
 #[test]
@@ -342,4 +342,50 @@ fn what_only_unknown_pods_showed_is_not_matched() {
     world.runs("n1", "h2", '2', at(1_001));
     world.reports(ghost, &what_is_new(), at(1_003));
     assert_eq!(verdict(&world, at(1_010)), RolloutVerdict::Unmatched);
+}
+
+#[test]
+fn a_tag_that_was_pushed_again_is_a_mismatch_and_says_so() {
+    let mut world = rolled_out();
+    world.shows_at("n3", "h2", '6', &what_is_new(), at(1_009));
+    let rollout = judged(&world, at(1_010));
+    assert_eq!(rollout.verdict, RolloutVerdict::Never);
+    assert_eq!(
+        rollout.reason,
+        "digest mismatch: pod agent-h2-n3 shows it and runs sha256:666666666666, but deployment-agent-2 records \
+         sha256:222222222222: the image's tag was pushed again, or the pod was changed"
+    );
+}
+
+#[test]
+fn a_rollout_by_somebody_whom_the_policy_does_not_trust_tags_and_explains_nothing() {
+    let mut world = rolled_out();
+    world.policy.rollout.trusted_managers = ["flux".to_owned()].into();
+    let rollout = judged(&world, at(1_070));
+    assert_eq!(rollout.verdict, RolloutVerdict::Partial);
+    assert_eq!(rollout.record.as_deref(), Some("deployment-agent-2"));
+    assert!(
+        rollout
+            .reason
+            .contains("argocd-controller, whom the policy does not trust"),
+        "{}",
+        rollout.reason
+    );
+    world.evidence.records[1].who = None;
+    assert_eq!(verdict(&world, at(1_070)), RolloutVerdict::Partial);
+    world.policy.rollout.trusted_managers = BTreeSet::new();
+    assert_eq!(verdict(&world, at(1_070)), RolloutVerdict::Matched, "anybody may");
+}
+
+#[test]
+fn a_mismatch_is_told_however_long_ago_the_rollout_was_and_of_a_first_revision_too() {
+    let mut world = World::mature();
+    world.recorded(1, "h1", '1', at(-10_000));
+    world.runs("o1", "h1", '6', at(900_000));
+    world.shows_at("o1", "h1", '6', &what_is_new(), at(900_001));
+    assert_eq!(verdict(&world, at(900_002)), RolloutVerdict::Never);
+    // After a rollback, either of its two records may be the pod's.
+    world.recorded(2, "h2", '2', at(0));
+    world.recorded(3, "h1", '6', at(899_000));
+    assert_ne!(verdict(&world, at(900_002)), RolloutVerdict::Never);
 }

@@ -34,6 +34,7 @@ use super::{Days, Duration, FeedPolicies};
 )]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[x_kube(validation = Rule::new("(has(self.selector.matchLabels) && size(self.selector.matchLabels) > 0) || (has(self.selector.matchExpressions) && size(self.selector.matchExpressions) > 0)").message("spec.selector must not be empty: name at least one label under matchLabels or one expression under matchExpressions"))]
+#[x_kube(validation = Rule::new("!has(self.rollout) || !has(self.rollout.retention) || !has(self.baseline) || !has(self.baseline.window) || int(self.rollout.retention.split('d')[0]) >= int(self.baseline.window.split('d')[0])").message("spec.rollout.retention must be at least spec.baseline.window: what a baseline remembers must not outlive the evidence of its rollouts"))]
 pub struct DriftPolicySpec {
     /// Which workloads, by the labels of their pods. Must not be empty.
     pub selector: LabelSelector,
@@ -80,6 +81,7 @@ pub struct DriftPolicySpec {
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[x_kube(validation = Rule::new("!has(self.rollout) || !has(self.rollout.retention) || !has(self.baseline) || !has(self.baseline.window) || int(self.rollout.retention.split('d')[0]) >= int(self.baseline.window.split('d')[0])").message("spec.rollout.retention must be at least spec.baseline.window: what a baseline remembers must not outlive the evidence of its rollouts"))]
 pub struct ClusterDriftPolicySpec {
     /// Which workloads, by the labels of their pods. An empty selector matches every workload outside the namespace
     /// `kube-system`.
@@ -166,7 +168,7 @@ pub struct CorrelationPolicy {
 }
 
 /// What a rollout explains.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RolloutPolicy {
     /// What happens to a finding that a rollout explains. Default `Suppress`.
@@ -179,6 +181,20 @@ pub struct RolloutPolicy {
     /// How long after its start a rollout explains anything. Default `1h`.
     #[serde(default = "default_rollout_window")]
     pub window: Duration,
+    /// Field managers, as `metadata.managedFields` names them, whose rollouts explain anything: `argocd-controller`,
+    /// `kustomize-controller`, `helm`. Others' are tagged and explain nothing. Empty, which is the default: anybody's. The
+    /// name is what the client claims.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 32))]
+    pub trusted_managers: Vec<String>,
+    /// Annotations, or labels, of the workload or its template that tell the revision of the sources, for the record: the
+    /// first that is there.
+    #[serde(default = "default_git_revision_annotations")]
+    #[schemars(length(max = 16))]
+    pub git_revision_annotations: Vec<String>,
+    /// How long RolloutRecords are kept, in whole days: at least `baseline.window`. Default `90d`.
+    #[serde(default = "default_retention")]
+    pub retention: Days,
 }
 
 /// What happens to a finding that a rollout explains.
@@ -251,6 +267,9 @@ impl Default for RolloutPolicy {
             on_match: OnMatch::default(),
             on_unmatched: None,
             window: default_rollout_window(),
+            trusted_managers: Vec::new(),
+            git_revision_annotations: default_git_revision_annotations(),
+            retention: default_retention(),
         }
     }
 }
@@ -276,4 +295,23 @@ const fn default_correlation_window() -> Duration {
 
 const fn default_rollout_window() -> Duration {
     Duration::from_secs(3_600)
+}
+
+const fn default_retention() -> Days {
+    match Days::new(90) {
+        Some(days) => days,
+        None => unreachable!(),
+    }
+}
+
+fn default_git_revision_annotations() -> Vec<String> {
+    [
+        "anchorwatch.dev/git-revision",
+        "argocd.argoproj.io/revision",
+        "kustomize.toolkit.fluxcd.io/revision",
+        "org.opencontainers.image.revision",
+        "app.kubernetes.io/version",
+    ]
+    .map(str::to_owned)
+    .into()
 }

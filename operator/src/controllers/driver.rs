@@ -28,7 +28,7 @@ use crate::{
 };
 
 /// Longest time that one reconciliation may take: an API server that does not answer must not hold a queue for ever.
-const TIME_LIMIT: Duration = Duration::from_secs(30);
+pub(super) const TIME_LIMIT: Duration = Duration::from_secs(30);
 /// First wait before a failed reconciliation is tried again; it doubles with each failure.
 const FIRST_RETRY: Duration = Duration::from_millis(100);
 /// Longest such wait.
@@ -135,7 +135,7 @@ impl Driver {
 
 /// The wait after so many failures, somewhere in the upper half of its range, so that many objects that failed together
 /// do not come back together.
-fn back_off(failures: u32, random: u32) -> Duration {
+pub(super) fn back_off(failures: u32, random: u32) -> Duration {
     let doubled = 2_u32.saturating_pow(failures.saturating_sub(1));
     let ceiling = FIRST_RETRY.saturating_mul(doubled).min(LAST_RETRY);
     ceiling.mul_f64(0.5 + 0.5 * f64::from(random) / f64::from(u32::MAX))

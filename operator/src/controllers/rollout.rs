@@ -1,16 +1,16 @@
-//! Rollouts: the evidence of each revision of a Deployment, written once and never changed.
+//! Rollouts: the evidence of each revision of a workload, written once, as a link of a signed chain, and never changed.
 
 mod apply;
 mod fetch;
 mod plan;
+mod revision;
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
+use anchorwatch_core::id::WorkloadKey;
 use jiff::Timestamp;
-use k8s_openapi::api::apps::v1::Deployment;
-use kube::runtime::{controller::Action, reflector::ObjectRef};
 
-use super::driver::{Driver, queue};
+use super::keyed;
 use crate::{
     context::Context,
     world::{World, changes::Change, evidence::DEPLOYMENT},
@@ -21,113 +21,55 @@ const NAME: &str = "rollout";
 /// Runs the controller.
 pub async fn run(context: &Context) {
     let world = Arc::clone(&context.world);
-    let queue = queue(context.world.subscribe(), move |change| concerned(&world, change));
-    Driver::new(context, NAME, 4)
-        .run(context.world.deployments.clone(), queue, |deployment| {
-            reconcile(context, deployment)
-        })
-        .await;
+    let changes = context.world.subscribe();
+    let concerned = move |change| concerned(&world, change);
+    keyed::run(context, NAME, changes, concerned, async |workload| {
+        reconcile(context, &workload).await
+    })
+    .await;
 }
 
-async fn reconcile(context: &Context, deployment: Arc<Deployment>) -> Result<Action, kube::Error> {
-    if let Some(known) = fetch::fetch(&context.world, &deployment) {
-        let plan = plan::plan(&known, Timestamp::now());
-        apply::apply(context, plan).await?;
-    }
-    Ok(Action::await_change())
+async fn reconcile(context: &Context, workload: &WorkloadKey) -> kube::Result<Option<Duration>> {
+    let Some(known) = fetch::fetch(&context.world, workload) else {
+        return Ok(None);
+    };
+    let facts = if plan::wants_facts(&known) {
+        revision::ask(&context.client, &context.world, &known).await?
+    } else {
+        None
+    };
+    let plan = plan::plan(&known, facts.as_ref(), &context.world.signing, Timestamp::now());
+    let again = plan.again;
+    apply::apply(context, &known.workload, plan).await?;
+    Ok(again)
 }
 
-/// The Deployments whose revision may have to be recorded.
-fn concerned(world: &World, change: Change) -> Vec<ObjectRef<Deployment>> {
-    let named = |namespace: &str, name: &str| vec![ObjectRef::new(name).within(namespace)];
+/// The workloads whose revision may have to be recorded.
+fn concerned(world: &World, change: Change) -> Vec<WorkloadKey> {
     match change {
-        Change::Deployment(deployment) => vec![deployment],
-        Change::ReplicaSet(set) => match &set.controller {
-            Some(controller) if controller.kind == DEPLOYMENT => named(&set.namespace, &controller.name),
-            Some(_) | None => Vec::new(),
-        },
-        Change::Pod(pod) => match world.workload(&pod) {
-            Some(workload) if workload.kind == DEPLOYMENT => named(&workload.namespace, &workload.name),
-            Some(_) | None => Vec::new(),
-        },
+        Change::Deployment(deployment) => {
+            let namespace = deployment.namespace.unwrap_or_default();
+            vec![WorkloadKey::new(namespace, DEPLOYMENT, deployment.name)]
+        }
+        Change::ReplicaSet(set) => {
+            let controller = set.controller.as_ref();
+            let owner = controller.map(|owner| WorkloadKey::new(&set.namespace, &owner.kind, &owner.name));
+            owner.into_iter().collect()
+        }
+        Change::Pod(pod) => world.workload(&pod).into_iter().collect(),
+        Change::Record(record) => {
+            let namespace = record.metadata.namespace.clone().unwrap_or_default();
+            let about = &record.spec.workload;
+            vec![WorkloadKey::new(namespace, &about.kind, &about.name)]
+        }
         Change::Policy | Change::ClusterPolicy => {
-            let all = world.deployments.state();
-            all.iter()
-                .map(|deployment| ObjectRef::from_obj(deployment.as_ref()))
-                .collect()
+            let pods = world.pods_where(|_| true);
+            let workloads: BTreeSet<WorkloadKey> = pods.iter().filter_map(|pod| world.workload(pod)).collect();
+            workloads.into_iter().collect()
         }
-        Change::Report(_) | Change::Baseline(_) | Change::Alert(_) | Change::Record(_) | Change::Approval(_) => {
-            Vec::new()
-        }
+        Change::Report(_) | Change::Baseline(_) | Change::Alert(_) | Change::Approval(_) => Vec::new(),
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use kube::runtime::watcher::Event;
-    use serde_json::json;
-
-    use super::*;
-    use crate::{
-        testkit::{HandMade, agent_pod, agent_policy, agent_replica_set, api_server, put, refusal, versioned},
-        world::facts::{ContainerFacts, PodFacts},
-    };
-
-    const POST: &str = "POST /apis/anchorwatch.dev/v1alpha1/namespaces/shop/rolloutrecords";
-
-    fn deployment() -> Deployment {
-        serde_json::from_value(json!({
-            "metadata": {
-                "namespace": "shop", "name": "agent", "uid": "d1",
-                "annotations": {"deployment.kubernetes.io/revision": "1"},
-            },
-            "spec": {"selector": {}, "template": {
-                "metadata": {"labels": {"app": "agent"}},
-                "spec": {"containers": [{"name": "main", "image": "agent:1"}]},
-            }},
-        }))
-        .unwrap()
-    }
-
-    fn world(digest: Option<&str>) -> HandMade {
-        let mut made = HandMade::new();
-        put(&mut made.feeds.policies, agent_policy());
-        made.feeds.deployments.apply_watcher_event(&Event::Apply(deployment()));
-        made.world.tell_of_replica_set(Event::Apply(agent_replica_set()));
-        made.world.tell_of_pod(Event::Apply(PodFacts {
-            containers: vec![ContainerFacts {
-                name: "main".into(),
-                init: false,
-                digest: digest.map(|digest| digest.parse().unwrap()),
-            }],
-            ..agent_pod("agent-5d-x")
-        }));
-        made
-    }
-
-    #[tokio::test]
-    async fn a_revision_is_recorded_once_a_pod_tells_its_digests() {
-        let (client, calls) = api_server(|call| (201, versioned(call.body.clone(), "1")));
-        reconcile(&world(None).context(client.clone()), Arc::new(deployment()))
-            .await
-            .unwrap();
-        assert!(calls.lines().is_empty());
-        let digest = format!("sha256:{}", "ab".repeat(32));
-        let made = world(Some(&digest));
-        reconcile(&made.context(client), Arc::new(deployment())).await.unwrap();
-        assert_eq!(calls.lines(), [POST]);
-        let record = calls.last(POST);
-        assert_eq!(record["metadata"]["name"], "deployment-agent-1");
-        assert_eq!(record["spec"]["containers"][0]["digest"], digest);
-        assert_eq!(record["spec"]["witness"], "agent-5d-x");
-        assert_eq!(made.metrics.records_created.get(), 1);
-    }
-
-    #[tokio::test]
-    async fn a_record_that_is_there_already_is_no_failure() {
-        let (client, _) = api_server(|_| refusal(409, "AlreadyExists"));
-        let made = world(Some(&format!("sha256:{}", "ab".repeat(32))));
-        reconcile(&made.context(client), Arc::new(deployment())).await.unwrap();
-        assert_eq!(made.metrics.records_created.get(), 0);
-    }
-}
+mod tests;

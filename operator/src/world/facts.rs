@@ -2,10 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use anchorwatch_core::id::ImageDigest;
+use anchorwatch_core::{
+    chain::canonical,
+    id::{ImageDigest, short_hash},
+};
 use jiff::Timestamp;
 use k8s_openapi::{
-    api::core::v1::{ContainerStatus, Pod, PodSpec},
+    api::{
+        apps::v1::ControllerRevision,
+        batch::v1::Job,
+        core::v1::{ContainerStatus, Pod, PodSpec, PodStatus},
+    },
     apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference},
 };
 
@@ -15,10 +22,14 @@ use super::index::Identified;
 
 /// Label of a Deployment's pods and ReplicaSets: the hash of the pod template.
 pub const TEMPLATE_HASH: &str = "pod-template-hash";
+/// The same of an Argo Rollout.
+const ARGO_TEMPLATE_HASH: &str = "rollouts-pod-template-hash";
 /// Label of a StatefulSet's or DaemonSet's pods: the name of its controller's revision object.
 const CONTROLLER_REVISION: &str = "controller-revision-hash";
 /// Annotation of a Deployment and its ReplicaSets: the number of the revision.
 pub const REVISION: &str = "deployment.kubernetes.io/revision";
+/// The same of an Argo Rollout.
+const ARGO_REVISION: &str = "rollout.argoproj.io/revision";
 
 /// The object that controls another.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -68,6 +79,10 @@ pub struct PodFacts {
     pub created: Timestamp,
     /// Whether it runs and was not told to end.
     pub running: bool,
+    /// Whether all of its containers ended well.
+    pub succeeded: bool,
+    /// Since when it is ready, where it is.
+    pub ready: Option<Timestamp>,
     /// Names of the containers that its specification declares, of every sort.
     pub declared: Vec<String>,
     /// Its containers, in the order of its status.
@@ -81,6 +96,8 @@ pub struct ContainerFacts {
     pub name: String,
     /// True for an init container.
     pub init: bool,
+    /// The image that it was started from, as the status names it.
+    pub image: String,
     /// The digest that it runs; absent until the status tells.
     pub digest: Option<ImageDigest>,
 }
@@ -89,7 +106,9 @@ impl PodFacts {
     /// Hash or name of the revision that the pod belongs to, where its controller has revisions.
     pub fn template_hash(&self) -> Option<&str> {
         let label = |name: &str| self.labels.get(name).map(String::as_str);
-        label(TEMPLATE_HASH).or_else(|| label(CONTROLLER_REVISION))
+        label(TEMPLATE_HASH)
+            .or_else(|| label(ARGO_TEMPLATE_HASH))
+            .or_else(|| label(CONTROLLER_REVISION))
     }
 
     /// Whether its specification declares a container.
@@ -114,6 +133,7 @@ impl From<Pod> for PodFacts {
     fn from(pod: Pod) -> Self {
         let controller = Controller::of(&pod.metadata);
         let status = pod.status.unwrap_or_default();
+        let ready = ready(&status);
         let containers = [
             (status.init_container_statuses, true),
             (status.container_statuses, false),
@@ -127,6 +147,8 @@ impl From<Pod> for PodFacts {
         .collect();
         Self {
             running: status.phase.as_deref() == Some("Running") && pod.metadata.deletion_timestamp.is_none(),
+            succeeded: status.phase.as_deref() == Some("Succeeded"),
+            ready,
             created: created(&pod.metadata),
             namespace: pod.metadata.namespace.unwrap_or_default(),
             name: pod.metadata.name.unwrap_or_default(),
@@ -152,15 +174,23 @@ fn declared(spec: &PodSpec) -> Vec<String> {
     init.chain(main).chain(ephemeral).cloned().collect()
 }
 
+/// Since when a pod is ready, where it is.
+fn ready(status: &PodStatus) -> Option<Timestamp> {
+    let mut conditions = status.conditions.iter().flatten();
+    let ready = conditions.find(|condition| condition.type_ == "Ready" && condition.status == "True")?;
+    ready.last_transition_time.as_ref().map(|time| time.0)
+}
+
 fn container(status: ContainerStatus, init: bool) -> ContainerFacts {
     ContainerFacts {
+        image: status.image,
         digest: ImageDigest::from_image_id(&status.image_id).ok(),
         name: status.name,
         init,
     }
 }
 
-/// What is kept of a ReplicaSet or Job: what it belongs to, and which revision it is.
+/// What is kept of a ReplicaSet, ControllerRevision or Job: what it belongs to, and which revision it is.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct OwnerFacts {
     /// Its namespace.
@@ -173,9 +203,10 @@ pub struct OwnerFacts {
     pub controller: Option<Controller>,
     /// When it was created.
     pub created: Timestamp,
-    /// The number of its revision, for the ReplicaSet of a Deployment. A rollback raises it.
+    /// The number of its revision, for a ControllerRevision and the ReplicaSet of a Deployment or Argo Rollout. A rollback
+    /// raises it.
     pub revision: Option<i64>,
-    /// The hash of its pod template, for the ReplicaSet of a Deployment.
+    /// The hash of its pod template: as its pods' label says it or, of a Job, our own.
     pub template_hash: Option<String>,
 }
 
@@ -192,7 +223,9 @@ impl From<ObjectMeta> for OwnerFacts {
             controller: Controller::of(&metadata),
             created: created(&metadata),
             revision: revision(&metadata),
-            template_hash: labels.and_then(|labels| labels.get(TEMPLATE_HASH)).cloned(),
+            template_hash: labels
+                .and_then(|labels| labels.get(TEMPLATE_HASH).or_else(|| labels.get(ARGO_TEMPLATE_HASH)))
+                .cloned(),
             namespace: metadata.namespace.unwrap_or_default(),
             name: metadata.name.unwrap_or_default(),
             uid: metadata.uid.unwrap_or_default(),
@@ -206,9 +239,41 @@ impl<K> From<PartialObjectMeta<K>> for OwnerFacts {
     }
 }
 
+impl From<ControllerRevision> for OwnerFacts {
+    fn from(object: ControllerRevision) -> Self {
+        let facts = Self::from(object.metadata.clone());
+        let of_daemon_set = facts
+            .controller
+            .as_ref()
+            .is_some_and(|controller| controller.kind == "DaemonSet");
+        // A DaemonSet's pods carry the hash, a StatefulSet's the name of this object.
+        let labels = object.metadata.labels.filter(|_| of_daemon_set);
+        let label = labels.and_then(|mut labels| labels.remove(CONTROLLER_REVISION));
+        Self {
+            revision: Some(object.revision),
+            template_hash: label.or_else(|| Some(facts.name.clone())),
+            ..facts
+        }
+    }
+}
+
+impl From<Job> for OwnerFacts {
+    fn from(job: Job) -> Self {
+        // The template's labels name the Job itself, so that they differ from run to run.
+        let template = job.spec.and_then(|spec| spec.template.spec);
+        let text = template.and_then(|template| canonical(&serde_json::to_value(template).ok()?).ok());
+        Self {
+            template_hash: text.map(|text| short_hash(&[text.as_bytes()])),
+            ..Self::from(job.metadata)
+        }
+    }
+}
+
 /// The number of the revision that an object is annotated with.
 pub fn revision(metadata: &ObjectMeta) -> Option<i64> {
-    metadata.annotations.as_ref()?.get(REVISION)?.parse().ok()
+    let annotations = metadata.annotations.as_ref()?;
+    let number = annotations.get(REVISION).or_else(|| annotations.get(ARGO_REVISION))?;
+    number.parse().ok()
 }
 
 /// When an object was created.
@@ -273,16 +338,20 @@ mod tests {
                 }),
                 created: "2026-01-02T03:04:05Z".parse().unwrap(),
                 running: true,
+                succeeded: false,
+                ready: None,
                 declared: ["setup", "agent", "debugger"].map(Into::into).into(),
                 containers: vec![
                     ContainerFacts {
                         name: "setup".into(),
                         init: true,
+                        image: "i".into(),
                         digest: digest.parse().ok(),
                     },
                     ContainerFacts {
                         name: "agent".into(),
                         init: false,
+                        image: "a".into(),
                         digest: None,
                     },
                 ],

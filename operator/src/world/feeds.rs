@@ -12,7 +12,7 @@ use anchorwatch_crds::v1alpha1::{
 };
 use futures::StreamExt;
 use k8s_openapi::api::{
-    apps::v1::{Deployment, ReplicaSet},
+    apps::v1::{ControllerRevision, Deployment, ReplicaSet},
     batch::v1::Job,
     core::v1::Pod,
 };
@@ -35,10 +35,10 @@ use super::{
     config_maps::{self, ConfigMaps},
     index::{Identified, Index},
 };
-use crate::{metrics::Metrics, reports::is_acknowledged};
+use crate::{metrics::Metrics, reports::is_acknowledged, signing::Signing};
 
-/// Caches that are filled event by event beside kube's own stores: pods, ReplicaSets, Jobs.
-const INDICES: usize = 3;
+/// Caches that are filled event by event beside kube's own stores: pods, ReplicaSets, ControllerRevisions, Jobs.
+const INDICES: usize = 4;
 
 /// The writing side of the world's caches.
 #[derive(Debug)]
@@ -56,8 +56,8 @@ pub struct Feeds {
     pub(crate) deployments: Writer<Deployment>,
 }
 
-/// An empty world, and what fills it. `namespace` is the operator's own.
-pub fn new(metrics: &Metrics, namespace: &str) -> (Arc<World>, Feeds) {
+/// An empty world, and what fills it. `namespace` is the operator's own, `signing` what evidence is signed with.
+pub fn new(metrics: &Metrics, namespace: &str, signing: Signing) -> (Arc<World>, Feeds) {
     let reports = Writer::default();
     let baselines = Writer::default();
     let alerts = Writer::default();
@@ -78,7 +78,9 @@ pub fn new(metrics: &Metrics, namespace: &str) -> (Arc<World>, Feeds) {
         config_maps: ConfigMaps::new(namespace.to_owned()),
         pods: RwLock::default(),
         replica_sets: RwLock::default(),
+        controller_revisions: RwLock::default(),
         jobs: RwLock::default(),
+        signing: Arc::new(signing),
         subscribers: Subscribers::default(),
         complete: watch::Sender::new(0),
     });
@@ -185,11 +187,12 @@ impl Feeds {
                 |it| tell(Change::ReplicaSet(it)),
             ),
             index(
-                Api::<PartialObjectMeta<Job>>::all(client.clone()),
-                &world.jobs,
+                Api::<ControllerRevision>::all(client.clone()),
+                &world.controller_revisions,
                 whole,
                 |_| {}
             ),
+            index(Api::<Job>::all(client.clone()), &world.jobs, whole, |_| {}),
             config_maps::follow(&client, &world),
         );
     }

@@ -112,6 +112,8 @@ mod tests {
             controller,
             created: Timestamp::UNIX_EPOCH,
             running: true,
+            succeeded: false,
+            ready: None,
             declared: Vec::new(),
             containers: Vec::new(),
         }

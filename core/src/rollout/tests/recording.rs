@@ -6,14 +6,24 @@ fn facts() -> RevisionFacts {
     let template = |init| TemplateContainer {
         init,
         image: "registry/agent:latest".to_owned(),
+        ..TemplateContainer::default()
     };
     RevisionFacts {
         workload: workload(),
-        containers: BTreeMap::from([
-            (container(), template(false)),
-            (ContainerName::new("migrate"), template(true)),
-        ]),
+        template: Template {
+            containers: BTreeMap::from([
+                (container(), template(false)),
+                (ContainerName::new("migrate"), template(true)),
+            ]),
+            ..Template::default()
+        },
+        before: None,
+        who: Some(Actor {
+            manager: "argocd-controller".to_owned(),
+            verified: false,
+        }),
         change_cause: Some("a new helper".to_owned()),
+        git_revision: None,
     }
 }
 
@@ -80,7 +90,7 @@ fn a_workload_without_revision_or_template_is_not_recorded() {
         RecordPlan::Nothing { .. }
     ));
     let mut empty = facts();
-    empty.containers.clear();
+    empty.template.containers.clear();
     let plan = plan_record(&empty, &evidence(1, "h1", at(0)), at(9));
     assert!(matches!(plan, RecordPlan::Nothing { .. }));
 }
@@ -157,4 +167,134 @@ fn a_policy_may_give_rollouts_less_time_to_explain() {
     let mut world = rolled_out();
     world.policy.rollout.window = Duration::from_secs(2);
     assert_eq!(verdict(&world, at(1_008)), RolloutVerdict::Unmatched);
+}
+
+#[test]
+fn a_record_that_is_not_sealed_is_no_evidence_and_its_name_is_left_to_it() {
+    let mut evidence = evidence(1, "h1", at(0));
+    evidence.records = vec![record(1, "h1", '2', at(0))];
+    evidence.records[0].sealed = false;
+    let planned = created(plan_record(&facts(), &evidence, at(9)));
+    assert!(planned.record.name.starts_with("deployment-agent-1-"));
+    assert_eq!(planned.action, Some(RolloutAction::First));
+    let mut world = rolled_out();
+    world.evidence.records[1].sealed = false;
+    assert_eq!(verdict(&world, at(1_070)), RolloutVerdict::Unmatched);
+}
+
+mod actions {
+    use super::*;
+
+    /// What a third revision with this hash is, whose pods run this digest, after h1 (digest 1) and h2 (digest 2).
+    fn third(hash: &str, runs: char, before: Option<Template>) -> Option<RolloutAction> {
+        let mut evidence = evidence(3, hash, at(880));
+        let witness = evidence.pods.get_mut(&PodUid::new("n1")).expect("the pod");
+        witness.digests.insert(container(), digest(runs));
+        evidence.records = [(1, "h1", '1'), (2, "h2", '2')]
+            .map(|(revision, hash, runs)| {
+                let mut record = record(revision, hash, runs, at(0));
+                let migrate = RecordedContainer {
+                    digest: digest('3'),
+                    ..record.containers[&container()].clone()
+                };
+                record.containers.insert(ContainerName::new("migrate"), migrate);
+                record
+            })
+            .into();
+        let facts = RevisionFacts { before, ..facts() };
+        created(plan_record(&facts, &evidence, at(900))).action
+    }
+
+    #[test]
+    fn another_digest_is_an_update() {
+        assert_eq!(third("h3", '4', None), Some(RolloutAction::Update));
+    }
+
+    #[test]
+    fn the_same_digests_under_the_same_template_are_a_restart() {
+        assert_eq!(third("h3", '2', Some(facts().template)), Some(RolloutAction::Restart));
+    }
+
+    #[test]
+    fn the_same_digests_under_another_template_are_configured_anew() {
+        let mut before = facts().template;
+        before.host_namespaces = "network".to_owned();
+        assert_eq!(third("h3", '2', Some(before)), Some(RolloutAction::Reconfigure));
+        assert_eq!(third("h3", '2', None), Some(RolloutAction::Reconfigure), "nobody knows");
+    }
+
+    #[test]
+    fn an_older_template_is_a_rollback_whatever_it_runs() {
+        assert_eq!(third("h1", '1', None), Some(RolloutAction::Rollback));
+        assert_eq!(third("h1", '4', None), Some(RolloutAction::Rollback));
+    }
+}
+
+mod digests {
+    use super::*;
+
+    /// Revision 1, recorded, with a pod that runs this digest and a container of its own.
+    fn running_pods(runs: char) -> Evidence {
+        let mut evidence = evidence(1, "h1", at(0));
+        let planned = created(plan_record(&facts(), &evidence, at(9)));
+        evidence.records.push(planned.record);
+        let mut second = evidence.pods[&PodUid::new("n1")].clone();
+        second.name = "agent-h1-n2".to_owned();
+        second.created = at(50);
+        second.digests.insert(container(), digest(runs));
+        second.digests.remove(&ContainerName::new("proxy"));
+        evidence.pods.insert(PodUid::new("n2"), second);
+        evidence
+    }
+
+    #[test]
+    fn a_container_that_the_template_lacks_is_recorded_by_its_image() {
+        let mut evidence = running_pods('2');
+        let pod = evidence.pods.get_mut(&PodUid::new("n1")).expect("the pod");
+        pod.images
+            .insert(ContainerName::new("proxy"), "mesh/proxy:1".to_owned());
+        let planned = plan_digests(&workload(), &evidence, at(60)).expect("a record");
+        assert_eq!(
+            planned.record.kind,
+            RecordKind::Digest {
+                of: "deployment-agent-1".to_owned()
+            }
+        );
+        let proxy = &planned.record.containers[&ContainerName::new("proxy")];
+        assert_eq!((proxy.image.as_str(), proxy.injected), ("mesh/proxy:1", true));
+        assert_eq!(planned.record.containers.len(), 1);
+        evidence.records.push(planned.record);
+        assert_eq!(plan_digests(&workload(), &evidence, at(61)), None, "once");
+    }
+
+    #[test]
+    fn a_tag_that_was_pushed_again_is_recorded_beside_the_first() {
+        let mut evidence = running_pods('9');
+        evidence
+            .records
+            .push(plan_digests(&workload(), &evidence, at(60)).expect("the proxy").record);
+        let planned = plan_digests(&workload(), &evidence, at(61)).expect("a record");
+        let agent = &planned.record.containers[&container()];
+        assert_eq!((agent.digest.clone(), agent.injected), (digest('9'), false));
+        assert_eq!(planned.witness, "agent-h1-n2");
+        assert!(
+            planned.record.name.starts_with("deployment-agent-1-"),
+            "{}",
+            planned.record.name
+        );
+    }
+
+    #[test]
+    fn whoever_pushes_a_tag_again_and_again_fills_no_cluster() {
+        let mut evidence = running_pods('2');
+        for round in 0_u32..40 {
+            let pod = evidence.pods.get_mut(&PodUid::new("n2")).expect("the pod");
+            let other = format!("sha256:{round:064x}").parse().expect("a digest");
+            pod.digests.insert(container(), other);
+            if let Some(planned) = plan_digests(&workload(), &evidence, at(60)) {
+                evidence.records.push(planned.record);
+            }
+        }
+        assert_eq!(evidence.records.len(), 1 + 16);
+    }
 }

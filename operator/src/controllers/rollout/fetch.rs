@@ -1,111 +1,113 @@
-//! What a record is made from.
+//! What a workload's records follow from, as the caches tell it.
 
 use std::sync::Arc;
 
-use anchorwatch_core::{
-    id::{ContainerName, WorkloadKey},
-    rollout::{Evidence, RevisionFacts, TemplateContainer},
-};
-use anchorwatch_crds::v1alpha1::RolloutRecord;
-use k8s_openapi::api::{apps::v1::Deployment, core::v1::PodSpec};
-use kube::ResourceExt;
+use anchorwatch_core::{id::WorkloadKey, policy::Policy, rollout::Evidence};
+use anchorwatch_crds::v1alpha1::{RolloutProgress, RolloutRecord};
+use jiff::Timestamp;
+use k8s_openapi::api::apps::v1::Deployment;
 
 use crate::{
     policies::Policies,
-    world::{Guarded, World, evidence::DEPLOYMENT, readable},
+    world::{Guarded, World, facts::PodFacts, resolve::Workload},
 };
 
-/// Annotation in which people say why they changed something.
-const CHANGE_CAUSE: &str = "kubernetes.io/change-cause";
-
-/// All that a Deployment's records follow from.
+/// All that a workload's records follow from.
 #[derive(Clone, Debug)]
 pub struct Known {
-    /// The revision that it is at.
-    pub revision: RevisionFacts,
+    /// The workload, and its object.
+    pub workload: Workload,
+    /// The policy that holds for it.
+    pub policy: Policy,
     /// Its rollouts and pods.
     pub evidence: Evidence,
-    /// Whether the current rollout is complete.
-    pub complete: bool,
+    /// How far the current rollout is.
+    pub progress: RolloutProgress,
+    /// Since when a pod of the current revision is ready.
+    pub first_ready: Option<Timestamp>,
     /// The records' objects.
     pub objects: Vec<Arc<Guarded<RolloutRecord>>>,
 }
 
-/// Gathers it; none where no policy selects the Deployment's pods.
-pub fn fetch(world: &World, deployment: &Deployment) -> Option<Known> {
-    let namespace = deployment.namespace()?;
-    let template = &deployment.spec.as_ref()?.template;
-    let labels = template
-        .metadata
-        .as_ref()
-        .and_then(|metadata| metadata.labels.clone())
-        .unwrap_or_default();
-    Policies::of(world).holding(&namespace, &labels)?;
-    let workload = WorkloadKey::new(namespace, DEPLOYMENT, deployment.name_any());
-    let mut objects = readable(&world.records);
-    objects.retain(|guarded| guarded.0.as_ref().is_ok_and(|record| is_of(record, &workload)));
+/// Gathers it; none where the workload has no pods, or no policy selects them.
+pub fn fetch(world: &World, workload: &WorkloadKey) -> Option<Known> {
+    let (youngest, located) = world.youngest_pod_of(workload)?;
+    let policies = Policies::of(world);
+    let policy = policies.holding(&workload.namespace, &youngest.labels)?.resolved();
+    let evidence = world.evidence(workload);
+    let pods = world.pods_of(workload);
+    let of_current = |pod: &Arc<PodFacts>| {
+        let current = evidence.current.as_ref().map(|current| &current.template_hash);
+        let known = evidence.pods.get(&pod.uid.as_str().into());
+        current.is_some() && known.and_then(|known| known.template_hash.as_ref()) == current
+    };
+    let progress = match world.deployment(workload) {
+        Some(deployment) => progress_of(&deployment),
+        None => progress_by_pods(&pods, &of_current),
+    };
     Some(Known {
-        evidence: world.evidence(&workload),
-        revision: RevisionFacts {
-            workload,
-            containers: template.spec.as_ref().map(containers).unwrap_or_default(),
-            change_cause: deployment.annotations().get(CHANGE_CAUSE).cloned(),
-        },
-        complete: is_complete(deployment),
-        objects,
+        progress,
+        first_ready: pods
+            .iter()
+            .filter(|pod| of_current(pod))
+            .filter_map(|pod| pod.ready)
+            .min(),
+        objects: world.records_of(workload),
+        workload: located,
+        policy,
+        evidence,
     })
 }
 
-fn is_of(record: &RolloutRecord, workload: &WorkloadKey) -> bool {
-    let about = &record.spec.workload;
-    record.metadata.namespace.as_deref() == Some(workload.namespace.as_str())
-        && about.kind == workload.kind
-        && about.name == workload.name
-}
-
-fn containers(template: &PodSpec) -> std::collections::BTreeMap<ContainerName, TemplateContainer> {
-    let init = template
-        .init_containers
-        .iter()
-        .flatten()
-        .map(|container| (container, true));
-    let main = template.containers.iter().map(|container| (container, false));
-    init.chain(main)
-        .map(|(container, init)| {
-            let image = container.image.clone().unwrap_or_default();
-            (ContainerName::new(&container.name), TemplateContainer { init, image })
-        })
-        .collect()
-}
-
-/// Whether every wanted pod is of the current revision and available, and no other is left.
-fn is_complete(deployment: &Deployment) -> bool {
-    let Some(status) = &deployment.status else { return false };
-    let wanted = deployment.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1);
-    status.observed_generation.unwrap_or(0) >= deployment.metadata.generation.unwrap_or(0)
+/// Complete where every wanted pod is of the current revision and available, and no other is left.
+fn progress_of(deployment: &Deployment) -> RolloutProgress {
+    let spec = deployment.spec.as_ref();
+    let status = deployment.status.clone().unwrap_or_default();
+    let wanted = spec.and_then(|spec| spec.replicas).unwrap_or(1);
+    let complete = deployment.status.is_some()
+        && status.observed_generation.unwrap_or(0) >= deployment.metadata.generation.unwrap_or(0)
         && status.updated_replicas.unwrap_or(0) == wanted
         && status.replicas.unwrap_or(0) == wanted
-        && status.available_replicas.unwrap_or(0) == wanted
+        && status.available_replicas.unwrap_or(0) == wanted;
+    if complete {
+        RolloutProgress::Complete
+    } else if spec.and_then(|spec| spec.paused).unwrap_or(false) {
+        RolloutProgress::Paused
+    } else {
+        RolloutProgress::Progressing
+    }
+}
+
+/// How many pods a workload of another kind wants is not asked: complete where all that it has are of the current revision,
+/// and ready or done.
+fn progress_by_pods(pods: &[Arc<PodFacts>], of_current: &impl Fn(&Arc<PodFacts>) -> bool) -> RolloutProgress {
+    let done = |pod: &Arc<PodFacts>| pod.succeeded || (pod.running && pod.ready.is_some() && of_current(pod));
+    if pods.iter().any(of_current) && pods.iter().all(done) {
+        RolloutProgress::Complete
+    } else {
+        RolloutProgress::Progressing
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testkit::agent_pod;
     use serde_json::json;
 
-    fn deployment(status: serde_json::Value) -> Deployment {
-        let mut object = json!({
+    fn deployment(paused: bool, status: &serde_json::Value) -> Deployment {
+        serde_json::from_value(json!({
             "metadata": {"name": "agent", "namespace": "shop", "generation": 4},
-            "spec": {"replicas": 2, "selector": {}, "template": {}},
-        });
-        object["status"] = status;
-        serde_json::from_value(object).unwrap()
+            "spec": {"replicas": 2, "selector": {}, "template": {}, "paused": paused},
+            "status": status,
+        }))
+        .unwrap()
     }
 
     #[test]
     fn a_rollout_is_complete_once_every_pod_is_new_and_available() {
         let done = json!({"observedGeneration": 4, "replicas": 2, "updatedReplicas": 2, "availableReplicas": 2});
-        assert!(is_complete(&deployment(done.clone())));
+        assert_eq!(progress_of(&deployment(false, &done)), RolloutProgress::Complete);
         for (field, value) in [
             ("observedGeneration", 3),
             ("replicas", 3),
@@ -114,31 +116,44 @@ mod tests {
         ] {
             let mut not_yet = done.clone();
             not_yet[field] = json!(value);
-            assert!(!is_complete(&deployment(not_yet)), "{field}");
+            assert_eq!(
+                progress_of(&deployment(false, &not_yet)),
+                RolloutProgress::Progressing,
+                "{field}"
+            );
+            assert_eq!(
+                progress_of(&deployment(true, &not_yet)),
+                RolloutProgress::Paused,
+                "{field}"
+            );
         }
     }
 
     #[test]
-    fn init_containers_of_a_template_are_recorded_as_such() {
-        let template: PodSpec = serde_json::from_value(json!({
-            "initContainers": [{"name": "setup", "image": "s:1"}],
-            "containers": [{"name": "app", "image": "a:1"}],
-        }))
-        .unwrap();
-        let containers = containers(&template);
+    fn other_workloads_are_complete_once_every_pod_is_new_and_ready_or_done() {
+        let pod = |name: &str, ready: bool, succeeded: bool| {
+            Arc::new(PodFacts {
+                ready: Some(Timestamp::UNIX_EPOCH).filter(|_| ready),
+                running: !succeeded,
+                succeeded,
+                ..agent_pod(name)
+            })
+        };
+        let is_new = |pod: &Arc<PodFacts>| pod.name.starts_with("new");
+        let progress = |pods: &[Arc<PodFacts>]| progress_by_pods(pods, &is_new);
+        assert_eq!(progress(&[]), RolloutProgress::Progressing);
+        assert_eq!(progress(&[pod("new", true, false)]), RolloutProgress::Complete);
         assert_eq!(
-            containers[&ContainerName::new("setup")],
-            TemplateContainer {
-                init: true,
-                image: "s:1".into()
-            }
+            progress(&[pod("new", true, false), pod("new2", false, false)]),
+            RolloutProgress::Progressing
         );
         assert_eq!(
-            containers[&ContainerName::new("app")],
-            TemplateContainer {
-                init: false,
-                image: "a:1".into()
-            }
+            progress(&[pod("new", true, false), pod("old", true, false)]),
+            RolloutProgress::Progressing
+        );
+        assert_eq!(
+            progress(&[pod("new", false, true), pod("old", false, true)]),
+            RolloutProgress::Complete
         );
     }
 }

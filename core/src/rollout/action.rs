@@ -1,0 +1,54 @@
+//! What a revision is, compared with the one before it.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::{Record, RecordedContainer, TemplateChange};
+use crate::id::{ContainerName, ImageDigest, TemplateHash};
+
+/// What a revision is, compared with the one before it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+pub enum RolloutAction {
+    /// The first that is recorded of the workload.
+    First,
+    /// Another image runs.
+    Update,
+    /// The same images, differently configured.
+    Reconfigure,
+    /// The same images, and nothing of the template changed that a container sees.
+    Restart,
+    /// An older template, again.
+    Rollback,
+}
+
+/// Tells it from the records of the workload before it, oldest first. Where it is not known what the template changed,
+/// the same images count as differently configured.
+pub(super) fn action(
+    before: &[&Record],
+    template_hash: &TemplateHash,
+    containers: &BTreeMap<ContainerName, RecordedContainer>,
+    changes: Option<&[TemplateChange]>,
+) -> RolloutAction {
+    let Some((previous, older)) = before.split_last() else {
+        return RolloutAction::First;
+    };
+    if older.iter().any(|record| record.template_hash == *template_hash) {
+        return RolloutAction::Rollback;
+    }
+    if digests(&previous.containers) != digests(containers) {
+        return RolloutAction::Update;
+    }
+    match changes {
+        Some([]) => RolloutAction::Restart,
+        Some(_) | None => RolloutAction::Reconfigure,
+    }
+}
+
+/// Digests by container.
+fn digests(containers: &BTreeMap<ContainerName, RecordedContainer>) -> BTreeMap<&ContainerName, &ImageDigest> {
+    containers
+        .iter()
+        .map(|(name, container)| (name, &container.digest))
+        .collect()
+}

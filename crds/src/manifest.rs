@@ -146,6 +146,16 @@ mod tests {
     }
 
     #[test]
+    fn nothing_is_filled_into_a_record_after_it_was_sealed() {
+        let all = manifests();
+        let records = all.iter().find(|manifest| manifest.name == "rolloutrecords").unwrap();
+        let schema = &records.object["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"];
+        every_schema(schema, &mut |object| {
+            assert!(!object.contains_key("default"), "{object:?}");
+        });
+    }
+
+    #[test]
     fn every_kind_is_in_the_category_drift_and_has_columns() {
         for manifest in manifests() {
             assert_eq!(

@@ -77,7 +77,9 @@ fn quote(string: &str, text: &mut String) {
             '\n' => text.push_str("\\n"),
             '\r' => text.push_str("\\r"),
             '\t' => text.push_str("\\t"),
-            control if control < ' ' => text.push_str(&format!("\\u{:04x}", u32::from(control))),
+            control if control < ' ' => {
+                text.extend(["\\u00", &hex::encode([u8::try_from(control).unwrap_or_default()])]);
+            }
             other => text.push(other),
         }
     }

@@ -149,7 +149,7 @@ fn sealed(documents: &[Document]) -> Result<Vec<Sealed<'_>>, Break> {
 
 /// Names of the records without a link. They have to be older than the first that has one.
 fn unsealed(documents: &[Document], chain: &[Sealed<'_>]) -> Result<Vec<String>, Break> {
-    let first = chain.first().and_then(|first| first.recorded_at());
+    let first = chain.first().and_then(Sealed::recorded_at);
     let mut names = Vec::new();
     for document in documents {
         if chain.iter().any(|record| std::ptr::eq(record.document, document)) {

@@ -199,12 +199,8 @@ mod tests {
 
     fn of_agent(edit: impl FnOnce(&mut TemplateContainer)) -> Vec<TemplateChange> {
         changed(|template| {
-            edit(
-                template
-                    .containers
-                    .get_mut(&ContainerName::new("agent"))
-                    .expect("it is there"),
-            )
+            let agent = template.containers.get_mut(&ContainerName::new("agent"));
+            edit(agent.expect("it is there"));
         })
     }
 

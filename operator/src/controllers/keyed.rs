@@ -34,6 +34,12 @@ impl<K: Clone + Ord> Queue<K> {
         *due = at.min(*due);
     }
 
+    fn ask_all(&mut self, keys: Vec<K>, at: Instant) {
+        for key in keys {
+            self.ask(key, at);
+        }
+    }
+
     /// Takes the key that has been due for longest.
     fn take(&mut self, now: Instant) -> Option<K> {
         let due = self.due.iter().filter(|(_, due)| **due <= now);
@@ -68,7 +74,7 @@ pub async fn run<K, E, F>(
     loop {
         let now = Instant::now();
         while let Ok(change) = changes.try_recv() {
-            concerned(change).into_iter().for_each(|key| queue.ask(key, now));
+            queue.ask_all(concerned(change), now);
         }
         if let Some(key) = queue.take(now) {
             let result = timeout(TIME_LIMIT, reconcile(key.clone())).await;
@@ -99,7 +105,7 @@ pub async fn run<K, E, F>(
         }
         tokio::select! {
             change = changes.recv() => match change {
-                Some(change) => concerned(change).into_iter().for_each(|key| queue.ask(key, Instant::now())),
+                Some(change) => queue.ask_all(concerned(change), Instant::now()),
                 None => return,
             },
             () = sleep_until(queue.next(now).into()) => {}

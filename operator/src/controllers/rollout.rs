@@ -2,6 +2,7 @@
 
 mod apply;
 mod fetch;
+mod gone;
 mod plan;
 mod revision;
 
@@ -31,6 +32,9 @@ pub async fn run(context: &Context) {
 
 async fn reconcile(context: &Context, workload: &WorkloadKey) -> kube::Result<Option<Duration>> {
     let Some(known) = fetch::fetch(&context.world, workload) else {
+        if context.world.youngest_pod_of(workload).is_none() {
+            return gone::prune(context, workload).await;
+        }
         return Ok(None);
     };
     let facts = if plan::wants_facts(&known) {

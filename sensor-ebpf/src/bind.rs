@@ -3,6 +3,7 @@
 //! Before it is bound the port that was asked for is known, afterwards the one that it got: a note is left with those
 //! that ask for any.
 
+use crate::idle::idle;
 use crate::actor::Actor;
 use crate::flow::{ALLOW, act, keep, kept, report};
 use anchorwatch_sensor_common::network::{
@@ -16,11 +17,17 @@ use aya_ebpf::{
 
 #[cgroup_sock_addr(bind4)]
 pub fn bind4(ctx: SockAddrContext) -> i32 {
+    if idle() {
+        return ALLOW;
+    }
     binds(ctx.sock_addr)
 }
 
 #[cgroup_sock_addr(bind6)]
 pub fn bind6(ctx: SockAddrContext) -> i32 {
+    if idle() {
+        return ALLOW;
+    }
     binds(ctx.sock_addr)
 }
 
@@ -42,12 +49,18 @@ fn binds(call: *mut bpf_sock_addr) -> i32 {
 
 #[cgroup_sock(post_bind4)]
 pub fn post_bind4(ctx: SockContext) -> i32 {
+    if idle() {
+        return ALLOW;
+    }
     // SAFETY: a field of the context, as the verifier checks.
     bound(ctx.sock, mapped(unsafe { (*ctx.sock).src_ip4 }))
 }
 
 #[cgroup_sock(post_bind6)]
 pub fn post_bind6(ctx: SockContext) -> i32 {
+    if idle() {
+        return ALLOW;
+    }
     // SAFETY: fields of the context, as the verifier checks.
     let address = unsafe {
         [

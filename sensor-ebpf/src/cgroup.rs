@@ -1,5 +1,6 @@
 //! Cgroups of the unified hierarchy come and go: user space knows a container's before its first execution.
 
+use crate::idle::idle;
 use crate::emit::{Ring, Urgency, output};
 use crate::errors::count;
 use crate::lineage::forget_cgroup;
@@ -33,6 +34,9 @@ static CGROUP_SCRATCH: PerCpuArray<Scratch> = PerCpuArray::with_max_entries(1, 0
 
 #[btf_tracepoint(function = "cgroup_mkdir")]
 pub fn cgroup_mkdir(ctx: BtfTracePointContext) -> i32 {
+    if idle() {
+        return 0;
+    }
     let cgroup = Address::new(ctx.arg(0));
     if is_unified(cgroup)
         && !is_inherited(cgroup)
@@ -91,6 +95,9 @@ fn try_created(cgroup: Address, path: *const u8) -> Result<(), LossReason> {
 
 #[btf_tracepoint(function = "cgroup_rmdir")]
 pub fn cgroup_rmdir(ctx: BtfTracePointContext) -> i32 {
+    if idle() {
+        return 0;
+    }
     let cgroup = Address::new(ctx.arg(0));
     if is_unified(cgroup) {
         let record = record(KIND_CGROUP_REMOVED, cgroup, 0);

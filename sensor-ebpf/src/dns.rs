@@ -3,6 +3,7 @@
 //! Packets belong to the cgroup of their socket. Which process it is cannot be told: answers arrive in an interrupt, and
 //! the current task is anybody's.
 
+use crate::idle::idle;
 use crate::emit::{Ring, Urgency, reserve, submit};
 use crate::errors::count;
 use crate::flow::{ALLOW, kept, now, report};
@@ -68,6 +69,9 @@ struct Room<const N: usize> {
 
 #[cgroup_skb(egress)]
 pub fn egress(ctx: SkBuffContext) -> i32 {
+    if idle() {
+        return ALLOW;
+    }
     let packet = Packet::new(ctx.skb.skb);
     if !packet.is_tcp() {
         sent(packet);
@@ -82,6 +86,9 @@ pub fn egress(ctx: SkBuffContext) -> i32 {
 
 #[cgroup_skb(ingress)]
 pub fn ingress(ctx: SkBuffContext) -> i32 {
+    if idle() {
+        return ALLOW;
+    }
     let packet = Packet::new(ctx.skb.skb);
     if !packet.is_tcp()
         && let Some(datagram) = packet.datagram()

@@ -2,6 +2,7 @@
 
 mod command;
 
+use crate::idle::idle;
 use crate::credentials::{effective_user, privileges_gained};
 use crate::emit::{MAX_RECORD, Ring, output};
 use crate::errors::count;
@@ -55,6 +56,9 @@ static EXEC_SCRATCH: PerCpuArray<Scratch> = PerCpuArray::with_max_entries(1, 0);
 
 #[btf_tracepoint(function = "sched_process_exec")]
 pub fn sched_process_exec(ctx: BtfTracePointContext) -> i32 {
+    if idle() {
+        return 0;
+    }
     if let Err(reason) = try_exec(Task::new(ctx.arg(0)), Address::new(ctx.arg(2))) {
         count(LossPlace::Exec, reason);
     }

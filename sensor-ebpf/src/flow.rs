@@ -1,5 +1,6 @@
 //! A process connects a socket, or names an address while sending.
 
+use crate::idle::idle;
 use crate::actor::Actor;
 use crate::connection;
 use crate::emit::{Ring, output};
@@ -59,21 +60,33 @@ impl Act {
 
 #[cgroup_sock_addr(connect4)]
 pub fn connect4(ctx: SockAddrContext) -> i32 {
+    if idle() {
+        return ALLOW;
+    }
     connect(ctx.sock_addr, address4(ctx.sock_addr))
 }
 
 #[cgroup_sock_addr(connect6)]
 pub fn connect6(ctx: SockAddrContext) -> i32 {
+    if idle() {
+        return ALLOW;
+    }
     connect(ctx.sock_addr, address6(ctx.sock_addr))
 }
 
 #[cgroup_sock_addr(sendmsg4)]
 pub fn sendmsg4(ctx: SockAddrContext) -> i32 {
+    if idle() {
+        return ALLOW;
+    }
     send(ctx.sock_addr, address4(ctx.sock_addr))
 }
 
 #[cgroup_sock_addr(sendmsg6)]
 pub fn sendmsg6(ctx: SockAddrContext) -> i32 {
+    if idle() {
+        return ALLOW;
+    }
     send(ctx.sock_addr, address6(ctx.sock_addr))
 }
 

@@ -1,5 +1,6 @@
 //! Lineage between executions: a fork inherits, the end of a process forgets.
 
+use crate::idle::idle;
 use crate::lineage::{carried, forget, remember};
 use crate::task::Task;
 use anchorwatch_sensor_common::lineage::Process;
@@ -8,6 +9,9 @@ use aya_ebpf::{macros::btf_tracepoint, programs::BtfTracePointContext};
 
 #[btf_tracepoint(function = "sched_process_fork")]
 pub fn sched_process_fork(ctx: BtfTracePointContext) -> i32 {
+    if idle() {
+        return 0;
+    }
     inherit(Task::new(ctx.arg(0)), Task::new(ctx.arg(1)));
     0
 }
@@ -33,6 +37,9 @@ fn inherit(parent: Task, child: Task) {
 
 #[btf_tracepoint(function = "sched_process_exit")]
 pub fn sched_process_exit(ctx: BtfTracePointContext) -> i32 {
+    if idle() {
+        return 0;
+    }
     let task = Task::new(ctx.arg(0));
     if task.group_is_dead() {
         forget(task.tgid());

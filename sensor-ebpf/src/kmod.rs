@@ -1,5 +1,6 @@
 //! A kernel module was loaded.
 
+use crate::idle::idle;
 use crate::emit::{Ring, Urgency, output};
 use crate::errors::count;
 use crate::lineage::loader;
@@ -21,6 +22,9 @@ use core::mem::size_of;
 /// No filter: modules are few, each one matters, and who may load them has the node anyway.
 #[btf_tracepoint(function = "module_load")]
 pub fn module_load(ctx: BtfTracePointContext) -> i32 {
+    if idle() {
+        return 0;
+    }
     if has(Field::ModuleName) && has(Field::ModuleTaints) && has(Field::TaskFlags) && has(Field::TaskRealParent) {
         loaded(Address::new(ctx.arg(0)));
     } else {

@@ -19,6 +19,7 @@ mod flow;
 mod fork;
 mod hash;
 mod identity;
+mod idle;
 mod kmod;
 mod lineage;
 mod mmap;

@@ -5,6 +5,7 @@
 //! There is no program for the security hooks: they need trampolines as function entries do, see the same, and the
 //! kernel does not keep them from interrupting themselves (`bpf_prog_check_recur`, include/linux/bpf_verifier.h).
 
+use crate::idle::idle;
 use crate::emit::{MAX_RECORD, Ring, output};
 use crate::errors::count;
 use crate::file::{has_descriptors, source_at};
@@ -89,6 +90,9 @@ static MPROTECT_SCRATCH: PerCpuArray<Scratch> = PerCpuArray::with_max_entries(1,
 
 #[fentry(function = "security_mmap_file")]
 pub fn mmap_entry(ctx: FEntryContext) -> i32 {
+    if idle() {
+        return 0;
+    }
     let file = Address::new(ctx.arg(0));
     if !file.is_null() && executes(ctx.arg(1)) {
         opened(file, 0);
@@ -98,6 +102,9 @@ pub fn mmap_entry(ctx: FEntryContext) -> i32 {
 
 #[tracepoint]
 pub fn mmap_call(ctx: TracePointContext) -> u32 {
+    if idle() {
+        return 0;
+    }
     // SAFETY: the record has these arguments at these places; the verifier checks that they are inside.
     let argument = |at: usize| unsafe { ctx.as_ptr().cast::<u8>().add(at).cast::<u64>().read() };
     if argument(FLAGS_AT) & ANONYMOUS == 0 && executes(argument(PROTECTION_AT)) {
@@ -113,6 +120,9 @@ pub fn mmap_call(ctx: TracePointContext) -> u32 {
 
 #[fentry(function = "security_file_mprotect")]
 pub fn mprotect_entry(ctx: FEntryContext) -> i32 {
+    if idle() {
+        return 0;
+    }
     let protection: u64 = ctx.arg(2);
     if protection & EXECUTE == 0 {
         return 0;

@@ -1,5 +1,6 @@
 //! A TCP socket's states: it begins to connect, to listen, and it ends.
 
+use crate::idle::idle;
 use crate::actor::Actor;
 use crate::connection::{begins, ended, noted};
 use crate::flow::{act, now, report};
@@ -18,6 +19,9 @@ const LISTEN: i32 = 10;
 
 #[btf_tracepoint(function = "inet_sock_set_state")]
 pub fn inet_sock_set_state(ctx: BtfTracePointContext) -> i32 {
+    if idle() {
+        return 0;
+    }
     let (before, after): (i32, i32) = (ctx.arg(1), ctx.arg(2));
     let pointer: *mut c_void = ctx.arg(0);
     let socket = Socket::new(pointer.cast_const().cast());

@@ -63,6 +63,8 @@ pub struct LoadOptions {
     pub feeds: Vec<Feed>,
     /// Whether to attach what was loaded; off for tests that need to see what its absence does.
     pub attach: bool,
+    /// Whether the programs do nothing: for measuring what their hooks alone cost.
+    pub idle: bool,
 }
 
 impl Default for LoadOptions {
@@ -82,6 +84,7 @@ impl Default for LoadOptions {
             cgroup_scope: CgroupScope::Pods,
             feeds: Feed::ALL.to_vec(),
             attach: true,
+            idle: false,
         }
     }
 }
@@ -197,12 +200,14 @@ pub fn load_with(options: &LoadOptions, types: &KernelTypes) -> Result<Loaded, L
     capabilities.runtime_stage = host_mounts.is_some();
     let host_network = capability::host_network_namespace(&options.proc);
     let globals = Globals::new(options)?;
+    let idle = u32::from(options.idle);
     let mut loader = EbpfLoader::new();
     globals.apply(&mut loader);
     options.filter.size_maps(&mut loader);
     let ebpf = loader
         .btf(Some(btf))
         .override_global("OFFSETS", &resolved.offsets[..], true)
+        .override_global("IDLE", &idle, true)
         .override_global("HOST_NETWORK_NAMESPACE", &host_network.unwrap_or(0), true)
         .override_global("HOST_MOUNT_NAMESPACE", &host_mounts.unwrap_or(0), true)
         .map_max_entries("EVENTS", options.ring_bytes)

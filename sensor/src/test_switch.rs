@@ -33,13 +33,15 @@ pub struct TestSwitches {
     pub no_attach: bool,
     /// Forward every event, as if there were neither filter nor quotas in the kernel.
     pub no_filter: bool,
+    /// Attach the programs, which then do nothing: what is left is what the kernel takes to call them.
+    pub idle: bool,
     kill: Option<Kill>,
 }
 
 /// Why a switch is not understood.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TestSwitchError {
-    #[error("{DISABLE} is {0:?}; expected attach or filter")]
+    #[error("{DISABLE} is {0:?}; expected attach, filter or work")]
     Disable(String),
     #[error("{KILL} is {0:?}; expected sensor-before-send or sensor-before-ack")]
     Kill(String),
@@ -50,12 +52,12 @@ pub enum TestSwitchError {
 impl TestSwitches {
     /// Reads them by a function from name to value; switches of the operator are not ours.
     pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, TestSwitchError> {
-        let (no_attach, no_filter) = match variable(DISABLE).as_deref() {
-            None | Some("" | "drift-decision" | "rollout-match") => (false, false),
-            Some("attach") => (true, false),
-            Some("filter") => (false, true),
+        let disabled = variable(DISABLE);
+        let disabled = disabled.as_deref();
+        match disabled {
+            None | Some("" | "drift-decision" | "rollout-match" | "attach" | "filter" | "work") => {}
             Some(other) => return Err(TestSwitchError::Disable(other.to_owned())),
-        };
+        }
         let point = match variable(KILL).as_deref() {
             None | Some("" | "operator-mid-merge") => None,
             Some("sensor-before-send") => Some(KillPoint::BeforeSend),
@@ -71,8 +73,9 @@ impl TestSwitches {
             }),
         };
         Ok(Self {
-            no_attach,
-            no_filter,
+            no_attach: disabled == Some("attach"),
+            no_filter: disabled == Some("filter"),
+            idle: disabled == Some("work"),
             kill,
         })
     }
@@ -119,6 +122,7 @@ mod tests {
     fn switches_are_read() {
         assert!(read(&[(DISABLE, "attach")]).unwrap().no_attach);
         assert!(read(&[(DISABLE, "filter")]).unwrap().no_filter);
+        assert!(read(&[(DISABLE, "work")]).unwrap().idle);
         let switches = read(&[(KILL, "sensor-before-ack"), (MARKER, "/m"), (AT, "/bin/x")]).unwrap();
         let kill = Kill {
             point: KillPoint::BeforeAcknowledgement,

@@ -45,6 +45,16 @@ impl Container {
         own.join("cgroup.procs")
     }
 
+    /// What all processes in it took of the processors so far, the programs that ran in them included, and what the
+    /// machine below spent on others left out.
+    pub fn processor_time(&self) -> Result<Duration> {
+        let file = self.procs().with_file_name("cpu.stat");
+        let text = fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
+        let usage = text.lines().find_map(|line| line.strip_prefix("usage_usec "));
+        let usage = usage.with_context(|| format!("no usage_usec in {}", file.display()))?;
+        Ok(Duration::from_micros(usage.trim().parse()?))
+    }
+
     /// The pod, as the API server has it.
     pub fn pod(&self) -> Value {
         let status = json!({

@@ -1,5 +1,9 @@
-//! How much slower a load is with the sensor than without, in turns within one run; and with a sensor that forwards
-//! everything, which shows what the filter is worth.
+//! How much more of the processors a load takes with the sensor than without, in turns within one run; and with a sensor
+//! that forwards everything, which shows what the filter is worth, and one whose programs do nothing, which shows what the
+//! hooks cost.
+//!
+//! Processor time, the sensor's own included, and not the time on the clock: a storm has every processor busy, so that it
+//! is slower by as much, and what the machine does beside it is left out.
 
 use anyhow::Result;
 use std::thread::sleep;
@@ -24,7 +28,7 @@ pub struct Storm {
     kind: Kind,
     /// How often on each processor: about two seconds.
     count: u64,
-    /// Percent.
+    /// Percent above what the hooks alone take: see `docs/adr/0015`.
     budget: f64,
     /// Whether a container may show so much: what is beyond its quota is counted, not told.
     within_quota: bool,
@@ -70,15 +74,16 @@ pub const MMAP: [Storm; 1] = [Storm {
     within_quota: true,
 }];
 
-/// Without the sensor, with it, and with one that forwards everything.
-const WAYS: [Option<Mode>; 3] = [None, Some(Mode::Usual), Some(Mode::Naive)];
+/// Without the sensor, with it, with one that forwards everything, and with one that does nothing.
+const WAYS: [Option<Mode>; 4] = [None, Some(Mode::Usual), Some(Mode::Naive), Some(Mode::Hooks)];
 
-/// Seconds of each round, by way.
+/// Processor seconds of each round, by way.
 #[derive(Debug, Default)]
 struct Times {
     without: Vec<f64>,
     with: Vec<f64>,
     naive: Vec<f64>,
+    hooks: Vec<f64>,
 }
 
 pub fn measure(bed: &Bed, storms: &[Storm]) -> Result<Vec<Figure>> {
@@ -86,7 +91,17 @@ pub fn measure(bed: &Bed, storms: &[Storm]) -> Result<Vec<Figure>> {
     for storm in storms {
         let times = rounds(bed, storm)?;
         let slower = |with: &[f64]| slower(&times.without, with);
-        figures.push(Figure::at_most(storm.name, &slower(&times.with), "%", storm.budget));
+        let with = slower(&times.with);
+        let hooks = slower(&times.hooks);
+        let above: Vec<f64> = with.iter().zip(&hooks).map(|(with, hooks)| with - hooks).collect();
+        figures.push(Figure::shown(storm.name, &with, "%"));
+        figures.push(Figure::shown(&format!("{}, hooks alone", storm.name), &hooks, "%"));
+        figures.push(Figure::at_most(
+            &format!("{}, above the hooks", storm.name),
+            &above,
+            "%",
+            storm.budget,
+        ));
         figures.push(Figure::shown(
             &format!("{}, naive", storm.name),
             &slower(&times.naive),
@@ -125,17 +140,27 @@ fn rounds(bed: &Bed, storm: &Storm) -> Result<Times> {
             let subject = way
                 .map(|mode| Subject::start(&bed.sensor, &container, mode))
                 .transpose()?;
-            let took = Loads::prepare(&container, &works(bed, storm))?.run()?.as_secs_f64();
+            let took = processor_time(bed, storm, &container, subject.as_ref())?;
             drop(subject);
             match way {
                 None => times.without.push(took),
                 Some(Mode::Usual) => times.with.push(took),
                 Some(Mode::Naive) => times.naive.push(took),
+                Some(Mode::Hooks) => times.hooks.push(took),
             }
         }
         eprintln!("{}: round {} of {}", storm.name, round + 1, bed.rounds);
     }
     Ok(times)
+}
+
+/// What a storm takes, and the sensor meanwhile.
+fn processor_time(bed: &Bed, storm: &Storm, container: &Container, subject: Option<&Subject>) -> Result<f64> {
+    let loads = Loads::prepare(container, &works(bed, storm))?;
+    let sensor = || subject.map_or(Ok(Duration::ZERO), Subject::processor_time);
+    let before = container.processor_time()? + sensor()?;
+    loads.run()?;
+    Ok((container.processor_time()? + sensor()? - before).as_secs_f64())
 }
 
 /// What the sensor lost of one storm.

@@ -25,6 +25,8 @@ pub enum Mode {
     Usual,
     /// Every event goes to user space: what a sensor without a filter in the kernel does.
     Naive,
+    /// Every hook is attached, and no program does anything: what is left is the kernel's own.
+    Hooks,
 }
 
 /// A running sensor.
@@ -63,6 +65,9 @@ impl Subject {
             Mode::Usual => {}
             Mode::Naive => {
                 command.env("ANCHORWATCH_TEST_DISABLE", "filter");
+            }
+            Mode::Hooks => {
+                command.env("ANCHORWATCH_TEST_DISABLE", "work");
             }
         }
         let child = command

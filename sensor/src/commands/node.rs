@@ -118,6 +118,7 @@ fn report_history(history: &History) {
 /// As the options ask, but for what a test switched off.
 fn switched(options: &Options, switches: &TestSwitches) -> LoadOptions {
     let mut how = load_options(options, !switches.no_attach);
+    how.idle = switches.idle;
     if switches.no_filter {
         how.filter = FilterOptions {
             refresh: Duration::ZERO,

@@ -15,7 +15,7 @@ use anchorwatch_sensor::attribute::pod::{Container, PodChange, PodFacts, PodIden
 use anchorwatch_sensor::attribute::process::ProcFolder;
 use anchorwatch_sensor::attribute::{AttributionLimits, Attributor, Outcome};
 use anchorwatch_sensor::decode::{RawEvent, decode};
-use anchorwatch_sensor::seen::{Seen, SeenLimits, Sight};
+use anchorwatch_sensor::seen::{Seen, SeenLimits, Sight, Sighting};
 use anchorwatch_sensor_common::event::{ExecRecord, Header, KIND_EXEC, SOURCE_IMAGE};
 use anchorwatch_sensor_common::lineage::ORIGIN_ENTRYPOINT;
 use criterion::Criterion;
@@ -121,11 +121,15 @@ impl Sensor {
         let Some(Outcome::Attributed(attributed)) = self.attributor.event(event, self.now) else {
             panic!("the container is known");
         };
-        let (container, behaviour) = (&attributed.container, &attributed.behaviour);
-        let sight = self.seen.observe(container, behaviour, &attributed.lineage, AT, false);
-        self.seen.repeated(container, behaviour, attributed.repeats, AT);
-        self.seen.enrich(container, behaviour, &attributed.attributes);
-        sight
+        let sighting = Sighting {
+            behaviour: &attributed.behaviour,
+            attributes: &attributed.attributes,
+            lineage: &attributed.lineage,
+            at: AT,
+            repeats: attributed.repeats,
+            standing: false,
+        };
+        self.seen.observe(&attributed.container, &sighting)
     }
 }
 

@@ -33,7 +33,7 @@ use crate::outbox::{BatchChange, Change, Outbox};
 use crate::report::send::Delivery;
 use crate::report::{Outstanding, Refusal, Reporter};
 use crate::ring::Batch;
-use crate::seen::{Seen, Sight};
+use crate::seen::{Seen, Sight, Sighting};
 use crate::snapshot::survey::{Progress, Standing};
 use crate::state::StateError;
 pub use hashing::Hashing;
@@ -205,9 +205,6 @@ impl Pipeline {
             Outcome::Attributed(attributed) => {
                 let at = clock.at(attributed.time_ns);
                 let sight = self.sight(&attributed, at);
-                self.parts
-                    .seen
-                    .enrich(&attributed.container, &attributed.behaviour, &attributed.attributes);
                 self.parts.metrics.sight(sight);
                 match sight {
                     Sight::Known => {}
@@ -240,11 +237,18 @@ impl Pipeline {
         let is_known =
             || seen.has_seen_today(container, behaviour, at) || seen.knows_by_address(container, behaviour, attributes);
         if *standing && is_known() {
+            seen.enrich(container, behaviour, attributes);
             return Sight::Known;
         }
-        let sight = seen.observe(container, behaviour, lineage, at, *standing);
-        seen.repeated(container, behaviour, *repeats, at);
-        sight
+        let sighting = Sighting {
+            behaviour,
+            attributes,
+            lineage,
+            at,
+            repeats: *repeats,
+            standing: *standing,
+        };
+        seen.observe(container, &sighting)
     }
 
     fn delivery(&mut self, delivery: Delivery) -> Result<(), PipelineError> {

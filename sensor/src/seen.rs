@@ -5,17 +5,18 @@
 
 mod due;
 mod row;
+mod sighting;
 mod size;
 
 use anchorwatch_core::behaviour::{Attributes, Behaviour, Origin};
 use anchorwatch_core::id::BehaviourId;
 use anchorwatch_core::time::{Hour, Timestamp};
 use std::collections::{HashMap, VecDeque};
-use std::sync::Arc;
 
 use crate::attribute::pod::{Container, ContainerKey};
 use crate::losses::LossReason;
 pub use row::{BehaviourRow, ContainerRow, Row, RowChange, Unreported};
+pub use sighting::Sighting;
 use size::{behaviour_size, container_size};
 
 /// How much is remembered.
@@ -149,65 +150,33 @@ impl Seen {
         self.containers.values().map(|container| container.entries.len()).sum()
     }
 
-    /// A container showed a behaviour; `standing` where it was found when the sensor started, not seen to happen.
-    pub fn observe(
-        &mut self,
-        container: &Container,
-        behaviour: &Behaviour,
-        lineage: &[Arc<str>],
-        at: Timestamp,
-        standing: bool,
-    ) -> Sight {
-        if let Err(reason) = self.ensure_container(container, at.hour()) {
+    /// A container showed a behaviour. Where something is new that is known beside its key, it is told of again.
+    pub fn observe(&mut self, container: &Container, sighting: &Sighting<'_>) -> Sight {
+        if let Err(reason) = self.ensure_container(container, sighting.at.hour()) {
             return Sight::Refused(reason);
         }
+        let most_ids = 2 * self.limits.behaviours_per_container;
         let seen = self.containers.get_mut(&container.key).expect("ensured above");
-        let id = if let Some(id) = seen.ids.get(behaviour) {
-            *id
-        } else {
-            let id = behaviour.id();
-            if seen.ids.len() < 2 * self.limits.behaviours_per_container {
-                seen.ids.insert(behaviour.clone(), id);
-            }
-            id
+        let id = seen.id_of(sighting.behaviour, most_ids);
+        let Some(entry) = seen.entries.get_mut(&id) else {
+            return match self.remember(&container.key, id, BehaviourRow::new(sighting)) {
+                Ok(()) => Sight::New,
+                Err(reason) => Sight::Refused(reason),
+            };
         };
-        if let Some(entry) = seen.entries.get_mut(&id) {
-            entry.row.snapshot &= standing;
-            if entry.count(behaviour, at) {
-                self.queues.fresh.push_back((container.key.clone(), id));
-                self.dirty.urgent = true;
-            }
-            if !std::mem::replace(&mut entry.dirty, true) {
-                self.dirty.behaviours.push((container.key.clone(), id));
-            }
-            return Sight::Known;
-        }
-        let row = BehaviourRow {
-            snapshot: standing,
-            ..BehaviourRow::new(behaviour, lineage, at)
-        };
-        match self.remember(&container.key, id, row) {
-            Ok(()) => Sight::New,
-            Err(reason) => Sight::Refused(reason),
-        }
+        let placed = entry.count(sighting);
+        let (news, growth) = entry.enrich(sighting.attributes);
+        self.bytes += growth;
+        entry.changed(
+            placed || news,
+            (&container.key, id),
+            &mut self.queues.fresh,
+            &mut self.dirty,
+        );
+        Sight::Known
     }
 
-    /// Counts what the kernel swallowed of a behaviour that was just observed.
-    pub fn repeated(&mut self, container: &Container, behaviour: &Behaviour, times: u64, at: Timestamp) {
-        if times == 0 {
-            return;
-        }
-        let Some(seen) = self.containers.get_mut(&container.key) else {
-            return;
-        };
-        let id = seen.ids.get(behaviour).copied().unwrap_or_else(|| behaviour.id());
-        if let Some(entry) = seen.entries.get_mut(&id) {
-            entry.row.count_times(at, times);
-        }
-    }
-
-    /// Adds what is known beside the key of a behaviour that was just observed. Where it says anything new, the behaviour
-    /// is told of again.
+    /// Adds what is known beside the key of a behaviour that is not counted once more.
     pub fn enrich(&mut self, container: &Container, behaviour: &Behaviour, attributes: &Attributes) {
         let Some(seen) = self.containers.get_mut(&container.key) else {
             return;
@@ -216,20 +185,10 @@ impl Seen {
         let Some(entry) = seen.entries.get_mut(&id) else {
             return;
         };
-        if !entry.row.attributes.grows_by(attributes) {
-            return;
-        }
-        let news = entry.row.attributes.has_news_in(attributes);
-        let before = behaviour_size(&entry.row);
-        entry.row.attributes = std::mem::take(&mut entry.row.attributes).join(attributes.clone());
-        self.bytes = self.bytes + behaviour_size(&entry.row) - before;
-        // What was never told is in the queue already.
-        if news && entry.row.reported_hour.take().is_some() {
-            self.queues.fresh.push_back((container.key.clone(), id));
-            self.dirty.urgent = true;
-        }
-        if !std::mem::replace(&mut entry.dirty, true) {
-            self.dirty.behaviours.push((container.key.clone(), id));
+        let (news, growth) = entry.enrich(attributes);
+        self.bytes += growth;
+        if growth > 0 || news {
+            entry.changed(news, (&container.key, id), &mut self.queues.fresh, &mut self.dirty);
         }
     }
 
@@ -237,7 +196,10 @@ impl Seen {
     /// starts again counts it once a day at most.
     pub fn has_seen_today(&self, container: &Container, behaviour: &Behaviour, at: Timestamp) -> bool {
         let seen = self.containers.get(&container.key);
-        let entry = seen.and_then(|seen| seen.entries.get(&behaviour.id()));
+        let entry = seen.and_then(|seen| {
+            let id = seen.ids.get(behaviour).copied().unwrap_or_else(|| behaviour.id());
+            seen.entries.get(&id)
+        });
         entry.is_some_and(|entry| entry.row.last_seen.day() >= at.day())
     }
 
@@ -437,6 +399,18 @@ impl SeenContainer {
         }
     }
 
+    /// The identity of a behaviour; of at most so many it is remembered.
+    fn id_of(&mut self, behaviour: &Behaviour, most: usize) -> BehaviourId {
+        if let Some(id) = self.ids.get(behaviour) {
+            return *id;
+        }
+        let id = behaviour.id();
+        if self.ids.len() < most {
+            self.ids.insert(behaviour.clone(), id);
+        }
+        id
+    }
+
     fn mark_dirty(&mut self, key: &ContainerKey, dirty: &mut Dirty) {
         if !std::mem::replace(&mut self.dirty, true) {
             dirty.containers.push(key.clone());
@@ -457,16 +431,56 @@ impl Entry {
         }
     }
 
-    /// Whether it has to be told again as if it were new: what nobody could place teaches nothing, and now it is placed.
-    fn count(&mut self, behaviour: &Behaviour, at: Timestamp) -> bool {
-        let placed = self.row.behaviour.origin() == Origin::Unknown && behaviour.origin() != Origin::Unknown;
+    /// Counts a sighting. Whether it has to be told again as if it were new: what nobody could place teaches nothing, and
+    /// now it is placed.
+    fn count(&mut self, sighting: &Sighting<'_>) -> bool {
+        let Sighting {
+            behaviour,
+            attributes: _,
+            lineage: _,
+            at,
+            repeats,
+            standing,
+        } = *sighting;
+        let row = &mut self.row;
+        let placed = row.behaviour.origin() == Origin::Unknown && behaviour.origin() != Origin::Unknown;
         // Of several variants of one identity, the one that says more stands for it.
-        if *behaviour < self.row.behaviour {
-            self.row.behaviour.clone_from(behaviour);
+        if *behaviour < row.behaviour {
+            row.behaviour.clone_from(behaviour);
         }
-        self.row.count(at);
+        row.snapshot &= standing;
+        row.count_times(at, repeats.saturating_add(1));
+        placed
+    }
+
+    /// Notes that the disk does not know it as it is, and that it is to be told again if that is news.
+    fn changed(
+        &mut self,
+        is_news: bool,
+        (key, id): (&ContainerKey, BehaviourId),
+        fresh: &mut VecDeque<(ContainerKey, BehaviourId)>,
+        dirty: &mut Dirty,
+    ) {
         // What was never told is in the queue already.
-        placed && self.row.reported_hour.take().is_some()
+        if is_news && self.row.reported_hour.take().is_some() {
+            fresh.push_back((key.clone(), id));
+            dirty.urgent = true;
+        }
+        if !std::mem::replace(&mut self.dirty, true) {
+            dirty.behaviours.push((key.clone(), id));
+        }
+    }
+
+    /// Adds what is known beside the key. Whether that is news, and by how many bytes the entry grew.
+    fn enrich(&mut self, attributes: &Attributes) -> (bool, usize) {
+        let row = &mut self.row;
+        if !row.attributes.grows_by(attributes) {
+            return (false, 0);
+        }
+        let news = row.attributes.has_news_in(attributes);
+        let before = behaviour_size(row);
+        row.attributes = std::mem::take(&mut row.attributes).join(attributes.clone());
+        (news, behaviour_size(row).saturating_sub(before))
     }
 }
 

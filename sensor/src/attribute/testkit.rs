@@ -3,9 +3,12 @@
 use super::cgroup::ContainerId;
 use super::pod::{Container, PodFacts, PodIdentity};
 use crate::decode::{Exec, FileSource, Flow, FlowKind, FlowProtocol, Loader, MappedBy, Mapping, OriginMark};
+use crate::seen::Sighting;
 use crate::snapshot::SeededProcess;
+use anchorwatch_core::behaviour::{Attributes, Behaviour};
+use anchorwatch_core::time::Timestamp;
 use anchorwatch_sensor_common::module::FileIdentity;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 /// The container `main` of a pod.
@@ -20,6 +23,19 @@ pub fn container(pod_uid: &str) -> Container {
 }
 
 /// A pod of which the status tells this container alone.
+/// A behaviour was seen once, with nothing known beside it.
+pub fn sighting(behaviour: &Behaviour, at: Timestamp) -> Sighting<'_> {
+    static NOTHING: LazyLock<Attributes> = LazyLock::new(Attributes::default);
+    Sighting {
+        behaviour,
+        attributes: &NOTHING,
+        lineage: &[],
+        at,
+        repeats: 0,
+        standing: false,
+    }
+}
+
 pub fn facts(container: Container) -> PodFacts {
     let (_, id) = container.id.split_once("://").expect("an id with the runtime's name");
     let id = ContainerId::parse(id).expect("a container's id");

@@ -1,5 +1,5 @@
 use super::*;
-use crate::attribute::testkit::container;
+use crate::attribute::testkit::{container, sighting};
 use crate::losses::Losses;
 use crate::report::Reporter;
 use crate::seen::{Seen, SeenLimits};
@@ -56,7 +56,7 @@ impl Sensor {
     }
 
     fn observe(&mut self, number: u8) {
-        self.seen.observe(&container("1"), &behaviour(number), &[], AT, false);
+        self.seen.observe(&container("1"), &sighting(&behaviour(number), AT));
     }
 
     /// As the pipeline does: rows, and a batch if one is due, in one transaction.

@@ -2,11 +2,11 @@ use super::*;
 use crate::attribute::command::Arguments;
 use crate::attribute::pod::{Container, PodChange};
 use crate::attribute::process::ProcFolder;
-use crate::attribute::testkit::{container, exec, facts};
+use crate::attribute::testkit::{container, exec, facts, sighting};
 use crate::attribute::{AttributionLimits, Attributor, Outcome};
 use crate::decode::{FileSource, OriginMark, RawEvent};
 use crate::losses::LossReason;
-use crate::seen::{SeenLimits, Sight};
+use crate::seen::{SeenLimits, Sight, Sighting};
 use anchorwatch_convert::behaviour_to_crd;
 use anchorwatch_core::behaviour::{Behaviour, ModuleKind, ModuleParts, ProcessParts};
 use std::path::PathBuf;
@@ -37,13 +37,12 @@ impl Setup {
             executable: executable.into(),
             ..ProcessParts::default()
         };
-        self.seen.observe(
-            &container("1"),
-            &Behaviour::Process(parts.into()),
-            &[executable.into()],
-            AT,
-            false,
-        );
+        let behaviour = Behaviour::Process(parts.into());
+        let sighting = Sighting {
+            lineage: &[executable.into()],
+            ..sighting(&behaviour, AT)
+        };
+        self.seen.observe(&container("1"), &sighting);
     }
 
     fn close(&mut self) -> Option<SensorReportSpec> {
@@ -275,14 +274,12 @@ fn reported(arguments: &[&str], told: Arguments) -> String {
                     let Some(Outcome::Attributed(attributed)) = outcome else {
                         panic!("not attributed: {outcome:?}");
                     };
-                    seen.observe(
-                        &attributed.container,
-                        &attributed.behaviour,
-                        &attributed.lineage,
-                        AT,
-                        false,
-                    );
-                    seen.enrich(&attributed.container, &attributed.behaviour, &attributed.attributes);
+                    let sighting = Sighting {
+                        attributes: &attributed.attributes,
+                        lineage: &attributed.lineage,
+                        ..sighting(&attributed.behaviour, AT)
+                    };
+                    seen.observe(&attributed.container, &sighting);
                 }
             }
         }
@@ -306,7 +303,7 @@ fn what_the_node_itself_did_is_told_apart_from_its_containers_and_outlives_every
     let mut setup = Setup::new();
     let node = Container::of_node();
     setup.observe("/a");
-    setup.seen.observe(&node, &kernel_module("dummy"), &[], AT, false);
+    setup.seen.observe(&node, &sighting(&kernel_module("dummy"), AT));
     let told = setup.close().unwrap();
     assert_eq!((told.containers.len(), told.node_behaviors.len()), (1, 1));
     assert_eq!(told.containers[0].pod.uid, "1");
@@ -317,7 +314,7 @@ fn what_the_node_itself_did_is_told_apart_from_its_containers_and_outlives_every
     setup.acknowledge();
     setup.seen.forget_gone(|_| false);
     assert_eq!(
-        setup.seen.observe(&node, &kernel_module("dummy"), &[], AT, false),
+        setup.seen.observe(&node, &sighting(&kernel_module("dummy"), AT)),
         Sight::Known
     );
 }
@@ -327,7 +324,7 @@ fn a_refused_batch_counts_what_it_told_of_the_node() {
     let mut setup = Setup::new();
     setup
         .seen
-        .observe(&Container::of_node(), &kernel_module("dummy"), &[], AT, false);
+        .observe(&Container::of_node(), &sighting(&kernel_module("dummy"), AT));
     let told = setup.close();
     let lost = lost_with(told);
     assert_eq!(lost[&Feed::Module][LossReason::ReportRefused.name()], 1);

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::Sighting;
 use crate::attribute::pod::{Container, ContainerKey};
 
 /// Hours that a report of a container can hold. Older ones are dropped: they are the least of what a node that was cut
@@ -108,27 +109,31 @@ impl ContainerRow {
 
 impl BehaviourRow {
     /// Seen once.
-    pub fn new(behaviour: &Behaviour, lineage: &[Arc<str>], at: Timestamp) -> Self {
+    /// Of the first sighting.
+    pub fn new(sighting: &Sighting<'_>) -> Self {
+        let Sighting {
+            behaviour,
+            attributes,
+            lineage,
+            at,
+            repeats,
+            standing,
+        } = *sighting;
         let mut row = Self {
             behaviour: behaviour.clone(),
-            attributes: Attributes::default(),
+            attributes: Attributes::default().join(attributes.clone()),
             lineage: lineage.to_vec(),
             first_seen: at,
             last_seen: at,
             unreported: None,
             reported_hour: None,
-            snapshot: false,
+            snapshot: standing,
         };
-        row.count(at);
+        row.count_times(at, repeats.saturating_add(1));
         row
     }
 
-    /// Seen once more.
-    pub fn count(&mut self, at: Timestamp) {
-        self.count_times(at, 1);
-    }
-
-    /// The same for several at once.
+    /// Seen so many times more.
     pub fn count_times(&mut self, at: Timestamp, times: u64) {
         self.last_seen = self.last_seen.max(at);
         let unreported = self.unreported.get_or_insert(Unreported {

@@ -2,7 +2,7 @@ mod clock;
 
 use super::size::OVERHEAD;
 use super::*;
-use crate::attribute::testkit::container;
+use crate::attribute::testkit::{container, sighting};
 use anchorwatch_core::behaviour::{Destination, Direction, NetworkParts, Origin, ProcessParts, Protocol, SourceLayer};
 use anchorwatch_core::time::Duration;
 use anchorwatch_crds::v1alpha1::ReportedContainer;
@@ -28,7 +28,17 @@ fn variant(executable: &str, origin: Origin) -> Behaviour {
 }
 
 fn observe(seen: &mut Seen, pod: &str, executable: &str, at: Timestamp) -> Sight {
-    seen.observe(&container(pod), &behaviour(executable), &[executable.into()], at, false)
+    observe_with(seen, pod, executable, at, &Attributes::default())
+}
+
+fn observe_with(seen: &mut Seen, pod: &str, executable: &str, at: Timestamp, attributes: &Attributes) -> Sight {
+    let behaviour = behaviour(executable);
+    let sighting = Sighting {
+        attributes,
+        lineage: &[executable.into()],
+        ..sighting(&behaviour, at)
+    };
+    seen.observe(&container(pod), &sighting)
 }
 
 fn restored(seen: &mut Seen) -> Seen {
@@ -89,7 +99,7 @@ fn a_restart_reports_what_no_batch_has_taken() {
 #[test]
 fn a_lineage_older_than_the_sensor_is_known_if_the_entrypoints_was() {
     let mut seen = Seen::new(SeenLimits::default());
-    let mut see = |origin| seen.observe(&container("1"), &variant("/bin/sh", origin), &[], START, false);
+    let mut see = |origin| seen.observe(&container("1"), &sighting(&variant("/bin/sh", origin), START));
     assert_eq!(see(Origin::Unknown), Sight::New);
     assert_eq!(see(Origin::Entrypoint), Sight::Known);
     assert_eq!(see(Origin::Exec), Sight::New);
@@ -229,10 +239,8 @@ fn what_the_api_server_lost_is_reported_when_it_is_seen_again() {
 #[test]
 fn what_nobody_could_place_is_told_again_at_once_when_it_is_placed() {
     let mut seen = Seen::new(SeenLimits::default());
-    let observe = |seen: &mut Seen, origin| {
-        let lineage = ["/bin/sh".into()];
-        seen.observe(&container("1"), &variant("/bin/sh", origin), &lineage, START, false)
-    };
+    let observe =
+        |seen: &mut Seen, origin| seen.observe(&container("1"), &sighting(&variant("/bin/sh", origin), START));
     assert_eq!(observe(&mut seen, Origin::Unknown), Sight::New);
     assert_eq!(told(&seen.take_due(SPACE)), [("/bin/sh", 1)]);
     observe(&mut seen, Origin::Unknown);
@@ -258,8 +266,7 @@ fn a_new_address_makes_a_known_behaviour_news_again_and_the_same_one_does_not() 
         ..Attributes::default()
     };
     let see = |seen: &mut Seen, attributes: &Attributes| {
-        observe(seen, "1", "/bin/sh", START);
-        seen.enrich(&container("1"), &behaviour("/bin/sh"), attributes);
+        observe_with(seen, "1", "/bin/sh", START, attributes);
         seen.take_due(SPACE)
     };
     let told = |batch: &[ReportedContainer]| batch.first().map(|held| held.behaviors[0].attributes.addresses.clone());
@@ -293,8 +300,12 @@ fn a_connection_that_stands_is_known_by_its_address_where_its_name_is_forgotten(
         ..Attributes::default()
     };
     let named = flow(Destination::Name("api.example.org".into()), 443);
-    seen.observe(&pod, &named, &[], START, false);
-    seen.enrich(&pod, &named, &at(9));
+    let attributes = &at(9);
+    let named = Sighting {
+        attributes,
+        ..sighting(&named, START)
+    };
+    seen.observe(&pod, &named);
     let seen = restored(&mut seen);
     let range = |port| {
         flow(
@@ -376,8 +387,7 @@ fn command_lines_without_end_are_no_news_without_end() {
             commands: [format!("sh {number:04}")].into(),
             ..Attributes::default()
         };
-        observe(&mut seen, "1", "/bin/sh", START);
-        seen.enrich(&container("1"), &behaviour("/bin/sh"), &attributes);
+        observe_with(&mut seen, "1", "/bin/sh", START, &attributes);
         batches += usize::from(seen.has_fresh());
         seen.take_due(SPACE);
     }
@@ -389,7 +399,12 @@ fn command_lines_without_end_are_no_news_without_end() {
 fn what_was_found_is_marked_until_it_is_seen_to_happen_over_a_restart_too() {
     let mut seen = Seen::new(SeenLimits::default());
     let observe = |seen: &mut Seen, at, standing| {
-        let sight = seen.observe(&container("1"), &behaviour("/bin/sh"), &[], at, standing);
+        let behaviour = behaviour("/bin/sh");
+        let sighting = Sighting {
+            standing,
+            ..sighting(&behaviour, at)
+        };
+        let sight = seen.observe(&container("1"), &sighting);
         seen.queue_marks(at);
         let marks: Vec<bool> = seen
             .take_due(SPACE)

@@ -150,6 +150,10 @@ fn observe_feeds(
         held.maturity = reached;
         held.hours.recent.return_to(now.hour());
         held.lossy.return_to(now.hour());
+        // A pod that nobody knows proves nothing about the workload.
+        if !report.pod.verified {
+            continue;
+        }
         if batch.watched.contains(feed) {
             for hour in &report.hours {
                 changed |= held.hours.observe((*hour).min(now.hour()));

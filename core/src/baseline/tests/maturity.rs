@@ -209,6 +209,19 @@ fn an_hour_in_which_something_was_lost_is_no_loss_free_one() {
 }
 
 #[test]
+fn hours_of_a_pod_that_nobody_knows_prove_nothing() {
+    let mut world = routine(10);
+    let unknown = ReportingPod {
+        verified: false,
+        ..pod("p9", "h1", digest('1'))
+    };
+    let date = process("/usr/bin/python3", "/usr/bin/date");
+    world.reports(unknown, &date, at(-40 * HOUR));
+    let feed = &world.baseline.containers[&container()].feeds[&Feed::Process];
+    assert_eq!((feed.hours.total, feed.hours.recent.oldest()), (10, Some(at(0).hour())));
+}
+
+#[test]
 fn more_is_forgotten_of_what_is_dormant_than_there_is_room_for_the_oldest_first() {
     let mut world = World::mature();
     let feed = world.baseline.feed_mut(&container(), Feed::Process, at(0));

@@ -10,7 +10,7 @@
 use std::hint::black_box;
 
 use anchorwatch_core::{
-    baseline::{Entry, EntryState, Marks, Maturity},
+    baseline::{Entry, EntryState, Lesson, Marks, Maturity},
     behaviour::{Attributes, Behaviour, Origin, ProcessParts, SourceLayer},
     decide::decide,
     features::{Command, Features},
@@ -76,6 +76,7 @@ fn known(criterion: &mut Criterion) {
         unverified: false,
         snapshot: false,
         provisional: false,
+        lesson: Lesson::default(),
     };
     let policy = Policy::default();
     let mut times = Times::default();

@@ -2,10 +2,12 @@
 
 mod batch;
 mod cap;
+mod decided;
 mod derive;
 mod dormant;
 mod entry;
 mod hours;
+mod lesson;
 mod maturity;
 mod merge;
 mod novelty;
@@ -33,6 +35,7 @@ pub(crate) use dormant::judge;
 pub use dormant::{Dormant, MAX_DORMANT};
 pub use entry::{Entry, EntryState, MAX_LINEAGE};
 pub use hours::{HISTORY_HOURS, HourSet, Hours};
+pub use lesson::{Lesson, Past};
 pub use maturity::{AgeOutcome, Maturity, age};
 pub use merge::{MergeOutcome, Quarantine, merge};
 pub use novelty::{DORMANT_DAYS, Novelty};
@@ -157,7 +160,12 @@ impl Baseline {
 
     /// Number of learned entries.
     pub fn learned(&self) -> usize {
-        self.entries().filter(|(_, _, entry)| !entry.is_quarantined()).count()
+        self.entries().filter(|(_, _, entry)| entry.is_learned()).count()
+    }
+
+    /// Number of entries that people accepted.
+    pub fn accepted(&self) -> usize {
+        self.entries().filter(|(_, _, entry)| entry.is_accepted()).count()
     }
 
     /// Number of quarantined entries.

@@ -64,6 +64,11 @@ pub fn decide(
             },
         },
         Some((EntryState::Learned, _)) => always.map_or(Verdict::Known, |rule| Verdict::Drift { rule }),
+        // What was accepted was accepted as what that rule says it is, and as nothing graver.
+        Some((EntryState::Accepted { rule: accepted }, _)) => match always {
+            Some(rule) if rule > accepted => Verdict::Drift { rule },
+            Some(_) | None => Verdict::Known,
+        },
         Some((EntryState::Quarantined { rule }, unverified)) => match always {
             Some(fires) => Verdict::Drift { rule: rule.max(fires) },
             None if unverified && teaches && rule.needs_baseline() => Verdict::Learned,

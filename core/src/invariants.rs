@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    alert::{Alert, AlertState, MAX_FINDINGS, MAX_SHOWN_BY},
-    baseline::{Baseline, MAX_CONTAINERS, MAX_ENTRIES, MAX_LINEAGE, MAX_REASONS, MAX_SIGHTINGS},
+    alert::{Alert, AlertState, Finding, MAX_FINDINGS, MAX_SHOWN_BY},
+    baseline::{Baseline, EntryState, MAX_CONTAINERS, MAX_ENTRIES, MAX_LINEAGE, MAX_REASONS, MAX_SIGHTINGS},
     behaviour::Origin,
     id::ImageDigest,
-    policy::Policy,
+    policy::{Policy, approvals::Standing},
     rollout::Evidence,
-    rules,
+    rules::{self, Rule},
     severity::Severity,
 };
 
@@ -33,29 +33,39 @@ pub fn baseline(baseline: &Baseline, policy: &Policy) -> Result<(), String> {
         check(entry.first_seen <= entry.last_seen, "ends before it begins")?;
         check(entry.lineage.len() <= MAX_LINEAGE, "has too long a lineage")?;
         check(entry.shown_by.len() <= MAX_SIGHTINGS, "names too many pods")?;
-        if entry.is_quarantined() {
-            check(!entry.shown_by.is_empty(), "is quarantined and names no pod")?;
-        } else {
-            check(entry.shown_by.is_empty(), "is learned and names pods")?;
-            check(!entry.unverified, "was learned from unverified pods")?;
-            check(entry.days.bits != 0, "was learned on no day")?;
-            let taught = match entry.behaviour.origin() {
-                Origin::Entrypoint | Origin::Probe => true,
-                Origin::Exec | Origin::Unknown => false,
-            };
-            check(taught, "was learned from a visitor, or nobody knows whom")?;
-            check(
-                rules::without_baseline(&entry.behaviour, policy).is_none(),
-                "was learned in spite of a rule",
-            )?;
+        match entry.state {
+            EntryState::Quarantined { .. } => check(!entry.shown_by.is_empty(), "is quarantined and names no pod")?,
+            EntryState::Accepted { rule } => {
+                check(entry.shown_by.is_empty(), "is accepted and names pods")?;
+                check(
+                    !entry.unverified,
+                    "is accepted and waits for somebody who knows its pods",
+                )?;
+                check(rule != Rule::DeniedBehaviour, "was accepted in spite of a denial")?;
+            }
+            EntryState::Learned => {
+                check(entry.shown_by.is_empty(), "is learned and names pods")?;
+                check(!entry.unverified, "was learned from unverified pods")?;
+                check(entry.days.bits != 0, "was learned on no day")?;
+                let taught = match entry.behaviour.origin() {
+                    Origin::Entrypoint | Origin::Probe => true,
+                    Origin::Exec | Origin::Unknown => false,
+                };
+                check(taught, "was learned from a visitor, or nobody knows whom")?;
+                check(
+                    rules::without_baseline(&entry.behaviour, policy).is_none(),
+                    "was learned in spite of a rule",
+                )?;
+            }
         }
     }
     Ok(())
 }
 
 /// What holds of a workload's alerts after a plan was carried out.
-pub fn alerts(baseline: &Baseline, alerts: &[Alert], evidence: &Evidence) -> Result<(), String> {
+pub fn alerts(baseline: &Baseline, alerts: &[Alert], policy: &Policy, evidence: &Evidence) -> Result<(), String> {
     let mut homes: BTreeMap<_, u32> = BTreeMap::new();
+    let mut closed: BTreeMap<_, Vec<&Finding>> = BTreeMap::new();
     for alert in alerts {
         let name = &alert.name;
         check(!alert.findings.is_empty(), || format!("{name} has no finding"))?;
@@ -67,7 +77,12 @@ pub fn alerts(baseline: &Baseline, alerts: &[Alert], evidence: &Evidence) -> Res
             format!("{name} is not as urgent as its findings")
         })?;
         for finding in &alert.findings {
-            *homes.entry((alert.container.clone(), finding.id)).or_default() += 1;
+            let key = (alert.container.clone(), finding.id);
+            if finding.state.is_closed() {
+                closed.entry(key).or_default().push(finding);
+            } else {
+                *homes.entry(key).or_default() += 1;
+            }
             check(finding.shown_by.len() <= MAX_SHOWN_BY, || {
                 format!("{name} names too many pods")
             })?;
@@ -77,9 +92,13 @@ pub fn alerts(baseline: &Baseline, alerts: &[Alert], evidence: &Evidence) -> Res
         }
     }
     for (container, id, entry) in baseline.entries().filter(|(_, _, entry)| entry.is_quarantined()) {
-        let found = homes.get(&(container.clone(), id)).copied().unwrap_or(0);
-        check(found == 1, || {
-            format!("{container} {id} {} is in {found} alerts", entry.count)
+        let key = (container.clone(), id);
+        let found = homes.get(&key).copied().unwrap_or(0);
+        let mut accounts = closed.get(&key).into_iter().flatten();
+        let accounted = accounts.any(|finding| finding.accounts_for(entry));
+        let approved = policy.approvals.standing(container, &entry.behaviour) != Standing::Unsaid;
+        check(found == 1 || (found == 0 && (accounted || approved)), || {
+            format!("{container} {id} {} is open in {found} alerts", entry.count)
         })?;
     }
     Ok(())

@@ -1,5 +1,6 @@
 //! The policy that holds for a workload, resolved: every default filled in.
 
+pub mod approvals;
 pub mod groups;
 pub mod hashes;
 
@@ -7,7 +8,7 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use self::{groups::Groups, hashes::Hashes};
+use self::{approvals::Approvals, groups::Groups, hashes::Hashes};
 use crate::{address::IpPrefix, behaviour::Feed, time::Duration};
 
 /// What people ask for.
@@ -31,6 +32,8 @@ pub struct Policy {
     pub correlation_window: Duration,
     /// What a rollout explains.
     pub rollout: RolloutPolicy,
+    /// What people approved and denied of the workload.
+    pub approvals: Approvals,
 }
 
 /// Whether a deviation is only recorded or opens an alert.
@@ -206,6 +209,7 @@ impl Default for Policy {
                 git_revision_annotations: GIT_REVISION.map(str::to_owned).into(),
                 retention_days: 90,
             },
+            approvals: Approvals::default(),
         }
     }
 }

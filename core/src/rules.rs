@@ -31,6 +31,8 @@ use crate::{
     severity::Severity,
 };
 
+pub use denied_behaviour::denied_by;
+
 /// A rule. In the order of their gravity, the least first: where several fire, the last one gives the finding its name.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(rename_all = "kebab-case")]

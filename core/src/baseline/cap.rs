@@ -65,7 +65,7 @@ impl Class {
 
     pub(super) const fn of(state: EntryState, unverified: bool) -> Self {
         match state {
-            EntryState::Learned => Self::Learned,
+            EntryState::Learned | EntryState::Accepted { .. } => Self::Learned,
             EntryState::Quarantined { .. } if unverified => Self::Unverified,
             EntryState::Quarantined { rule } if rule.never_suppressed() => Self::Grave,
             EntryState::Quarantined { .. } => Self::Novel,
@@ -160,7 +160,13 @@ const FRAME: usize = 420;
 
 /// About how many bytes an entry takes in the object, sightings aside: never less than it really takes.
 pub(super) fn size(entry: &Entry) -> usize {
-    let key = match &entry.behaviour {
+    let lineage: usize = entry.lineage.iter().map(|text| json_len(text) + 3).sum();
+    lineage + attributes_size(&entry.attributes) + least_size(&entry.behaviour)
+}
+
+/// About how many bytes an entry takes of which nothing is known but its key.
+pub(super) fn least_size(behaviour: &Behaviour) -> usize {
+    let key = match behaviour {
         Behaviour::Process(process) => {
             let texts = [
                 process.parent(),
@@ -178,8 +184,7 @@ pub(super) fn size(entry: &Entry) -> usize {
             json_len(module.path()) + json_len(module.executable()) + hash + MODULE_FRAME
         }
     };
-    let lineage: usize = entry.lineage.iter().map(|text| json_len(text) + 3).sum();
-    key + lineage + attributes_size(&entry.attributes) + FRAME
+    key + FRAME
 }
 
 /// What a network behaviour's other fields take beyond those of a process, and a module's.

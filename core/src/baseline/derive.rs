@@ -150,7 +150,8 @@ fn denied<'a>(
     policy: &Policy,
 ) -> impl Iterator<Item = BehaviourReport> + use<'a> {
     let reached = seen.attributes.addresses.iter().filter_map(|address| {
-        let mut networks = policy.network.deny_networks.iter();
+        let listed = policy.network.deny_networks.iter();
+        let mut networks = listed.chain(policy.approvals.denied_networks());
         let within = networks.find(|denied| denied.contains(*address))?;
         Some((within.net(), *address))
     });

@@ -63,7 +63,8 @@ pub(crate) fn judge(
     verified: bool,
     seen: Timestamp,
 ) -> Verdict {
-    let verdict = decide(feed.entries.get(&id), feed.maturity, policy, behaviour, verified);
+    let maturity = policy.approvals.maturity(feed.maturity);
+    let verdict = decide(feed.entries.get(&id), maturity, policy, behaviour, verified);
     let is_remembered = |dormant: &&Dormant| dormant.is_remembered(policy.window_days, seen.day());
     let dormant = feed.dormant.get(&id).filter(is_remembered);
     let dormant = dormant.filter(|_| !feed.entries.contains_key(&id));

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Marks, Sighting};
+use super::{Lesson, Marks, Sighting};
 use crate::{
     behaviour::{Attributes, Behaviour},
     id::PodUid,
@@ -24,6 +24,11 @@ pub(super) const MAX_ANCESTOR: usize = 128;
 pub enum EntryState {
     /// Normal.
     Learned,
+    /// Normal because a person said so: exactly this, and nothing near it.
+    Accepted {
+        /// The rule that had raised it. A graver one raises it again.
+        rule: Rule,
+    },
     /// Raised; not normal.
     Quarantined {
         /// The gravest rule that raised it.
@@ -63,6 +68,9 @@ pub struct Entry {
     /// True where it was raised while the baseline was provisional.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub provisional: bool,
+    /// How it came to be what it is.
+    #[serde(default)]
+    pub lesson: Lesson,
 }
 
 impl Entry {
@@ -74,15 +82,31 @@ impl Entry {
     /// Whether it is quarantined.
     pub const fn is_quarantined(&self) -> bool {
         match self.state {
-            EntryState::Learned => false,
+            EntryState::Learned | EntryState::Accepted { .. } => false,
             EntryState::Quarantined { .. } => true,
+        }
+    }
+
+    /// Whether a person accepted it.
+    pub const fn is_accepted(&self) -> bool {
+        match self.state {
+            EntryState::Accepted { .. } => true,
+            EntryState::Learned | EntryState::Quarantined { .. } => false,
+        }
+    }
+
+    /// Whether it was learned: a neighbour of what is new, and a measure of it. What a person accepted is neither.
+    pub const fn is_learned(&self) -> bool {
+        match self.state {
+            EntryState::Learned => true,
+            EntryState::Accepted { .. } | EntryState::Quarantined { .. } => false,
         }
     }
 
     /// The rule that raised it, where it is quarantined.
     pub const fn rule(&self) -> Option<Rule> {
         match self.state {
-            EntryState::Learned => None,
+            EntryState::Learned | EntryState::Accepted { .. } => None,
             EntryState::Quarantined { rule } => Some(rule),
         }
     }

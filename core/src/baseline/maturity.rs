@@ -2,9 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Baseline, FeedBaseline, window::expire};
+use super::{Baseline, FeedBaseline, window::{Expiry, expire}};
 use crate::{
+    behaviour::Behaviour,
     policy::{MaturityMethod, Policy},
+    rules,
     time::{Duration, Timestamp},
 };
 
@@ -70,6 +72,8 @@ pub struct AgeOutcome {
     pub changed: bool,
     /// Number of learned entries that fell out of the window.
     pub expired: usize,
+    /// Number of entries that are learned again since nothing denies them any more.
+    pub restored: usize,
     /// Number of feeds that became more mature.
     pub matured: usize,
     /// When to ask again: the next feed matures then, or the next day begins.
@@ -92,9 +96,18 @@ pub fn age(baseline: &mut Baseline, policy: &Policy, now: Timestamp) -> AgeOutco
             }
         }
     }
-    let expiry = expire(baseline, policy, now);
+    // Where nothing may be learned, what is forgotten could not be learned again.
+    let expiry = match policy.approvals.frozen {
+        Some(_) => Expiry::default(),
+        None => expire(baseline, policy, now),
+    };
     outcome.expired = expiry.expired;
-    outcome.changed = outcome.matured > 0 || expiry.changed();
+    for (name, container) in &mut baseline.containers {
+        let is_denied = |behaviour: &Behaviour| rules::denied_by(policy, name, behaviour).is_some();
+        let restored = container.feeds.values_mut().map(|feed| feed.restore(is_denied));
+        outcome.restored += restored.sum::<usize>();
+    }
+    outcome.changed = outcome.matured > 0 || expiry.changed() || outcome.restored > 0;
     if baseline.learned() > 0 || baseline.dormant() > 0 {
         let tomorrow = Timestamp::from_secs(now.day().0.saturating_add(1).saturating_mul(86_400));
         let left = tomorrow.since(now);

@@ -9,8 +9,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Baseline, Batch, BehaviourReport, ContainerReport, Entry, EntryState, FeedBaseline, Losses, Marks, Maturity,
-    Sighting,
+    Baseline, Batch, BehaviourReport, ContainerReport, Entry, EntryState, FeedBaseline, Lesson, Losses, Marks,
+    Maturity, Past, Sighting,
     cap::{self, Class, MAX_CONTAINERS, Used},
     derive,
     dormant::judge,
@@ -91,7 +91,8 @@ pub fn merge(baseline: &mut Baseline, batch: &Batch, policy: &Policy, now: Times
                 now,
                 teachers: teachers.get(&(&report.container, id)).map_or(0, BTreeSet::len),
             };
-            let split = derive::split(seen, feed.entries.get(&id), feed.maturity, policy);
+            let maturity = policy.approvals.maturity(feed.maturity);
+            let split = derive::split(seen, feed.entries.get(&id), maturity, policy);
             context.merge_behaviour(feed, &split.base, &mut used, &mut outcome);
             for derived in &split.derived {
                 context.merge_behaviour(feed, derived, &mut used, &mut outcome);
@@ -245,8 +246,7 @@ impl Context<'_> {
         outcome.changed = true;
         let id = seen.behaviour.id();
         let verified = self.report.pod.verified;
-        let (_, last_seen) = self.times(seen);
-        let verdict = judge(feed, id, self.policy, &seen.behaviour, verified, last_seen);
+        let verdict = self.judge(feed, id, seen);
         if verdict == Verdict::Unplaced {
             return;
         }
@@ -292,8 +292,13 @@ impl Context<'_> {
             Verdict::Drift { rule } => {
                 entry.provisional = match before {
                     Some(EntryState::Quarantined { .. }) => entry.provisional,
-                    Some(EntryState::Learned) | None => feed.maturity == Maturity::Provisional,
+                    Some(EntryState::Learned | EntryState::Accepted { .. }) | None => {
+                        self.policy.approvals.maturity(feed.maturity) == Maturity::Provisional
+                    }
                 };
+                if rule == Rule::DeniedBehaviour && before == Some(EntryState::Learned) {
+                    entry.lesson.past = Past::Denied;
+                }
                 entry.state = EntryState::Quarantined { rule };
                 if before != Some(entry.state) {
                     let container = self.report.container.clone();
@@ -307,6 +312,15 @@ impl Context<'_> {
         }
         used.add(&entry);
         feed.entries.insert(id, entry);
+    }
+
+    /// The verdict on a behaviour, with what people said of it.
+    fn judge(&self, feed: &FeedBaseline, id: BehaviourId, seen: &BehaviourReport) -> Verdict {
+        let verified = self.report.pod.verified;
+        let (_, last_seen) = self.times(seen);
+        let verdict = judge(feed, id, self.policy, &seen.behaviour, verified, last_seen);
+        let approvals = &self.policy.approvals;
+        approvals.review(approvals.standing(&self.report.container, &seen.behaviour), verdict)
     }
 
     /// When a reported behaviour was first and last seen: not after now, and in whole seconds, which is what the object
@@ -333,6 +347,7 @@ impl Context<'_> {
             unverified: true,
             snapshot: true,
             provisional: false,
+            lesson: Lesson::default(),
         }
     }
 

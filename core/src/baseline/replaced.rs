@@ -17,7 +17,7 @@ pub(super) fn replaced(baseline: &mut Baseline, container: &ContainerName, used:
     let Some(feed) = held.and_then(|container| container.feeds.get_mut(&Feed::Module)) else {
         return Vec::new();
     };
-    let learned = feed.entries.values().filter(|entry| !entry.is_quarantined());
+    let learned = feed.entries.values().filter(|entry| entry.is_learned());
     let mut contents: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for library in learned.filter_map(library) {
         let hashes = contents.entry(library.path.to_owned()).or_default();

@@ -83,7 +83,7 @@ pub(super) fn expire(baseline: &mut Baseline, policy: &Policy, now: Timestamp) -
             let today = newest.map_or(now.day(), |day| Day(day).min(now.day()));
             let oldest = today.0.saturating_sub(i64::from(policy.window_days));
             let is_over = |entry: &Entry| match entry.state {
-                EntryState::Learned => entry.days.newest < oldest,
+                EntryState::Learned | EntryState::Accepted { .. } => entry.days.newest < oldest,
                 EntryState::Quarantined { .. } => false,
             };
             let before = feed.dormant.len();

@@ -3,12 +3,23 @@
 use super::words::subject;
 use crate::{
     behaviour::{Behaviour, Destination, Direction},
-    policy::{NetworkPolicy, Policy},
+    id::ContainerName,
+    policy::{NetworkPolicy, Policy, approvals::Standing},
     severity::Severity,
 };
 
 pub(super) const ID: &str = "denied-behaviour";
 pub(super) const SEVERITY: Severity = Severity::High;
+
+/// Who denies a behaviour of a container, in words: an approval or the policy; nobody where it may become normal.
+pub fn denied_by(policy: &Policy, container: &ContainerName, behaviour: &Behaviour) -> Option<String> {
+    match policy.approvals.standing(container, behaviour) {
+        Standing::Denied(by) => Some(format!("the BehaviorApproval {by}")),
+        Standing::Approved(_) | Standing::Unsaid => {
+            fires(behaviour, policy).then(|| format!("the policy {}", policy.name))
+        }
+    }
+}
 
 pub(super) fn fires(behaviour: &Behaviour, policy: &Policy) -> bool {
     match behaviour {
@@ -53,5 +64,5 @@ fn denies_name(policy: &NetworkPolicy, name: &str) -> bool {
 }
 
 pub(super) fn sentence(behaviour: &Behaviour) -> String {
-    format!("{} is denied by the policy", subject(behaviour))
+    format!("{} is denied", subject(behaviour))
 }

@@ -1,0 +1,115 @@
+//! What decisions change in a baseline. Each step changes nothing when it is taken again.
+
+use std::collections::BTreeMap;
+
+use super::{
+    Baseline, Entry, EntryState, FeedBaseline, Past, Sighting,
+    cap::{self, Class, Used},
+};
+use crate::{
+    behaviour::Behaviour,
+    id::{BehaviourId, ContainerName, PodUid},
+    rules::Rule,
+    time::Timestamp,
+};
+
+impl Baseline {
+    /// What it holds of a behaviour of a container.
+    pub fn entry(&self, container: &ContainerName, id: BehaviourId) -> Option<&Entry> {
+        let held = self.containers.get(container)?;
+        held.feeds.values().find_map(|feed| feed.entries.get(&id))
+    }
+
+    fn feed_of(&mut self, container: &ContainerName, behaviour: &Behaviour) -> Option<&mut FeedBaseline> {
+        self.containers.get_mut(container)?.feeds.get_mut(&behaviour.feed())
+    }
+
+    /// Whether a behaviour can be taken in as accepted; why not, in words.
+    pub fn room_to_accept(
+        &self,
+        container: &ContainerName,
+        id: BehaviourId,
+        behaviour: &Behaviour,
+    ) -> Result<(), &'static str> {
+        if !self.has_feed(container, behaviour.feed()) {
+            return Err("the baseline no longer knows the container");
+        }
+        // An entry is as large whatever its state; one that is not there has at the least its key.
+        let size = self
+            .entry(container, id)
+            .map_or_else(|| cap::least_size(behaviour), cap::size);
+        let fits = cap::has_room(&Used::by(self), Class::Learned, behaviour.feed(), size);
+        fits.then_some(())
+            .ok_or("the baseline has no room left for what is known")
+    }
+
+    /// Takes an entry as accepted by a person, in the place of what it holds of that behaviour. It counts as seen on the
+    /// day of the decision, so that it stays for a window even where it was raised long ago. Returns whether it did.
+    pub fn accept(&mut self, container: &ContainerName, entry: Entry, rule: Rule, now: Timestamp) -> bool {
+        let id = entry.behaviour.id();
+        if self.room_to_accept(container, id, &entry.behaviour).is_err() {
+            return false;
+        }
+        let Some(feed) = self.feed_of(container, &entry.behaviour) else {
+            return false;
+        };
+        let mut days = entry.days;
+        days.mark(now.day().0);
+        let accepted = Entry {
+            state: EntryState::Accepted { rule },
+            shown_by: BTreeMap::new(),
+            unverified: false,
+            days,
+            ..entry
+        };
+        feed.entries.insert(id, accepted);
+        true
+    }
+
+    /// Raises again what was accepted. Returns whether it did.
+    pub fn withdraw(
+        &mut self,
+        container: &ContainerName,
+        behaviour: &Behaviour,
+        rule: Rule,
+        shown_by: &BTreeMap<PodUid, Sighting>,
+    ) -> bool {
+        let feed = self.feed_of(container, behaviour);
+        let held = feed.and_then(|feed| feed.entries.get_mut(&behaviour.id()));
+        let Some(entry) = held.filter(|entry| entry.is_accepted()) else {
+            return false;
+        };
+        entry.state = EntryState::Quarantined { rule };
+        entry.shown_by.clone_from(shown_by);
+        true
+    }
+
+    /// Lets go of what was raised, so that it is new again when it is seen again. What was learned before a denial raised
+    /// it stays: it is learned again once nothing denies it. Returns whether it did.
+    pub fn release(&mut self, container: &ContainerName, behaviour: &Behaviour) -> bool {
+        let id = behaviour.id();
+        let Some(feed) = self.feed_of(container, behaviour) else {
+            return false;
+        };
+        let goes = |entry: &Entry| entry.is_quarantined() && entry.lesson.past != Past::Denied;
+        feed.entries.get(&id).is_some_and(goes) && feed.entries.remove(&id).is_some()
+    }
+}
+
+impl FeedBaseline {
+    /// Learns again what had been learned before a denial raised it and is denied no more. Returns how many.
+    pub(super) fn restore(&mut self, is_denied: impl Fn(&Behaviour) -> bool) -> usize {
+        let mut restored = 0;
+        for entry in self.entries.values_mut() {
+            let was_denied = entry.rule() == Some(Rule::DeniedBehaviour) && entry.lesson.past == Past::Denied;
+            if was_denied && !is_denied(&entry.behaviour) {
+                entry.state = EntryState::Learned;
+                entry.shown_by = BTreeMap::new();
+                entry.unverified = false;
+                entry.lesson.past = Past::Plain;
+                restored += 1;
+            }
+        }
+        restored
+    }
+}

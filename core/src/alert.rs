@@ -2,15 +2,17 @@
 
 mod burst;
 mod companion;
+mod disposition;
 mod finding;
 mod group;
 mod plan;
+mod ruling;
 mod settle;
 mod state;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
@@ -21,9 +23,12 @@ use crate::{
     time::Timestamp,
 };
 
+pub use disposition::{Decided, DecidedOn, Decision, Disposition, Outcome};
 pub use finding::{Finding, MAX_SHOWN_BY};
 pub use group::{MAX_AGE, MAX_FINDINGS};
 pub use plan::{AlertInput, AlertPlan, plan_alerts};
+pub use ruling::Denial;
+pub(crate) use ruling::is_decided;
 pub use state::AlertState;
 
 /// A DriftAlert as far as decisions need it: its status, and which of its findings people have decided about.
@@ -41,8 +46,9 @@ pub struct Alert {
     pub findings: Vec<Finding>,
     /// What the sensors lost meanwhile, by feed and reason.
     pub evidence: BTreeMap<Feed, BTreeMap<String, u64>>,
-    /// Findings that people decided about (keys of `spec.dispositions`). An input: never planned.
-    pub decided: BTreeSet<FindingId>,
+    /// What people decided about its findings (`spec.dispositions`). An input: never planned.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub dispositions: BTreeMap<FindingId, Disposition>,
     /// The gravest of its findings' severities.
     pub severity: Severity,
     /// The most urgent of its findings' states.

@@ -28,6 +28,7 @@ pub mod observation;
 mod placeholder;
 pub mod policy;
 pub mod redact;
+pub mod review;
 pub mod rollout;
 pub mod rules;
 pub mod score;

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    baseline::{Baseline, Entry, EntryState, FeedBaseline, Marks, Maturity, limit, sample},
+    baseline::{Baseline, Entry, EntryState, FeedBaseline, Lesson, Marks, Maturity, limit, sample},
     behaviour::{Attributes, Behaviour, Burst, Destination, Direction, Feed, NetworkParts, Origin, Protocol},
     id::{ContainerName, FindingId},
     policy::{Policy, SpikePolicy},
@@ -123,6 +123,7 @@ fn burst(spike: Spike, raised: &[(&Destination, &Entry)], policy: SpikePolicy, n
         unverified: false,
         snapshot: false,
         provisional,
+        lesson: Lesson::default(),
     })
 }
 

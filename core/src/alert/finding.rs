@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::AlertState;
+use super::{AlertState, Decided};
 use crate::{
-    baseline::{MAX_SIGHTINGS, Sighting},
+    baseline::{Entry, EntryState, Lesson, MAX_SIGHTINGS, Marks, Sighting},
     behaviour::{Attributes, Behaviour},
     id::{FindingId, PodUid},
     rollout::RolloutMatch,
@@ -56,4 +56,43 @@ pub struct Finding {
     pub unverified: bool,
     /// True while it was only found when a sensor started, and never seen to happen.
     pub snapshot: bool,
+    /// What somebody decided about it, and what came of that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decided: Option<Decided>,
+    /// Name of the alert in which the same finding was closed before, where it came back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recurs: Option<String>,
+    /// Why it is resolved, where it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resolution: Option<String>,
+}
+
+impl Finding {
+    /// An entry of what it tells, where the baseline no longer holds any.
+    pub(crate) fn entry(&self) -> Entry {
+        let mut days = Marks::NONE;
+        days.mark(self.last_seen.day().0);
+        Entry {
+            behaviour: self.behaviour.clone(),
+            attributes: self.attributes.clone(),
+            state: EntryState::Quarantined { rule: self.rule },
+            lineage: self.lineage.clone(),
+            count: self.count,
+            first_seen: self.first_seen,
+            last_seen: self.last_seen,
+            days,
+            pods: self.pods,
+            shown_by: self.shown_by.clone(),
+            unverified: self.unverified,
+            snapshot: self.snapshot,
+            lesson: Lesson::default(),
+        }
+    }
+
+    /// Whether a closed finding accounts for an entry: all that was seen of it was seen before it was closed, and nothing
+    /// graver raised it since. A burst is of one hour: once it is closed, it is closed.
+    pub(crate) fn accounts_for(&self, entry: &Entry) -> bool {
+        let graver = entry.rule().is_some_and(|rule| rule > self.rule);
+        !graver && (entry.last_seen <= self.last_seen || self.rule == Rule::DestinationSpike)
+    }
 }

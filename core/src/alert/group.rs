@@ -33,7 +33,7 @@ pub(super) fn joins<'a>(
         .iter_mut()
         .filter(|alert| {
             alert.container == *container
-                && alert.decided.is_empty()
+                && alert.dispositions.is_empty()
                 && alert.state.takes_findings()
                 && alert.findings.len() < MAX_FINDINGS
                 && alert
@@ -71,7 +71,7 @@ pub(super) fn open(input: &AlertInput<'_>, container: &ContainerName, name: Stri
         policy: input.policy.name.clone(),
         findings: Vec::new(),
         evidence: std::collections::BTreeMap::new(),
-        decided: BTreeSet::new(),
+        dispositions: std::collections::BTreeMap::new(),
         severity: Severity::Info,
         state: AlertState::Resolved,
         summary: String::new(),

@@ -5,15 +5,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::{
-    Alert, AlertState, Finding,
+    Alert, AlertState, Decision, Disposition, Finding,
     burst::{Bursts, bursts},
     group::{joins, open, sum_up},
+    ruling::{About, Denial, Ruled, is_decided, rule_on},
     settle::{Settled, settle},
 };
 use crate::{
-    baseline::{Baseline, Entry, FeedBaseline},
+    baseline::{Baseline, Entry, FeedBaseline, Past},
     id::{ContainerName, FindingId, WorkloadKey, alert_name},
-    policy::Policy,
+    policy::{Policy, approvals::Standing},
     rollout::Evidence,
     rules::Rule,
     time::{Duration, Timestamp},
@@ -45,6 +46,9 @@ pub struct AlertPlan {
     pub update: Vec<Alert>,
     /// Names of the alerts that stay as they are.
     pub unchanged: Vec<String>,
+    /// Denials to be made before the alerts can say that they hold.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub denials: Vec<Denial>,
     /// When to plan again, although nothing may have happened until then.
     pub requeue_after: Option<Duration>,
     /// Why, a line a decision: the state that each finding got and the evidence for it.
@@ -56,19 +60,26 @@ pub struct AlertPlan {
 /// The plan is a function of what is there, never of what changed, so that an event missed, a crash before writing or a
 /// second run do no harm: counts are copied from the baseline, and an alert's name follows from its first finding. An
 /// entry that an alert has already stays there; another joins an open alert near in time, or opens one. A finding whose
-/// entry was learned meanwhile is resolved, one whose entry is gone stays as it was: evidence is not taken back.
+/// entry was learned meanwhile is resolved, one whose entry is gone stays as it was: evidence is not taken back. A finding
+/// that is closed accounts for what was seen until then; what is seen later is a finding of another alert, which names it.
 pub fn plan_alerts(input: &AlertInput<'_>) -> AlertPlan {
     let mut plan = Planning {
         input,
         bursts: bursts(input.baseline, input.policy),
+        accepting: accepting(input.alerts),
+        denials: Vec::new(),
         retry_after: None,
         reasons: Vec::new(),
     };
     let mut alerts: Vec<Alert> = input.alerts.to_vec();
     alerts.sort_by(|a, b| a.name.cmp(&b.name));
     let mut held = BTreeSet::new();
+    let open = open_findings(&alerts);
     for alert in &mut alerts {
-        plan.bring_up(alert, &mut held);
+        plan.bring_up(alert, &open, &mut held);
+    }
+    for alert in &alerts {
+        plan.account_for(alert, &mut held);
     }
     let existing = alerts.len();
     plan.place(&mut alerts, &held);
@@ -83,6 +94,7 @@ pub fn plan_alerts(input: &AlertInput<'_>) -> AlertPlan {
         create,
         update,
         unchanged: unchanged.into_iter().map(|alert| alert.name).collect(),
+        denials: plan.denials,
         requeue_after: plan.retry_after,
         reasons: plan.reasons,
     }
@@ -91,43 +103,136 @@ pub fn plan_alerts(input: &AlertInput<'_>) -> AlertPlan {
 /// Findings, by container, that an alert has.
 type Held = BTreeSet<(ContainerName, FindingId)>;
 
+/// The findings that somebody accepts.
+fn accepting(alerts: &[Alert]) -> Held {
+    let accepted = alerts.iter().flat_map(|alert| {
+        let accepts = |disposition: &Disposition| disposition.decision == Decision::Accept;
+        let ids = alert
+            .dispositions
+            .iter()
+            .filter(move |(_, disposition)| accepts(disposition));
+        ids.map(|(id, _)| (alert.container.clone(), *id))
+    });
+    accepted.collect()
+}
+
+/// The findings that are open.
+fn open_findings(alerts: &[Alert]) -> Held {
+    let findings = alerts.iter().flat_map(|alert| {
+        let open = alert.findings.iter().filter(|finding| !finding.state.is_closed());
+        open.map(|finding| (alert.container.clone(), finding.id))
+    });
+    findings.collect()
+}
+
 struct Planning<'a> {
     input: &'a AlertInput<'a>,
     bursts: Bursts,
+    /// The findings that somebody accepts in any alert.
+    accepting: Held,
+    denials: Vec<Denial>,
     retry_after: Option<Duration>,
     reasons: Vec<String>,
 }
 
 impl Planning<'_> {
-    /// Brings an existing alert up to date.
-    fn bring_up(&mut self, alert: &mut Alert, held: &mut Held) {
+    /// Brings the findings of an existing alert up to date that are open, or that somebody decided about anew.
+    fn bring_up(&mut self, alert: &mut Alert, open: &Held, held: &mut Held) {
         let container = alert.container.clone();
         for finding in &mut alert.findings {
-            if !held.insert((container.clone(), finding.id)) {
+            let disposition = alert.dispositions.get(&finding.id);
+            let closed = finding.state.is_closed();
+            if closed && is_decided(finding, disposition) {
+                continue;
+            }
+            let key = (container.clone(), finding.id);
+            let elsewhere = held.contains(&key) || (closed && open.contains(&key));
+            if elsewhere && !closed {
                 self.reasons.push(format!(
                     "{}: {} is kept as it is: another alert has it",
                     alert.name, finding.id
                 ));
                 continue;
             }
-            let Some(entry) = self.entry_of(&container, finding.id) else {
-                self.reasons
-                    .push(format!("{}: {} is kept: the baseline lacks it", alert.name, finding.id));
-                continue;
+            let about = About {
+                alert: &alert.name,
+                container: &container,
+                elsewhere,
+                disposition,
             };
-            match entry.rule() {
-                Some(rule) => {
-                    *finding = self.settle(&alert.name, &container, finding.id, (&entry, rule), Some(finding));
-                }
-                None if finding.state.is_closed() => {}
-                None => {
-                    self.reasons
-                        .push(format!("{}: {} is resolved: it was learned", alert.name, finding.id));
-                    finding.state = AlertState::Resolved;
-                }
+            *finding = self.renew(&about, finding);
+            if !finding.state.is_closed() {
+                held.insert(key);
             }
         }
         sum_up(alert);
+    }
+
+    /// Notes the entries that closed findings of an alert account for.
+    fn account_for(&self, alert: &Alert, held: &mut Held) {
+        for finding in alert.findings.iter().filter(|finding| finding.state.is_closed()) {
+            let entry = self.entry_of(&alert.container, finding.id);
+            if entry.is_some_and(|entry| entry.is_quarantined() && finding.accounts_for(&entry)) {
+                held.insert((alert.container.clone(), finding.id));
+            }
+        }
+    }
+
+    /// A finding as its entry and what people decided have it now.
+    fn renew(&mut self, about: &About<'_>, finding: &Finding) -> Finding {
+        let (name, container, id) = (about.alert, about.container, finding.id);
+        let closed = finding.state.is_closed();
+        let entry = self.entry_of(container, id);
+        let reopens = about
+            .disposition
+            .is_some_and(|about| about.decision == Decision::Escalate);
+        let standing = self.input.policy.approvals.standing(container, &finding.behaviour);
+        let next = match entry.as_ref().map(|entry| (entry, entry.rule())) {
+            None => {
+                self.reasons
+                    .push(format!("{name}: {id} is kept: the baseline lacks it"));
+                finding.clone()
+            }
+            Some((_, None)) if closed => finding.clone(),
+            // Whoever accepted it took that back: the baseline is about to raise it again.
+            Some((entry, None)) if entry.is_accepted() && !self.accepting.contains(&(container.clone(), id)) => {
+                finding.clone()
+            }
+            Some((entry, None)) => self.resolve(name, finding, why_known(entry)),
+            Some((entry, Some(_))) if closed && (about.elsewhere || !(reopens || finding.accounts_for(entry))) => {
+                finding.clone()
+            }
+            Some((entry, Some(rule))) => match standing {
+                Standing::Approved(by) if rule != Rule::DeniedBehaviour => {
+                    self.resolve(name, finding, format!("the BehaviorApproval {by} approves it"))
+                }
+                Standing::Approved(_) | Standing::Unsaid | Standing::Denied(_) => {
+                    let before = Some(finding).filter(|_| !closed);
+                    Finding {
+                        recurs: finding.recurs.clone(),
+                        ..self.settle(name, container, id, (entry, rule), before)
+                    }
+                }
+            },
+        };
+        let Ruled { finding, denial } = rule_on(self.input, about, next, entry.as_ref());
+        if let Some(decided) = &finding.decided {
+            self.reasons.push(format!(
+                "{name}: {id} is decided: {:?}, {:?}",
+                decided.decision, decided.outcome
+            ));
+        }
+        self.denials.extend(denial);
+        finding
+    }
+
+    fn resolve(&mut self, name: &str, finding: &Finding, why: String) -> Finding {
+        self.reasons.push(format!("{name}: {} is resolved: {why}", finding.id));
+        Finding {
+            state: AlertState::Resolved,
+            resolution: Some(why),
+            ..finding.clone()
+        }
     }
 
     /// Gives an alert to every quarantined entry that has none, the oldest first.
@@ -141,12 +246,16 @@ impl Planning<'_> {
             .chain(bursts)
             .filter_map(|(container, id, entry)| Some((container, id, entry, entry.rule()?)))
             .filter(|(container, id, ..)| !held.contains(&((*container).clone(), *id)))
+            .filter(|(container, _, entry, rule)| !is_approved(input.policy, container, entry, *rule))
             .collect();
         // Objects hold whole seconds: within one, who started a process comes before the process.
         homeless.sort_by_key(|(container, id, entry, _)| (entry.first_seen, entry.lineage.len(), *container, *id));
         for (container, id, entry, rule) in homeless {
             let name = free_name(input, alerts, container, id, entry.first_seen);
-            let finding = self.settle(&name, container, id, (entry, rule), None);
+            let finding = Finding {
+                recurs: closed_before(alerts, container, id),
+                ..self.settle(&name, container, id, (entry, rule), None)
+            };
             if let Some(alert) = joins(input, alerts, container, &finding) {
                 self.reasons.push(format!("{}: {id} joins it", alert.name));
                 alert.findings.push(finding);
@@ -183,6 +292,38 @@ impl Planning<'_> {
         self.reasons.push(format!("{name}: {id} is {:?}: {why}", finding.state));
         finding
     }
+}
+
+/// Why what was raised is known now.
+fn why_known(entry: &Entry) -> String {
+    let days = entry.days.count();
+    match (entry.is_learned(), entry.lesson.past == Past::Absorbed) {
+        (true, true) => format!(
+            "it was absorbed into the baseline: seen on {days} days, in {} pods at least",
+            entry.pods
+        ),
+        (true, false) => "it was learned".to_owned(),
+        (false, _) => "it was accepted in another alert".to_owned(),
+    }
+}
+
+/// Whether an approval says that what was raised is normal.
+fn is_approved(policy: &Policy, container: &ContainerName, entry: &Entry, rule: Rule) -> bool {
+    match policy.approvals.standing(container, &entry.behaviour) {
+        Standing::Approved(_) => rule != Rule::DeniedBehaviour,
+        Standing::Unsaid | Standing::Denied(_) => false,
+    }
+}
+
+/// The latest alert in which a finding was closed.
+fn closed_before(alerts: &[Alert], container: &ContainerName, id: FindingId) -> Option<String> {
+    let closed = alerts.iter().filter(|alert| alert.container == *container);
+    let closed = closed.filter_map(|alert| {
+        let mut findings = alert.findings.iter();
+        let finding = findings.find(|finding| finding.id == id && finding.state.is_closed())?;
+        Some((finding.last_seen, &alert.name))
+    });
+    closed.max().map(|(_, name)| name.clone())
 }
 
 /// The name of the alert that a finding opens. Where another alert has it already, the next attempt's.

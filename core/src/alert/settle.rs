@@ -85,6 +85,9 @@ pub(super) fn settle(
             rollout: stance.rollout,
             unverified: entry.unverified,
             snapshot: entry.snapshot,
+            decided: before.and_then(|before| before.decided.clone()),
+            recurs: before.and_then(|before| before.recurs.clone()),
+            resolution: None,
         },
         retry_after: stance.retry_after,
     }

@@ -1,5 +1,6 @@
 //! Alerts are a function of what is there: one finding an entry, one alert a drift, whatever was missed or repeated.
 
+mod decisions;
 mod feeds;
 mod life;
 mod properties;
@@ -51,14 +52,22 @@ impl Watched {
         let again = self.plan(now);
         assert_eq!((again.create.len(), again.update.len()), (0, 0), "{:#?}", again.reasons);
         assert_eq!(again.unchanged.len(), self.alerts.len());
-        invariants::alerts(&self.world.baseline, &self.alerts, &self.world.evidence).expect("the invariants of alerts");
+        let World {
+            baseline,
+            policy,
+            evidence,
+            ..
+        } = &self.world;
+        invariants::alerts(baseline, &self.alerts, policy, evidence).expect("the invariants of alerts");
         plan
     }
 
     fn carry_out(&mut self, plan: &AlertPlan) {
         for alert in plan.create.iter().chain(&plan.update) {
-            self.alerts.retain(|held| held.name != alert.name);
-            self.alerts.push(alert.clone());
+            match self.alerts.iter_mut().find(|held| held.name == alert.name) {
+                Some(held) => held.clone_from(alert),
+                None => self.alerts.push(alert.clone()),
+            }
         }
     }
 
@@ -69,6 +78,15 @@ impl Watched {
 
     fn state(&self, behaviour: &Behaviour) -> AlertState {
         self.finding(behaviour.id()).state
+    }
+}
+
+fn disposition(decision: Decision, by: &str) -> Disposition {
+    Disposition {
+        decision,
+        reason: String::new(),
+        by: by.to_owned(),
+        evidence: None,
     }
 }
 
@@ -183,7 +201,8 @@ fn a_decided_alert_takes_no_further_findings() {
     let mut watched = Watched::mature();
     watched.world.shows_at("p1", "h1", '1', &shell(), at(1_000));
     watched.act(at(1_000));
-    watched.alerts[0].decided.insert(shell().id());
+    let decided = disposition(Decision::Escalate, "alice");
+    watched.alerts[0].dispositions.insert(shell().id(), decided);
     watched.world.shows_at("p1", "h1", '1', &numbered(1), at(1_010));
     watched.act(at(1_010));
     assert_eq!(watched.alerts.len(), 2);
@@ -195,7 +214,8 @@ fn a_name_that_another_alert_has_is_not_taken_twice() {
     watched.world.shows_at("p1", "h1", '1', &shell(), at(1_000));
     let mut squatter = watched.plan(at(1_000)).create.remove(0);
     squatter.findings[0].id = BehaviourId::from_bytes([7; 16]);
-    squatter.decided.insert(squatter.findings[0].id);
+    let decided = disposition(Decision::Escalate, "alice");
+    squatter.dispositions.insert(squatter.findings[0].id, decided);
     watched.alerts.push(squatter);
     watched.act(at(1_000));
     assert_eq!(watched.alerts.len(), 2);

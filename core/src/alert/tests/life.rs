@@ -240,7 +240,7 @@ fn what_was_observed_is_opened_when_it_is_seen_again_under_a_policy_that_alerts(
 }
 
 #[test]
-fn what_people_closed_stays_closed_and_keeps_counting() {
+fn what_is_closed_stays_closed_and_what_is_seen_later_is_another_finding_that_names_it() {
     for closed in [
         AlertState::Accepted,
         AlertState::Dismissed,
@@ -252,9 +252,14 @@ fn what_people_closed_stays_closed_and_keeps_counting() {
         watched.act(at(200));
         watched.alerts[0].findings[0].state = closed;
         watched.alerts[0].state = closed;
+        assert_eq!(watched.act(at(250)).create.len(), 0);
         watched.world.shows_at("p2", "h1", '1', &shell(), at(300));
         watched.act(at(300));
-        assert_eq!((watched.state(&shell()), watched.alerts[0].count), (closed, 2));
+        let first = watched.alerts[0].clone();
+        let second = &watched.alerts[1];
+        assert_eq!((first.state, first.count), (closed, 1));
+        assert_eq!((second.state, second.count), (AlertState::Open, 2));
+        assert_eq!(second.findings[0].recurs, Some(first.name));
     }
 }
 

@@ -133,7 +133,12 @@ proptest! {
         for finding in watched.alerts.iter().flat_map(|alert| &alert.findings) {
             prop_assert_ne!(finding.state, AlertState::Correlating);
         }
-        let checked = invariants::alerts(&watched.world.baseline, &watched.alerts, &watched.world.evidence);
+        let checked = invariants::alerts(
+            &watched.world.baseline,
+            &watched.alerts,
+            &watched.world.policy,
+            &watched.world.evidence,
+        );
         prop_assert_eq!(checked, Ok(()));
     }
 }

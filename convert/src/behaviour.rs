@@ -1,7 +1,7 @@
 //! Behaviours of every feed, and what is known beside their keys.
 
-mod module;
-mod network;
+pub(crate) mod module;
+pub(crate) mod network;
 mod process;
 #[cfg(test)]
 mod tests;
@@ -113,14 +113,14 @@ use same_variants;
 
 same_variants!(pub feed_from_crd, feed_to_crd, Feed, FeedName, [Process, Network, Module]);
 same_variants!(
-    origin_from_crd,
+    pub(crate) origin_from_crd,
     origin_to_crd,
     Origin,
     crd::Origin,
     [Entrypoint, Probe, Exec, Unknown]
 );
 same_variants!(
-    source_from_crd,
+    pub(crate) source_from_crd,
     source_to_crd,
     SourceLayer,
     crd::SourceLayer,

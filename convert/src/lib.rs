@@ -1,10 +1,12 @@
 //! From the resources' types to the core's and back, as far as several programs need it: behaviours, which sensors send
 //! and the operator keeps, and policies, which the operator obeys and a back-test tries out.
 
+mod approval;
 mod behaviour;
 mod number;
 mod policy;
 
+pub use approval::{approval_violations, approvals_from_crd, named_from_pattern};
 pub use behaviour::{
     attributes_from_crd, attributes_to_crd, behaviour_from_crd, behaviour_to_crd, feed_from_crd, feed_to_crd,
 };

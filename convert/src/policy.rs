@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use anchorwatch_core::normalise::domain_name;
 use anchorwatch_core::policy::{
     MaturityMethod, MaturityPolicy, Mode, ModulePolicy, NetworkPolicy, OnMatch, OnUnmatched, Policy, ProcessPolicy,
-    RolloutPolicy, SpikePolicy,
+    RolloutPolicy, SpikePolicy, approvals::Approvals,
 };
 use anchorwatch_crds::v1alpha1::{self as crd, DriftPolicySpec, FeedPolicies};
 
@@ -71,11 +71,12 @@ pub fn policy_from_crd(name: String, spec: &DriftPolicySpec, materials: &Materia
             git_revision_annotations: spec.rollout.git_revision_annotations.clone(),
             retention_days: spec.rollout.retention.get(),
         },
+        approvals: Approvals::default(),
     }
 }
 
 /// A name as it is listed and, as destinations are kept without what changes from request to request, as it is kept.
-fn denied_name(name: &str) -> Vec<String> {
+pub(crate) fn spellings(name: &str) -> Vec<String> {
     let name = name.to_ascii_lowercase();
     let kept = match name.strip_prefix("*.") {
         Some(above) => domain_name(above).map(|kept| format!("*.{kept}")),
@@ -86,7 +87,7 @@ fn denied_name(name: &str) -> Vec<String> {
 
 fn network(feeds: &FeedPolicies, materials: &Materials) -> NetworkPolicy {
     let network = &feeds.network;
-    let names: BTreeSet<String> = network.deny.names.iter().flat_map(|name| denied_name(name)).collect();
+    let names: BTreeSet<String> = network.deny.names.iter().flat_map(|name| spellings(name)).collect();
     NetworkPolicy {
         enabled: network.enabled,
         deny_names: names,

@@ -10,6 +10,7 @@ mod feed_policy;
 mod lenient;
 mod module;
 mod name;
+mod named_behavior;
 mod network;
 mod process;
 mod rollout_record;
@@ -17,14 +18,14 @@ mod sensor_report;
 mod workload;
 
 pub use behavior::{Behavior, BehaviorAttributes};
-pub use behavior_approval::{ApprovedProcess, BehaviorApproval, BehaviorApprovalSpec, BehaviorApprovalStatus};
+pub use behavior_approval::{BehaviorApproval, BehaviorApprovalSpec, BehaviorApprovalStatus};
 pub use behavior_baseline::{
     BaselineEntry, BaselineLoss, BaselineState, BehaviorBaseline, BehaviorBaselineSpec, BehaviorBaselineStatus,
-    ContainerBaseline, DormantBehavior, EntryState, FeedBaseline, HourMarks, MergedBatch, PodSighting,
+    ContainerBaseline, DormantBehavior, EntryPast, EntryState, FeedBaseline, HourMarks, MergedBatch, PodSighting,
 };
 pub use drift_alert::{
-    AlertState, Decision, Disposition, DriftAlert, DriftAlertSpec, DriftAlertStatus, Finding, RolloutMatch,
-    RolloutVerdict, Severity,
+    AlertState, DecidedOn, Decision, DecisionOutcome, Disposition, DriftAlert, DriftAlertSpec, DriftAlertStatus,
+    Finding, FindingDecision, RolloutMatch, RolloutVerdict, Severity,
 };
 pub use drift_policy::{
     BaselinePolicy, ClusterDriftPolicy, ClusterDriftPolicySpec, CorrelationPolicy, DriftPolicy, DriftPolicySpec,
@@ -36,6 +37,7 @@ pub use feed_policy::{
     NetworkFeedPolicy, ProcessFeedPolicy, SpikePolicy,
 };
 pub use module::{ModuleBehavior, ModuleKind};
+pub use named_behavior::{NamedBehaviors, NamedDestination, NamedListener, NamedModule, NamedProcess};
 pub use network::{DestinationBurst, Direction, NetworkBehavior, NetworkDestination, Protocol};
 pub use process::{FeedName, Origin, ProcessBehavior, SourceLayer};
 pub use rollout_record::{

@@ -12,11 +12,13 @@ use anchorwatch_core::{
 };
 use anchorwatch_crds::v1alpha1::{BehaviorBaseline, BehaviorBaselineSpec, BehaviorBaselineStatus, WorkloadReference};
 use jiff::Timestamp;
+use kube::runtime::reflector::ObjectRef;
 
 use crate::{
     conditions::{self, LOSS_OBSERVED, READY, Statement, TRUNCATED},
     convert::{baseline_to_crd, from_clock},
     losses,
+    world::{Guarded, World},
 };
 
 /// Largest object that is meant to be, in bytes of JSON.
@@ -39,6 +41,14 @@ pub fn workload_of(baseline: &BehaviorBaseline) -> WorkloadKey {
 /// Name of a workload's baseline.
 pub fn name_of(workload: &WorkloadKey) -> String {
     object_name(&workload.kind, &workload.name, None)
+}
+
+/// Every baseline, or every one of a namespace.
+pub fn all(world: &World, namespace: Option<&str>) -> Vec<ObjectRef<Guarded<BehaviorBaseline>>> {
+    let held = world.baselines.state();
+    let references = held.iter().map(|baseline| ObjectRef::from_obj(baseline.as_ref()));
+    let within = |reference: &ObjectRef<_>| namespace.is_none_or(|name| reference.namespace.as_deref() == Some(name));
+    references.filter(within).collect()
 }
 
 /// A workload's new baseline, without anything learned.

@@ -10,6 +10,7 @@ mod driver;
 mod ingest;
 mod keyed;
 mod policy;
+mod review;
 mod rollout;
 
 /// Runs every controller for as long as this operator leads.
@@ -22,5 +23,6 @@ pub async fn run(context: &Context) {
         audit::run(context),
         policy::run(context),
         approval::run(context),
+        review::run(context),
     );
 }

@@ -1,6 +1,7 @@
 //! The operator: parses, wires, waits.
 
 mod admin;
+mod approvals;
 mod args;
 mod baselines;
 mod conditions;

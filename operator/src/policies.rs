@@ -9,7 +9,10 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 use kube::core::{Selector, SelectorExt};
 
-use crate::world::{World, facts::created, readable};
+use crate::{
+    approvals::Accepted,
+    world::{World, facts::created, readable},
+};
 
 /// The namespace that an empty selector of a ClusterDriftPolicy leaves out.
 const SYSTEM_NAMESPACE: &str = "kube-system";
@@ -124,8 +127,8 @@ impl Policy {
         violations
     }
 
-    /// As decisions need it, every default filled in.
-    pub fn resolved(&self) -> Resolved {
+    /// As decisions need it, every default filled in; without what was approved.
+    fn resolved(&self) -> Resolved {
         policy_from_crd(self.title(), &self.spec, &self.materials)
     }
 
@@ -139,7 +142,7 @@ impl Policy {
     }
 }
 
-fn selector_violations(selector: &LabelSelector, namespaced: bool) -> Vec<Violation> {
+pub fn selector_violations(selector: &LabelSelector, namespaced: bool) -> Vec<Violation> {
     let labels = selector.match_labels.as_ref().map_or(0, BTreeMap::len);
     let requirements = selector.match_expressions.as_deref().unwrap_or_default();
     let mut violations = Vec::new();
@@ -176,9 +179,12 @@ pub fn every(world: &World) -> impl Iterator<Item = Policy> {
     namespaced.chain(cluster)
 }
 
-/// The accepted policies, the one that goes before first.
+/// The accepted policies, the one that goes before first, and the accepted approvals.
 #[derive(Clone, Debug, Default)]
-pub struct Policies(Vec<Policy>);
+pub struct Policies {
+    policies: Vec<Policy>,
+    approvals: Accepted,
+}
 
 impl Policies {
     /// Those of `policies` that make sense, in order.
@@ -188,7 +194,10 @@ impl Policies {
             .filter(|policy| policy.violations().is_empty())
             .collect();
         accepted.sort_by(Policy::precedence);
-        Self(accepted)
+        Self {
+            policies: accepted,
+            approvals: Accepted::default(),
+        }
     }
 
     /// Those of the world.
@@ -200,22 +209,37 @@ impl Policies {
                 ..policy
             }
         };
-        Self::new(every(world).map(referring))
+        Self {
+            approvals: Accepted::of(world),
+            ..Self::new(every(world).map(referring))
+        }
     }
 
     /// Every policy that selects pods with these labels, the one that holds first.
     pub fn selecting(&self, namespace: &str, labels: &BTreeMap<String, String>) -> impl Iterator<Item = &Policy> {
-        self.0.iter().filter(move |policy| policy.selects(namespace, labels))
+        self.policies
+            .iter()
+            .filter(move |policy| policy.selects(namespace, labels))
     }
 
-    /// The policy that holds for a workload: for its youngest pod or, where none of its pods is known any more, for the
-    /// labels that its baseline remembers.
-    pub fn holding_for(&self, world: &World, workload: &WorkloadKey, baseline: &BehaviorBaseline) -> Option<&Policy> {
+    /// What holds for a workload: for its youngest pod or, where none of its pods is known any more, for the labels that
+    /// its baseline remembers.
+    pub fn holding_for(&self, world: &World, workload: &WorkloadKey, baseline: &BehaviorBaseline) -> Option<Resolved> {
         if let Some((pod, _)) = world.youngest_pod_of(workload) {
-            return self.holding(&pod.namespace, &pod.labels);
+            return self.resolved(workload, &pod.labels);
         }
         let labels = &baseline.status.as_ref()?.pod_labels;
-        self.holding(&workload.namespace, labels)
+        self.resolved(workload, labels)
+    }
+
+    /// What holds for a workload whose pods have these labels, every default filled in: a policy, and what was approved
+    /// and denied.
+    pub fn resolved(&self, workload: &WorkloadKey, labels: &BTreeMap<String, String>) -> Option<Resolved> {
+        let policy = self.holding(&workload.namespace, labels)?;
+        Some(Resolved {
+            approvals: self.approvals.resolved(workload, labels),
+            ..policy.resolved()
+        })
     }
 
     /// The policy that holds for pods with these labels.

@@ -36,7 +36,7 @@ pub(super) fn to_crd(module: &ModuleBehaviour) -> ModuleBehavior {
 }
 
 same_variants!(
-    kind_from_crd,
+    pub(crate) kind_from_crd,
     kind_to_crd,
     ModuleKind,
     crd::ModuleKind,

@@ -134,4 +134,4 @@ same_variants!(
     crd::Direction,
     [Connect, Send, Listen]
 );
-same_variants!(protocol_from_crd, protocol_to_crd, Protocol, crd::Protocol, [Tcp, Udp]);
+same_variants!(pub(crate) protocol_from_crd, protocol_to_crd, Protocol, crd::Protocol, [Tcp, Udp]);

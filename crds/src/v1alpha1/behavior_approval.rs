@@ -1,13 +1,14 @@
 //! What people decided about behaviour, apart from what was learned, so that neither can destroy the other.
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, LabelSelector};
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::WorkloadReference;
+use super::{NamedBehaviors, WorkloadReference};
 
-/// Behaviour of one workload that people approve, or deny for ever. Kept in Git, it reads well in a pull request.
+/// Behaviour that people approve, or deny for ever. Kept in Git, it reads well in a pull request. It may exist before its
+/// workload does, and it outlives it. Nothing is learned from it: where it is taken away, what was learned is as it was.
 #[derive(CustomResource, KubeSchema, Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 #[kube(
     group = "anchorwatch.dev",
@@ -21,6 +22,7 @@ use super::WorkloadReference;
     category = "drift",
     printcolumn(name = "Kind", type_ = "string", json_path = ".spec.workload.kind"),
     printcolumn(name = "Workload", type_ = "string", json_path = ".spec.workload.name"),
+    printcolumn(name = "Freeze", type_ = "boolean", json_path = ".spec.freeze"),
     printcolumn(
         name = "Accepted",
         type_ = "string",
@@ -29,34 +31,32 @@ use super::WorkloadReference;
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[x_kube(validation = Rule::new("size(self.approve) + size(self.deny) > 0").message("name at least one behaviour under spec.approve or spec.deny"))]
+#[x_kube(validation = Rule::new("has(self.workload) != has(self.selector)").message("name either spec.workload, for one workload, or spec.selector, for every workload of the namespace whose pods have its labels, and not both"))]
+#[x_kube(validation = Rule::new("!has(self.selector) || (has(self.selector.matchLabels) && size(self.selector.matchLabels) > 0) || (has(self.selector.matchExpressions) && size(self.selector.matchExpressions) > 0)").message("spec.selector must not be empty: name at least one label under matchLabels or one expression under matchExpressions"))]
+#[x_kube(validation = Rule::new("has(self.approve) || has(self.deny) || has(self.inheritFrom) || (has(self.freeze) && self.freeze)").message("say something: list behaviour under spec.approve or spec.deny, set spec.freeze, or name a workload under spec.inheritFrom"))]
+#[x_kube(validation = Rule::new("!has(self.inheritFrom) || (has(self.workload) && (self.inheritFrom.kind != self.workload.kind || self.inheritFrom.name != self.workload.name))").message("spec.inheritFrom needs spec.workload, and must name another workload than that"))]
+#[x_kube(validation = Rule::new("!has(self.approve) || !has(self.approve.modules) || self.approve.modules.all(module, has(module.sha256))").message("spec.approve.modules: each needs sha256, the hash of the file in 64 hexadecimal digits: a path says nothing of what lies there"))]
 pub struct BehaviorApprovalSpec {
-    /// The workload, in the approval's namespace.
-    pub workload: WorkloadReference,
-    /// Processes that are normal. They match exactly.
-    #[serde(default)]
-    #[schemars(length(max = 256))]
-    pub approve: Vec<ApprovedProcess>,
-    /// Processes that can never be learned. A denial goes before an approval.
-    #[serde(default)]
-    #[schemars(length(max = 256))]
-    pub deny: Vec<ApprovedProcess>,
-}
-
-/// A process as people name it.
-#[derive(Clone, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct ApprovedProcess {
-    /// Path of the executable inside the container.
-    #[schemars(length(min = 1))]
-    pub executable: String,
-    /// Path of the parent executable; any, where it is left out.
+    /// The workload, in the approval's namespace. It need not exist yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub parent: Option<String>,
-    /// The container; any, where it is left out.
+    pub workload: Option<WorkloadReference>,
+    /// Instead of one workload: all of the namespace whose pods have these labels.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 63))]
-    pub container: Option<String>,
+    pub selector: Option<LabelSelector>,
+    /// Nothing is learned and nothing forgotten: what is not known is raised, however young the baseline is. Default false.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub freeze: bool,
+    /// A workload of the same namespace that runs the same image, as the blue one of a blue-green pair: what it learned is
+    /// known here, too, until it was not seen here for a window. What was denied to it is denied here; what was approved
+    /// or accepted there is not taken over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inherit_from: Option<WorkloadReference>,
+    /// Behaviour that is normal. It is not learned by that: without the approval it is as new as it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approve: Option<NamedBehaviors>,
+    /// Behaviour that is raised from the first moment on and never learned. A denial goes before an approval.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deny: Option<NamedBehaviors>,
 }
 
 /// What the operator says of an approval.
@@ -66,7 +66,11 @@ pub struct BehaviorApprovalStatus {
     /// The generation that this status speaks of.
     #[serde(default)]
     pub observed_generation: i64,
-    /// `Accepted`: the approval takes part in decisions.
+    /// Number of workloads that it holds for, of those that have a baseline.
+    #[serde(default)]
+    pub workloads: i32,
+    /// `Accepted`: the approval takes part in decisions. `Inherited`: something was taken over from the workload that
+    /// `inheritFrom` names, or why not.
     #[serde(default)]
     pub conditions: Vec<Condition>,
 }

@@ -61,6 +61,9 @@ pub struct BehaviorBaselineStatus {
     /// Number of learned entries.
     #[serde(default)]
     pub learned: i32,
+    /// Number of entries that people accepted.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub accepted: i32,
     /// Number of quarantined entries: raised, and not learned.
     #[serde(default)]
     pub quarantined: i32,
@@ -220,8 +223,21 @@ pub enum EntryState {
     /// Normal.
     #[default]
     Learned,
+    /// Normal because somebody said so in an alert: exactly this, and nothing near it.
+    Accepted,
     /// Raised; normal only after somebody, or a matched rollout, says so.
     Quarantined,
+}
+
+/// What became of an entry on the way.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, JsonSchema, PartialEq, Serialize)]
+pub enum EntryPast {
+    /// It was learned before a denial raised it: it is learned again once nothing denies it.
+    Denied,
+    /// It was raised, and learned because it repeated harmlessly or a rollout brought it.
+    Absorbed,
+    /// Another workload learned it, and none of this one's pods has shown it yet.
+    Inherited,
 }
 
 /// One behaviour that was seen.
@@ -239,7 +255,7 @@ pub struct BaselineEntry {
     pub attributes: BehaviorAttributes,
     /// What the entry is good for.
     pub state: EntryState,
-    /// Rule that raised it, where it is quarantined.
+    /// Rule that raised it, where it is quarantined, or had raised it, where it is accepted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 63))]
     pub rule: Option<String>,
@@ -273,6 +289,13 @@ pub struct BaselineEntry {
     /// True where it was raised while the baseline was provisional.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub provisional: bool,
+    /// The node that reported it, while only one did; `*` for several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 253))]
+    pub node: Option<String>,
+    /// What became of it on the way, where there is something to tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub past: Option<EntryPast>,
 }
 
 /// A pod that showed a behaviour.
@@ -312,4 +335,9 @@ pub struct MergedBatch {
     pub epoch: String,
     /// The number of the batch.
     pub seq: i64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
+const fn is_zero(number: &i32) -> bool {
+    *number == 0
 }

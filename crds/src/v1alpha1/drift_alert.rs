@@ -34,12 +34,16 @@ use super::{Behavior, BehaviorAttributes, FeedName, Loss, PodSighting, WorkloadR
 )]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct DriftAlertSpec {
-    /// What people decided, by the id of the finding.
+    /// What people decided, by the id of the finding (`status.findings[].id`).
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("maxProperties" = 64))]
     pub dispositions: BTreeMap<String, Disposition>,
 }
 
-/// What somebody decided about a finding. Recorded in this version; acting on it comes with a later one.
+/// What somebody decided about a finding. What came of it is said under `status.findings[].decision`.
+///
+/// A decision covers what was there: what is accepted is known from then on in this container of this workload, in every
+/// pod, until a graver rule raises it; what is dismissed or denied is closed as it was, and seen again it is a new finding.
 #[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Disposition {
@@ -52,6 +56,24 @@ pub struct Disposition {
     /// Who decided: the requester's user name.
     #[schemars(length(min = 1, max = 253))]
     pub decided_by: String,
+    /// What you had seen of the finding. The decision covers no more than that: it is refused where a graver rule raised the
+    /// finding since, and what was seen later is a finding of its own. Without it, what is there when it is taken note of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<DecidedOn>,
+}
+
+/// What somebody had seen of a finding who decided about it.
+#[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct DecidedOn {
+    /// The rule that had raised it.
+    #[schemars(length(min = 1, max = 63))]
+    pub rule: String,
+    /// How often it was seen by then.
+    #[schemars(range(min = 0))]
+    pub count: i64,
+    /// When it was last seen by then.
+    pub last_seen: Time,
 }
 
 /// A decision about a finding.
@@ -217,6 +239,46 @@ pub struct Finding {
     /// `firstSeen` is when it was found.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub snapshot: bool,
+    /// What somebody decided about it, and what came of that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decision: Option<FindingDecision>,
+    /// Name of the alert in which the same finding was closed before, where it came back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 253))]
+    pub recurs: Option<String>,
+    /// Why it is resolved, where it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resolution: Option<String>,
+}
+
+/// A decision about a finding as the operator took note of it.
+#[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FindingDecision {
+    /// The decision.
+    pub decision: Decision,
+    /// Who decided.
+    #[schemars(length(max = 253))]
+    pub decided_by: String,
+    /// When the operator took note of it.
+    pub decided_at: Time,
+    /// What came of it.
+    pub outcome: DecisionOutcome,
+    /// What is awaited, or why it is refused and what helps.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub message: String,
+}
+
+/// What came of a decision.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, JsonSchema, PartialEq, Serialize)]
+pub enum DecisionOutcome {
+    /// It holds.
+    Done,
+    /// It is being carried out.
+    #[default]
+    Pending,
+    /// It can't be carried out.
+    Refused,
 }
 
 /// What the deployment evidence says of a finding.

@@ -8,10 +8,7 @@ use anchorwatch_core::{
 };
 use anchorwatch_crds::v1alpha1::{BehaviorBaseline, BehaviorBaselineStatus};
 use jiff::Timestamp;
-use kube::{
-    Api, ResourceExt,
-    runtime::{controller::Action, reflector::ObjectRef},
-};
+use kube::{Api, ResourceExt, runtime::controller::Action};
 use tracing::info;
 
 use super::driver::{Driver, queue};
@@ -28,15 +25,11 @@ const NAME: &str = "ageing";
 
 /// Runs the controller.
 pub async fn run(context: &Context) {
-    let baselines = context.world.baselines.clone();
+    let world = Arc::clone(&context.world);
     let queue = queue(context.world.subscribe(), move |change| match change {
         Change::Baseline(baseline) => vec![baseline],
-        Change::Policy | Change::ClusterPolicy => {
-            let all = baselines.state();
-            all.iter()
-                .map(|baseline| ObjectRef::from_obj(baseline.as_ref()))
-                .collect()
-        }
+        Change::Policy | Change::ClusterPolicy => baselines::all(&world, None),
+        Change::Approval(approval) => baselines::all(&world, approval.namespace.as_deref()),
         _ => Vec::new(),
     });
     Driver::new(context, NAME, 2)
@@ -65,6 +58,7 @@ async fn reconcile(context: &Context, baseline: Arc<Guarded<BehaviorBaseline>>) 
                 name = next.name_any(),
                 matured = plan.matured,
                 expired = plan.expired,
+                restored = plan.restored,
                 "a baseline aged"
             ),
             // What others wrote comes through the watch, and asks again.
@@ -78,8 +72,7 @@ async fn reconcile(context: &Context, baseline: Arc<Guarded<BehaviorBaseline>>) 
 fn fetch(context: &Context, baseline: &BehaviorBaseline) -> Option<Policy> {
     let world: &World = &context.world;
     let policies = Policies::of(world);
-    let policy = policies.holding_for(world, &baselines::workload_of(baseline), baseline)?;
-    Some(policy.resolved())
+    policies.holding_for(world, &baselines::workload_of(baseline), baseline)
 }
 
 #[derive(Debug)]
@@ -87,6 +80,7 @@ struct Plan {
     write: Option<BehaviorBaseline>,
     matured: usize,
     expired: usize,
+    restored: usize,
     requeue_after: Option<std::time::Duration>,
 }
 
@@ -96,6 +90,7 @@ fn plan(object: &BehaviorBaseline, status: BehaviorBaselineStatus, policy: &Poli
     let AgeOutcome {
         changed,
         expired,
+        restored,
         matured,
         requeue_after,
     } = age(&mut baseline, policy, from_clock(now));
@@ -108,6 +103,7 @@ fn plan(object: &BehaviorBaseline, status: BehaviorBaselineStatus, policy: &Poli
         }),
         matured,
         expired,
+        restored,
         requeue_after: requeue_after.into_iter().chain(loss_ends).min(),
     }
 }

@@ -3,6 +3,7 @@
 //! Level-triggered: the plan is a function of what is there, whatever changed and however often it is computed.
 
 mod apply;
+mod denials;
 mod expect;
 mod fetch;
 mod plan;
@@ -17,6 +18,7 @@ use jiff::Timestamp;
 use kube::runtime::{controller::Action, reflector::ObjectRef};
 
 use self::expect::Expected;
+pub use self::fetch::alerts_of;
 use super::driver::{Driver, queue};
 use crate::{
     baselines,
@@ -87,12 +89,8 @@ fn concerned(world: &World, change: Change) -> Vec<BaselineRef> {
             of_parts(Some(&set.namespace), &controller.kind, &controller.name)
         }),
         Change::Pod(pod) => world.workload(&pod).iter().map(of).collect(),
-        Change::Policy | Change::ClusterPolicy => {
-            let all = world.baselines.state();
-            all.iter()
-                .map(|baseline| ObjectRef::from_obj(baseline.as_ref()))
-                .collect()
-        }
-        Change::Report(_) | Change::Approval(_) => Vec::new(),
+        Change::Policy | Change::ClusterPolicy => baselines::all(world, None),
+        Change::Approval(approval) => baselines::all(world, approval.namespace.as_deref()),
+        Change::Report(_) => Vec::new(),
     }
 }

@@ -1,26 +1,48 @@
-//! Approvals: this version records them and says that it does not evaluate them.
+//! Approvals: whether each takes part in decisions, and whom it concerns.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
+use anchorwatch_core::id::WorkloadKey;
 use anchorwatch_crds::v1alpha1::{BehaviorApproval, BehaviorApprovalStatus};
 use jiff::Timestamp;
-use kube::{Api, ResourceExt, runtime::controller::Action};
+use kube::{
+    Api, ResourceExt,
+    runtime::{controller::Action, reflector::ObjectRef},
+};
 
 use super::driver::{Driver, queue};
 use crate::{
+    approvals::{holds_for, violations},
+    baselines,
     conditions::{self, ACCEPTED, Statement},
     context::Context,
-    world::{Guarded, changes::Change},
-    writes::Writes,
+    world::{Guarded, World, changes::Change, readable},
+    writes::{Writes, is_conflict, is_gone},
 };
 
 const NAME: &str = "approval";
 
 /// Runs the controller.
 pub async fn run(context: &Context) {
-    let concerned = |change| match change {
+    let world = Arc::clone(&context.world);
+    let concerned = move |change| match change {
         Change::Approval(approval) => vec![approval],
-        _ => Vec::new(),
+        // A workload came that approvals may have waited for.
+        Change::Baseline(baseline) => {
+            let all = readable(&world.approvals);
+            let references = all.iter().map(|approval| ObjectRef::from_obj(approval.as_ref()));
+            references
+                .filter(|approval| approval.namespace == baseline.namespace)
+                .collect()
+        }
+        Change::Report(_)
+        | Change::Alert(_)
+        | Change::Record(_)
+        | Change::Policy
+        | Change::ClusterPolicy
+        | Change::Deployment(_)
+        | Change::ReplicaSet(_)
+        | Change::Pod(_) => Vec::new(),
     };
     let queue = queue(context.world.subscribe(), concerned);
     Driver::new(context, NAME, 1)
@@ -34,47 +56,129 @@ async fn reconcile(context: &Context, approval: Arc<Guarded<BehaviorApproval>>) 
     let Ok(approval) = &approval.0 else {
         return Ok(Action::await_change());
     };
-    if let Some(status) = plan(approval, Timestamp::now()) {
+    let workloads = workloads(&context.world, approval);
+    if let Some(status) = plan(approval, &workloads, Timestamp::now()) {
         let api: Api<BehaviorApproval> =
             Api::namespaced(context.client.clone(), &approval.namespace().unwrap_or_default());
         let next = BehaviorApproval {
             status: Some(status),
             ..approval.clone()
         };
-        Writes::new(&context.metrics, NAME).replace_status(&api, &next).await?;
+        match Writes::new(&context.metrics, NAME).replace_status(&api, &next).await {
+            Ok(_) => {}
+            // What others wrote comes through the watch, and asks again.
+            Err(error) if is_conflict(&error) || is_gone(&error) => {}
+            Err(error) => return Err(error),
+        }
     }
     Ok(Action::await_change())
 }
 
+/// The workloads with a baseline that an approval is about.
+fn workloads(world: &World, approval: &BehaviorApproval) -> Vec<WorkloadKey> {
+    let all = readable(&world.baselines);
+    let held = all.iter().filter_map(|guarded| guarded.0.as_ref().ok());
+    let none = BTreeMap::new();
+    let about = held.filter_map(|baseline| {
+        let workload = baselines::workload_of(baseline);
+        let labels = baseline.status.as_ref().map_or(&none, |status| &status.pod_labels);
+        holds_for(approval, &workload, labels).then_some(workload)
+    });
+    about.collect()
+}
+
 /// The status that an approval is to have, where it has another one.
-fn plan(approval: &BehaviorApproval, now: Timestamp) -> Option<BehaviorApprovalStatus> {
+fn plan(approval: &BehaviorApproval, workloads: &[WorkloadKey], now: Timestamp) -> Option<BehaviorApprovalStatus> {
     let generation = approval.metadata.generation;
     let mut status = approval.status.clone().unwrap_or_default();
     status.observed_generation = generation.unwrap_or_default();
-    let statement = Statement {
-        type_: ACCEPTED,
-        holds: false,
-        reason: "NotEvaluatedYet",
-        message: "this version of Anchorwatch does not evaluate approvals: they take no part in decisions".into(),
-    };
-    conditions::set(&mut status.conditions, vec![statement], generation, now);
+    status.workloads = workloads.len().try_into().unwrap_or(i32::MAX);
+    conditions::set(
+        &mut status.conditions,
+        vec![accepted(approval, workloads)],
+        generation,
+        now,
+    );
     (Some(&status) != approval.status.as_ref()).then_some(status)
+}
+
+fn accepted(approval: &BehaviorApproval, workloads: &[WorkloadKey]) -> Statement {
+    let violations = violations(&approval.spec);
+    let (reason, message) = match (violations.as_slice(), workloads) {
+        ([], []) => (
+            "Awaited",
+            "it takes part in decisions; no workload that it is about has a baseline yet: it will hold for one from its \
+             first moment on"
+                .to_owned(),
+        ),
+        ([], [_, ..]) => ("Valid", "it takes part in decisions".to_owned()),
+        (violations, _) => {
+            let each = violations
+                .iter()
+                .map(|violation| format!("{}: {}", violation.field, violation.expected));
+            ("Invalid", each.collect::<Vec<_>>().join("; "))
+        }
+    };
+    Statement {
+        type_: ACCEPTED,
+        holds: violations.is_empty(),
+        reason,
+        message,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use anchorwatch_crds::v1alpha1::BehaviorApprovalSpec;
+    use serde_json::{Value, json};
+
+    fn approval(spec: &Value) -> BehaviorApproval {
+        serde_json::from_value(json!({
+            "apiVersion": "anchorwatch.dev/v1alpha1", "kind": "BehaviorApproval",
+            "metadata": {"namespace": "shop", "name": "agent", "generation": 3}, "spec": spec,
+        }))
+        .unwrap()
+    }
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn said(status: &BehaviorApprovalStatus) -> (&str, &str, &str) {
+        let condition = &status.conditions[0];
+        (&condition.status, &condition.reason, &condition.message)
+    }
 
     #[test]
-    fn an_approval_is_told_once_that_it_is_not_evaluated() {
-        let mut approval = BehaviorApproval::new("agent", BehaviorApprovalSpec::default());
-        approval.metadata.generation = Some(3);
-        let now = Timestamp::from_second(10).unwrap();
-        approval.status = plan(&approval, now);
+    fn an_approval_is_accepted_before_its_workload_exists_and_told_so_once() {
+        let mut approval = approval(&json!({"workload": {"kind": "Deployment", "name": "agent"}, "freeze": true}));
+        approval.status = plan(&approval, &[], at(10));
         let status = approval.status.as_ref().unwrap();
-        assert_eq!(status.observed_generation, 3);
-        assert_eq!(status.conditions[0].reason, "NotEvaluatedYet");
-        assert_eq!(plan(&approval, Timestamp::from_second(99).unwrap()), None);
+        assert_eq!((status.observed_generation, status.workloads), (3, 0));
+        let (holds, reason, message) = said(status);
+        assert_eq!((holds, reason), ("True", "Awaited"));
+        assert!(message.contains("from its first moment on"), "{message}");
+        assert_eq!(plan(&approval, &[], at(99)), None);
+        let workload = WorkloadKey::new("shop", "Deployment", "agent");
+        let status = plan(&approval, &[workload], at(99)).unwrap();
+        assert_eq!(
+            (said(&status).0, said(&status).1, status.workloads),
+            ("True", "Valid", 1)
+        );
+    }
+
+    #[test]
+    fn an_approval_that_makes_no_sense_says_where_and_what_was_expected() {
+        let approval = approval(&json!({
+            "workload": {"kind": "Deployment", "name": "agent"},
+            "deny": {"destinations": [{"network": "192.0.2.1/24"}]},
+        }));
+        let status = plan(&approval, &[], at(10)).unwrap();
+        let (holds, reason, message) = said(&status);
+        assert_eq!((holds, reason), ("False", "Invalid"));
+        assert!(
+            message.starts_with("spec.deny.destinations[0].network: ") && message.contains("192.0.2.0/24"),
+            "{message}"
+        );
     }
 }

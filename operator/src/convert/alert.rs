@@ -7,14 +7,14 @@ use anchorwatch_convert::{
     to_i64, unsigned,
 };
 use anchorwatch_core::{
-    alert::{Alert, AlertState, Finding},
+    alert::{Alert, AlertState, Decided, DecidedOn, Decision, Disposition, Finding, Outcome},
     behaviour::Feed,
     id::{PodUid, WorkloadKey},
     rollout::{RolloutMatch, RolloutVerdict},
-    rules,
+    rules::{self, Rule},
     severity::Severity,
 };
-use anchorwatch_crds::v1alpha1::{self as crd, DriftAlert, DriftAlertStatus, Loss, WorkloadReference};
+use anchorwatch_crds::v1alpha1::{self as crd, DecisionOutcome, DriftAlert, DriftAlertStatus, Loss, WorkloadReference};
 
 use super::{
     baseline::{sighting_from_crd, sightings_to_crd},
@@ -48,11 +48,11 @@ pub fn alert_from_crd(alert: &DriftAlert) -> Option<Alert> {
         policy: status.policy,
         findings,
         evidence,
-        decided: alert
+        dispositions: alert
             .spec
             .dispositions
-            .keys()
-            .filter_map(|id| id.parse().ok())
+            .iter()
+            .filter_map(|(id, disposition)| Some((id.parse().ok()?, disposition_from_crd(disposition))))
             .collect(),
         severity: severity_from_crd(status.severity),
         state: state_from_crd(status.state),
@@ -125,6 +125,9 @@ fn finding_from_crd(finding: crd::Finding) -> Option<Finding> {
         }),
         unverified: finding.unverified,
         snapshot: finding.snapshot,
+        decided: finding.decision.map(decided_from_crd),
+        recurs: finding.recurs,
+        resolution: finding.resolution,
     })
 }
 
@@ -152,6 +155,52 @@ fn finding_to_crd(finding: &Finding) -> crd::Finding {
         }),
         unverified: finding.unverified,
         snapshot: finding.snapshot,
+        decision: finding.decided.as_ref().map(decided_to_crd),
+        recurs: finding.recurs.clone(),
+        resolution: finding.resolution.clone(),
+    }
+}
+
+fn disposition_from_crd(disposition: &crd::Disposition) -> Disposition {
+    let evidence = disposition.evidence.as_ref();
+    Disposition {
+        decision: decision_from_crd(disposition.decision),
+        reason: disposition.reason.clone(),
+        by: disposition.decided_by.clone(),
+        evidence: evidence.map(|seen| DecidedOn {
+            // A rule that this version does not know is taken as the least: a decision covers no more than is understood.
+            rule: seen.rule.parse().unwrap_or(Rule::ALL[0]),
+            count: unsigned(seen.count),
+            last_seen: from_time(&seen.last_seen),
+        }),
+    }
+}
+
+fn decided_from_crd(decision: crd::FindingDecision) -> Decided {
+    Decided {
+        decision: decision_from_crd(decision.decision),
+        by: decision.decided_by,
+        at: from_time(&decision.decided_at),
+        outcome: match decision.outcome {
+            DecisionOutcome::Done => Outcome::Done,
+            DecisionOutcome::Pending => Outcome::Awaits(decision.message),
+            DecisionOutcome::Refused => Outcome::Refused(decision.message),
+        },
+    }
+}
+
+fn decided_to_crd(decided: &Decided) -> crd::FindingDecision {
+    let (outcome, message) = match &decided.outcome {
+        Outcome::Done => (DecisionOutcome::Done, String::new()),
+        Outcome::Awaits(what) => (DecisionOutcome::Pending, what.clone()),
+        Outcome::Refused(why) => (DecisionOutcome::Refused, why.clone()),
+    };
+    crd::FindingDecision {
+        decision: decision_to_crd(decided.decision),
+        decided_by: decided.by.clone(),
+        decided_at: to_time(decided.at),
+        outcome,
+        message,
     }
 }
 
@@ -187,6 +236,13 @@ same_variants!(
     [Pending, Matched, Partial, Unmatched, Never,]
 );
 same_variants!(
+    decision_from_crd,
+    decision_to_crd,
+    Decision,
+    crd::Decision,
+    [Accept, Dismiss, Deny, Escalate]
+);
+same_variants!(
     state_from_crd,
     state_to_crd,
     AlertState,
@@ -210,7 +266,6 @@ mod tests {
     use super::*;
     use anchorwatch_core::{
         behaviour::{Attributes, Behaviour, ProcessBehaviour, ProcessParts},
-        rules::Rule,
         time::Timestamp,
     };
     use anchorwatch_crds::v1alpha1::DriftAlertSpec;
@@ -243,6 +298,14 @@ mod tests {
             rollout,
             unverified: true,
             snapshot: true,
+            decided: Some(Decided {
+                decision: Decision::Dismiss,
+                by: "alice".into(),
+                at: Timestamp::from_secs(30),
+                outcome: Outcome::Awaits("it".into()),
+            }),
+            recurs: Some("deployment-agent-1".into()),
+            resolution: None,
         }
     }
 
@@ -283,7 +346,7 @@ mod tests {
                 policy: "shop/agent".into(),
                 findings,
                 evidence: [(Feed::Process, [("quota".to_owned(), 4)].into())].into(),
-                decided: [].into(),
+                dispositions: [].into(),
                 severity: Severity::Critical,
                 state: AlertState::ALL[state],
                 summary: "it".into(),

@@ -9,7 +9,7 @@ use anchorwatch_convert::{
 };
 use anchorwatch_core::{
     baseline::{
-        Baseline, ContainerBaseline, Dormant, Entry, EntryState, FeedBaseline, HourSet, Hours, Lost, Marks, Maturity,
+        Baseline, ContainerBaseline, Dormant, Entry, EntryState, FeedBaseline, HourSet, Hours, Lesson, Lost, Marks, Maturity, Past,
         Sighting,
     },
     behaviour::Feed,
@@ -68,6 +68,7 @@ pub fn baseline_to_crd(baseline: &Baseline) -> BehaviorBaselineStatus {
         state: maturity_to_crd(baseline.maturity()),
         learned: to_i32(baseline.learned()),
         expected_new_per_week: None,
+        accepted: to_i32(baseline.accepted()),
         quarantined: to_i32(baseline.quarantined()),
         dormant: to_i32(baseline.dormant()),
         hours_observed: to_i64(baseline.hours_observed()),
@@ -170,15 +171,13 @@ fn dormant_to_crd((id, dormant): (&BehaviourId, &Dormant)) -> DormantBehavior {
 /// None where it is of a feed that this version does not know.
 fn entry_from_crd(entry: crd::BaselineEntry) -> Option<Entry> {
     let behaviour = behaviour_from_crd(entry.behavior)?;
+    // A rule of a newer version, or of nobody: what was raised stays raised, and what was accepted was nothing graver.
+    let rule = entry.rule.and_then(|id| id.parse().ok());
+    let rule = rule.unwrap_or_else(|| rules::of_novelty(&behaviour));
     let state = match entry.state {
         crd::EntryState::Learned => EntryState::Learned,
-        // A rule of a newer version, or of nobody: what was raised stays raised.
-        crd::EntryState::Quarantined => EntryState::Quarantined {
-            rule: entry
-                .rule
-                .and_then(|id| id.parse().ok())
-                .unwrap_or_else(|| rules::of_novelty(&behaviour)),
-        },
+        crd::EntryState::Accepted => EntryState::Accepted { rule },
+        crd::EntryState::Quarantined => EntryState::Quarantined { rule },
     };
     let (first_seen, last_seen) = (from_time(&entry.first_seen), from_time(&entry.last_seen));
     let mut days = Marks {
@@ -203,19 +202,30 @@ fn entry_from_crd(entry: crd::BaselineEntry) -> Option<Entry> {
         unverified: entry.unverified,
         snapshot: entry.snapshot,
         provisional: entry.provisional,
+        lesson: Lesson {
+            node: Seen::from_field(entry.node),
+            past: entry.past.map_or(Past::Plain, |past| match past {
+                crd::EntryPast::Denied => Past::Denied,
+                crd::EntryPast::Absorbed => Past::Absorbed,
+                crd::EntryPast::Inherited => Past::Inherited,
+            }),
+        },
     })
 }
 
 fn entry_to_crd(id: String, entry: &Entry) -> crd::BaselineEntry {
+    let (state, rule) = match entry.state {
+        EntryState::Learned => (crd::EntryState::Learned, None),
+        EntryState::Accepted { rule } => (crd::EntryState::Accepted, Some(rule)),
+        EntryState::Quarantined { rule } => (crd::EntryState::Quarantined, Some(rule)),
+    };
+    let Lesson { node, past } = &entry.lesson;
     crd::BaselineEntry {
         id,
         behavior: behaviour_to_crd(&entry.behaviour),
         attributes: attributes_to_crd(&entry.attributes),
-        state: match entry.state {
-            EntryState::Learned => crd::EntryState::Learned,
-            EntryState::Quarantined { .. } => crd::EntryState::Quarantined,
-        },
-        rule: entry.rule().map(|rule| rule.id().to_owned()),
+        state,
+        rule: rule.map(|rule| rule.id().to_owned()),
         lineage: entry.lineage.clone(),
         count: to_i64(entry.count),
         first_seen: to_time(entry.first_seen),
@@ -227,6 +237,13 @@ fn entry_to_crd(id: String, entry: &Entry) -> crd::BaselineEntry {
         unverified: entry.unverified,
         snapshot: entry.snapshot,
         provisional: entry.provisional,
+        node: node.to_field(),
+        past: match past {
+            Past::Plain => None,
+            Past::Denied => Some(crd::EntryPast::Denied),
+            Past::Absorbed => Some(crd::EntryPast::Absorbed),
+            Past::Inherited => Some(crd::EntryPast::Inherited),
+        },
     }
 }
 
@@ -347,7 +364,7 @@ mod tests {
                             parent,
                             executable,
                             source: SourceLayer::UpperNew,
-                            script,
+                            script: script.clone(),
                             applet: None,
                             stdin_socket: true,
                             ..ProcessParts::default()
@@ -357,9 +374,11 @@ mod tests {
                             addresses: [std::net::Ipv4Addr::new(192, 0, 2, 1).into()].into(),
                             ..Attributes::default()
                         },
-                        state: rule.map_or(EntryState::Learned, |index| EntryState::Quarantined {
-                            rule: Rule::ALL[index],
-                        }),
+                        state: match (rule.map(|index| Rule::ALL[index]), snapshot) {
+                            (None, _) => EntryState::Learned,
+                            (Some(rule), true) => EntryState::Accepted { rule },
+                            (Some(rule), false) => EntryState::Quarantined { rule },
+                        },
                         lineage: vec!["/bin/a".into()],
                         count,
                         first_seen: Timestamp::from_secs(first),
@@ -370,6 +389,10 @@ mod tests {
                         unverified,
                         snapshot,
                         provisional,
+                        lesson: Lesson {
+                            node: Seen::from_field(script.clone()),
+                            past: Past::ALL[usize::from(unverified) + 2 * usize::from(snapshot)],
+                        },
                     }
                 },
             )

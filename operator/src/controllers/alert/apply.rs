@@ -1,10 +1,10 @@
 //! Makes and changes alerts, and tells of the new ones.
 
 use anchorwatch_core::id::WorkloadKey;
-use anchorwatch_crds::v1alpha1::DriftAlert;
+use anchorwatch_crds::v1alpha1::{BehaviorApproval, DriftAlert};
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::{Api, Resource, ResourceExt, runtime::events::Event};
-use tracing::{debug, info};
+use tracing::{debug, error, info};
 
 use super::{
     NAME,
@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     context::Context,
-    writes::{Writes, is_already_exists, is_gone},
+    writes::{Writes, is_already_exists, is_gone, is_refused},
 };
 
 /// Carries it out. A conflict is a failure as any other: the retry plans anew.
@@ -28,12 +28,14 @@ pub async fn apply(
     let Plan {
         create,
         update,
+        denials,
         requeue_after: _,
         reasons,
     } = plan;
     if !create.is_empty() || !update.is_empty() {
         debug!(%workload, ?reasons, "alerts change");
     }
+    deny(context, &workload.namespace, denials).await?;
     let api: Api<DriftAlert> = Api::namespaced(context.client.clone(), &workload.namespace);
     let writes = Writes::new(&context.metrics, NAME);
     for alert in create {
@@ -59,6 +61,26 @@ pub async fn apply(
         match writes.replace_status(&api, &object).await {
             Ok(written) => expected.expect(workload, &written),
             Err(error) if is_gone(&error) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// Makes denials. One that is there already is as good, if it denies what it should: the next plan knows.
+async fn deny(context: &Context, namespace: &str, denials: Vec<BehaviorApproval>) -> kube::Result<()> {
+    let api: Api<BehaviorApproval> = Api::namespaced(context.client.clone(), namespace);
+    let writes = Writes::new(&context.metrics, NAME);
+    for denial in denials {
+        match writes.create(&api, &denial).await {
+            Ok(_) => info!(namespace, name = denial.name_any(), "a denial was made"),
+            Err(error) if is_already_exists(&error) || is_gone(&error) => {}
+            Err(error) if is_refused(&error) => error!(
+                namespace,
+                name = denial.name_any(),
+                error = &error as &dyn std::error::Error,
+                "a denial is refused"
+            ),
             Err(error) => return Err(error),
         }
     }

@@ -59,7 +59,7 @@ pub fn fetch(
     Some(Known {
         workload: located,
         baseline: baseline_from_crd(baseline.status.clone().unwrap_or_default()),
-        policy: policy.resolved(),
+        policy,
         evidence,
         alerts: alerts.collect(),
         objects,
@@ -67,7 +67,7 @@ pub fn fetch(
 }
 
 /// The alerts of a workload that have a status, by name.
-fn alerts_of(world: &World, workload: &WorkloadKey) -> BTreeMap<String, Arc<Guarded<DriftAlert>>> {
+pub fn alerts_of(world: &World, workload: &WorkloadKey) -> BTreeMap<String, Arc<Guarded<DriftAlert>>> {
     let is_about = |alert: &DriftAlert| {
         let about = alert.status.as_ref().map(|status| &status.workload);
         alert.metadata.namespace.as_deref() == Some(workload.namespace.as_str())

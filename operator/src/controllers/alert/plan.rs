@@ -1,13 +1,13 @@
 //! Which alerts are made and changed, as objects. The decisions are the core's.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use anchorwatch_core::alert::{Alert, AlertInput, AlertState, plan_alerts};
-use anchorwatch_crds::v1alpha1::{DriftAlert, DriftAlertSpec, DriftAlertStatus};
+use anchorwatch_crds::v1alpha1::{BehaviorApproval, DriftAlert, DriftAlertSpec, DriftAlertStatus};
 use jiff::Timestamp;
 use kube::runtime::events::EventType;
 
-use super::fetch::Known;
+use super::{denials, fetch::Known};
 use crate::convert::{alert_to_crd, from_clock};
 
 /// What is to be done about a workload's alerts.
@@ -17,6 +17,8 @@ pub struct Plan {
     pub create: Vec<NewAlert>,
     /// Alerts whose status changes, with the resourceVersion that this was decided on.
     pub update: Vec<DriftAlert>,
+    /// Denials to be made, before the alerts are written.
+    pub denials: Vec<BehaviorApproval>,
     /// When to plan again.
     pub requeue_after: Option<Duration>,
     /// Why, a line a decision.
@@ -76,6 +78,11 @@ pub fn plan(known: &Known, now: Timestamp) -> Plan {
     Plan {
         create: create.collect(),
         update: update.collect(),
+        denials: decided
+            .denials
+            .iter()
+            .map(|denial| denials::object(&known.workload.key, denial))
+            .collect(),
         requeue_after: decided.requeue_after,
         reasons: decided.reasons,
     }
@@ -84,8 +91,26 @@ pub fn plan(known: &Known, now: Timestamp) -> Plan {
 fn new_object(alert: &Alert) -> DriftAlert {
     let mut object = DriftAlert::new(&alert.name, DriftAlertSpec::default());
     object.metadata.namespace = Some(alert.workload.namespace.clone());
+    object.metadata.labels = Some(labels(alert));
     object.status = Some(alert_to_crd(alert));
     object
+}
+
+/// Labels by which people select alerts. What is no value of a label (a name of more than 63 characters) is left out.
+fn labels(alert: &Alert) -> BTreeMap<String, String> {
+    let labels = [
+        ("anchorwatch.dev/kind", alert.workload.kind.as_str()),
+        ("anchorwatch.dev/name", alert.workload.name.as_str()),
+        ("anchorwatch.dev/container", alert.container.as_str()),
+    ];
+    let is_value = |value: &str| {
+        let ends = |byte: Option<u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric());
+        let inside = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+        let bytes = value.as_bytes();
+        value.len() <= 63 && ends(bytes.first().copied()) && ends(bytes.last().copied()) && value.bytes().all(inside)
+    };
+    let valid = labels.into_iter().filter(|(_, value)| is_value(value));
+    valid.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
 fn announcement(alert: &Alert) -> Announcement {

@@ -153,7 +153,7 @@ async fn look_up(
     }
     match world.resolve(&pod) {
         Resolution::Workload(workload) => Ok(Lookup::Confirmed {
-            policy: holding(policies, &pod),
+            policy: policies.resolved(&workload.key, &pod.labels),
             workload: workload.key,
             pod,
         }),
@@ -214,7 +214,7 @@ fn by_name(world: &World, policies: &Policies, reference: &PodReference) -> Opti
     containers.extend(containers_of(baseline));
     Some(Remembered {
         workload: workload.clone(),
-        policy: policy.map(crate::policies::Policy::resolved),
+        policy,
         containers,
     })
 }
@@ -229,10 +229,6 @@ pub fn declared_by(world: &World, workload: &WorkloadKey) -> BTreeSet<ContainerN
     let pods = world.pods_of(workload);
     let names = pods.iter().flat_map(|pod| &pod.declared);
     names.map(ContainerName::new).collect()
-}
-
-fn holding(policies: &Policies, pod: &PodFacts) -> Option<Policy> {
-    Some(policies.holding(&pod.namespace, &pod.labels)?.resolved())
 }
 
 /// Where the sensor lost something that may be anybody's: every pod on its node whose workload has a baseline.
@@ -257,7 +253,7 @@ pub fn neighbours(world: &World, report: &SensorReport) -> Vec<Neighbour> {
                 .filter(|name| pod.declares(name.as_str()))
                 .cloned()
                 .collect(),
-            policy: holding(&policies, &pod)?,
+            policy: policies.resolved(&workload, &pod.labels)?,
             workload,
             pod,
         })

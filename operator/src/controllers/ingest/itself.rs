@@ -40,12 +40,10 @@ pub struct Own {
 
 /// The node of a report.
 pub fn of(world: &World, report: &SensorReport) -> Itself {
-    let namespace = world.own_namespace();
+    let workload = WorkloadKey::new(world.own_namespace(), KIND, report.name_any());
     Itself {
-        workload: WorkloadKey::new(namespace, KIND, report.name_any()),
-        policy: Policies::of(world)
-            .holding(namespace, &labels())
-            .map(crate::policies::Policy::resolved),
+        policy: Policies::of(world).resolved(&workload, &labels()),
+        workload,
     }
 }
 

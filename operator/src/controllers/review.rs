@@ -1,0 +1,124 @@
+//! Review: what people decided about findings goes into the baselines that they were raised from.
+//!
+//! Level-triggered, as alerts are: what is written follows from the alerts and the baseline as they are. A decision that
+//! was made while no operator ran, or was half carried out by one that died, is carried out by the next.
+
+use std::sync::Arc;
+
+use anchorwatch_core::{
+    alert::Alert,
+    id::WorkloadKey,
+    policy::Policy,
+    review::{ReviewOutcome, review},
+};
+use anchorwatch_crds::v1alpha1::BehaviorBaseline;
+use jiff::Timestamp;
+use kube::{
+    Api, ResourceExt,
+    runtime::{controller::Action, reflector::ObjectRef},
+};
+use tracing::info;
+
+use super::{
+    alert::alerts_of,
+    driver::{Driver, queue},
+};
+use crate::{
+    baselines,
+    context::Context,
+    convert::{alert_from_crd, baseline_from_crd, from_clock},
+    policies::Policies,
+    world::{Guarded, changes::Change},
+    writes::{Writes, is_conflict, is_gone},
+};
+
+const NAME: &str = "review";
+
+/// Runs the controller.
+pub async fn run(context: &Context) {
+    let concerned = |change| match change {
+        Change::Baseline(baseline) => vec![baseline],
+        Change::Alert(alert) => alert.status.as_ref().map_or_else(Vec::new, |status| {
+            let namespace = alert.metadata.namespace.clone().unwrap_or_default();
+            let about = WorkloadKey::new(&namespace, &status.workload.kind, &status.workload.name);
+            vec![ObjectRef::new(&baselines::name_of(&about)).within(&namespace)]
+        }),
+        Change::Report(_)
+        | Change::Record(_)
+        | Change::Policy
+        | Change::ClusterPolicy
+        | Change::Approval(_)
+        | Change::Deployment(_)
+        | Change::ReplicaSet(_)
+        | Change::Pod(_) => Vec::new(),
+    };
+    let queue = queue(context.world.subscribe(), concerned);
+    Driver::new(context, NAME, 2)
+        .run(context.world.baselines.clone(), queue, |baseline| {
+            reconcile(context, baseline)
+        })
+        .await;
+}
+
+async fn reconcile(context: &Context, baseline: Arc<Guarded<BehaviorBaseline>>) -> Result<Action, kube::Error> {
+    let Ok(baseline) = &baseline.0 else {
+        return Ok(Action::await_change());
+    };
+    let Some(known) = fetch(context, baseline) else {
+        return Ok(Action::await_change());
+    };
+    let Some((next, outcome)) = plan(baseline, &known, Timestamp::now()) else {
+        return Ok(Action::await_change());
+    };
+    let api = Api::namespaced(context.client.clone(), &next.namespace().unwrap_or_default());
+    match Writes::new(&context.metrics, NAME).replace_status(&api, &next).await {
+        Ok(_) => info!(
+            namespace = next.namespace().unwrap_or_default(),
+            name = next.name_any(),
+            ?outcome,
+            "decisions were carried out"
+        ),
+        // What others wrote comes through the watch, and asks again.
+        Err(error) if is_conflict(&error) || is_gone(&error) => {}
+        Err(error) => return Err(error),
+    }
+    Ok(Action::await_change())
+}
+
+/// What decisions are carried out with.
+#[derive(Debug)]
+struct Known {
+    alerts: Vec<Alert>,
+    policy: Policy,
+}
+
+/// Gathers it; none where nobody decided anything.
+fn fetch(context: &Context, baseline: &BehaviorBaseline) -> Option<Known> {
+    let workload = baselines::workload_of(baseline);
+    let objects = alerts_of(&context.world, &workload);
+    let alerts: Vec<_> = objects
+        .values()
+        .filter_map(|guarded| alert_from_crd(guarded.0.as_ref().ok()?))
+        .collect();
+    if alerts.is_empty() {
+        return None;
+    }
+    let policy = Policies::of(&context.world).holding_for(&context.world, &workload, baseline)?;
+    Some(Known { alerts, policy })
+}
+
+/// The baseline as decisions have it, where they change it.
+fn plan(object: &BehaviorBaseline, known: &Known, now: Timestamp) -> Option<(BehaviorBaseline, ReviewOutcome)> {
+    let mut baseline = baseline_from_crd(object.status.clone()?);
+    let outcome = review(&mut baseline, &known.alerts, &known.policy, from_clock(now));
+    outcome.changed().then(|| {
+        let next = BehaviorBaseline {
+            status: Some(baselines::status_of(object, &baseline, known.policy.window_days, now)),
+            ..object.clone()
+        };
+        (next, outcome)
+    })
+}
+
+#[cfg(test)]
+mod tests;

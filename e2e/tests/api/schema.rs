@@ -84,10 +84,75 @@ async fn the_empty_selector_of_a_cluster_policy_matches_everything_and_is_taken(
 #[tokio::test]
 #[ignore = "needs a cluster"]
 async fn an_approval_that_says_nothing_is_refused() {
-    let spec = json!({"workload": {"kind": "Deployment", "name": "a"}});
-    let said = refused("BehaviorApproval", "behaviorapprovals", spec).await;
-    assert!(
-        said.contains("name at least one behaviour under spec.approve or spec.deny"),
-        "{said}"
-    );
+    let workload = json!({"kind": "Deployment", "name": "a"});
+    for (spec, field, expected) in [
+        (
+            json!({"workload": workload}),
+            "spec",
+            "say something: list behaviour under spec.approve",
+        ),
+        (json!({"freeze": true}), "spec", "name either spec.workload"),
+        (
+            json!({"workload": workload, "selector": {"matchLabels": {"a": "b"}}, "freeze": true}),
+            "spec",
+            "and not both",
+        ),
+        (
+            json!({"selector": {}, "freeze": true}),
+            "spec",
+            "spec.selector must not be empty",
+        ),
+        (
+            json!({"workload": workload, "inheritFrom": workload}),
+            "spec",
+            "must name another workload",
+        ),
+        (
+            json!({"workload": workload, "approve": {}}),
+            "spec.approve",
+            "list at least one behaviour",
+        ),
+        (
+            json!({"workload": workload, "approve": {"modules": [{"path": "/x.so"}]}}),
+            "spec",
+            "spec.approve.modules: each needs sha256",
+        ),
+        (
+            json!({"workload": workload, "deny": {"destinations": [{"name": "a.org", "group": "g"}]}}),
+            "spec.deny.destinations[0]",
+            "a destination is one of",
+        ),
+        (
+            json!({"workload": workload, "deny": {"destinations": [{"network": "192.0.2.0"}]}}),
+            "spec.deny.destinations[0].network",
+            "must be a CIDR such as 192.0.2.0/24",
+        ),
+        (
+            json!({"workload": workload, "approve": {"processes": [{"executable": "bash"}]}}),
+            "spec.approve.processes[0].executable",
+            "should match",
+        ),
+    ] {
+        let said = refused("BehaviorApproval", "behaviorapprovals", spec).await;
+        assert!(said.contains(field) && said.contains(expected), "{said}");
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs a cluster"]
+async fn an_approval_of_every_feed_is_taken() {
+    let cluster = Cluster::offered().await.unwrap();
+    let spec = json!({
+        "workload": {"kind": "Deployment", "name": "a"},
+        "approve": {
+            "processes": [{"executable": "/usr/bin/bash", "parent": "/usr/bin/python3", "container": "app"}],
+            "destinations": [{"name": "*.example.org", "port": 443, "protocol": "tcp"}, {"service": "shop/cart"}],
+            "listeners": [{"port": 8080}],
+            "modules": [{"sha256": "a".repeat(64)}],
+        },
+        "deny": {"destinations": [{"network": "203.0.113.0/24"}], "modules": [{"path": "/data/x.so"}]},
+    });
+    let approval = object("BehaviorApproval", "e2e-all-feeds", &spec);
+    let made = try_strictly(&cluster.client, "namespaces/default/behaviorapprovals", &approval).await;
+    assert_eq!(made.unwrap().data["spec"]["approve"], spec["approve"]);
 }

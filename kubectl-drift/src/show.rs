@@ -4,7 +4,7 @@ mod details;
 
 use std::fmt::Write as _;
 
-use anchorwatch_crds::v1alpha1::{DriftAlert, DriftAlertStatus, Finding};
+use anchorwatch_crds::v1alpha1::{DecisionOutcome, DriftAlert, DriftAlertStatus, Finding, FindingDecision};
 use anyhow::Context;
 use kube::{Api, ResourceExt};
 
@@ -85,6 +85,7 @@ fn render_finding(finding: &Finding) -> String {
             finding.state
         ),
     );
+    line(&mut text, &format!("  finding    {}", safe(&finding.id)));
     line(&mut text, &format!("  rule       {}", finding.rule));
     line(
         &mut text,
@@ -129,7 +130,39 @@ fn render_finding(finding: &Finding) -> String {
             &format!("  rollout    {:?}: {}", rollout.verdict, safe(&rollout.reason)),
         );
     }
+    for (name, value) in decisions(finding) {
+        line(&mut text, &format!("  {name:<10} {}", safe(&value)));
+    }
     text
+}
+
+/// What people decided about a finding, and what became of it without them.
+fn decisions(finding: &Finding) -> Vec<(&'static str, String)> {
+    let mut lines = Vec::new();
+    if let Some(decided) = &finding.decision {
+        let FindingDecision {
+            decision,
+            decided_by,
+            decided_at,
+            outcome,
+            message,
+        } = decided;
+        let outcome = match outcome {
+            DecisionOutcome::Done => String::new(),
+            DecisionOutcome::Pending => format!(": awaits that {message}"),
+            DecisionOutcome::Refused => format!(": refused, {message}"),
+        };
+        let at = decided_at.0;
+        lines.push(("decision", format!("{decision:?} by {decided_by} at {at}{outcome}")));
+    }
+    lines.extend(finding.resolution.clone().map(|why| ("resolved", why)));
+    lines.extend(
+        finding
+            .recurs
+            .clone()
+            .map(|alert| ("before", format!("closed in {alert}, and seen again"))),
+    );
+    lines
 }
 
 fn line(text: &mut String, content: &str) {
@@ -172,6 +205,26 @@ mod tests {
             fields.extend(rest);
         }
         render_finding(&serde_json::from_value(finding).unwrap())
+    }
+
+    #[test]
+    fn a_decision_is_shown_with_whose_it_is_and_what_came_of_it() {
+        let process = serde_json::json!({"origin": "entrypoint", "executable": "/usr/bin/curl", "source": "image"});
+        let decision = serde_json::json!({
+            "decision": "Accept", "decidedBy": "alice", "decidedAt": "2026-01-02T00:00:00Z", "outcome": "Refused",
+            "message": "it is denied"
+        });
+        let text = shown(
+            "process",
+            serde_json::json!({"process": process, "decision": decision, "recurs": "deployment-agent-1"}),
+        );
+        for line in [
+            "  finding    00\n",
+            "  decision   Accept by alice at 2026-01-02T00:00:00Z: refused, it is denied\n",
+            "  before     closed in deployment-agent-1, and seen again\n",
+        ] {
+            assert!(text.contains(line), "{text}");
+        }
     }
 
     #[test]

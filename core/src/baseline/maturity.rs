@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Baseline, FeedBaseline, window::{Expiry, expire}};
+use super::{
+    Baseline, FeedBaseline,
+    window::{Expiry, expire},
+};
 use crate::{
     behaviour::Behaviour,
     policy::{MaturityMethod, Policy},

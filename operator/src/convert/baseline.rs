@@ -9,8 +9,8 @@ use anchorwatch_convert::{
 };
 use anchorwatch_core::{
     baseline::{
-        Baseline, ContainerBaseline, Dormant, Entry, EntryState, FeedBaseline, HourSet, Hours, Lesson, Lost, Marks, Maturity, Past,
-        Sighting,
+        Baseline, ContainerBaseline, Dormant, Entry, EntryState, FeedBaseline, HourSet, Hours, Lesson, Lost, Marks,
+        Maturity, Past, Sighting,
     },
     behaviour::Feed,
     id::{BatchId, BehaviourId, ContainerName, PodUid},

@@ -253,6 +253,7 @@ mod tests {
             unverified: false,
             snapshot: false,
             provisional: false,
+            lesson: anchorwatch_core::baseline::Lesson::default(),
         }
     }
 

@@ -85,6 +85,7 @@ impl Finding {
             shown_by: self.shown_by.clone(),
             unverified: self.unverified,
             snapshot: self.snapshot,
+            provisional: false,
             lesson: Lesson::default(),
         }
     }

@@ -113,7 +113,7 @@ fn plan(object: &BehaviorBaseline, known: &Known, now: Timestamp) -> Option<(Beh
     let outcome = review(&mut baseline, &known.alerts, &known.policy, from_clock(now));
     outcome.changed().then(|| {
         let next = BehaviorBaseline {
-            status: Some(baselines::status_of(object, &baseline, known.policy.window_days, now)),
+            status: Some(baselines::status_of(object, &baseline, &known.policy, now)),
             ..object.clone()
         };
         (next, outcome)

@@ -33,7 +33,7 @@ pub struct Known {
 pub fn fetch(world: &World, workload: &WorkloadKey) -> Option<Known> {
     let (youngest, located) = world.youngest_pod_of(workload)?;
     let policies = Policies::of(world);
-    let policy = policies.holding(&workload.namespace, &youngest.labels)?.resolved();
+    let policy = policies.resolved(workload, &youngest.labels)?;
     let evidence = world.evidence(workload);
     let pods = world.pods_of(workload);
     let of_current = |pod: &Arc<PodFacts>| {

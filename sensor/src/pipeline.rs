@@ -237,8 +237,7 @@ impl Pipeline {
         let is_known =
             || seen.has_seen_today(container, behaviour, at) || seen.knows_by_address(container, behaviour, attributes);
         if *standing && is_known() {
-            seen.enrich(container, behaviour, attributes);
-            return Sight::Known;
+            return seen.enrich(container, behaviour, attributes);
         }
         let sighting = Sighting {
             behaviour,

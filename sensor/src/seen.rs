@@ -3,6 +3,7 @@
 //! Held in memory, so that something known costs next to nothing; the outbox keeps a row for each container and each
 //! behaviour, so that a restart reports nothing again. A behaviour is *unreported* until a batch has taken its counts.
 
+mod commands;
 mod due;
 mod row;
 mod sighting;
@@ -11,10 +12,11 @@ mod size;
 use anchorwatch_core::behaviour::{Attributes, Behaviour, Origin};
 use anchorwatch_core::id::BehaviourId;
 use anchorwatch_core::time::{Hour, Timestamp};
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use crate::attribute::pod::{Container, ContainerKey};
 use crate::losses::LossReason;
+use commands::News;
 pub use row::{BehaviourRow, ContainerRow, Row, RowChange, Unreported};
 pub use sighting::Sighting;
 use size::{behaviour_size, container_size};
@@ -132,7 +134,7 @@ impl Seen {
                     self.queues.fresh.push_back((key, id));
                 }
                 container.ids.insert(row.behaviour.clone(), id);
-                container.entries.insert(id, Entry::new(row));
+                container.entries.insert(id, Entry::new(*row));
             }
         }
     }
@@ -165,7 +167,7 @@ impl Seen {
             };
         };
         let placed = entry.count(sighting);
-        let (news, growth) = entry.enrich(sighting.attributes);
+        let Enriched { news, growth, lost } = entry.enrich(sighting.attributes);
         self.bytes += growth;
         entry.changed(
             placed || news,
@@ -173,23 +175,30 @@ impl Seen {
             &mut self.queues.fresh,
             &mut self.dirty,
         );
+        if lost {
+            return Sight::Refused(LossReason::ContainerQuota);
+        }
         Sight::Known
     }
 
     /// Adds what is known beside the key of a behaviour that is not counted once more.
-    pub fn enrich(&mut self, container: &Container, behaviour: &Behaviour, attributes: &Attributes) {
+    pub fn enrich(&mut self, container: &Container, behaviour: &Behaviour, attributes: &Attributes) -> Sight {
         let Some(seen) = self.containers.get_mut(&container.key) else {
-            return;
+            return Sight::Known;
         };
         let id = seen.ids.get(behaviour).copied().unwrap_or_else(|| behaviour.id());
         let Some(entry) = seen.entries.get_mut(&id) else {
-            return;
+            return Sight::Known;
         };
-        let (news, growth) = entry.enrich(attributes);
+        let Enriched { news, growth, lost } = entry.enrich(attributes);
         self.bytes += growth;
         if growth > 0 || news {
             entry.changed(news, (&container.key, id), &mut self.queues.fresh, &mut self.dirty);
         }
+        if lost {
+            return Sight::Refused(LossReason::ContainerQuota);
+        }
+        Sight::Known
     }
 
     /// Whether the container has shown the behaviour on that day, or later. What still runs is no news: a sensor that
@@ -261,6 +270,7 @@ impl Seen {
             for (id, entry) in &mut container.entries {
                 if entry.row.reported_hour.take().is_some() {
                     entry.row.reported_hour = Some(Hour(0));
+                    entry.row.attributes.commands.clear();
                     if !std::mem::replace(&mut entry.dirty, true) {
                         self.dirty.behaviours.push((key.clone(), *id));
                     }
@@ -471,17 +481,37 @@ impl Entry {
         }
     }
 
-    /// Adds what is known beside the key. Whether that is news, and by how many bytes the entry grew.
-    fn enrich(&mut self, attributes: &Attributes) -> (bool, usize) {
+    /// Adds what is known beside the key.
+    fn enrich(&mut self, attributes: &Attributes) -> Enriched {
         let row = &mut self.row;
-        if !row.attributes.grows_by(attributes) {
-            return (false, 0);
+        let mut enriched = Enriched::default();
+        let commands_are_known = attributes.commands.iter().all(|line| row.knows_command(line));
+        if commands_are_known && !row.attributes.grows_by(attributes) {
+            return enriched;
         }
-        let news = row.attributes.has_news_in(attributes);
         let before = behaviour_size(row);
-        row.attributes = std::mem::take(&mut row.attributes).join(attributes.clone());
-        (news, behaviour_size(row).saturating_sub(before))
+        let of_commands = row.note_commands(&attributes.commands);
+        enriched.lost = of_commands == News::NoRoom;
+        let rest = Attributes {
+            commands: BTreeSet::new(),
+            ..attributes.clone()
+        };
+        enriched.news = of_commands == News::Yes || row.attributes.has_news_in(&rest);
+        row.attributes = std::mem::take(&mut row.attributes).join(rest);
+        enriched.growth = behaviour_size(row).saturating_sub(before);
+        enriched
     }
+}
+
+/// What became of what is known beside a key.
+#[derive(Debug, Clone, Copy, Default)]
+struct Enriched {
+    /// It is to be told.
+    news: bool,
+    /// By how many bytes the entry grew.
+    growth: usize,
+    /// A command line found no room.
+    lost: bool,
 }
 
 #[cfg(test)]

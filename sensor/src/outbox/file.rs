@@ -75,7 +75,7 @@ fn read(database: Database) -> Result<Option<Opened>, StateError> {
         if stated != Some(row.behaviour.id()) {
             return Err(StateError::Damaged("a behaviour's key is not its own".to_owned()));
         }
-        rows.push((container_key(container)?, Row::Behaviour(row)));
+        rows.push((container_key(container)?, Row::Behaviour(Box::new(row))));
     }
     drop(transaction);
     Ok(Some(Opened {

@@ -115,7 +115,7 @@ impl Entry {
         let unreported = self.row.unreported?;
         Some(ReportedBehavior {
             behavior: behaviour_to_crd(&self.row.behaviour),
-            attributes: attributes_to_crd(&self.row.attributes),
+            attributes: attributes_to_crd(&self.row.told()),
             lineage: self.row.lineage.iter().map(|path| path.as_ref().to_owned()).collect(),
             count: i64::try_from(unreported.count).unwrap_or(i64::MAX),
             first_seen: convert::micro_time(unreported.first),
@@ -127,6 +127,7 @@ impl Entry {
     fn settle(&mut self) {
         if let Some(unreported) = self.row.unreported.take() {
             self.row.reported_hour = Some(unreported.last.hour());
+            self.row.settle_commands();
         }
     }
 }

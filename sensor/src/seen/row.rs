@@ -33,9 +33,12 @@ pub struct ContainerRow {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BehaviourRow {
     pub behaviour: Behaviour,
-    /// What else was seen of it.
+    /// What else was seen of it. Of command lines, those that a batch has told of, as far as they are remembered.
     #[serde(default, skip_serializing_if = "Attributes::is_empty")]
     pub attributes: Attributes,
+    /// Command lines that no batch has told of yet.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub untold: BTreeSet<String>,
     /// Of the first sighting.
     pub lineage: Vec<Arc<str>>,
     pub first_seen: Timestamp,
@@ -61,7 +64,7 @@ pub struct Unreported {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Row {
     Container(ContainerRow),
-    Behaviour(BehaviourRow),
+    Behaviour(Box<BehaviourRow>),
 }
 
 /// What is to happen to a row; its value as it is stored, or nothing to remove it.
@@ -108,7 +111,6 @@ impl ContainerRow {
 }
 
 impl BehaviourRow {
-    /// Seen once.
     /// Of the first sighting.
     pub fn new(sighting: &Sighting<'_>) -> Self {
         let Sighting {
@@ -121,7 +123,12 @@ impl BehaviourRow {
         } = *sighting;
         let mut row = Self {
             behaviour: behaviour.clone(),
-            attributes: Attributes::default().join(attributes.clone()),
+            attributes: Attributes {
+                commands: BTreeSet::new(),
+                ..attributes.clone()
+            }
+            .bounded(),
+            untold: attributes.commands.clone(),
             lineage: lineage.to_vec(),
             first_seen: at,
             last_seen: at,

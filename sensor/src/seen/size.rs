@@ -32,7 +32,8 @@ pub(super) fn behaviour_size(row: &BehaviourRow) -> usize {
         }
     };
     let lineage: usize = row.lineage.iter().map(|path| path.len()).sum();
-    OVERHEAD + 2 * texts + lineage + attributes_size(&row.attributes)
+    let untold: usize = row.untold.iter().map(|line| line.len() + ELEMENT).sum();
+    OVERHEAD + 2 * texts + lineage + attributes_size(&row.attributes) + untold
 }
 
 fn attributes_size(attributes: &Attributes) -> usize {

@@ -9,7 +9,7 @@ use kube::{
 };
 use tracing::warn;
 
-use crate::{heads::Heads, metrics::Metrics, test_switch::TestSwitches, world::World};
+use crate::{heads::Heads, metrics::Metrics, scorings::Scorings, test_switch::TestSwitches, world::World};
 
 /// How often the chains of evidence are checked where nobody says otherwise.
 const VERIFY_EVERY: Duration = Duration::from_mins(10);
@@ -27,6 +27,8 @@ pub struct Context {
     pub heads: Arc<Heads>,
     /// How often the chains of evidence are checked.
     pub verify_every: Duration,
+    /// What commands are judged by.
+    pub scorings: Arc<Scorings>,
     /// What a test took away.
     pub switches: TestSwitches,
     events: Recorder,
@@ -47,6 +49,7 @@ impl Context {
             heads: Arc::default(),
             verify_every: VERIFY_EVERY,
             switches,
+            scorings: Arc::default(),
         }
     }
 

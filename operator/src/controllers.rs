@@ -10,6 +10,7 @@ mod driver;
 mod ingest;
 mod keyed;
 mod policy;
+mod pools;
 mod review;
 mod rollout;
 
@@ -24,5 +25,6 @@ pub async fn run(context: &Context) {
         policy::run(context),
         approval::run(context),
         review::run(context),
+        pools::run(context),
     );
 }

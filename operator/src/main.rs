@@ -14,6 +14,7 @@ mod losses;
 mod metrics;
 mod policies;
 mod reports;
+mod scorings;
 mod signing;
 mod test_switch;
 #[cfg(test)]

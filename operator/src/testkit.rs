@@ -154,6 +154,7 @@ pub fn agent_pod(name: &str) -> PodFacts {
         succeeded: false,
         ready: None,
         declared: vec!["main".into()],
+        repositories: [].into(),
         containers: Vec::new(),
     }
 }

@@ -101,6 +101,13 @@ async fn merge(context: &Context, report: &SensorReport) -> Result<Applied, Inge
     let Some(current) = fetch::report(context, report).await? else {
         return Ok(Applied::Superseded);
     };
-    let plan = plan::plan(current, sorted, surroundings, &context.switches, Timestamp::now());
+    let plan = plan::plan(
+        current,
+        sorted,
+        surroundings,
+        &context.scorings,
+        &context.switches,
+        Timestamp::now(),
+    );
     apply::apply(context, plan).await
 }

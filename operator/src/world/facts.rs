@@ -85,6 +85,8 @@ pub struct PodFacts {
     pub ready: Option<Timestamp>,
     /// Names of the containers that its specification declares, of every sort.
     pub declared: Vec<String>,
+    /// The repositories of their images, by the container's name.
+    pub repositories: BTreeMap<String, String>,
     /// Its containers, in the order of its status.
     pub containers: Vec<ContainerFacts>,
 }
@@ -154,6 +156,7 @@ impl From<Pod> for PodFacts {
             name: pod.metadata.name.unwrap_or_default(),
             uid: pod.metadata.uid.unwrap_or_default(),
             declared: pod.spec.as_ref().map(declared).unwrap_or_default(),
+            repositories: pod.spec.as_ref().map(repositories).unwrap_or_default(),
             node: pod.spec.and_then(|spec| spec.node_name).unwrap_or_default(),
             labels: pod.metadata.labels.unwrap_or_default(),
             controller,
@@ -179,6 +182,23 @@ fn ready(status: &PodStatus) -> Option<Timestamp> {
     let mut conditions = status.conditions.iter().flatten();
     let ready = conditions.find(|condition| condition.type_ == "Ready" && condition.status == "True")?;
     ready.last_transition_time.as_ref().map(|time| time.0)
+}
+
+/// Repositories of the images of its containers; ephemeral ones are somebody's visit.
+fn repositories(spec: &PodSpec) -> BTreeMap<String, String> {
+    let containers = spec.init_containers.iter().flatten().chain(&spec.containers);
+    let images = containers.filter_map(|container| Some((&container.name, container.image.as_deref()?)));
+    images
+        .map(|(name, image)| (name.clone(), repository(image).to_owned()))
+        .collect()
+}
+
+/// An image's name without tag and digest: `registry.example.com:5000/tools/agent`. A colon before the last slash is a
+/// port's.
+fn repository(image: &str) -> &str {
+    let named = image.split('@').next().unwrap_or_default();
+    let path = named.rfind('/').map_or(0, |slash| slash + 1);
+    named[path..].find(':').map_or(named, |colon| &named[..path + colon])
 }
 
 fn container(status: ContainerStatus, init: bool) -> ContainerFacts {
@@ -304,7 +324,7 @@ mod tests {
             },
             "spec": {
                 "nodeName": "node1",
-                "containers": [{"name": "agent"}],
+                "containers": [{"name": "agent", "image": "registry:5000/tools/agent:1.2"}],
                 "initContainers": [{"name": "setup"}],
                 "ephemeralContainers": [{"name": "debugger"}],
             },
@@ -341,6 +361,7 @@ mod tests {
                 succeeded: false,
                 ready: None,
                 declared: ["setup", "agent", "debugger"].map(Into::into).into(),
+                repositories: [("agent".to_owned(), "registry:5000/tools/agent".to_owned())].into(),
                 containers: vec![
                     ContainerFacts {
                         name: "setup".into(),
@@ -358,5 +379,18 @@ mod tests {
             }
         );
         assert_eq!(facts.template_hash(), Some("5d"));
+    }
+
+    #[test]
+    fn a_repository_is_an_image_without_tag_and_digest() {
+        for (image, expected) in [
+            ("nginx", "nginx"),
+            ("nginx:1.27", "nginx"),
+            ("registry:5000/a/b", "registry:5000/a/b"),
+            ("registry:5000/a/b:v1@sha256:00", "registry:5000/a/b"),
+            ("", ""),
+        ] {
+            assert_eq!(repository(image), expected, "{image}");
+        }
     }
 }

@@ -115,6 +115,7 @@ mod tests {
             succeeded: false,
             ready: None,
             declared: Vec::new(),
+            repositories: [].into(),
             containers: Vec::new(),
         }
     }

@@ -75,6 +75,8 @@ pub struct Surroundings {
     pub baselines: BTreeMap<WorkloadKey, Stored>,
     /// The containers that pods of each workload declare.
     pub declared: BTreeMap<WorkloadKey, BTreeSet<ContainerName>>,
+    /// The repositories of the images of each workload's containers.
+    pub repositories: BTreeMap<WorkloadKey, BTreeMap<ContainerName, String>>,
     /// The outboxes of other nodes whose batches the baselines remember.
     pub outboxes: BTreeMap<NodeName, Outbox>,
 }
@@ -231,6 +233,16 @@ pub fn declared_by(world: &World, workload: &WorkloadKey) -> BTreeSet<ContainerN
     names.map(ContainerName::new).collect()
 }
 
+/// The repositories of the images of a workload's containers: of two, the youngest pod's.
+fn repositories_of(world: &World, workload: &WorkloadKey) -> BTreeMap<ContainerName, String> {
+    let mut pods = world.pods_of(workload);
+    pods.sort_unstable_by_key(|pod| pod.created);
+    let repositories = pods.iter().flat_map(|pod| &pod.repositories);
+    repositories
+        .map(|(name, repository)| (ContainerName::new(name), repository.clone()))
+        .collect()
+}
+
 /// Where the sensor lost something that may be anybody's: every pod on its node whose workload has a baseline.
 pub fn neighbours(world: &World, report: &SensorReport) -> Vec<Neighbour> {
     if report.spec.losses.is_empty() && !reports::is_renewed(report) {
@@ -268,8 +280,12 @@ pub async fn surroundings<'a>(
     workloads: impl Iterator<Item = &'a WorkloadKey> + Clone,
 ) -> Result<Surroundings, IngestError> {
     let baselines = baselines(context, workloads.clone()).await?;
-    let declared = workloads.map(|workload| (workload.clone(), declared_by(&context.world, workload)));
+    let declared = workloads
+        .clone()
+        .map(|workload| (workload.clone(), declared_by(&context.world, workload)));
+    let repositories = workloads.map(|workload| (workload.clone(), repositories_of(&context.world, workload)));
     Ok(Surroundings {
+        repositories: repositories.collect(),
         declared: declared.collect(),
         outboxes: outboxes::of_others(context, node, &baselines).await?,
         baselines,

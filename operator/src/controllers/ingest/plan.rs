@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anchorwatch_core::{
-    baseline::{Batch, Losses, Outbox, merge},
+    baseline::{Batch, Losses, Outbox, merge_scored},
     behaviour::Feed,
-    id::{BatchId, ContainerName, NodeName},
+    id::{BatchId, ContainerName, NodeName, WorkloadKey},
     policy::Policy,
 };
 use anchorwatch_crds::v1alpha1::{
@@ -23,6 +23,7 @@ use crate::{
     baselines, conditions,
     convert::{baseline_from_crd, from_clock, losses_from_crd},
     losses, reports,
+    scorings::Scorings,
     test_switch::TestSwitches,
 };
 
@@ -98,12 +99,14 @@ pub fn plan(
     report: SensorReport,
     sorted: Sorted,
     surroundings: Surroundings,
+    scorings: &Scorings,
     switches: &TestSwitches,
     now: Timestamp,
 ) -> Plan {
     let Surroundings {
         baselines: mut stored,
         declared,
+        mut repositories,
         mut outboxes,
     } = surroundings;
     outboxes.insert(report.name_any().into(), outboxes::of(&report));
@@ -146,6 +149,9 @@ pub fn plan(
             losses: lost.clone(),
         };
         let merging = Merging {
+            workload: &workload,
+            repositories: repositories.remove(&workload).unwrap_or_default(),
+            scorings,
             batch: &batch,
             policy: &group.policy,
             switches,
@@ -221,6 +227,9 @@ struct Merged {
 
 /// What an object is merged with.
 struct Merging<'a> {
+    workload: &'a WorkloadKey,
+    repositories: BTreeMap<ContainerName, String>,
+    scorings: &'a Scorings,
     batch: &'a Batch,
     policy: &'a Policy,
     switches: &'a TestSwitches,
@@ -237,7 +246,9 @@ impl Merging<'_> {
         if let Some(declared) = self.declared.filter(|declared| !declared.is_empty()) {
             baseline.prune_containers(declared);
         }
-        let outcome = merge(&mut baseline, self.batch, self.policy, from_clock(self.now));
+        let outcome = self.scorings.with(self.workload, self.repositories, |scoring| {
+            merge_scored(&mut baseline, self.batch, self.policy, scoring, from_clock(self.now))
+        });
         let overflowed = usize::try_from(outcome.overflowed).unwrap_or(usize::MAX);
         if !outcome.changed {
             return Merged {

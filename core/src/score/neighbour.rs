@@ -1,8 +1,15 @@
-//! The nearest learned commands, exactly: an inverted index whose lists are read only as far as a command that was not
-//! met yet could still come into the result.
+//! The nearest learned commands, exactly: every learned command that shares a feature is counted, of rare features by
+//! lists, of common ones 256 commands at a time, and only those whose count could bring them into the result are compared.
 
-use std::{cmp::Ordering, collections::BTreeMap};
+mod planes;
+mod postings;
 
+use std::cmp::Ordering;
+
+use self::{
+    planes::{BLOCK, Planes},
+    postings::{Found, Postings},
+};
 use crate::features::{Feature, Features};
 
 /// A learned command and how much of it the searched one shares.
@@ -31,53 +38,74 @@ impl Neighbour {
     }
 }
 
-/// Learned commands, by number and by feature.
+/// Learned commands by feature. What a command consists of is told by the features alone.
 #[derive(Clone, Debug, Default)]
 pub struct Index {
-    entries: Vec<Features>,
-    postings: BTreeMap<Feature, Vec<u32>>,
+    /// How many compared features each command has.
+    sizes: Vec<u16>,
+    postings: Postings,
+    /// The last commands, which are not among the postings yet.
+    fresh: Vec<Features>,
 }
 
 /// What a search counts in; kept between searches to spare its allocation.
 #[derive(Clone, Debug, Default)]
 pub struct Scratch {
-    counts: Vec<u32>,
+    counts: Vec<u16>,
 }
 
-/// How many numbers of a list are read in the time in which two commands of usual length are compared, roughly.
-const COMPARISON: usize = 100;
-/// Longest list whose best command so far is compared at once.
-const SHORT: usize = 256;
+/// Commands that are taken in at once: a search compares those that wait one by one.
+const FRESH: usize = 32;
 
 impl Index {
     /// Number of learned commands.
     pub fn len(&self) -> usize {
-        self.entries.len()
+        self.sizes.len()
     }
 
     /// Whether nothing was learned.
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.sizes.is_empty()
     }
 
     /// Takes a command in and returns its number.
     pub fn insert(&mut self, features: &Features) -> u32 {
-        let entry = u32::try_from(self.entries.len()).expect("fewer than 2^32 commands");
-        for feature in features.all() {
-            self.postings.entry(*feature).or_default().push(entry);
+        let entry = u32::try_from(self.sizes.len()).expect("fewer than 2^32 commands");
+        self.sizes
+            .push(u16::try_from(features.compared().len()).unwrap_or(u16::MAX));
+        self.fresh.push(features.clone());
+        if self.fresh.len() >= FRESH {
+            self.settle();
         }
-        self.entries.push(features.clone());
         entry
     }
 
-    /// The features of a learned command.
-    pub(super) fn features(&self, entry: u32) -> &Features {
-        &self.entries[entry as usize]
+    /// Takes in what waits, so that searches are as fast as they can be.
+    pub fn settle(&mut self) {
+        let first = self.sizes.len() - self.fresh.len();
+        for (at, features) in std::mem::take(&mut self.fresh).into_iter().enumerate() {
+            let entry = u32::try_from(first + at).expect("fewer than 2^32 commands");
+            self.postings.insert(entry, &features);
+        }
+    }
+
+    /// The features of all learned commands, put together again.
+    pub(super) fn features(&self) -> Vec<Features> {
+        let mut all: Vec<Vec<Feature>> = vec![Vec::new(); self.sizes.len()];
+        for (feature, found) in self.postings.iter() {
+            found.each(|entry| all[entry as usize].push(feature));
+        }
+        let settled = all.len() - self.fresh.len();
+        let fresh = self.fresh.iter().cloned();
+        let put_together = all.into_iter().take(settled).map(Features::from_unsorted);
+        put_together.chain(fresh).collect()
     }
 
     /// Number of learned commands with this feature.
     pub fn frequency(&self, feature: Feature) -> usize {
-        self.postings.get(&feature).map_or(0, Vec::len)
+        let settled = self.postings.get(feature).map_or(0, |found| found.count());
+        let has = |features: &&Features| features.all().binary_search(&feature).is_ok();
+        settled + self.fresh.iter().filter(has).count()
     }
 
     /// The `wanted` nearest commands, the nearest first, without the one that is `left_out`. Commands that share nothing
@@ -89,74 +117,77 @@ impl Index {
         left_out: Option<u32>,
         scratch: &mut Scratch,
     ) -> Vec<Neighbour> {
-        let searched = features.compared();
-        let mut lists: Vec<&Vec<u32>> = searched
-            .iter()
-            .filter_map(|feature| self.postings.get(feature))
-            .collect();
-        // The rarest first: they tell most, and their lists are short.
-        lists.sort_by_key(|list| list.len());
-        let counts = &mut scratch.counts;
-        counts.clear();
-        counts.resize(self.entries.len(), 0);
         let mut best = Best::new(wanted);
-        let mut left = u32::try_from(lists.len()).unwrap_or(u32::MAX);
-        let size = u32::try_from(searched.len()).unwrap_or(u32::MAX);
-        let mut unread: usize = lists.iter().map(|list| list.len()).sum();
-        let mut met = 0;
-        for list in lists {
-            // What was not met yet shares at most what is left, and the union is at least what is searched. Reading on
-            // is worth it nevertheless where it costs less than comparing those that were met.
-            if best.beats(left, size) && unread > met * COMPARISON {
-                break;
-            }
-            for entry in list {
-                counts[*entry as usize] += 1;
-            }
-            left -= 1;
-            unread -= list.len();
-            met = (met + list.len()).min(self.entries.len());
-            // A good bound early on spares long lists later.
-            if list.len() <= SHORT {
-                let known = list.iter().filter(|entry| Some(**entry) != left_out);
-                if let Some(entry) = known.max_by_key(|entry| counts[**entry as usize]) {
-                    best.offer(self.compare(searched, *entry));
-                }
+        let searched = features.compared();
+        let settled = self.sizes.len() - self.fresh.len();
+        for (at, fresh) in self.fresh.iter().enumerate() {
+            let entry = u32::try_from(settled + at).unwrap_or(u32::MAX);
+            if Some(entry) != left_out {
+                best.offer(compare(searched, fresh.compared(), entry));
             }
         }
-        self.verify(searched, left, left_out, counts, &mut best);
+        let counts = &mut scratch.counts;
+        counts.clear();
+        counts.resize(settled.next_multiple_of(BLOCK), 0);
+        let mut many: Vec<&[u64]> = Vec::new();
+        for found in searched.iter().filter_map(|feature| self.postings.get(*feature)) {
+            match found {
+                Found::Few(list) => list.iter().for_each(|entry| counts[*entry as usize] += 1),
+                Found::Many(bits) => many.push(&bits.words),
+            }
+        }
+        let size = u32::try_from(searched.len()).unwrap_or(u32::MAX);
+        for (block, counts) in counts.chunks_exact(BLOCK).enumerate() {
+            self.look_at(block, counts, &many, (size, left_out), &mut best);
+        }
         best.found
     }
 
-    /// Compares those that were met and could still come into the result.
-    fn verify(&self, searched: &[Feature], left: u32, left_out: Option<u32>, counts: &[u32], best: &mut Best) {
-        let size = u32::try_from(searched.len()).unwrap_or(u32::MAX);
-        let mut least = best.least_common(size).saturating_sub(left).max(1);
-        for (entry, count) in (0_u32..).zip(counts) {
-            if *count < least || Some(entry) == left_out {
-                continue;
-            }
-            let own = u32::try_from(self.entries[entry as usize].compared().len()).unwrap_or(u32::MAX);
-            let common = (count + left).min(own).min(size);
-            if !best.beats(common, size + own - common) {
-                best.offer(self.compare(searched, entry));
-                least = best.least_common(size).saturating_sub(left).max(1);
+    /// Offers those of a block's commands that could come into the result. `counts` holds what they share of features that
+    /// few have, `many` who has those that many have.
+    fn look_at(
+        &self,
+        block: usize,
+        counts: &[u16],
+        many: &[&[u64]],
+        (size, left_out): (u32, Option<u32>),
+        best: &mut Best,
+    ) {
+        let most = counts.iter().copied().max().map_or(0, u32::from);
+        let mut least = best.least_common(size).max(1);
+        // Whoever reaches the least by what many share, and the most that anybody shares beside it.
+        let planes = Planes::count(many, block);
+        let candidates = planes.at_least(least.saturating_sub(most));
+        for (word, mut left) in candidates.into_iter().enumerate() {
+            while left != 0 {
+                let at = word * 64 + left.trailing_zeros() as usize;
+                left &= left - 1;
+                let few = u32::from(counts[at]);
+                let common = few + planes.of(at);
+                let Some(own) = self.sizes.get(block * BLOCK + at) else {
+                    return;
+                };
+                let entry = u32::try_from(block * BLOCK + at).unwrap_or(u32::MAX);
+                if common >= least && Some(entry) != left_out {
+                    let union = size + u32::from(*own) - common;
+                    best.offer(Neighbour { entry, common, union });
+                    least = best.least_common(size).max(1);
+                }
             }
         }
     }
+}
 
-    fn compare(&self, searched: &[Feature], entry: u32) -> Neighbour {
-        let own = self.entries[entry as usize].compared();
-        let (mut at, mut common) = (0, 0_u32);
-        for feature in searched {
-            while own.get(at).is_some_and(|held| held < feature) {
-                at += 1;
-            }
-            common += u32::from(own.get(at) == Some(feature));
+fn compare(searched: &[Feature], own: &[Feature], entry: u32) -> Neighbour {
+    let (mut at, mut common) = (0, 0_u32);
+    for feature in searched {
+        while own.get(at).is_some_and(|held| held < feature) {
+            at += 1;
         }
-        let union = u32::try_from(searched.len() + own.len()).unwrap_or(u32::MAX) - common;
-        Neighbour { entry, common, union }
+        common += u32::from(own.get(at) == Some(feature));
     }
+    let union = u32::try_from(searched.len() + own.len()).unwrap_or(u32::MAX) - common;
+    Neighbour { entry, common, union }
 }
 
 /// The best so far, the nearest first.
@@ -172,21 +203,6 @@ impl Best {
             wanted,
             found: Vec::new(),
         }
-    }
-
-    /// Whether the result is full, and its last is nearer than anything with such a similarity.
-    fn beats(&self, common: u32, union: u32) -> bool {
-        let bound = Neighbour {
-            entry: 0,
-            common,
-            union,
-        };
-        self.wanted == 0
-            || (self.found.len() == self.wanted
-                && self
-                    .found
-                    .last()
-                    .is_some_and(|last| last.order(&bound) == Ordering::Less))
     }
 
     /// The fewest features that a command must share with `size` searched ones to come into the result: the union is at
@@ -227,15 +243,15 @@ mod tests {
         })
     }
 
-    /// Every learned command compared, with sets instead of merged lists.
-    fn oracle(lines: &[String], searched: &str, wanted: usize, left_out: Option<u32>) -> Vec<Neighbour> {
+    /// Every learned command compared, with sets instead of lists and bits.
+    fn oracle(learned: &[Features], searched: &Features, wanted: usize, left_out: Option<u32>) -> Vec<Neighbour> {
         use std::collections::BTreeSet;
-        let set = |line: &str| features(line).compared().iter().copied().collect::<BTreeSet<_>>();
+        let set = |features: &Features| features.compared().iter().copied().collect::<BTreeSet<_>>();
         let one = set(searched);
         let mut all: Vec<Neighbour> = (0_u32..)
-            .zip(lines)
-            .map(|(entry, line)| {
-                let other = set(line);
+            .zip(learned)
+            .map(|(entry, features)| {
+                let other = set(features);
                 let common = u32::try_from(one.intersection(&other).count()).unwrap();
                 let union = u32::try_from(one.union(&other).count()).unwrap();
                 Neighbour { entry, common, union }
@@ -253,19 +269,33 @@ mod tests {
     }
 
     proptest! {
+        // Hundreds of commands each: beyond 64 that share a feature, they are bits.
+        #![proptest_config(ProptestConfig::with_cases(48))]
+
         #[test]
         fn the_nearest_are_those_that_comparing_with_every_command_finds(
-            lines in prop::collection::vec(line(), 1..60),
+            lines in prop::collection::vec(line(), 1..400),
+            settled: bool,
             searched in line(),
             wanted in 0_usize..6,
-            left_out in prop::option::of(0_u32..60),
+            left_out in prop::option::of(0_u32..400),
         ) {
+            let learned: Vec<Features> = lines.iter().map(|line| features(line)).collect();
+            let searched = features(&searched);
             let mut index = Index::default();
-            for line in &lines {
-                index.insert(&features(line));
+            for features in &learned {
+                index.insert(features);
             }
-            let found = index.nearest(&features(&searched), wanted, left_out, &mut Scratch::default());
-            prop_assert_eq!(found, oracle(&lines, &searched, wanted, left_out));
+            if settled {
+                index.settle();
+            }
+            let found = index.nearest(&searched, wanted, left_out, &mut Scratch::default());
+            prop_assert_eq!(found, oracle(&learned, &searched, wanted, left_out));
+            for feature in searched.all() {
+                let having = learned.iter().filter(|features| features.all().binary_search(feature).is_ok());
+                prop_assert_eq!(index.frequency(*feature), having.count());
+            }
+            prop_assert_eq!(index.features(), learned);
         }
     }
 }

@@ -3,6 +3,7 @@
 pub(crate) mod module;
 pub(crate) mod network;
 mod process;
+mod score;
 #[cfg(test)]
 mod tests;
 
@@ -12,6 +13,8 @@ use anchorwatch_core::behaviour::{Attributes, Behaviour, Feed, Origin, SourceLay
 use anchorwatch_crds::v1alpha1::{self as crd, Behavior, BehaviorAttributes, FeedName};
 
 use super::number::{to_i64, unsigned};
+
+pub use score::{strangeness_from_crd, strangeness_to_crd};
 
 /// From an object's behaviour. Any text may come: the core bounds it. None where the object names no feed, or says of a
 /// destination what is none.

@@ -9,6 +9,7 @@ mod policy;
 pub use approval::{approval_violations, approvals_from_crd, named_from_pattern};
 pub use behaviour::{
     attributes_from_crd, attributes_to_crd, behaviour_from_crd, behaviour_to_crd, feed_from_crd, feed_to_crd,
+    strangeness_from_crd, strangeness_to_crd,
 };
 pub use number::{to_i32, to_i64, unsigned};
 pub use policy::{

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use anchorwatch_core::normalise::domain_name;
 use anchorwatch_core::policy::{
     MaturityMethod, MaturityPolicy, Mode, ModulePolicy, NetworkPolicy, OnMatch, OnUnmatched, Policy, ProcessPolicy,
-    RolloutPolicy, SpikePolicy, approvals::Approvals,
+    RolloutPolicy, SpikePolicy, TolerancePolicy, approvals::Approvals,
 };
 use anchorwatch_crds::v1alpha1::{self as crd, DriftPolicySpec, FeedPolicies};
 
@@ -56,6 +56,9 @@ pub fn policy_from_crd(name: String, spec: &DriftPolicySpec, materials: &Materia
             deny: spec.feeds.module.deny.iter().cloned().collect(),
             approved: materials.approved.clone(),
         },
+        tolerance: TolerancePolicy {
+            alerts_per_thousand_weeks: thousandths(spec.tolerance.alerts_per_workload_per_week),
+        },
         correlation_window: spec.correlation.window.get(),
         rollout: RolloutPolicy {
             on_match: match spec.rollout.on_match {
@@ -73,6 +76,12 @@ pub fn policy_from_crd(name: String, spec: &DriftPolicySpec, materials: &Materia
         },
         approvals: Approvals::default(),
     }
+}
+
+/// So many thousandths, rounded; what is no number, or below 0, is none.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+fn thousandths(number: f64) -> u32 {
+    (number * 1_000.0).round().clamp(0.0, f64::from(u32::MAX)) as u32
 }
 
 /// A name as it is listed and, as destinations are kept without what changes from request to request, as it is kept.

@@ -77,6 +77,7 @@ fn known(criterion: &mut Criterion) {
         snapshot: false,
         provisional: false,
         lesson: Lesson::default(),
+        strangeness: None,
     };
     let policy = Policy::default();
     let mut times = Times::default();

@@ -16,7 +16,7 @@ use std::process::ExitCode;
 use anchorwatch_core::{
     features::{Command, Features},
     normalise,
-    score::{Index, Scorer, Scratch, reference},
+    score::{Index, Pool, Scorer, Scratch},
 };
 
 const SEEDS: [u64; 5] = [1, 2, 3, 4, 5];
@@ -95,9 +95,9 @@ fn round(seed: u64, benign: &[String], malicious: &[(String, Vec<String>)], tabl
         index.insert(&features(line));
     }
     let scorer = Scorer::calibrate(index);
-    let mut scratch = Scratch::default();
+    let (mut scratch, pool) = (Scratch::default(), Pool::reference());
     let mut judge = |line: &str| {
-        let score = scorer.score(&features(line), reference().calibration(), &mut scratch);
+        let score = scorer.score(&features(line), &pool, &mut scratch);
         (score.novelty, score.p)
     };
     let normal: Vec<(f64, f64)> = held_back.iter().map(|line| judge(line)).collect();

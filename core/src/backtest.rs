@@ -2,23 +2,24 @@
 //!
 //! Everything that is kept is bounded: what is beyond the bounds is counted, and shown in the summary.
 
+mod held;
 mod judgement;
 mod summary;
 #[cfg(test)]
 mod tests;
-mod tolerance;
 mod watch;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use crate::{
     id::{ContainerName, WorkloadKey},
     observation::Observation,
     policy::Policy,
+    score::{Kin, Pools},
     time::Timestamp,
 };
 
-pub use judgement::{Judgement, Near, Ruling, UNUSUAL_COMMAND};
+pub use judgement::{Judgement, Near, Ruling};
 pub use summary::{ContainerState, Summary};
 use watch::{Learner, Watch};
 
@@ -60,14 +61,30 @@ impl Learning {
         }
     }
 
-    /// Ends learning and calibrates each container on its own commands.
+    /// Ends learning and calibrates each container on its own commands, and where these are few on the other containers'.
     pub fn finish(self, policy: Policy) -> Backtest {
-        let containers = self
-            .containers
-            .into_iter()
-            .map(|(key, learner)| (key, learner.finish()));
+        let finished = self.containers.into_iter().map(|(key, learner)| {
+            let watch = learner.finish(key.1.clone());
+            (key, watch)
+        });
+        let mut containers: BTreeMap<_, Watch> = finished.collect();
+        let mut pools = Pools::default();
+        for ((workload, _), watch) in &mut containers {
+            let scores = watch.commands().map(|commands| commands.scores());
+            pools.add(workload, None, &scores.unwrap_or_default());
+        }
+        let pools = Arc::new(pools);
+        for ((workload, _), watch) in &mut containers {
+            if let Some(commands) = watch.commands() {
+                commands.set_kin(Kin {
+                    pools: Arc::clone(&pools),
+                    workload: Some(workload.clone()),
+                    repository: None,
+                });
+            }
+        }
         Backtest {
-            containers: containers.collect(),
+            containers,
             summary: summary::Tally::new(self.overflowed),
             policy,
         }
@@ -85,7 +102,7 @@ impl Backtest {
         let watch = self
             .containers
             .entry(key)
-            .or_insert_with(|| Learner::default().finish());
+            .or_insert_with(|| Learner::default().finish(observation.container.clone()));
         let judged = watch.judge(observation, &self.policy);
         self.summary.count(observation.time, &judged);
         judged.judgement
@@ -93,10 +110,9 @@ impl Backtest {
 
     /// What all judgements together amount to.
     pub fn summary(&self) -> Summary {
-        let states = self
-            .containers
-            .iter()
-            .map(|((workload, container), watch)| watch.state(workload, container));
+        let days = self.summary.days();
+        let containers = self.containers.iter();
+        let states = containers.map(|((workload, _), watch)| watch.state(workload, &self.policy, days));
         self.summary.finish(states.collect())
     }
 }

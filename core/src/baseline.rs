@@ -13,6 +13,7 @@ mod merge;
 mod novelty;
 mod outbox;
 mod replaced;
+mod scoring;
 mod sighting;
 #[cfg(test)]
 mod tests;
@@ -30,16 +31,17 @@ use crate::{
 
 pub use batch::{Batch, BehaviourReport, ContainerReport, Losses, ReportingPod};
 pub use cap::{MAX_CONTAINERS, MAX_ENTRIES, MAX_REASONS};
-pub(crate) use derive::derived;
+pub(crate) use derive::{Derived, Whose, split};
 pub(crate) use dormant::judge;
 pub use dormant::{Dormant, MAX_DORMANT};
 pub use entry::{Entry, EntryState, MAX_LINEAGE};
 pub use hours::{HISTORY_HOURS, HourSet, Hours};
 pub use lesson::{Lesson, Past};
 pub use maturity::{AgeOutcome, Maturity, age};
-pub use merge::{MergeOutcome, Quarantine, merge};
+pub use merge::{MergeOutcome, Quarantine, merge, merge_scored};
 pub use novelty::{DORMANT_DAYS, Novelty};
 pub use outbox::Outbox;
+pub use scoring::{Scoring, fingerprint, learned_commands};
 pub use sighting::{MAX_SIGHTINGS, Sighting};
 pub(crate) use sighting::{limit, sample};
 pub use window::Marks;

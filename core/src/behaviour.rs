@@ -17,7 +17,10 @@ use crate::{
     observation::{Observation, Observed},
 };
 
-pub use attributes::{Attributes, MAX_ADDRESSES, MAX_BUILD_ID, MAX_COMMAND, MAX_COMMAND_BYTES, MAX_COMMANDS, MAX_UIDS};
+pub use attributes::{
+    Attributes, MAX_ADDRESSES, MAX_BUILD_ID, MAX_COMMAND, MAX_COMMAND_BYTES, MAX_COMMANDS, MAX_RAISED_COMMAND_BYTES,
+    MAX_RAISED_COMMANDS, MAX_UIDS,
+};
 pub use capability_set::CapabilitySet;
 pub use destination::{Burst, Destination};
 pub use module::{ModuleBehaviour, ModuleKind, ModuleParts};
@@ -119,6 +122,7 @@ impl From<&Observation> for Behaviour {
                 stdin_socket: seen.stdin_socket,
                 stdout_socket: seen.stdout_socket,
                 gained: CapabilitySet::NONE,
+                command: None,
             })),
             Observed::Network(seen) => Self::Network(NetworkBehaviour::from(NetworkParts {
                 origin: seen.origin,

@@ -28,6 +28,8 @@ pub struct Policy {
     pub network: NetworkPolicy,
     /// What is watched of modules.
     pub module: ModulePolicy,
+    /// How many alerts chance may raise.
+    pub tolerance: TolerancePolicy,
     /// Findings of one container within this time of each other join one alert.
     pub correlation_window: Duration,
     /// What a rollout explains.
@@ -113,6 +115,20 @@ pub struct ModulePolicy {
     pub approved: Option<Hashes>,
 }
 
+/// How many alerts chance may raise.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+pub struct TolerancePolicy {
+    /// Alerts for unusual commands that a workload may raise by chance in a thousand weeks.
+    pub alerts_per_thousand_weeks: u32,
+}
+
+impl TolerancePolicy {
+    /// The same for one week.
+    pub fn alerts_a_week(self) -> f64 {
+        f64::from(self.alerts_per_thousand_weeks) / 1_000.0
+    }
+}
+
 /// What a rollout explains.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 pub struct RolloutPolicy {
@@ -171,8 +187,8 @@ const GIT_REVISION: [&str; 5] = [
 ];
 
 impl Default for Policy {
-    /// A policy that leaves everything out, under no name: observes, 7 days, measured within 72 h and 14 days,
-    /// correlation within 10 minutes, rollouts explain for an hour.
+    /// A policy that leaves everything out, under no name: observes, 7 days, measured within 72 h and 14 days, an alert by
+    /// chance in ten weeks, correlation within 10 minutes, rollouts explain for an hour.
     fn default() -> Self {
         Self {
             name: String::new(),
@@ -199,6 +215,9 @@ impl Default for Policy {
                 enabled: true,
                 deny: BTreeSet::new(),
                 approved: None,
+            },
+            tolerance: TolerancePolicy {
+                alerts_per_thousand_weeks: 100,
             },
             correlation_window: Duration::from_mins(10),
             rollout: RolloutPolicy {

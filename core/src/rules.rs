@@ -18,6 +18,7 @@ mod socket_as_stdin;
 #[cfg(test)]
 mod tests;
 mod unapproved_module;
+mod unusual_command;
 mod unusual_volume;
 mod words;
 
@@ -43,6 +44,8 @@ pub enum Rule {
     KnownNameElsewhere,
     /// A process that the baseline does not know.
     ProcessOutsideBaseline,
+    /// A command of a known process that is unlike what was learned of it.
+    UnusualCommand,
     /// A destination that the baseline does not know.
     NewDestination,
     /// The first connection into a group of networks that the policy names.
@@ -82,10 +85,11 @@ pub struct RuleError {
 
 impl Rule {
     /// Every rule, the least grave first.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::ReturnedBehaviour,
         Self::KnownNameElsewhere,
         Self::ProcessOutsideBaseline,
+        Self::UnusualCommand,
         Self::NewDestination,
         Self::NewDestinationGroup,
         Self::NewListener,
@@ -107,6 +111,7 @@ impl Rule {
         match self {
             Self::ReturnedBehaviour => returned_behaviour::ID,
             Self::ProcessOutsideBaseline => process_outside_baseline::ID,
+            Self::UnusualCommand => unusual_command::ID,
             Self::KnownNameElsewhere => known_name_elsewhere::ID,
             Self::NewDestinationGroup => new_destination_group::ID,
             Self::UnusualVolume => unusual_volume::ID,
@@ -130,6 +135,7 @@ impl Rule {
         match self {
             Self::ReturnedBehaviour => returned_behaviour::SEVERITY,
             Self::ProcessOutsideBaseline => process_outside_baseline::SEVERITY,
+            Self::UnusualCommand => unusual_command::SEVERITY,
             Self::KnownNameElsewhere => known_name_elsewhere::SEVERITY,
             Self::NewDestinationGroup => new_destination_group::SEVERITY,
             Self::UnusualVolume => unusual_volume::SEVERITY,
@@ -154,6 +160,7 @@ impl Rule {
             Self::ReturnedBehaviour
             | Self::KnownNameElsewhere
             | Self::ProcessOutsideBaseline
+            | Self::UnusualCommand
             | Self::NewDestination
             | Self::NewDestinationGroup
             | Self::NewListener
@@ -178,6 +185,7 @@ impl Rule {
             Self::ReturnedBehaviour
             | Self::KnownNameElsewhere
             | Self::ProcessOutsideBaseline
+            | Self::UnusualCommand
             | Self::NewDestination
             | Self::NewDestinationGroup
             | Self::NewListener
@@ -200,6 +208,7 @@ impl Rule {
         match self {
             Self::ReturnedBehaviour => returned_behaviour::sentence(behaviour),
             Self::ProcessOutsideBaseline => process_outside_baseline::sentence(behaviour),
+            Self::UnusualCommand => unusual_command::sentence(behaviour),
             Self::KnownNameElsewhere => known_name_elsewhere::sentence(behaviour),
             Self::NewDestinationGroup => new_destination_group::sentence(behaviour),
             Self::UnusualVolume => unusual_volume::sentence(behaviour),
@@ -244,6 +253,7 @@ pub fn without_baseline(behaviour: &Behaviour, policy: &Policy) -> Option<Rule> 
         Rule::ReturnedBehaviour
         | Rule::KnownNameElsewhere
         | Rule::ProcessOutsideBaseline
+        | Rule::UnusualCommand
         | Rule::NewDestination
         | Rule::NewDestinationGroup
         | Rule::NewListener
@@ -265,6 +275,7 @@ pub fn without_baseline(behaviour: &Behaviour, policy: &Policy) -> Option<Rule> 
 /// The rule that raises a behaviour for nothing but that the baseline does not know it.
 pub const fn of_novelty(behaviour: &Behaviour) -> Rule {
     match behaviour {
+        Behaviour::Process(process) if unusual_command::fires(process) => Rule::UnusualCommand,
         Behaviour::Process(process) if privileges_gained::fires(process) => Rule::PrivilegesGained,
         Behaviour::Process(process) if socket_as_stdin::fires(process) => Rule::SocketAsStdin,
         Behaviour::Process(_) => Rule::ProcessOutsideBaseline,

@@ -5,21 +5,37 @@
 //! Each of the three answers an evasion of the others: distance alone is evaded by padding with learned words, which
 //! leaves the unseen mass as it is; both by a short command made of learned words, which still shows its capabilities.
 
+mod class;
+mod commands;
+mod company;
 mod conformal;
 mod explain;
 mod neighbour;
+mod pool;
+mod pools;
 mod reference;
 pub mod spike;
+mod strangeness;
 #[cfg(test)]
 mod tests;
+mod together;
+mod tolerance;
 mod unseen;
 
 use crate::features::Features;
 
+pub use class::Class;
+pub use commands::{Commands, Judged, LearnedCommands, NearCommand};
+pub use company::Occasion;
 pub use conformal::{Calibration, least_p, p_value};
 pub use explain::{Explanation, explain};
 pub use neighbour::{Index, Neighbour, Scratch};
+pub use pool::Pool;
+pub use pools::{Kin, MAX_MEMBERS, MAX_SHARE, Pools};
 pub use reference::reference;
+pub use strangeness::{Near, Strangeness};
+pub use together::MAX_TOGETHER;
+pub use tolerance::{MAX_ALPHA, Tolerance};
 
 /// How many neighbours an explanation names.
 pub const NEIGHBOURS: usize = 3;
@@ -47,6 +63,8 @@ pub struct Scorer {
     index: Index,
     scale: Scale,
     own: Calibration,
+    /// What they are made of, by the number of their command.
+    parts: Vec<(u32, Parts)>,
 }
 
 /// The parts of normal commands, which make parts of different units comparable.
@@ -97,21 +115,31 @@ impl Scorer {
         Self::scaled(index, young.then(|| &reference().scale))
     }
 
-    fn scaled(index: Index, borrowed: Option<&Scale>) -> Self {
+    fn scaled(mut index: Index, borrowed: Option<&Scale>) -> Self {
+        index.settle();
+        let learned = index.features();
         let mut scratch = Scratch::default();
         let step = index.len().div_ceil(MAX_CALIBRATING).max(1);
-        let parts: Vec<Parts> = (0..index.len())
+        let numbers: Vec<u32> = (0..index.len())
             .step_by(step)
             .filter_map(|entry| u32::try_from(entry).ok())
-            .map(|entry| parts_of(&index, index.features(entry), Some(entry), 1, &mut scratch).0)
+            .collect();
+        let parts: Vec<Parts> = numbers
+            .iter()
+            .map(|entry| parts_of(&index, &learned[*entry as usize], Some(*entry), 1, &mut scratch).0)
             .collect();
         let scale = borrowed.cloned().unwrap_or_else(|| Scale::new(&parts));
-        let own = Calibration::new(parts.iter().map(|parts| scale.novelty(parts)).collect());
-        Self { index, scale, own }
+        let scores: Vec<f64> = parts.iter().map(|parts| scale.novelty(parts)).collect();
+        Self {
+            index,
+            scale,
+            own: Calibration::new(scores),
+            parts: numbers.into_iter().zip(parts).collect(),
+        }
     }
 
     /// Judges a command. `pool` holds scores of other workloads.
-    pub fn score(&self, features: &Features, pool: &Calibration, scratch: &mut Scratch) -> Score {
+    pub fn score(&self, features: &Features, pool: &Pool<'_>, scratch: &mut Scratch) -> Score {
         let (parts, nearest) = parts_of(&self.index, features, None, NEIGHBOURS, scratch);
         let novelty = self.scale.novelty(&parts);
         Score {
@@ -130,6 +158,12 @@ impl Scorer {
     /// Scores of what is normal.
     pub const fn calibration(&self) -> &Calibration {
         &self.own
+    }
+
+    /// The same scores, each with the number of its command.
+    pub fn by_command(&self) -> impl Iterator<Item = (u32, f64)> {
+        let parts = self.parts.iter();
+        parts.map(|(number, parts)| (*number, self.scale.novelty(parts)))
     }
 }
 

@@ -52,6 +52,7 @@ pub fn parts(parent: &str, executable: &str) -> ProcessParts {
         stdin_socket: false,
         stdout_socket: false,
         gained: CapabilitySet::NONE,
+        command: None,
     }
 }
 

@@ -1,6 +1,10 @@
 //! Text from inside a container, made fit for keys and for people's terminals.
 
+mod arguments;
+
 use sha2::{Digest, Sha256};
+
+pub use arguments::arguments;
 
 /// Longest path that is kept whole, in bytes. Linux allows 4096; a baseline holds many.
 pub const MAX_PATH: usize = 512;
@@ -23,6 +27,25 @@ pub fn bounded(text: String, limit: usize) -> String {
         end -= 1;
     }
     format!("{}…#{hash}", &text[..end])
+}
+
+/// As [`bounded`], for a command line: its beginning and its end stay, and the mark stands for what is between. What
+/// does harm is seldom in the middle of what a person types, and whoever puts it there leaves the mark.
+pub fn bounded_line(line: String, limit: usize) -> String {
+    if line.len() <= limit {
+        return line;
+    }
+    let hash = hex::encode(&Sha256::digest(line.as_bytes())[..16]);
+    let room = limit.saturating_sub(MARK + 1);
+    let mut head = room - room / 3;
+    while !line.is_char_boundary(head) {
+        head -= 1;
+    }
+    let mut tail = line.len() - room / 3;
+    while !line.is_char_boundary(tail) {
+        tail += 1;
+    }
+    format!("{}…#{hash} {}", &line[..head], &line[tail..])
 }
 
 /// Bytes of a text in JSON: a control character takes six, a quote or backslash two.
@@ -144,9 +167,12 @@ mod tests {
 
         #[test]
         fn shortening_is_bounded_and_idempotent(text in ".{0,3000}", limit in 40_usize..2_000) {
-            let once = bounded(text, limit);
+            let once = bounded(text.clone(), limit);
             prop_assert!(once.len() <= limit);
             prop_assert_eq!(bounded(once.clone(), limit), once);
+            let line = bounded_line(text, limit);
+            prop_assert!(line.len() <= limit);
+            prop_assert_eq!(bounded_line(line.clone(), limit), line);
         }
 
         #[test]

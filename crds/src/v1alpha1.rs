@@ -17,7 +17,7 @@ mod rollout_record;
 mod sensor_report;
 mod workload;
 
-pub use behavior::{Behavior, BehaviorAttributes};
+pub use behavior::{Behavior, BehaviorAttributes, CommandScore, NearCommand};
 pub use behavior_approval::{BehaviorApproval, BehaviorApprovalSpec, BehaviorApprovalStatus};
 pub use behavior_baseline::{
     BaselineEntry, BaselineLoss, BaselineState, BehaviorBaseline, BehaviorBaselineSpec, BehaviorBaselineStatus,

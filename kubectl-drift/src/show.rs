@@ -266,6 +266,33 @@ mod tests {
     }
 
     #[test]
+    fn an_unusual_command_is_shown_with_what_makes_it_strange() {
+        let text = shown(
+            "process",
+            serde_json::json!({
+                "process": {
+                    "origin": "entrypoint", "executable": "/usr/bin/bash", "source": "image",
+                    "command": "bash -c 'nc -e sh'"
+                },
+                "score": {
+                    "pMillionths": 1234, "noveltyThousandths": 17050, "scorable": true, "strange": ["nc", "-e\u{1b}[2J"],
+                    "capabilities": ["opens a socket"],
+                    "nearest": [{"command": "ls -l", "similarityHundredths": 4}]
+                }
+            }),
+        );
+        for line in [
+            "  command    bash -c 'nc -e sh'\n",
+            "  unusual    0.1234 % of normal commands are as strange (novelty 17.050)\n",
+            "  can        opens a socket\n",
+            "  strange    nc, -e\\u{1b}[2J\n",
+            "  nearest    4 % alike: ls -l\n",
+        ] {
+            assert!(text.contains(line), "{text}");
+        }
+    }
+
+    #[test]
     fn a_flow_is_shown_with_what_it_reached_and_no_escape_sequence() {
         let text = shown(
             "network",

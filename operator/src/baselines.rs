@@ -252,6 +252,7 @@ mod tests {
             shown_by: BTreeMap::new(),
             unverified: false,
             snapshot: false,
+            strangeness: None,
             provisional: false,
             lesson: anchorwatch_core::baseline::Lesson::default(),
         }

@@ -49,6 +49,7 @@ impl From<&ClusterDriftPolicy> for Policy {
             mode: spec.mode,
             baseline: spec.baseline,
             feeds: spec.feeds,
+            tolerance: spec.tolerance,
             correlation: spec.correlation,
             rollout: spec.rollout,
         };

@@ -16,6 +16,7 @@ pub(super) fn from_crd(process: ProcessBehavior) -> ProcessBehaviour {
         stdin_socket,
         stdout_socket,
         gained,
+        command,
     } = process;
     ProcessBehaviour::from(ProcessParts {
         origin: origin_from_crd(origin),
@@ -27,6 +28,7 @@ pub(super) fn from_crd(process: ProcessBehavior) -> ProcessBehaviour {
         stdin_socket,
         stdout_socket,
         gained: gained.into(),
+        command,
     })
 }
 
@@ -41,5 +43,6 @@ pub(super) fn to_crd(process: &ProcessBehaviour) -> ProcessBehavior {
         stdin_socket: process.stdin_socket(),
         stdout_socket: process.stdout_socket(),
         gained: process.gained().into(),
+        command: process.command().map(str::to_owned),
     }
 }

@@ -72,6 +72,7 @@ fn behaviour() -> impl Strategy<Value = Behaviour> {
                 executable,
                 source,
                 applet: script.clone(),
+                command: script.clone(),
                 script,
                 stdin_socket: facts.0,
                 stdout_socket: facts.1,

@@ -124,6 +124,7 @@ fn burst(spike: Spike, raised: &[(&Destination, &Entry)], policy: SpikePolicy, n
         snapshot: false,
         provisional,
         lesson: Lesson::default(),
+        strangeness: None,
     })
 }
 

@@ -11,6 +11,7 @@ use crate::{
     id::{FindingId, PodUid},
     rollout::RolloutMatch,
     rules::Rule,
+    score::Strangeness,
     severity::Severity,
     time::Timestamp,
 };
@@ -56,6 +57,9 @@ pub struct Finding {
     pub unverified: bool,
     /// True while it was only found when a sensor started, and never seen to happen.
     pub snapshot: bool,
+    /// Of an unusual command: why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub strangeness: Option<Strangeness>,
     /// What somebody decided about it, and what came of that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decided: Option<Decided>,
@@ -86,6 +90,7 @@ impl Finding {
             unverified: self.unverified,
             snapshot: self.snapshot,
             provisional: false,
+            strangeness: self.strangeness.clone(),
             lesson: Lesson::default(),
         }
     }

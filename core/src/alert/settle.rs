@@ -88,6 +88,7 @@ pub(super) fn settle(
             decided: before.and_then(|before| before.decided.clone()),
             recurs: before.and_then(|before| before.recurs.clone()),
             resolution: None,
+            strangeness: entry.strangeness.clone(),
         },
         retry_after: stance.retry_after,
     }
@@ -156,11 +157,12 @@ fn fresh(
 }
 
 /// What besides rule and behaviour makes an entry's finding more or less grave.
-const fn circumstances(entry: &Entry, second_feed: Option<Feed>, matched: bool) -> Circumstances {
+fn circumstances(entry: &Entry, second_feed: Option<Feed>, matched: bool) -> Circumstances {
     Circumstances {
         second_feed,
         matched,
         provisional: entry.provisional,
+        unscorable: entry.strangeness.as_ref().is_some_and(|why| !why.scorable),
     }
 }
 

@@ -4,9 +4,6 @@ use serde::Serialize;
 
 use crate::{decide::Verdict, severity::Severity};
 
-/// Id of the rule that raises an unusual command of a known process.
-pub const UNUSUAL_COMMAND: &str = "unusual-command";
-
 /// What a line is.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(rename_all = "lowercase")]

@@ -4,11 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::{
-    judgement::{Ruling, UNUSUAL_COMMAND},
-    watch::Judged,
-};
-use crate::{id::BehaviourId, time::Timestamp};
+use super::{judgement::Ruling, watch::Judged};
+use crate::{id::BehaviourId, rules::Rule, time::Timestamp};
 
 /// Different alerts that are told apart; beyond, each drifting line counts as one.
 const MAX_ALERTS: usize = 100_000;
@@ -36,6 +33,9 @@ pub struct Summary {
     pub by_severity: BTreeMap<&'static str, u64>,
     /// Unusual commands of known processes that were raised, by the week; to compare with what was expected.
     pub unusual_per_week: f64,
+    /// Unusual commands that chance was expected to raise in a week, in all containers of which it could be measured how
+    /// often their commands are new; `None` where that is none.
+    pub expected_unusual_per_week: Option<f64>,
     /// What each container's baseline says of itself.
     pub containers: Vec<ContainerState>,
     /// Observations that found no room.
@@ -62,6 +62,8 @@ pub struct ContainerState {
     pub scorable: bool,
     /// Unusual commands that chance is expected to raise in a week; `None` where too little time was recorded to tell.
     pub expected_unusual_per_week: Option<f64>,
+    /// Different unusual commands that were raised, by the week.
+    pub unusual_per_week: f64,
 }
 
 /// The sums so far.
@@ -70,7 +72,7 @@ pub(super) struct Tally {
     by_verdict: BTreeMap<Ruling, u64>,
     first: Option<Timestamp>,
     last: Option<Timestamp>,
-    seen: BTreeSet<(BehaviourId, String)>,
+    seen: BTreeSet<BehaviourId>,
     alerts: u64,
     by_rule: BTreeMap<&'static str, u64>,
     by_severity: BTreeMap<&'static str, u64>,
@@ -96,7 +98,7 @@ impl Tally {
         if judged.judgement.rules.is_empty() {
             return;
         }
-        if self.seen.len() < MAX_ALERTS && !self.seen.insert(judged.identity.clone()) {
+        if self.seen.len() < MAX_ALERTS && !self.seen.insert(judged.identity) {
             return;
         }
         self.alerts += 1;
@@ -108,14 +110,19 @@ impl Tally {
         }
     }
 
-    #[allow(clippy::cast_precision_loss)] // counts and seconds
+    /// Days that the replayed lines span, at least one.
+    #[allow(clippy::cast_precision_loss)] // seconds
+    pub(super) fn days(&self) -> f64 {
+        let span = self.first.zip(self.last);
+        let seconds = span.map_or(0, |(first, last)| last.since(first).as_secs());
+        (seconds as f64 / 86_400.0).max(1.0)
+    }
+
+    #[allow(clippy::cast_precision_loss)] // counts
     pub(super) fn finish(&self, containers: Vec<ContainerState>) -> Summary {
         let of = |ruling| self.by_verdict.get(&ruling).copied().unwrap_or(0);
-        let span = self
-            .first
-            .zip(self.last)
-            .map_or(0, |(first, last)| last.since(first).as_secs());
-        let days = (span as f64 / 86_400.0).max(1.0);
+        let days = self.days();
+        let expected = containers.iter().filter_map(|state| state.expected_unusual_per_week);
         Summary {
             lines: self.by_verdict.values().sum(),
             known: of(Ruling::Known),
@@ -126,7 +133,8 @@ impl Tally {
             alerts_per_day: self.alerts as f64 / days,
             by_rule: self.by_rule.clone(),
             by_severity: self.by_severity.clone(),
-            unusual_per_week: self.by_rule.get(UNUSUAL_COMMAND).copied().unwrap_or(0) as f64 / days * 7.0,
+            unusual_per_week: self.by_rule.get(Rule::UnusualCommand.id()).copied().unwrap_or(0) as f64 / days * 7.0,
+            expected_unusual_per_week: expected.reduce(|sum, one| sum + one),
             containers,
             overflowed: self.overflowed,
         }

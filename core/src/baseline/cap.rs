@@ -9,9 +9,10 @@ use super::{
 };
 use crate::{
     behaviour::{
-        Attributes, Behaviour, CapabilitySet, Feed, MAX_ADDRESSES, MAX_BUILD_ID, MAX_COMMAND_BYTES, MAX_COMMANDS,
-        MAX_UIDS,
+        Attributes, Behaviour, CapabilitySet, Feed, MAX_ADDRESSES, MAX_BUILD_ID, MAX_COMMAND, MAX_RAISED_COMMAND_BYTES,
+        MAX_RAISED_COMMANDS, MAX_UIDS,
     },
+    score::Strangeness,
     text::{MAX_NAME, MAX_PATH, json_len},
     time::Timestamp,
 };
@@ -26,6 +27,17 @@ const _: () = assert!(Class::ALL_BYTES / FRAME <= MAX_ENTRIES);
 const _: () = assert!(
     FRAME + 6 * (3 * MAX_PATH + MAX_NAME + MAX_LINEAGE * MAX_ANCESTOR) + 64 + CapabilitySet::MAX_JSON + MAX_ATTRIBUTES
         <= Class::Grave.of_one_feed()
+);
+
+// So does the longest unusual command, which is novel and nothing graver.
+const _: () = assert!(
+    FRAME
+        + 6 * (3 * MAX_PATH + MAX_NAME + MAX_LINEAGE * MAX_ANCESTOR + MAX_COMMAND)
+        + 64
+        + CapabilitySet::MAX_JSON
+        + MAX_ATTRIBUTES
+        + Strangeness::MAX_JSON
+        <= Class::Novel.of_one_feed()
 );
 
 /// Most containers of a baseline.
@@ -161,7 +173,8 @@ const FRAME: usize = 420;
 /// About how many bytes an entry takes in the object, sightings aside: never less than it really takes.
 pub(super) fn size(entry: &Entry) -> usize {
     let lineage: usize = entry.lineage.iter().map(|text| json_len(text) + 3).sum();
-    lineage + attributes_size(&entry.attributes) + least_size(&entry.behaviour)
+    let strangeness = entry.strangeness.as_ref().map_or(0, Strangeness::json_len);
+    lineage + attributes_size(&entry.attributes) + strangeness + least_size(&entry.behaviour)
 }
 
 /// About how many bytes an entry takes of which nothing is known but its key.
@@ -173,6 +186,7 @@ pub(super) fn least_size(behaviour: &Behaviour) -> usize {
                 process.executable(),
                 process.script().unwrap_or_default(),
                 process.applet().unwrap_or_default(),
+                process.command().unwrap_or_default(),
             ];
             texts.map(json_len).iter().sum::<usize>() + names_size(process.gained())
         }
@@ -191,10 +205,10 @@ pub(super) fn least_size(behaviour: &Behaviour) -> usize {
 const NETWORK_FRAME: usize = 96;
 const MODULE_FRAME: usize = 64;
 
-/// The most that [`attributes_size`] can be.
+/// The most that [`attributes_size`] can be of what is raised.
 const MAX_ATTRIBUTES: usize = MAX_ADDRESSES * ADDRESS
-    + MAX_COMMAND_BYTES
-    + MAX_COMMANDS * 3
+    + MAX_RAISED_COMMAND_BYTES
+    + MAX_RAISED_COMMANDS * 3
     + MAX_BUILD_ID
     + 2 * MAX_UIDS * UID
     + CapabilitySet::MAX_JSON;

@@ -1,16 +1,19 @@
 //! What else a report says, beside the key itself. Of a flow: groups of networks that it reached, denied networks, a known
-//! name that moved, and a volume that nobody saw before. Of a process: capabilities that it never gained before. Each is a
-//! behaviour of its own, and goes the way of any other.
+//! name that moved, and a volume that nobody saw before. Of a process: capabilities that it never gained before, and command
+//! lines unlike those that were learned. Each is a behaviour of its own, and goes the way of any other.
 
 mod gained;
+mod unusual;
 
 use std::{borrow::Cow, collections::BTreeSet, net::IpAddr};
 
-use super::{BehaviourReport, Entry, Maturity};
+use super::{BehaviourReport, Entry, FeedBaseline, Maturity, Scoring};
 use crate::{
     behaviour::{Attributes, Behaviour, Destination, Direction, MAX_ADDRESSES, NetworkBehaviour, NetworkParts, Origin},
+    id::{ContainerName, PodUid},
     policy::Policy,
     rules,
+    score::Strangeness,
 };
 
 /// Fewest bytes that are an unusual volume: 64 MiB.
@@ -19,36 +22,75 @@ const MIN_VOLUME: u64 = 64 << 20;
 const VOLUME_FACTOR: u64 = 16;
 
 /// A report, and what is derived of it.
-pub(super) struct Split<'a> {
+pub(crate) struct Split<'a> {
     /// The report, without what must not be learned of it.
     pub base: Cow<'a, BehaviourReport>,
     /// What is derived, each a report of its own.
-    pub derived: Vec<BehaviourReport>,
+    pub derived: Vec<Derived>,
 }
 
-/// Splits a report. `held` is what the baseline holds of its behaviour.
+/// A derived report.
+pub(crate) struct Derived {
+    /// The report.
+    pub report: BehaviourReport,
+    /// Of an unusual command: why.
+    pub strangeness: Option<Strangeness>,
+}
+
+impl From<BehaviourReport> for Derived {
+    fn from(report: BehaviourReport) -> Self {
+        Self {
+            report,
+            strangeness: None,
+        }
+    }
+}
+
+/// The container and pod that a report is of.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Whose<'a> {
+    pub container: &'a ContainerName,
+    pub pod: &'a PodUid,
+}
+
+/// Splits a report; `feed` is what the baseline holds of its container's feed.
 ///
 /// Nothing is derived where the behaviour itself is raised by a rule that needs no baseline. Addresses and volumes of a
-/// learned destination, and the capabilities of a learned process, grow only while the baseline learns: else small steps
-/// would lead anywhere.
-pub(super) fn split<'a>(
+/// learned destination, and the capabilities and commands of a learned process, grow only while the baseline learns: else
+/// small steps would lead anywhere.
+pub(crate) fn split<'a>(
     seen: &'a BehaviourReport,
-    held: Option<&Entry>,
-    maturity: Maturity,
+    whose: Whose<'_>,
+    feed: &FeedBaseline,
     policy: &Policy,
+    scoring: &mut Scoring,
 ) -> Split<'a> {
     let mut split = Split {
         base: Cow::Borrowed(seen),
         derived: Vec::new(),
     };
+    let held = feed.entries.get(&seen.behaviour.id());
     let learned = held.filter(|entry| !entry.is_quarantined());
-    let judges = match maturity {
+    let judges = match policy.approvals.maturity(feed.maturity) {
         Maturity::Learning => None,
         Maturity::Provisional | Maturity::Enforcing => learned,
     };
     let raises = rules::without_baseline(&seen.behaviour, policy).is_none();
     match (&seen.behaviour, judges) {
-        (Behaviour::Process(process), Some(learned)) => gained::split(&mut split, process, seen, learned, raises),
+        (Behaviour::Process(process), Some(learned)) => {
+            gained::split(&mut split, process, seen, learned, raises);
+            let unlearned = unusual::split(&mut split, learned);
+            if raises {
+                let commands = unusual::Judging {
+                    container: whose.container,
+                    pod: whose.pod,
+                    feed,
+                    policy,
+                    scoring,
+                };
+                split.derived.extend(commands.raised(process, seen, unlearned));
+            }
+        }
         (Behaviour::Network(network), _) if leads_out(network) => {
             split_flow(&mut split, network, seen, judges, policy, raises);
         }
@@ -70,25 +112,14 @@ fn split_flow(
         base.attributes.addresses = BTreeSet::new();
         base.attributes.bytes_sent = 0;
         if raises {
-            split.derived.extend(elsewhere(network, seen, learned));
-            split.derived.extend(volume(network, seen, learned));
+            let moved = elsewhere(network, seen, learned).chain(volume(network, seen, learned));
+            split.derived.extend(moved.map(Derived::from));
         }
     }
     if raises {
-        split.derived.extend(groups(network, seen, policy));
-        split.derived.extend(denied(network, seen, policy));
+        let reached = groups(network, seen, policy).chain(denied(network, seen, policy));
+        split.derived.extend(reached.map(Derived::from));
     }
-}
-
-/// The behaviours that are derived of a report.
-pub(crate) fn derived(
-    seen: &BehaviourReport,
-    held: Option<&Entry>,
-    maturity: Maturity,
-    policy: &Policy,
-) -> Vec<Behaviour> {
-    let split = split(seen, held, maturity, policy);
-    split.derived.into_iter().map(|report| report.behaviour).collect()
 }
 
 /// Whether something can be derived of a flow.

@@ -9,6 +9,7 @@ use crate::{
     behaviour::{Attributes, Behaviour},
     id::PodUid,
     rules::Rule,
+    score::Strangeness,
     text,
     time::Timestamp,
 };
@@ -71,6 +72,9 @@ pub struct Entry {
     /// How it came to be what it is.
     #[serde(default)]
     pub lesson: Lesson,
+    /// Where it is an unusual command: why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub strangeness: Option<Strangeness>,
 }
 
 impl Entry {
@@ -101,6 +105,15 @@ impl Entry {
             EntryState::Learned => true,
             EntryState::Accepted { .. } | EntryState::Quarantined { .. } => false,
         }
+    }
+
+    /// Whether what is like it is normal, too: learned by being seen, and no news of something else.
+    pub fn is_reference(&self) -> bool {
+        let is_command = match &self.behaviour {
+            Behaviour::Process(process) => process.command().is_some(),
+            Behaviour::Network(_) | Behaviour::Module(_) => false,
+        };
+        self.is_learned() && !is_command
     }
 
     /// The rule that raised it, where it is quarantined.

@@ -10,9 +10,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     Baseline, Batch, BehaviourReport, ContainerReport, Entry, EntryState, FeedBaseline, Lesson, Losses, Marks,
-    Maturity, Past, Sighting,
+    Maturity, Past, Scoring, Sighting,
     cap::{self, Class, MAX_CONTAINERS, Used},
-    derive,
+    derive::{self, Derived, Whose},
     dormant::judge,
     entry::bounded_lineage,
     maturity::maturity,
@@ -25,6 +25,7 @@ use crate::{
     id::{BehaviourId, ContainerName, PodUid},
     policy::Policy,
     rules::{self, Rule},
+    score::Strangeness,
     time::Timestamp,
 };
 
@@ -54,8 +55,19 @@ pub struct MergeOutcome {
     pub overflowed: u64,
 }
 
-/// Merges a batch. Times after `now` are taken as `now`, so that a node whose clock is ahead can't make an entry last.
+/// Merges a batch, with nothing at hand that commands were judged by before: see [`merge_scored`].
 pub fn merge(baseline: &mut Baseline, batch: &Batch, policy: &Policy, now: Timestamp) -> MergeOutcome {
+    merge_scored(baseline, batch, policy, &mut Scoring::default(), now)
+}
+
+/// Merges a batch. `scoring` is the workload's own, kept from merge to merge. Times after `now` are taken as `now`, so that a node whose clock is ahead can't make an entry last.
+pub fn merge_scored(
+    baseline: &mut Baseline,
+    batch: &Batch,
+    policy: &Policy,
+    scoring: &mut Scoring,
+    now: Timestamp,
+) -> MergeOutcome {
     if baseline.merged.contains(&batch.id) {
         return MergeOutcome {
             already_merged: true,
@@ -91,11 +103,14 @@ pub fn merge(baseline: &mut Baseline, batch: &Batch, policy: &Policy, now: Times
                 now,
                 teachers: teachers.get(&(&report.container, id)).map_or(0, BTreeSet::len),
             };
-            let maturity = policy.approvals.maturity(feed.maturity);
-            let split = derive::split(seen, feed.entries.get(&id), maturity, policy);
-            context.merge_behaviour(feed, &split.base, &mut used, &mut outcome);
-            for derived in &split.derived {
-                context.merge_behaviour(feed, derived, &mut used, &mut outcome);
+            let whose = Whose {
+                container: &report.container,
+                pod: &report.pod.uid,
+            };
+            let split = derive::split(seen, whose, feed, policy, scoring);
+            context.merge_behaviour(feed, &split.base, None, &mut used, &mut outcome);
+            for Derived { report, strangeness } in &split.derived {
+                context.merge_behaviour(feed, report, strangeness.as_ref(), &mut used, &mut outcome);
             }
         }
         for raised in replaced(baseline, &report.container, &mut used) {
@@ -240,6 +255,7 @@ impl Context<'_> {
         &self,
         feed: &mut FeedBaseline,
         seen: &BehaviourReport,
+        strangeness: Option<&Strangeness>,
         used: &mut Used,
         outcome: &mut MergeOutcome,
     ) {
@@ -255,7 +271,10 @@ impl Context<'_> {
         if let Some(held) = &held {
             used.remove(held);
         }
-        let mut entry = held.unwrap_or_else(|| self.begin(seen));
+        let mut entry = held.unwrap_or_else(|| Entry {
+            strangeness: strangeness.cloned(),
+            ..self.begin(seen)
+        });
         // What is approved is judged without the baseline: that it finds no room is no loss.
         if before.is_none()
             && verdict == Verdict::Learned
@@ -277,7 +296,7 @@ impl Context<'_> {
                 self.add(&mut entry, seen);
                 entry.unverified = true;
                 entry.state = graver(held, verdict);
-                grow(&mut entry, seen, used);
+                grow(&mut entry, seen, verified, used);
                 used.add(&entry);
                 feed.entries.insert(id, entry);
                 return;
@@ -300,6 +319,7 @@ impl Context<'_> {
                     entry.lesson.past = Past::Denied;
                 }
                 entry.state = EntryState::Quarantined { rule };
+                entry.attributes = std::mem::take(&mut entry.attributes).raised();
                 if before != Some(entry.state) {
                     let container = self.report.container.clone();
                     outcome.new_quarantined.push(Quarantine { container, id, rule });
@@ -307,7 +327,7 @@ impl Context<'_> {
             }
         }
         self.add(&mut entry, seen);
-        if !grow(&mut entry, seen, used) {
+        if !grow(&mut entry, seen, verified, used) {
             feed.overflowed = feed.overflowed.saturating_add(1);
         }
         used.add(&entry);
@@ -348,6 +368,7 @@ impl Context<'_> {
             snapshot: true,
             provisional: false,
             lesson: Lesson::default(),
+            strangeness: None,
         }
     }
 
@@ -394,12 +415,18 @@ impl Context<'_> {
     }
 }
 
-/// Adds what a report knows of a behaviour beside its key, if that finds room. Returns whether it did.
-fn grow(entry: &mut Entry, seen: &BehaviourReport, used: &Used) -> bool {
-    if !entry.attributes.grows_by(&seen.attributes) {
+/// Adds what a report knows of a behaviour beside its key, if that finds room. Returns whether it did. A pod that nobody
+/// knows adds nothing to what others taught.
+fn grow(entry: &mut Entry, seen: &BehaviourReport, verified: bool, used: &Used) -> bool {
+    let teaches = verified || entry.is_quarantined();
+    if !teaches || !entry.attributes.grows_by(&seen.attributes) {
         return true;
     }
     let attributes = entry.attributes.clone().join(seen.attributes.clone());
+    let attributes = match entry.state {
+        EntryState::Learned | EntryState::Accepted { .. } => attributes,
+        EntryState::Quarantined { .. } => attributes.raised(),
+    };
     let before = std::mem::replace(&mut entry.attributes, attributes);
     let class = Class::of(entry.state, entry.unverified);
     let fits = cap::has_room(used, class, entry.behaviour.feed(), cap::size(entry));
@@ -445,6 +472,7 @@ const fn graver(held: EntryState, verdict: Verdict) -> EntryState {
 /// Makes an entry a learned one. What unverified pods left in it, if any did, does not count for what is learned.
 fn begin_to_teach(entry: &mut Entry) {
     entry.state = EntryState::Learned;
+    entry.attributes = Attributes::default();
     entry.days = Marks::NONE;
     entry.pods = 0;
     entry.shown_by = BTreeMap::new();

@@ -8,6 +8,7 @@ mod maturity;
 mod modules;
 mod properties;
 mod snapshot;
+mod unusual;
 
 use super::{sighting::sample, *};
 use crate::{

@@ -8,17 +8,22 @@ use serde::{Deserialize, Serialize};
 use super::CapabilitySet;
 use crate::{
     observation::{NetworkObservation, Observation, Observed, ProcessObservation},
-    text::{bounded, json_len},
+    text::{bounded, bounded_line, json_len},
 };
 
 /// Most addresses that are kept.
 pub const MAX_ADDRESSES: usize = 16;
-/// Most command lines that are kept.
-pub const MAX_COMMANDS: usize = 8;
+/// Most command lines that are kept of a behaviour that is learned: what a scheduler or an entry script runs, templated,
+/// is seldom more than a few dozen.
+pub const MAX_COMMANDS: usize = 64;
 /// Most bytes that the kept command lines take together in JSON.
-pub const MAX_COMMAND_BYTES: usize = 3 * 1_024;
+pub const MAX_COMMAND_BYTES: usize = 12 * 1_024;
+/// Most command lines that are kept of a behaviour that is raised: a person reads them.
+pub const MAX_RAISED_COMMANDS: usize = 8;
+/// Most bytes that those take together in JSON.
+pub const MAX_RAISED_COMMAND_BYTES: usize = 3 * 1_024;
 /// Longest command line that is kept whole, in bytes.
-pub const MAX_COMMAND: usize = 512;
+pub const MAX_COMMAND: usize = 1_024;
 /// Most user ids that are kept.
 pub const MAX_UIDS: usize = 8;
 /// Most hexadecimal digits of a build id: 20 bytes in practice, 64 where a linker was told otherwise.
@@ -35,7 +40,8 @@ pub struct Attributes {
     /// The most bytes that one connection sent, as told at its close; 0 where none was closed.
     #[serde(skip_serializing_if = "is_zero")]
     pub bytes_sent: u64,
-    /// Command lines, redacted and templated; at most [`MAX_COMMANDS`] of [`MAX_COMMAND`] bytes.
+    /// Command lines, redacted and templated; at most [`MAX_COMMANDS`] of [`MAX_COMMAND`] bytes, together
+    /// [`MAX_COMMAND_BYTES`].
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub commands: BTreeSet<String>,
     /// Build id of a library, in hexadecimal digits: the least, where files of one hash could have several.
@@ -98,18 +104,23 @@ impl Attributes {
     pub fn bounded(mut self) -> Self {
         if self.commands.iter().any(|command| command.len() > MAX_COMMAND) {
             let commands = std::mem::take(&mut self.commands);
-            self.commands = commands.into_iter().map(|text| bounded(text, MAX_COMMAND)).collect();
+            let bounded = commands.into_iter().map(|line| bounded_line(line, MAX_COMMAND));
+            self.commands = bounded.collect();
         }
         self.build_id = self.build_id.map(|id| bounded(id, MAX_BUILD_ID));
         keep_least(&mut self.addresses, MAX_ADDRESSES);
-        keep_least(&mut self.commands, MAX_COMMANDS);
-        // The least as far as they fit: whatever was left out before would be left out again.
-        while self.commands.iter().map(|text| json_len(text)).sum::<usize>() > MAX_COMMAND_BYTES {
-            self.commands.pop_last();
-        }
+        keep_commands(&mut self.commands, MAX_COMMANDS, MAX_COMMAND_BYTES);
         keep_least(&mut self.uids, MAX_UIDS);
         keep_least(&mut self.effective_uids, MAX_UIDS);
         self
+    }
+
+    /// As [`Self::bounded`], with no more command lines than are kept of what is raised.
+    #[must_use]
+    pub fn raised(self) -> Self {
+        let mut raised = self.bounded();
+        keep_commands(&mut raised.commands, MAX_RAISED_COMMANDS, MAX_RAISED_COMMAND_BYTES);
+        raised
     }
 
     /// Whether nothing is known.
@@ -119,13 +130,13 @@ impl Attributes {
 
     /// Whether joining `other` would say something that is worth a report: a volume counts by its power of two, so that a
     /// row of ever larger ones is told of a few times, and a set that is full by what it holds, so that whoever thinks of
-    /// ever lesser members is not.
+    /// ever lesser members is not. Command lines are not among it: each is judged, so that whoever reports keeps count of
+    /// them one by one.
     pub fn has_news_in(&self, other: &Self) -> bool {
-        let mut other = other.clone();
-        let command_bytes: usize = self.commands.iter().map(|text| json_len(text)).sum();
-        if self.commands.len() >= MAX_COMMANDS || command_bytes + MAX_COMMAND > MAX_COMMAND_BYTES {
-            other.commands.clear();
-        }
+        let mut other = Self {
+            commands: BTreeSet::new(),
+            ..other.clone()
+        };
         if self.addresses.len() >= MAX_ADDRESSES {
             other.addresses.clear();
         }
@@ -142,9 +153,36 @@ impl Attributes {
         of_volume(self).grows_by(&of_volume(&other))
     }
 
+    /// Whether everything that `other` says is said already.
+    fn holds(&self, other: &Self) -> bool {
+        let build_id = match (&self.build_id, &other.build_id) {
+            (_, None) => true,
+            (None, Some(_)) => false,
+            (Some(mine), Some(others)) => mine <= others,
+        };
+        build_id
+            && other.addresses.is_subset(&self.addresses)
+            && other.bytes_sent <= self.bytes_sent
+            && other.commands.is_subset(&self.commands)
+            && other.uids.is_subset(&self.uids)
+            && other.effective_uids.is_subset(&self.effective_uids)
+            && self.setuid >= other.setuid
+            && other.gained.without(self.gained).is_empty()
+            && self.terminal >= other.terminal
+    }
+
     /// Whether joining `other` would say anything new.
     pub fn grows_by(&self, other: &Self) -> bool {
-        self.clone().join(other.clone()) != *self
+        !self.holds(other) && self.clone().join(other.clone()) != *self
+    }
+}
+
+/// Keeps the least as far as they fit: whatever was left out before would be left out again.
+fn keep_commands(commands: &mut BTreeSet<String>, limit: usize, bytes: usize) {
+    keep_least(commands, limit);
+    let mut taken: usize = commands.iter().map(|line| json_len(line)).sum();
+    while taken > bytes {
+        taken -= commands.pop_last().map_or(taken, |line| json_len(&line));
     }
 }
 
@@ -202,7 +240,7 @@ mod tests {
         fn attributes()(
             addresses in btree_set(any::<u8>(), 0..20),
             bytes_sent in 0_u64..4,
-            commands in btree_set("[a-c]{1,3}|x{600}", 0..12),
+            commands in btree_set("[a-c]{1,3}|x{1200}", 0..80),
             build_id in option::of("[0-9a-f]{2}"),
             uids in (btree_set(0_u32..20, 0..12), btree_set(0_u32..20, 0..12)),
             marks in any::<(bool, bool)>(),
@@ -243,6 +281,7 @@ mod tests {
         #[test]
         fn what_was_joined_adds_nothing_more(a in attributes(), b in attributes()) {
             prop_assert!(!a.clone().join(b.clone()).grows_by(&b));
+            prop_assert_eq!(a.grows_by(&b), a.clone().join(b.clone()) != a);
             prop_assert!(a.commands.len() <= MAX_COMMANDS && a.addresses.len() <= MAX_ADDRESSES);
         }
     }

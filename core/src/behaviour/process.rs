@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{CapabilitySet, KeyHash};
-use crate::text::{MAX_NAME, MAX_PATH, bounded};
+use super::{CapabilitySet, KeyHash, MAX_COMMAND};
+use crate::text::{MAX_NAME, MAX_PATH, bounded, bounded_line};
 
 /// What started a process's lineage inside the container.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
@@ -124,6 +124,10 @@ pub struct ProcessParts {
     /// it was learned.
     #[serde(skip_serializing_if = "CapabilitySet::is_empty")]
     pub gained: CapabilitySet,
+    /// Set only for what is derived of a known process: a command line, redacted and templated, that it was not learned
+    /// with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub command: Option<String>,
 }
 
 /// A process behaviour, normalised: no text is longer than [`MAX_PATH`], the executable is never empty, and an empty
@@ -141,6 +145,7 @@ pub struct ProcessBehaviour {
     stdin_socket: bool,
     stdout_socket: bool,
     gained: CapabilitySet,
+    command: Option<String>,
 }
 
 /// Stands for an executable whose path could not be read.
@@ -164,6 +169,10 @@ impl From<ProcessParts> for ProcessBehaviour {
             stdin_socket: parts.stdin_socket,
             stdout_socket: parts.stdout_socket,
             gained: parts.gained,
+            command: parts
+                .command
+                .filter(|line| !line.is_empty())
+                .map(|line| bounded_line(line, MAX_COMMAND)),
         }
     }
 }
@@ -180,6 +189,7 @@ impl From<ProcessBehaviour> for ProcessParts {
             stdin_socket: behaviour.stdin_socket,
             stdout_socket: behaviour.stdout_socket,
             gained: behaviour.gained,
+            command: behaviour.command,
         }
     }
 }
@@ -230,6 +240,14 @@ impl ProcessBehaviour {
         self.gained
     }
 
+    /// The command line that makes it news of a known process; see [`ProcessParts::command`].
+    pub const fn command(&self) -> Option<&str> {
+        match &self.command {
+            Some(line) => Some(line.as_str()),
+            None => None,
+        }
+    }
+
     pub(super) fn feed_key(&self, key: &mut KeyHash) {
         key.part(self.origin.in_key().as_bytes());
         key.part(self.parent.as_bytes());
@@ -246,6 +264,10 @@ impl ProcessBehaviour {
         if !self.gained.is_empty() {
             key.part(b"gained");
             key.part(&self.gained.bits().to_le_bytes());
+        }
+        if let Some(command) = self.command() {
+            key.part(b"command");
+            key.part(command.as_bytes());
         }
     }
 }

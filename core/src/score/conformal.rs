@@ -1,5 +1,7 @@
 //! From scores to probabilities: how often something normal is as strange as this.
 
+use super::Pool;
+
 /// Calibration scores in ascending order.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Calibration(Vec<f64>);
@@ -62,7 +64,7 @@ impl Calibration {
 /// The probability that something normal is at least as strange: the rank among the workload's own scores, filled up
 /// with the rank in the pool while the own ones are few. Without a pool the plain conformal rank.
 #[allow(clippy::cast_precision_loss)]
-pub fn p_value(own: &Calibration, pool: &Calibration, score: f64) -> f64 {
+pub fn p_value(own: &Calibration, pool: &Pool<'_>, score: f64) -> f64 {
     let (k_own, n_own) = (own.at_least(score) as f64, own.len() as f64);
     if pool.is_empty() {
         return (k_own + 1.0) / (n_own + 1.0);
@@ -72,7 +74,7 @@ pub fn p_value(own: &Calibration, pool: &Calibration, score: f64) -> f64 {
 }
 
 /// The least that [`p_value`] can be with so many scores: where it is above what is asked for, nothing is scorable.
-pub fn least_p(own: &Calibration, pool: &Calibration) -> f64 {
+pub fn least_p(own: &Calibration, pool: &Pool<'_>) -> f64 {
     p_value(own, pool, f64::INFINITY)
 }
 
@@ -96,7 +98,8 @@ mod tests {
     fn one_in_a_thousand_of_exchangeable_scores_is_one_in_a_thousand() {
         let draw = |seed, count| -> Vec<f64> { uniform(seed, count).into_iter().map(|u| -libm::log(u)).collect() };
         let own = Calibration::new(draw(1, 20_000));
-        let pool = Calibration::new(draw(2, 500));
+        let pooled = Calibration::new(draw(2, 500));
+        let pool = Pool::of([&pooled]);
         let tests = draw(3, 100_000);
         for (level, least, most) in [(0.01, 800, 1_200), (0.001, 37, 178)] {
             let raised = tests
@@ -110,9 +113,9 @@ mod tests {
     #[test]
     fn a_young_workload_can_alert_by_its_pool_and_without_one_can_not() {
         let own = Calibration::new(vec![1.0, 2.0]);
-        let pool = Calibration::new(uniform(1, 300));
-        assert!(least_p(&own, &pool) < 0.01);
-        assert!(least_p(&own, &Calibration::default()) > 0.05);
+        let pooled = Calibration::new(uniform(1, 300));
+        assert!(least_p(&own, &Pool::of([&pooled])) < 0.01);
+        assert!(least_p(&own, &Pool::of([])) > 0.05);
     }
 
     #[test]

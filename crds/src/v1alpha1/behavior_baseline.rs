@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Behavior, BehaviorAttributes, FeedName, WorkloadReference, lenient,
+    Behavior, BehaviorAttributes, CommandScore, FeedName, WorkloadReference, lenient,
     name::{DNS_LABEL, DNS_SUBDOMAIN},
 };
 
@@ -296,6 +296,9 @@ pub struct BaselineEntry {
     /// What became of it on the way, where there is something to tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub past: Option<EntryPast>,
+    /// Of an unusual command: why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub score: Option<CommandScore>,
 }
 
 /// A pod that showed a behaviour.

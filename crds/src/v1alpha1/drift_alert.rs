@@ -7,7 +7,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Behavior, BehaviorAttributes, FeedName, Loss, PodSighting, WorkloadReference};
+use super::{Behavior, BehaviorAttributes, CommandScore, FeedName, Loss, PodSighting, WorkloadReference};
 
 /// A drift of one workload, whatever the number of events and replicas. People write `spec.dispositions`, the operator
 /// the rest.
@@ -239,6 +239,9 @@ pub struct Finding {
     /// `firstSeen` is when it was found.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub snapshot: bool,
+    /// Of an unusual command: why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub score: Option<CommandScore>,
     /// What somebody decided about it, and what came of that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decision: Option<FindingDecision>,

@@ -50,6 +50,9 @@ pub struct DriftPolicySpec {
     /// What is watched, feed by feed.
     #[serde(default)]
     pub feeds: FeedPolicies,
+    /// How many alerts chance may raise.
+    #[serde(default)]
+    pub tolerance: TolerancePolicy,
     /// Which findings belong together.
     #[serde(default)]
     pub correlation: CorrelationPolicy,
@@ -98,6 +101,9 @@ pub struct ClusterDriftPolicySpec {
     /// What is watched, feed by feed.
     #[serde(default)]
     pub feeds: FeedPolicies,
+    /// How many alerts chance may raise.
+    #[serde(default)]
+    pub tolerance: TolerancePolicy,
     /// Which findings belong together.
     #[serde(default)]
     pub correlation: CorrelationPolicy,
@@ -155,6 +161,18 @@ pub enum MaturityMethod {
     Measured,
     /// By time alone.
     Elapsed,
+}
+
+/// How many alerts chance may raise.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct TolerancePolicy {
+    /// Alerts for unusual commands that each workload may raise by chance in a week, between 0 and 100. The threshold is
+    /// set so that normal work raises about so many: the less, the stranger a command has to be. Where too little was
+    /// learned to tell anything as improbable, the finding is Info. To the thousandth. Default `0.1`, one in ten weeks.
+    #[serde(default = "default_alerts")]
+    #[schemars(range(min = 0.0, max = 100.0))]
+    pub alerts_per_workload_per_week: f64,
 }
 
 /// Which findings belong together.
@@ -253,6 +271,14 @@ impl Default for MaturityPolicy {
     }
 }
 
+impl Default for TolerancePolicy {
+    fn default() -> Self {
+        Self {
+            alerts_per_workload_per_week: default_alerts(),
+        }
+    }
+}
+
 impl Default for CorrelationPolicy {
     fn default() -> Self {
         Self {
@@ -287,6 +313,10 @@ const fn default_minimum() -> Duration {
 
 const fn default_maximum() -> Duration {
     Duration::from_secs(14 * 86_400)
+}
+
+const fn default_alerts() -> f64 {
+    0.1
 }
 
 const fn default_correlation_window() -> Duration {

@@ -87,4 +87,9 @@ pub struct ProcessBehavior {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 42), inner(length(max = 32)))]
     pub gained: Vec<String>,
+    /// Where this is news of a known process: a command line, redacted on the node and then templated, that it was not
+    /// learned with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 1024))]
+    pub command: Option<String>,
 }

@@ -83,6 +83,7 @@ pub fn summary(out: &mut impl Write, summary: &Summary, bad: u64) -> io::Result<
         by_rule,
         by_severity,
         unusual_per_week,
+        expected_unusual_per_week,
         containers,
         overflowed,
     } = summary;
@@ -119,10 +120,7 @@ pub fn summary(out: &mut impl Write, summary: &Summary, bad: u64) -> io::Result<
         containers.len(),
         latest(measured())
     )?;
-    let expected = containers
-        .iter()
-        .filter_map(|container| container.expected_unusual_per_week)
-        .fold(0.0, |sum, more| sum + more);
+    let expected = expected_unusual_per_week.unwrap_or(0.0);
     let unknown = containers
         .iter()
         .filter(|container| container.expected_unusual_per_week.is_none())

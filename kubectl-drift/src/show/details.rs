@@ -24,6 +24,7 @@ pub(super) fn details(finding: &Finding) -> Vec<(&'static str, String)> {
     }
     let attributes = &finding.attributes;
     details.extend(process_facts(finding));
+    details.extend(score(finding));
     if !attributes.addresses.is_empty() {
         details.push(("addresses", attributes.addresses.join(", ")));
     }
@@ -36,6 +37,47 @@ pub(super) fn details(finding: &Finding) -> Vec<(&'static str, String)> {
     details.extend(attributes.build_id.clone().map(|id| ("build id", id)));
     details.extend(attributes.commands.iter().cloned().map(|command| ("command", command)));
     details
+}
+
+/// Why a command is unusual.
+fn score(finding: &Finding) -> Vec<(&'static str, String)> {
+    let mut facts = Vec::new();
+    let process = finding.behavior.process.as_ref();
+    let command = process.and_then(|process| process.command.clone());
+    facts.extend(command.map(|command| ("command", command)));
+    let Some(score) = &finding.score else {
+        return facts;
+    };
+    let little = if score.scorable {
+        ""
+    } else {
+        "; too little was learned to tell more"
+    };
+    let parts = |number: i64, per: i64, digits: usize| format!("{}.{:0digits$}", number / per, number % per);
+    facts.push((
+        "unusual",
+        format!(
+            "{} % of normal commands are as strange (novelty {}){little}",
+            parts(score.p_millionths, 10_000, 4),
+            parts(score.novelty_thousandths, 1_000, 3)
+        ),
+    ));
+    if score.together > 0 {
+        let together = format!("with {} new commands of its lineage within an hour", score.together);
+        facts.push(("together", together));
+    }
+    for (name, words) in [("can", &score.capabilities), ("strange", &score.strange)] {
+        if !words.is_empty() {
+            facts.push((name, words.join(", ")));
+        }
+    }
+    for near in &score.nearest {
+        facts.push((
+            "nearest",
+            format!("{} % alike: {}", near.similarity_hundredths, near.command),
+        ));
+    }
+    facts
 }
 
 /// As whom a process ran, what that gave it, and what it was attached to.

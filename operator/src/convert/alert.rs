@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use anchorwatch_convert::{
-    attributes_from_crd, attributes_to_crd, behaviour_from_crd, behaviour_to_crd, feed_from_crd, feed_to_crd, to_i32,
-    to_i64, unsigned,
+    attributes_from_crd, attributes_to_crd, behaviour_from_crd, behaviour_to_crd, feed_from_crd, feed_to_crd,
+    strangeness_from_crd, strangeness_to_crd, to_i32, to_i64, unsigned,
 };
 use anchorwatch_core::{
     alert::{Alert, AlertState, Decided, DecidedOn, Decision, Disposition, Finding, Outcome},
@@ -125,6 +125,7 @@ fn finding_from_crd(finding: crd::Finding) -> Option<Finding> {
         }),
         unverified: finding.unverified,
         snapshot: finding.snapshot,
+        strangeness: finding.score.map(strangeness_from_crd),
         decided: finding.decision.map(decided_from_crd),
         recurs: finding.recurs,
         resolution: finding.resolution,
@@ -155,6 +156,7 @@ fn finding_to_crd(finding: &Finding) -> crd::Finding {
         }),
         unverified: finding.unverified,
         snapshot: finding.snapshot,
+        score: finding.strangeness.as_ref().map(strangeness_to_crd),
         decision: finding.decided.as_ref().map(decided_to_crd),
         recurs: finding.recurs.clone(),
         resolution: finding.resolution.clone(),
@@ -266,6 +268,8 @@ mod tests {
     use super::*;
     use anchorwatch_core::{
         behaviour::{Attributes, Behaviour, ProcessBehaviour, ProcessParts},
+        rules::Rule,
+        score::Strangeness,
         time::Timestamp,
     };
     use anchorwatch_crds::v1alpha1::DriftAlertSpec;
@@ -298,6 +302,12 @@ mod tests {
             rollout,
             unverified: true,
             snapshot: true,
+            strangeness: Some(Strangeness {
+                p_millionths: 7,
+                scorable: true,
+                strange: vec!["nc".into()],
+                ..Strangeness::default()
+            }),
             decided: Some(Decided {
                 decision: Decision::Dismiss,
                 by: "alice".into(),

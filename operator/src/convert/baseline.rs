@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use anchorwatch_convert::{
-    attributes_from_crd, attributes_to_crd, behaviour_from_crd, behaviour_to_crd, feed_from_crd, feed_to_crd, to_i32,
-    to_i64, unsigned,
+    attributes_from_crd, attributes_to_crd, behaviour_from_crd, behaviour_to_crd, feed_from_crd, feed_to_crd,
+    strangeness_from_crd, strangeness_to_crd, to_i32, to_i64, unsigned,
 };
 use anchorwatch_core::{
     baseline::{
@@ -210,6 +210,7 @@ fn entry_from_crd(entry: crd::BaselineEntry) -> Option<Entry> {
                 crd::EntryPast::Inherited => Past::Inherited,
             }),
         },
+        strangeness: entry.score.map(strangeness_from_crd),
     })
 }
 
@@ -244,6 +245,7 @@ fn entry_to_crd(id: String, entry: &Entry) -> crd::BaselineEntry {
             Past::Absorbed => Some(crd::EntryPast::Absorbed),
             Past::Inherited => Some(crd::EntryPast::Inherited),
         },
+        score: entry.strangeness.as_ref().map(strangeness_to_crd),
     }
 }
 
@@ -301,6 +303,7 @@ mod tests {
     use anchorwatch_core::{
         behaviour::{Attributes, Behaviour, Origin, ProcessBehaviour, ProcessParts, SourceLayer},
         rules::Rule,
+        score::{Near, Strangeness},
         time::Timestamp,
     };
     use proptest::{collection::vec, prelude::*};
@@ -393,6 +396,15 @@ mod tests {
                             node: Seen::from_field(script.clone()),
                             past: Past::ALL[usize::from(unverified) + 2 * usize::from(snapshot)],
                         },
+                        strangeness: snapshot.then(|| Strangeness {
+                            novelty_thousandths: 7,
+                            together: 2,
+                            nearest: vec![Near {
+                                command: "ls <num:2>".into(),
+                                similarity_hundredths: 12,
+                            }],
+                            ..Strangeness::default()
+                        }),
                     }
                 },
             )

@@ -98,7 +98,7 @@ const MAX_END: usize = MAX_COMMAND / 3;
 fn template(exec: &Exec) -> Arc<str> {
     let argv = redacted(exec, normalise::command_line);
     let Some(cut_from) = cut_from(exec) else {
-        return text::bounded(text::command_line(&argv), MAX_COMMAND).into();
+        return text::bounded_line(text::command_line(&argv), MAX_COMMAND).into();
     };
     let (head, end) = argv.split_at(exec.argv.len());
     let mark = format!(" {GAP} (of 2^{} bytes)", cut_from.max(1).ilog2());

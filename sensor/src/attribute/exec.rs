@@ -97,6 +97,7 @@ impl Attributor {
             stdin_socket: exec.stdin_socket,
             stdout_socket: exec.stdout_socket,
             gained: CapabilitySet::NONE,
+            command: None,
         };
         let command = self.commands.template(&exec);
         let attributes = Attributes {

@@ -19,6 +19,7 @@ pub(super) fn process(parts: &ProcessParts, exec: &Exec, lineage: &[Arc<str>], c
         stdin_socket,
         stdout_socket,
         gained: _,
+        command: _,
     } = parts.clone();
     Box::new(Observed::Process(ProcessObservation {
         executable,

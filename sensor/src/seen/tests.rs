@@ -416,7 +416,9 @@ fn a_command_line_that_finds_no_room_is_lost_and_counted_and_told_when_there_is_
         observe_with(seen, "1", "/bin/sh", START, &commands)
     };
     let sights: Vec<Sight> = (0..100).map(|number| see(&mut seen, number)).collect();
-    let lost = sights.iter().filter(|sight| **sight == Sight::Refused(LossReason::ContainerQuota));
+    let lost = sights
+        .iter()
+        .filter(|sight| **sight == Sight::Refused(LossReason::ContainerQuota));
     assert_eq!(lost.count(), 36);
     assert_eq!(told_commands(&mut seen).len(), 64);
     see(&mut seen, 99);

@@ -1,8 +1,9 @@
 //! What is told of a deviation.
 
 use anchorwatch_core::alert::{self, AlertState, Finding};
-use anchorwatch_core::behaviour::Feed;
+use anchorwatch_core::behaviour::{Behaviour, Feed};
 use anchorwatch_core::id::WorkloadKey;
+use anchorwatch_core::score::Strangeness;
 use anchorwatch_core::severity::Severity;
 use anchorwatch_core::text::shown;
 use anchorwatch_core::time::Timestamp;
@@ -52,6 +53,9 @@ pub struct Deviation {
     /// Templates of command lines that showed it, without secrets; empty where arguments are not told.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub commands: Vec<String>,
+    /// Of an unusual command: why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub score: Option<Strangeness>,
     /// Executables that led to it, outermost first, its own last.
     pub lineage: Vec<String>,
     pub first_seen: Timestamp,
@@ -68,12 +72,23 @@ impl From<&Finding> for Deviation {
             severity: finding.severity,
             terms: finding.severity_terms.clone(),
             sentence: finding.summary.clone(),
-            commands: finding.attributes.commands.iter().cloned().collect(),
+            commands: commands(finding),
+            score: finding.strangeness.clone(),
             lineage: finding.lineage.clone(),
             first_seen: finding.first_seen,
             snapshot: finding.snapshot,
         }
     }
+}
+
+/// The command lines that showed it: the unusual one, or all that are known.
+fn commands(finding: &Finding) -> Vec<String> {
+    let unusual = match &finding.behaviour {
+        Behaviour::Process(process) => process.command(),
+        Behaviour::Network(_) | Behaviour::Module(_) => None,
+    };
+    let known = finding.attributes.commands.iter().map(String::as_str);
+    unusual.into_iter().chain(known).map(str::to_owned).collect()
 }
 
 impl Told {

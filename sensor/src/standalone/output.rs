@@ -75,6 +75,7 @@ mod tests {
             terms: vec!["base High".to_owned()],
             sentence: sentence.to_owned(),
             commands: vec!["x \u{202e}\n".to_owned()],
+            score: None,
             lineage: vec!["/usr/bin/a".to_owned(), "/tmp/\u{9b}2J".to_owned()],
             first_seen: time,
             snapshot: false,

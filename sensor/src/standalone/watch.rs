@@ -2,9 +2,10 @@
 
 use anchorwatch_core::alert::{AlertInput, plan_alerts};
 use anchorwatch_core::baseline::{
-    Batch, BehaviourReport, ContainerReport, Entry, MergeOutcome, ReportingPod, age, merge,
+    Batch, BehaviourReport, ContainerReport, Entry, FeedBaseline, Maturity, MergeOutcome, ReportingPod, Scoring, age,
+    merge_scored,
 };
-use anchorwatch_core::behaviour::{Behaviour, Feed};
+use anchorwatch_core::behaviour::{Attributes, Behaviour, Feed};
 use anchorwatch_core::decide::{Verdict, decide};
 use anchorwatch_core::id::{BatchId, ContainerName, NodeName, PodUid, WorkloadKey};
 use anchorwatch_core::policy::Policy;
@@ -31,6 +32,8 @@ pub struct Watch {
     /// Feeds that anything is seen of.
     watched: BTreeSet<Feed>,
     known: BTreeMap<WorkloadKey, Known>,
+    /// What commands of each workload are judged by. Made when it is needed.
+    scoring: BTreeMap<WorkloadKey, Scoring>,
     /// May have news to tell.
     unplanned: BTreeSet<WorkloadKey>,
     unwritten: Unwritten,
@@ -64,6 +67,7 @@ impl Watch {
             // What was not told before the end is told now.
             unplanned: known.keys().cloned().collect(),
             known,
+            scoring: BTreeMap::new(),
             unwritten: Unwritten::default(),
             seq: 0,
             unjudged: 0,
@@ -79,7 +83,8 @@ impl Watch {
         }
         let container = ContainerName::new(seen.container.name.clone());
         let known = self.known.entry(workload.as_ref().clone()).or_default();
-        if !is_news(known, &container, seen, at, &self.policy) || stands_by_address(known, &container, seen) {
+        let scoring = self.scoring.get(workload.as_ref());
+        if !is_news(known, scoring, &container, seen, at, &self.policy) || stands_by_address(known, &container, seen) {
             return Room::Found;
         }
         let shown = ContainerReport {
@@ -212,7 +217,8 @@ impl Watch {
         let Some(known) = self.known.get_mut(workload) else {
             return MergeOutcome::default();
         };
-        let outcome = merge(&mut known.baseline, batch, &self.policy, now);
+        let scoring = self.scoring.entry(workload.clone()).or_default();
+        let outcome = merge_scored(&mut known.baseline, batch, &self.policy, scoring, now);
         // No batch comes twice: to remember them would take room for ever.
         known.baseline.merged.clear();
         if !outcome.new_learned.is_empty() || !outcome.new_quarantined.is_empty() {
@@ -250,6 +256,7 @@ impl Watch {
             return false;
         };
         self.known.remove(&workload);
+        self.scoring.remove(&workload);
         self.unwritten.news.insert(workload);
         true
     }
@@ -257,26 +264,57 @@ impl Watch {
 
 /// Whether a behaviour says anything that the baseline lacks: that it is there, a day on which it was seen, more of what is
 /// known beside it, that it happens where it was only found before, or that the policy now denies it; and every now and then, that it is still done.
-fn is_news(known: &Known, container: &ContainerName, seen: &Attributed, at: Timestamp, policy: &Policy) -> bool {
+fn is_news(
+    known: &Known,
+    scoring: Option<&Scoring>,
+    container: &ContainerName,
+    seen: &Attributed,
+    at: Timestamp,
+    policy: &Policy,
+) -> bool {
     let feed = seen.behaviour.feed();
     let Some(entry) = known.entry(container, feed, seen.behaviour.id()) else {
         return true;
     };
     let happens = entry.snapshot && !seen.standing;
     // Another day, not a later one: the clock may have been ahead when it was last seen.
-    if happens || entry.last_seen.day() != at.day() || entry.attributes.grows_by(&seen.attributes) {
+    let held = &known.baseline.containers[container].feeds[&feed];
+    if happens || entry.last_seen.day() != at.day() || says_more(held, entry, scoring, container, seen) {
         return true;
     }
     if seen.standing {
         // It was seen to happen, or found before.
         return false;
     }
-    let maturity = known.baseline.containers[container].feeds[&feed].maturity;
-    let raised = match decide(Some(entry), maturity, policy, &seen.behaviour, true) {
+    let raised = match decide(Some(entry), held.maturity, policy, &seen.behaviour, true) {
         Verdict::Drift { rule } => entry.rule() != Some(rule),
         Verdict::Known | Verdict::Learned | Verdict::Unplaced => false,
     };
     raised || entry.last_seen.distance(at) >= MARKS
+}
+
+/// Whether more is known beside the key. A command line that was judged before, and not raised, is none of it.
+fn says_more(
+    held: &FeedBaseline,
+    entry: &Entry,
+    scoring: Option<&Scoring>,
+    container: &ContainerName,
+    seen: &Attributed,
+) -> bool {
+    let learns = match held.maturity {
+        Maturity::Learning => true,
+        Maturity::Provisional | Maturity::Enforcing => entry.snapshot || entry.is_quarantined(),
+    };
+    if learns || seen.attributes.commands.is_subset(&entry.attributes.commands) {
+        return entry.attributes.grows_by(&seen.attributes);
+    }
+    let commands = scoring.and_then(|scoring| scoring.peek(container));
+    let is_judged = |line: &String| commands.is_some_and(|commands| commands.is_judged(&seen.behaviour, line));
+    let rest = Attributes {
+        commands: BTreeSet::new(),
+        ..seen.attributes.clone()
+    };
+    !seen.attributes.commands.iter().all(is_judged) || entry.attributes.grows_by(&rest)
 }
 
 /// Whether it was found standing and is known to be done with these addresses under another name: one that was looked up

@@ -24,9 +24,10 @@ pub(super) fn split(
             gained: news,
             ..ProcessParts::from(process.clone())
         };
-        split.derived.push(BehaviourReport {
+        let news = BehaviourReport {
             behaviour: Behaviour::Process(parts.into()),
             ..seen.clone()
-        });
+        };
+        split.derived.push(news.into());
     }
 }

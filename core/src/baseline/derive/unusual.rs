@@ -1,0 +1,86 @@
+//! Command lines of a known process that it was not learned with.
+
+use std::collections::BTreeSet;
+
+use super::{BehaviourReport, Derived, Entry, FeedBaseline, Scoring, Split};
+use crate::{
+    behaviour::{Attributes, Behaviour, ProcessBehaviour, ProcessParts},
+    id::{ContainerName, PodUid},
+    policy::Policy,
+    score::Occasion,
+};
+
+/// Takes the command lines out of the report of a learned process that it was not learned with.
+///
+/// What was only ever found running may have changed its line since it was executed: the first execution that is seen
+/// says what it is, and is learned from.
+pub(super) fn split(split: &mut Split<'_>, learned: &Entry) -> BTreeSet<String> {
+    let is_known = |line: &String| learned.attributes.commands.contains(line);
+    if learned.snapshot || split.base.attributes.commands.iter().all(is_known) {
+        return BTreeSet::new();
+    }
+    let base = split.base.to_mut();
+    let (known, unlearned) = std::mem::take(&mut base.attributes.commands)
+        .into_iter()
+        .partition(is_known);
+    base.attributes.commands = known;
+    unlearned
+}
+
+/// What a process's command lines are judged by.
+pub(super) struct Judging<'a> {
+    pub container: &'a ContainerName,
+    pub pod: &'a PodUid,
+    pub feed: &'a FeedBaseline,
+    pub policy: &'a Policy,
+    pub scoring: &'a mut Scoring,
+}
+
+impl Judging<'_> {
+    /// Those that are unusual, and those that were raised before, each as a report of its own.
+    pub(super) fn raised(
+        self,
+        process: &ProcessBehaviour,
+        seen: &BehaviourReport,
+        unlearned: BTreeSet<String>,
+    ) -> Vec<Derived> {
+        let judged = unlearned.into_iter().filter_map(|line| {
+            let report = report(process, seen, line.clone());
+            if self.feed.entries.contains_key(&report.behaviour.id()) {
+                return Some(report.into());
+            }
+            let commands = self.scoring.commands(self.container, self.feed);
+            if commands.knows(&seen.behaviour, &line) {
+                return None;
+            }
+            let occasion = Occasion {
+                pod: self.pod,
+                lineage: &seen.lineage,
+                at: seen.first_seen,
+            };
+            let strangeness = commands.raised(&seen.behaviour, &line, self.policy.tolerance, occasion)?;
+            Some(Derived {
+                report,
+                strangeness: Some(strangeness),
+            })
+        });
+        judged.collect()
+    }
+}
+
+/// The report of one command line. How often it was run is not told: once, at least.
+fn report(process: &ProcessBehaviour, seen: &BehaviourReport, line: String) -> BehaviourReport {
+    let parts = ProcessParts {
+        command: Some(line),
+        ..ProcessParts::from(process.clone())
+    };
+    BehaviourReport {
+        behaviour: Behaviour::Process(parts.into()),
+        attributes: Attributes {
+            commands: BTreeSet::new(),
+            ..seen.attributes.clone()
+        },
+        count: 1,
+        ..seen.clone()
+    }
+}

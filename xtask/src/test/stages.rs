@@ -150,6 +150,12 @@ pub const ALL: &[Stage] = &[
         work: Work::Cargo(&["--package", "anchorwatch-e2e", "--test", "journey"], &["--ignored"]),
     },
     e2e(
+        "evidence",
+        Need::Cluster,
+        Extent::Usual,
+        &["--package", "anchorwatch-e2e", "--test", "evidence"],
+    ),
+    e2e(
         "faults",
         Need::Cluster,
         Extent::Usual,

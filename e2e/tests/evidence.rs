@@ -1,0 +1,8 @@
+//! Evidence of rollouts on a real cluster: real digests, a real kubelet, and the plugin that checks it.
+#![allow(clippy::unwrap_used, reason = "a test fails where something is not as it should be")]
+
+mod evidence {
+    mod kinds;
+    mod scene;
+    mod tampering;
+}

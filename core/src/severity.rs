@@ -64,6 +64,8 @@ pub struct Circumstances {
     pub second_feed: Option<Feed>,
     /// Whether a rollout explains it.
     pub matched: bool,
+    /// Whether a pod that shows it runs something else than what was rolled out.
+    pub mismatch: bool,
     /// Whether the baseline was provisional when it was raised.
     pub provisional: bool,
     /// Whether it is a command of which too little was learned to tell how improbable it is.
@@ -74,13 +76,14 @@ pub struct Circumstances {
 ///
 /// The base is the rule's; a lineage that was started from outside adds one; a second feed adds one up to High; a baseline
 /// that was provisional takes one off from what needs a baseline, though never below Low; what can never be suppressed is at
-/// least High; a command of which nothing can be told is Info; a rollout that explains it takes one off, though never below
-/// Low. That a new version starts a new program which talks to something new is what versions do: where a rollout explains
-/// it, the second feed counts only if one of the two is a module.
+/// least High, a digest mismatch included; a command of which nothing can be told is Info; a rollout that explains it takes
+/// one off, though never below Low. That a new version starts a new program which talks to something new is what versions
+/// do: where a rollout explains it, the second feed counts only if one of the two is a module.
 pub fn assess(rule: Rule, behaviour: &Behaviour, circumstances: Circumstances) -> Assessment {
     let Circumstances {
         second_feed,
         matched,
+        mismatch,
         provisional,
         unscorable,
     } = circumstances;
@@ -103,6 +106,10 @@ pub fn assess(rule: Rule, behaviour: &Behaviour, circumstances: Circumstances) -
     if rule.never_suppressed() && severity < Severity::High {
         severity = Severity::High;
         terms.push("at least High, never suppressed".to_owned());
+    }
+    if mismatch && severity < Severity::High {
+        severity = Severity::High;
+        terms.push("at least High, digest mismatch".to_owned());
     }
     if unscorable {
         severity = Severity::Info;

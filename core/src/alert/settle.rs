@@ -64,8 +64,8 @@ pub(super) fn settle(
             | AlertState::Resolved => keep(before),
         },
     };
-    let matched = matches!(&stance.rollout, Some(rollout) if rollout.verdict == RolloutVerdict::Matched);
-    let assessment = assess(rule, &entry.behaviour, circumstances(entry, second_feed, matched));
+    let verdict = stance.rollout.as_ref().map(|rollout| rollout.verdict);
+    let assessment = assess(rule, &entry.behaviour, circumstances(entry, rule, second_feed, verdict));
     Settled {
         finding: Finding {
             id,
@@ -143,8 +143,8 @@ fn fresh(
     let names_at_most = limit(input.baseline.quarantined());
     let Judgement { rollout, retry_after } =
         judge(container, entry, names_at_most, input.evidence, input.policy, input.now);
-    let matched = rollout.verdict == RolloutVerdict::Matched;
-    let severity = assess(rule, &entry.behaviour, circumstances(entry, second_feed, matched)).unexplained;
+    let circumstances = circumstances(entry, rule, second_feed, Some(rollout.verdict));
+    let severity = assess(rule, &entry.behaviour, circumstances).unexplained;
     let state = match input.policy.mode {
         Mode::Observe => AlertState::Observed,
         Mode::Alert => by_verdict(input, rollout.verdict, severity, is_queued(entry, rule)),
@@ -157,10 +157,17 @@ fn fresh(
 }
 
 /// What besides rule and behaviour makes an entry's finding more or less grave.
-fn circumstances(entry: &Entry, second_feed: Option<Feed>, matched: bool) -> Circumstances {
+fn circumstances(
+    entry: &Entry,
+    rule: Rule,
+    second_feed: Option<Feed>,
+    verdict: Option<RolloutVerdict>,
+) -> Circumstances {
     Circumstances {
         second_feed,
-        matched,
+        matched: verdict == Some(RolloutVerdict::Matched),
+        // What a rule forbids to suppress says so by itself.
+        mismatch: verdict == Some(RolloutVerdict::Never) && !rule.never_suppressed(),
         provisional: entry.provisional,
         unscorable: entry.strangeness.as_ref().is_some_and(|why| !why.scorable),
     }
@@ -224,7 +231,7 @@ fn suppressed(
         None if is_shown_as_before(entry, before) => return keep(before),
         None => "further pods show it, and the record that explained it is gone".to_owned(),
     };
-    let severity = assess(rule, &entry.behaviour, circumstances(entry, second_feed, false)).unexplained;
+    let severity = assess(rule, &entry.behaviour, circumstances(entry, rule, second_feed, None)).unexplained;
     Stance {
         state: match input.policy.mode {
             Mode::Observe => AlertState::Observed,

@@ -5,7 +5,7 @@ use anchorwatch_e2e::wait::until;
 use anyhow::ensure;
 use serde_json::json;
 
-use super::scene::{RECORDED, Scene, said};
+use super::scene::{RECORDED, Scene, lasting, said, template};
 
 #[tokio::test]
 #[ignore = "needs a cluster"]
@@ -13,13 +13,13 @@ async fn a_deployments_rollouts_are_told_apart_and_chained() {
     let scene = Scene::new("rollouts").await.unwrap();
     let (first, next) = (scene.images.first.clone(), scene.images.next.clone());
     let selector = json!({"matchLabels": {"app": "evidence"}});
-    let spec = json!({"replicas": 1, "selector": selector, "template": scene.lasting(&first)});
+    let spec = json!({"replicas": 1, "selector": selector, "template": lasting(&first)});
     scene.make("apps", "Deployment", "web", spec).await.unwrap();
     let one = scene.recorded("Deployment", "web", 1).await.unwrap();
     assert_eq!(one.spec.action, Some(RolloutAction::First));
     assert!(one.spec.who.is_some());
 
-    let image = json!({"spec": {"template": scene.lasting(&next)}});
+    let image = json!({"spec": {"template": lasting(&next)}});
     scene.change_deployment("web", &image).await.unwrap();
     let two = scene.recorded("Deployment", "web", 2).await.unwrap();
     assert_eq!(two.spec.action, Some(RolloutAction::Update));
@@ -45,7 +45,7 @@ async fn a_deployments_rollouts_are_told_apart_and_chained() {
     );
     assert_eq!(three.spec.revision, 3);
 
-    let mut back = json!({"spec": {"template": scene.lasting(&first)}});
+    let mut back = json!({"spec": {"template": lasting(&first)}});
     back["spec"]["template"]["metadata"]["annotations"] = json!({"kubectl.kubernetes.io/restartedAt": null});
     scene.change_deployment("web", &back).await.unwrap();
     let four = scene.recorded("Deployment", "web", 4).await.unwrap();
@@ -88,7 +88,7 @@ async fn stateful_sets_daemon_sets_cron_jobs_and_replica_sets_are_recorded() {
     let scene = Scene::new("kinds").await.unwrap();
     let (first, next) = (scene.images.first.clone(), scene.images.next.clone());
     let set = |image: &str, own: &str| {
-        let mut template = scene.lasting(image);
+        let mut template = lasting(image);
         template["metadata"]["labels"]["set"] = json!(own);
         json!({"selector": {"matchLabels": {"set": own}}, "serviceName": "db", "template": template})
     };
@@ -134,8 +134,7 @@ async fn stateful_sets_daemon_sets_cron_jobs_and_replica_sets_are_recorded() {
 /// Two Jobs of one template are one revision, and one of another the next.
 async fn jobs_of_a_cron_job(scene: &Scene) {
     let (first, next) = (scene.images.first.clone(), scene.images.next.clone());
-    let template = scene.template(&first, "Never");
-    let spec = json!({"schedule": "0 0 1 1 *", "jobTemplate": {"spec": {"template": template}}});
+    let spec = json!({"schedule": "0 0 1 1 *", "jobTemplate": {"spec": {"template": template(&first, "Never")}}});
     let cron = scene.make("batch", "CronJob", "report", spec).await.unwrap();
     let run = async |name: &str, image: &str| {
         let job = json!({
@@ -143,7 +142,7 @@ async fn jobs_of_a_cron_job(scene: &Scene) {
             "metadata": {"name": name, "ownerReferences": [{
                 "apiVersion": "batch/v1", "kind": "CronJob", "name": "report", "uid": cron.metadata.uid, "controller": true,
             }]},
-            "spec": {"template": scene.template(image, "Never")},
+            "spec": {"template": template(image, "Never")},
         });
         let api = scene.objects("batch", "Job");
         api.create(&kube::api::PostParams::default(), &serde_json::from_value(job).unwrap())

@@ -42,30 +42,6 @@ impl Scene {
         Ok(scene)
     }
 
-    /// A pod template of the agent's.
-    pub fn template(&self, image: &str, restart: &str) -> Value {
-        json!({
-            "metadata": {"labels": {"app": "evidence"}},
-            "spec": {
-                "terminationGracePeriodSeconds": 1,
-                "restartPolicy": restart,
-                "enableServiceLinks": false,
-                "automountServiceAccountToken": false,
-                "containers": [{
-                    "name": "main", "image": image, "command": ["sleep", "3"],
-                    "resources": {"requests": {"cpu": "1m", "memory": "8Mi"}},
-                }],
-            },
-        })
-    }
-
-    /// As [`Scene::template`], of a pod that goes on.
-    pub fn lasting(&self, image: &str) -> Value {
-        let mut template = self.template(image, "Always");
-        template["spec"]["containers"][0]["command"] = json!(["sleep", "100000"]);
-        template
-    }
-
     /// Objects of a kind in the namespace.
     pub fn objects(&self, group: &str, kind: &str) -> Api<DynamicObject> {
         let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, "v1", kind));
@@ -139,6 +115,30 @@ impl Scene {
         }
         command.output().context("the plugin can't be run")
     }
+}
+
+/// A pod template of the agent's image: its container sleeps for a moment.
+pub fn template(image: &str, restart: &str) -> Value {
+    json!({
+        "metadata": {"labels": {"app": "evidence"}},
+        "spec": {
+            "terminationGracePeriodSeconds": 1,
+            "restartPolicy": restart,
+            "enableServiceLinks": false,
+            "automountServiceAccountToken": false,
+            "containers": [{
+                "name": "main", "image": image, "command": ["sleep", "3"],
+                "resources": {"requests": {"cpu": "1m", "memory": "8Mi"}},
+            }],
+        },
+    })
+}
+
+/// As [`template`], of a pod that goes on.
+pub fn lasting(image: &str) -> Value {
+    let mut template = template(image, "Always");
+    template["spec"]["containers"][0]["command"] = json!(["sleep", "100000"]);
+    template
 }
 
 /// What a program printed.

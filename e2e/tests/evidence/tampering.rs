@@ -7,7 +7,7 @@ use k8s_openapi::api::admissionregistration::v1::ValidatingAdmissionPolicyBindin
 use kube::api::{Api, DeleteParams, ObjectMeta, PostParams};
 use serde_json::json;
 
-use super::scene::{RECORDED, Scene, said};
+use super::scene::{RECORDED, Scene, lasting, said};
 
 const BINDING: &str = "anchorwatch-records";
 
@@ -21,10 +21,10 @@ async fn a_record_that_an_admin_deletes_behind_the_policys_back_is_found() {
         scene.images.next.clone(),
         scene.images.first.clone(),
     ];
-    let spec = json!({"replicas": 1, "selector": selector, "template": scene.lasting(&images[0])});
+    let spec = json!({"replicas": 1, "selector": selector, "template": lasting(&images[0])});
     scene.make("apps", "Deployment", "web", spec).await.unwrap();
     for (index, image) in images.iter().enumerate() {
-        let patch = json!({"spec": {"template": scene.lasting(image)}});
+        let patch = json!({"spec": {"template": lasting(image)}});
         scene.change_deployment("web", &patch).await.unwrap();
         scene.recorded("Deployment", "web", index + 1).await.unwrap();
     }
@@ -84,10 +84,10 @@ async fn the_operator_finds_a_gap_at_its_start_and_its_metrics_say_so() {
     let scene = Scene::new("audited").await.unwrap();
     let install = Install::of(&scene.cluster);
     let selector = json!({"matchLabels": {"app": "evidence"}});
-    let spec = json!({"replicas": 1, "selector": selector, "template": scene.lasting(&scene.images.first)});
+    let spec = json!({"replicas": 1, "selector": selector, "template": lasting(&scene.images.first)});
     scene.make("apps", "Deployment", "web", spec).await.unwrap();
     scene.recorded("Deployment", "web", 1).await.unwrap();
-    let patch = json!({"spec": {"template": scene.lasting(&scene.images.next)}});
+    let patch = json!({"spec": {"template": lasting(&scene.images.next)}});
     scene.change_deployment("web", &patch).await.unwrap();
     let first = scene.recorded("Deployment", "web", 2).await.unwrap();
     assert_eq!(first.spec.chain.as_ref().map(|chain| chain.sequence), Some(2));

@@ -286,3 +286,27 @@ fn a_finding_that_the_baseline_lost_is_kept_as_it_was() {
     let plan = watched.plan(at(300));
     assert_eq!((plan.create.len(), plan.update.len(), plan.unchanged.len()), (0, 0, 1));
 }
+
+#[test]
+fn what_a_tag_that_was_pushed_again_brings_is_at_least_high_and_escalates() {
+    let mut watched = Watched::mature();
+    watched.world.runs("o1", "h1", '6', at(90_000));
+    watched.world.shows_at("o1", "h1", '6', &numbered(1), at(90_001));
+    watched.act(at(90_002));
+    let finding = watched.finding(numbered(1).id());
+    assert_eq!(
+        (finding.severity, finding.state),
+        (Severity::High, AlertState::Escalated)
+    );
+    assert_eq!(
+        finding.severity_terms,
+        ["base Medium", "at least High, digest mismatch"]
+    );
+    let rollout = finding.rollout.as_ref().expect("the evidence");
+    assert!(
+        rollout.reason.starts_with("digest mismatch: pod agent-h1-o1"),
+        "{}",
+        rollout.reason
+    );
+    assert_eq!(rollout.record.as_deref(), Some("deployment-agent-1"));
+}

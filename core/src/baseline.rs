@@ -15,6 +15,7 @@ mod outbox;
 mod replaced;
 mod scoring;
 mod sighting;
+mod start;
 #[cfg(test)]
 mod tests;
 mod window;
@@ -60,6 +61,9 @@ pub struct Baseline {
 /// What was learned of a container.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct ContainerBaseline {
+    /// When its first process was last seen to start, in any pod.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started: Option<Timestamp>,
     /// Its feeds.
     pub feeds: BTreeMap<Feed, FeedBaseline>,
 }

@@ -17,7 +17,7 @@ use super::{
     entry::bounded_lineage,
     maturity::maturity,
     replaced::replaced,
-    sighting,
+    sighting, start,
 };
 use crate::{
     behaviour::{Attributes, Feed},
@@ -90,6 +90,9 @@ pub fn merge_scored(
             continue;
         }
         outcome.changed |= observe_feeds(baseline, batch, report, policy, now);
+        if let Some(container) = baseline.containers.get_mut(&report.container) {
+            container.started = container.started.max(start::seen(report, now));
+        }
         for seen in &report.behaviours {
             if !policy.watches(seen.behaviour.feed()) {
                 continue;
@@ -385,7 +388,12 @@ impl Context<'_> {
             entry.lineage = lineage;
         }
         entry.first_seen = entry.first_seen.min(first_seen);
-        entry.last_seen = entry.last_seen.max(last_seen);
+        // What is only found again was last seen when it happened, whichever is told first.
+        entry.last_seen = match (entry.snapshot, seen.snapshot) {
+            (true, false) => last_seen,
+            (false, true) => entry.last_seen,
+            (true, true) | (false, false) => entry.last_seen.max(last_seen),
+        };
         entry.count = entry.count.saturating_add(seen.count.max(1));
         entry.unverified &= !pod.verified;
         entry.snapshot &= seen.snapshot;

@@ -8,6 +8,7 @@ mod maturity;
 mod modules;
 mod properties;
 mod snapshot;
+mod start;
 mod unusual;
 
 use super::{sighting::sample, *};
@@ -218,20 +219,27 @@ fn maturity_never_falls_back() {
 fn what_is_not_seen_for_the_window_is_no_longer_known() {
     const DAY: i64 = 86_400;
     let mut world = World::mature();
-    let (entrypoint, date) = (
-        process("", "/usr/bin/python3"),
+    let (once, date) = (
+        process("/usr/bin/python3", "/usr/bin/gzip"),
         process("/usr/bin/python3", "/usr/bin/date"),
     );
+    world.shows_at("p1", "h1", '1', &once, at(59));
+    world
+        .baseline
+        .containers
+        .get_mut(&container())
+        .expect("learned")
+        .started = None;
     world.shows_at("p1", "h1", '1', &date, at(7 * DAY));
     assert_eq!(age(&mut world.baseline, &world.policy, at(7 * DAY)).expired, 0);
     world.shows_at("p1", "h1", '1', &date, at(8 * DAY));
     let outcome = age(&mut world.baseline, &world.policy, at(8 * DAY));
-    assert_eq!((outcome.changed, outcome.expired), (true, 1));
-    assert_eq!((world.baseline.entries().count(), world.baseline.dormant()), (1, 1));
-    let outcome = world.shows_at("p1", "h1", '1', &entrypoint, at(8 * DAY));
+    assert_eq!((outcome.changed, outcome.expired), (true, 2));
+    assert_eq!((world.baseline.entries().count(), world.baseline.dormant()), (1, 2));
+    let outcome = world.shows_at("p1", "h1", '1', &once, at(8 * DAY));
     let rules: Vec<Rule> = outcome.new_quarantined.iter().map(|raised| raised.rule).collect();
     assert_eq!(rules, [Rule::ReturnedBehaviour]);
-    assert_eq!(world.baseline.dormant(), 0);
+    assert_eq!(world.baseline.dormant(), 1);
 }
 
 #[test]

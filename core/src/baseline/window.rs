@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Baseline, Entry, EntryState,
     dormant::{Dormant, bound},
+    start::may_come,
 };
 use crate::{
     policy::Policy,
@@ -73,17 +74,20 @@ impl Expiry {
 ///
 /// "Today" is the day of `now` or the newest day on which the feed saw anything, whichever is the earlier: a feed ages
 /// only while it is observed. So neither a clock that is set forward nor a workload scaled to zero empties a baseline,
-/// and a clock that is set back loses nothing. What is quarantined never expires: it is evidence. What is approved is
+/// and a clock that is set back loses nothing. What was learned and last seen when the container started stays as long as it
+/// runs: it had no occasion to be seen again. What is quarantined never expires: it is evidence. What is approved is
 /// never news, so that nothing is left of it.
 pub(super) fn expire(baseline: &mut Baseline, policy: &Policy, now: Timestamp) -> Expiry {
     let mut expiry = Expiry::default();
     for container in baseline.containers.values_mut() {
+        let started = container.started;
         for feed in container.feeds.values_mut() {
             let newest = feed.entries.values().map(|entry| entry.days.newest).max();
             let today = newest.map_or(now.day(), |day| Day(day).min(now.day()));
             let oldest = today.0.saturating_sub(i64::from(policy.window_days));
             let is_over = |entry: &Entry| match entry.state {
-                EntryState::Learned | EntryState::Accepted { .. } => entry.days.newest < oldest,
+                EntryState::Learned => entry.days.newest < oldest && !may_come(entry, started, now),
+                EntryState::Accepted { .. } => entry.days.newest < oldest,
                 EntryState::Quarantined { .. } => false,
             };
             let before = feed.dormant.len();

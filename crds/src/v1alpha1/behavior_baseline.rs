@@ -115,6 +115,10 @@ pub struct ContainerBaseline {
     /// Name of the container in the pod's specification.
     #[schemars(length(min = 1, max = 63), regex(pattern = DNS_LABEL))]
     pub name: String,
+    /// When its first process was last seen to start, in any pod. What was last seen then is remembered as long as the
+    /// container runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started: Option<Time>,
     /// What was learned, feed by feed.
     #[serde(deserialize_with = "lenient::list")]
     #[schemars(length(max = 3))]

@@ -32,7 +32,11 @@ pub fn baseline_from_crd(status: BehaviorBaselineStatus) -> Baseline {
     let containers = status.containers.into_iter().map(|container| {
         let feeds = container.feeds.into_iter().map(feed_baseline_from_crd);
         let name = ContainerName::new(container.name);
-        (name, ContainerBaseline { feeds: feeds.collect() })
+        let held = ContainerBaseline {
+            started: container.started.as_ref().map(from_time),
+            feeds: feeds.collect(),
+        };
+        (name, held)
     });
     let merged = status.merged_batches.into_iter().map(|batch| BatchId {
         node: batch.node.into(),
@@ -53,6 +57,7 @@ pub fn baseline_to_crd(baseline: &Baseline) -> BehaviorBaselineStatus {
         .iter()
         .map(|(name, container)| crd::ContainerBaseline {
             name: name.to_string(),
+            started: container.started.map(to_time),
             feeds: container
                 .feeds
                 .iter()
@@ -416,6 +421,7 @@ mod tests {
             entries in vec(entry(), 0..6),
             hours in (any::<u32>(), any::<i64>(), "[0-9a-f]{0,252}", "[0-9a-f]{0,252}"),
             dormant in vec((any::<[u8; 16]>(), any::<i64>(), any::<i64>(), any::<bool>()), 0..4),
+            started in proptest::option::of(0_i64..4_000_000_000),
             merged in vec(("[a-z]{1,3}", "[0-9a-f]{4}", 1_u64..1_000), 0..4),
         ) {
             let mut feed = FeedBaseline::new(Timestamp::from_secs(1_000));
@@ -438,7 +444,10 @@ mod tests {
             for entry in entries {
                 feed.insert(entry);
             }
-            let container = ContainerBaseline { feeds: [(Feed::Process, feed)].into() };
+            let container = ContainerBaseline {
+                started: started.map(Timestamp::from_secs),
+                feeds: [(Feed::Process, feed)].into(),
+            };
             let merged = merged.into_iter().map(|(node, epoch, seq)| BatchId { node: node.into(), epoch, seq });
             let baseline = Baseline {
                 containers: [(ContainerName::new("app"), container)].into(),

@@ -4,19 +4,22 @@ use super::*;
 
 const DAY: i64 = 86_400;
 
-fn entrypoint() -> Behaviour {
-    process("", "/usr/bin/python3")
+fn daily() -> Behaviour {
+    process("/usr/bin/python3", "/usr/bin/cat")
 }
 
 fn date() -> Behaviour {
     process("/usr/bin/python3", "/usr/bin/date")
 }
 
-/// A mature workload that showed both of its behaviours on its first day, and one of them for four days more.
+/// A mature workload that showed two behaviours on its first day, and one of them for four days more. Nobody saw it start.
 fn five_days() -> World {
     let mut world = World::mature();
+    world.baseline = Baseline::default();
+    world.shows_at("p1", "h1", '1', &daily(), at(0));
+    world.shows_at("p1", "h1", '1', &date(), at(1));
     for day in 1..=4 {
-        world.shows_at("p1", "h1", '1', &entrypoint(), at(day * DAY));
+        world.shows_at("p1", "h1", '1', &daily(), at(day * DAY));
     }
     age(&mut world.baseline, &world.policy, at(4 * DAY));
     world

@@ -254,9 +254,11 @@ fn what_is_known_beside_a_key_is_learned_anew_where_it_returns() {
         commands: ["date -u".to_owned()].into(),
         ..Attributes::default()
     };
+    world.baseline = Baseline::default();
     world.sees(&date, commands.clone(), at(2));
     let day = |day: i64| at(day * 86_400);
-    world.shows_at("p1", "h1", '1', &process("", "/usr/bin/python3"), day(9));
+    world.shows_at("p1", "h1", '1', &process("/usr/bin/python3", "/usr/bin/cat"), at(3));
+    world.shows_at("p1", "h1", '1', &process("/usr/bin/python3", "/usr/bin/cat"), day(9));
     age(&mut world.baseline, &world.policy, day(9));
     assert_eq!(world.baseline.dormant(), 1);
     world.sees(&date, commands.clone(), day(30));

@@ -78,6 +78,7 @@ fn known(criterion: &mut Criterion) {
         provisional: false,
         lesson: Lesson::default(),
         strangeness: None,
+        generalised: false,
     };
     let policy = Policy::default();
     let mut times = Times::default();

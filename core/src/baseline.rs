@@ -15,9 +15,11 @@ mod outbox;
 mod replaced;
 mod scoring;
 mod sighting;
+mod size;
 mod start;
 #[cfg(test)]
 mod tests;
+mod widen;
 mod window;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -35,7 +37,7 @@ pub use cap::{MAX_CONTAINERS, MAX_ENTRIES, MAX_REASONS};
 pub(crate) use derive::{Derived, Whose, split};
 pub(crate) use dormant::judge;
 pub use dormant::{Dormant, MAX_DORMANT};
-pub use entry::{Entry, EntryState, MAX_LINEAGE};
+pub use entry::{Entry, EntryState, MAX_LINEAGE, implied_lineage};
 pub use hours::{HISTORY_HOURS, HourSet, Hours};
 pub use lesson::{Lesson, Past};
 pub use maturity::{AgeOutcome, Maturity, age};
@@ -45,6 +47,7 @@ pub use outbox::Outbox;
 pub use scoring::{Scoring, fingerprint, learned_commands};
 pub use sighting::{MAX_SIGHTINGS, Sighting};
 pub(crate) use sighting::{limit, sample};
+pub(crate) use widen::stand_in;
 pub use window::Marks;
 
 /// What was learned of a workload.
@@ -84,6 +87,9 @@ pub struct FeedBaseline {
     pub losses: BTreeMap<String, Lost>,
     /// How often a behaviour was reported that no longer found room.
     pub overflowed: u64,
+    /// How many siblings are told apart, where room ran short and more than that are joined; none where all are told apart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub apart: Option<u8>,
     /// What was seen.
     pub entries: BTreeMap<BehaviourId, Entry>,
     /// What was known until it fell out of the window, and may have returned since.
@@ -110,6 +116,7 @@ impl FeedBaseline {
             lossy: HourSet::NONE,
             losses: BTreeMap::new(),
             overflowed: 0,
+            apart: None,
             entries: BTreeMap::new(),
             dormant: BTreeMap::new(),
         }

@@ -11,6 +11,7 @@ mod known_name_elsewhere;
 mod new_destination;
 mod new_destination_group;
 mod new_listener;
+mod page;
 mod privileges_gained;
 mod process_outside_baseline;
 mod returned_behaviour;
@@ -25,6 +26,9 @@ mod words;
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
+
+pub use page::{Explanation, Page, Technique};
+pub use words::subject;
 
 use crate::{
     behaviour::{Behaviour, Destination, Direction, SourceLayer},
@@ -151,6 +155,30 @@ impl Rule {
             Self::FilelessExecution => fileless_execution::SEVERITY,
             Self::KernelModuleLoad => kernel_module_load::SEVERITY,
             Self::DeniedBehaviour => denied_behaviour::SEVERITY,
+        }
+    }
+
+    /// What people read about it. One that has no text does not compile.
+    pub const fn page(self) -> Page {
+        match self {
+            Self::ReturnedBehaviour => returned_behaviour::PAGE,
+            Self::UnusualCommand => unusual_command::PAGE,
+            Self::ProcessOutsideBaseline => process_outside_baseline::PAGE,
+            Self::KnownNameElsewhere => known_name_elsewhere::PAGE,
+            Self::NewDestinationGroup => new_destination_group::PAGE,
+            Self::UnusualVolume => unusual_volume::PAGE,
+            Self::DestinationSpike => destination_spike::PAGE,
+            Self::PrivilegesGained => privileges_gained::PAGE,
+            Self::ChangedHash => changed_hash::PAGE,
+            Self::NewDestination => new_destination::PAGE,
+            Self::NewListener => new_listener::PAGE,
+            Self::UnapprovedModule => unapproved_module::PAGE,
+            Self::ExecFromOutside => exec_from_outside::PAGE,
+            Self::SocketAsStdin => socket_as_stdin::PAGE,
+            Self::ExecutableNotFromImage => executable_not_from_image::PAGE,
+            Self::FilelessExecution => fileless_execution::PAGE,
+            Self::KernelModuleLoad => kernel_module_load::PAGE,
+            Self::DeniedBehaviour => denied_behaviour::PAGE,
         }
     }
 

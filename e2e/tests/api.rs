@@ -5,6 +5,7 @@ mod api {
     mod admission;
     mod columns;
     mod feeds;
+    mod policies;
     mod records;
     mod reports;
     mod schema;

@@ -6,6 +6,7 @@
 mod backtest;
 mod connect;
 mod decide;
+mod explain;
 mod list;
 mod show;
 mod table;
@@ -23,7 +24,7 @@ use clap::{CommandFactory, Parser, Subcommand};
     name = "kubectl-drift",
     bin_name = "kubectl drift",
     version,
-    after_help = "Examples:\n  kubectl drift list -A\n  kubectl drift list -n shop -o json\n  kubectl drift show deployment-agent-4f0c9d1e -n shop\n  kubectl drift accept deployment-agent-4f0c9d1e -n shop --reason 'the new health check'\n  kubectl drift verify -A\n\nExit codes: 0 done, 1 failed, 2 misuse; verify: 3 broken; those of backtest and of decisions are in their own help."
+    after_help = "Examples:\n  kubectl drift list -A\n  kubectl drift list -n shop -o json\n  kubectl drift show deployment-agent-4f0c9d1e -n shop\n  kubectl drift accept deployment-agent-4f0c9d1e -n shop --reason 'the new health check'\n  kubectl drift verify -A\n  kubectl drift explain exec-from-outside\n\nExit codes: 0 done, 1 failed, 2 misuse; verify: 3 broken; those of backtest and of decisions are in their own help."
 )]
 struct Args {
     #[command(flatten)]
@@ -36,6 +37,8 @@ struct Args {
 enum Command {
     /// Judge recorded observations by what other recorded observations taught.
     Backtest(backtest::Args),
+    /// Tell what a rule sees, why it matters and how to tune it.
+    Explain(explain::Args),
     /// List the alerts of a namespace, the gravest first.
     List(list::Args),
     /// Show an alert: lineage, pods, rollout evidence.
@@ -89,6 +92,7 @@ async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::Dismiss(about) => return decide::run(connection, Decision::Dismiss, &about).await,
         Command::Deny(about) => return decide::run(connection, Decision::Deny, &about).await,
         Command::Escalate(about) => return decide::run(connection, Decision::Escalate, &about).await,
+        Command::Explain(explain) => explain::run(&explain)?,
         // It says by its exit code what it found, and needs no cluster: `main` has run it.
         Command::Backtest(_) => {}
         Command::Completion { shell } => {

@@ -9,20 +9,21 @@ use anchorwatch_core::{
     behaviour::Feed,
     id::{WorkloadKey, object_name},
     policy::Policy,
+    rules::subject,
 };
 use anchorwatch_crds::v1alpha1::{BehaviorBaseline, BehaviorBaselineSpec, BehaviorBaselineStatus, WorkloadReference};
 use jiff::Timestamp;
 use kube::runtime::reflector::ObjectRef;
 
 use crate::{
-    conditions::{self, LOSS_OBSERVED, READY, Statement, TRUNCATED},
+    conditions::{self, GENERALISED, LOSS_OBSERVED, READY, Statement, TRUNCATED},
     convert::{baseline_to_crd, from_clock},
     losses,
     world::{Guarded, World},
 };
 
 /// Largest object that is meant to be, in bytes of JSON.
-const INTENDED_BYTES: usize = 256 * 1_024;
+const INTENDED_BYTES: usize = 512 * 1_024;
 /// Most labels that a baseline remembers: the schema's.
 const MAX_LABELS: usize = 64;
 /// Most bytes of names and values of labels that a baseline remembers. Labels are whoever makes a pod's to choose.
@@ -94,6 +95,7 @@ pub fn status_of(
     let bytes = serde_json::to_vec(&status).map_or(usize::MAX, |json| json.len());
     let statements = vec![
         ready(baseline, policy),
+        generalised(baseline),
         truncated(baseline, bytes),
         loss_observed(baseline, policy.window_days, now),
     ];
@@ -121,6 +123,36 @@ fn ready(baseline: &Baseline, policy: &Policy) -> Statement {
         holds,
         reason,
         message: format!("{message}; {}", expectation::sentence(baseline, policy)),
+    }
+}
+
+/// Entries that a condition names.
+const NAMED: usize = 3;
+
+fn generalised(baseline: &Baseline) -> Statement {
+    let stand_for_others = baseline
+        .entries()
+        .filter(|(_, _, entry)| entry.generalised && !entry.is_quarantined());
+    let mut named =
+        stand_for_others.map(|(container, _, entry)| format!("{} (container {container})", subject(&entry.behaviour)));
+    let first: Vec<_> = named.by_ref().take(NAMED).collect();
+    let more = named.count();
+    let (reason, message) = match (first.as_slice(), more) {
+        ([], _) => ("AllToldApart", "every behaviour has an entry of its own".to_owned()),
+        (first, 0) => (
+            "RoomShort",
+            format!("each of these stands for many: {}", first.join("; ")),
+        ),
+        (first, more) => (
+            "RoomShort",
+            format!("each of these and of {more} more stands for many: {}", first.join("; ")),
+        ),
+    };
+    Statement {
+        type_: GENERALISED,
+        holds: !first.is_empty(),
+        reason,
+        message,
     }
 }
 
@@ -255,6 +287,7 @@ mod tests {
             strangeness: None,
             provisional: false,
             lesson: anchorwatch_core::baseline::Lesson::default(),
+            generalised: false,
         }
     }
 
@@ -338,7 +371,8 @@ mod tests {
                     direction: Direction::Connect,
                     protocol: Protocol::Tcp,
                     port: 443,
-                    destination: Destination::Name(format!("host-{number}.some.where.example.org")),
+                    // Nothing stands for the cluster's own Services.
+                    destination: Destination::Service(format!("kube-system/service-{number}-of-the-cluster")),
                 }
                 .into(),
             ),
@@ -406,7 +440,7 @@ mod tests {
             merge(&mut held, &batch, &policy, time::Timestamp::from_secs(second));
         }
         assert!(
-            held.learned() > 70 && held.quarantined() > 35,
+            held.learned() > 350 && held.quarantined() > 30,
             "{} {}",
             held.learned(),
             held.quarantined()

@@ -12,6 +12,8 @@ pub const REFERENCES_RESOLVED: &str = "ReferencesResolved";
 pub const OVERRIDDEN: &str = "Overridden";
 /// Every feed of a baseline judges.
 pub const READY: &str = "Ready";
+/// Entries of a baseline stand for many, because room ran short.
+pub const GENERALISED: &str = "Generalised";
 /// A cap of a baseline was reached.
 pub const TRUNCATED: &str = "Truncated";
 /// A sensor lost events.

@@ -297,6 +297,24 @@ mod tests {
     }
 
     #[test]
+    fn each_step_of_the_precedence_decides_where_those_before_it_are_equal() {
+        let (near, far) = (Some("shop"), None);
+        for (why, first, second) in [
+            ("priority", policy(far, "z", 1, 9), policy(near, "a", 0, 1)),
+            ("a negative priority", policy(far, "z", 0, 9), policy(near, "a", -1, 1)),
+            ("the namespace", policy(near, "z", 0, 9), policy(far, "a", 0, 1)),
+            ("age, in a namespace", policy(near, "z", 0, 1), policy(near, "a", 0, 2)),
+            ("age, in the cluster", policy(far, "z", 0, 1), policy(far, "a", 0, 2)),
+            ("the name", policy(near, "a", 0, 1), policy(near, "b", 0, 1)),
+        ] {
+            assert_eq!(first.precedence(&second), Ordering::Less, "{why}");
+            assert_eq!(second.precedence(&first), Ordering::Greater, "{why}");
+            let title = first.title();
+            assert_eq!(holding(&[second, first]), Some(title), "{why}");
+        }
+    }
+
+    #[test]
     fn a_policy_of_another_namespace_does_not_hold() {
         assert_eq!(holding(&[policy(Some("other"), "a", 9, 0)]), None);
     }
@@ -307,6 +325,18 @@ mod tests {
         assert!(all.violations().is_empty());
         assert!(all.selects("shop", &labels()));
         assert!(!all.selects("kube-system", &labels()));
+        // Pods without labels, and the operator's own namespace, in which nodes are workloads, are among them.
+        assert!(all.selects("shop", &BTreeMap::new()));
+        assert!(all.selects("anchorwatch-system", &labels()));
+    }
+
+    #[test]
+    fn a_selector_of_the_cluster_that_names_labels_reaches_into_the_system_and_an_empty_one_of_a_namespace_nowhere() {
+        assert!(policy(None, "named", 0, 0).selects("kube-system", &labels()));
+        let metadata = ObjectMeta::default();
+        let empty = Policy::new(Some("shop".to_owned()), &metadata, DriftPolicySpec::default());
+        assert!(!empty.selects("shop", &labels()));
+        assert_eq!(empty.violations()[0].field, "spec.selector");
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! `cargo xtask generate`: what is written from the types and never by hand, and the check that it is current.
 
+mod rules;
+
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -73,7 +75,10 @@ fn files() -> Result<Vec<Folder>> {
     }
     let reference = Folder {
         path: "docs/reference",
-        files: vec![("recording.schema.json".to_owned(), recording()?)],
+        files: vec![
+            ("recording.schema.json".to_owned(), recording()?),
+            ("rules.md".to_owned(), rules::page()),
+        ],
     };
     Ok(vec![plain, chart, reference])
 }

@@ -125,6 +125,7 @@ fn burst(spike: Spike, raised: &[(&Destination, &Entry)], policy: SpikePolicy, n
         provisional,
         lesson: Lesson::default(),
         strangeness: None,
+        generalised: false,
     })
 }
 

@@ -2,9 +2,14 @@
 //! library.
 
 use super::AlertInput;
-use crate::{baseline::Entry, behaviour::Feed, id::ContainerName, rules::Rule};
+use crate::{
+    baseline::{Entry, MAX_LINEAGE},
+    behaviour::Feed,
+    id::ContainerName,
+    rules::Rule,
+};
 
-/// Another feed that raised something in the same lineage and pod within the correlation window: modules first, then
+/// Another feed that raised something in the same process tree and pod within the correlation window: modules first, then
 /// flows.
 pub(super) fn second_feed(input: &AlertInput<'_>, container: &ContainerName, entry: &Entry) -> Option<Feed> {
     let own = entry.behaviour.feed();
@@ -13,7 +18,7 @@ pub(super) fn second_feed(input: &AlertInput<'_>, container: &ContainerName, ent
         // A monthly job that talks to what it always talked to is no graver for that.
         other.rule().is_some_and(|rule| rule != Rule::ReturnedBehaviour)
             && other.first_seen.distance(entry.first_seen) <= input.policy.correlation_window
-            && is_of_one_lineage(entry, other)
+            && is_of_one_tree(entry, other)
             && other.shown_by.keys().any(|pod| entry.shown_by.contains_key(pod))
     };
     [Feed::Module, Feed::Network, Feed::Process]
@@ -26,9 +31,21 @@ pub(super) fn second_feed(input: &AlertInput<'_>, container: &ContainerName, ent
         })
 }
 
-/// Whether one lineage goes on where the other ends, or both end in the same program. What has no lineage, as a burst of
-/// the whole container, is of every one.
-fn is_of_one_lineage(a: &Entry, b: &Entry) -> bool {
-    let same_program = !a.behaviour.executable().is_empty() && a.behaviour.executable() == b.behaviour.executable();
-    same_program || a.lineage.starts_with(&b.lineage) || b.lineage.starts_with(&a.lineage)
+/// Executables that the lineages of all trees of a container begin with: its first process alone.
+const OF_EVERY_TREE: usize = 1;
+
+/// Whether two findings are of one process tree: one lineage goes on where the other ends, or both pass through one of
+/// the processes that the container's first one started. That first one is the ancestor of everything: under a
+/// supervisor, what one service does says nothing of another. What has no lineage, as a burst of the whole container, is
+/// of every tree.
+fn is_of_one_tree(a: &Entry, b: &Entry) -> bool {
+    let (a, b) = (a.lineage.as_slice(), b.lineage.as_slice());
+    let shared = a.iter().zip(b).take_while(|(a, b)| a == b).count();
+    shared == a.len().min(b.len()) || shared > OF_EVERY_TREE || passes_through(a, b) || passes_through(b, a)
+}
+
+/// Whether a lineage that was cut in its middle passes through the process that another one ends in.
+fn passes_through(cut: &[String], other: &[String]) -> bool {
+    let end = other.get(other.len().saturating_sub(2)..).unwrap_or_default();
+    cut.len() == MAX_LINEAGE && end.len() == 2 && cut.windows(2).any(|two| two == end)
 }

@@ -91,6 +91,7 @@ impl Finding {
             snapshot: self.snapshot,
             provisional: false,
             strangeness: self.strangeness.clone(),
+            generalised: false,
             lesson: Lesson::default(),
         }
     }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::{
     baseline::{
         Baseline, Batch, BehaviourReport, ContainerReport, Derived, Entry, FeedBaseline, Maturity, ReportingPod,
-        Scoring, Whose, age, judge, merge_scored, split,
+        Scoring, Whose, age, judge, merge_scored, split, stand_in,
     },
     behaviour::{Attributes, Behaviour, Origin},
     decide::Verdict,
@@ -100,10 +100,12 @@ impl Held {
     }
 
     pub(super) fn verdict(&mut self, seen: &Seen<'_>, policy: &Policy) -> Verdict {
-        let (observation, behaviour) = (seen.observation, &seen.report.behaviour);
+        let observation = seen.observation;
         let feed = self
             .baseline
             .feed_mut(&observation.container, observation.feed(), observation.time);
+        let report = stand_in(feed, &observation.container, &seen.report, policy);
+        let behaviour = &report.behaviour;
         judge(feed, behaviour.id(), policy, behaviour, true, observation.time)
     }
 
@@ -122,7 +124,8 @@ impl Held {
             container: &observation.container,
             pod: &pod,
         };
-        let split = split(report, whose, feed, policy, &mut self.scoring);
+        let report = stand_in(feed, &observation.container, report, policy);
+        let split = split(&report, whose, feed, policy, &mut self.scoring);
         let raised = split.derived.into_iter().filter_map(|derived| {
             let Derived { report, strangeness } = derived;
             let id = report.behaviour.id();
@@ -164,7 +167,7 @@ impl Held {
             entry.is_some_and(|entry| entry.last_seen.day() >= time.day())
         };
         let last = self.feed(seen.observation).and_then(|feed| feed.hours.recent.newest());
-        let is_news = !self.says_nothing_new(seen) || !drifted.iter().all(|drift| is_old(drift.behaviour.id()));
+        let is_news = !self.says_nothing_new(seen, policy) || !drifted.iter().all(|drift| is_old(drift.behaviour.id()));
         if !is_news && last == Some(time.hour()) {
             return;
         }
@@ -181,8 +184,10 @@ impl Held {
         }
     }
 
-    fn says_nothing_new(&self, seen: &Seen<'_>) -> bool {
-        let Some(entry) = self.entry(seen.observation, seen.report.behaviour.id()) else {
+    fn says_nothing_new(&self, seen: &Seen<'_>, policy: &Policy) -> bool {
+        let feed = self.feed(seen.observation);
+        let known = feed.and_then(|feed| feed.known(&seen.observation.container, &seen.report.behaviour, policy));
+        let Some(entry) = known else {
             return false;
         };
         let learns = match self.feed(seen.observation).map(|feed| feed.maturity) {

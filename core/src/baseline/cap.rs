@@ -3,42 +3,20 @@
 
 use std::collections::BTreeMap;
 
-use super::{
-    Baseline, Entry, EntryState, Lost,
-    entry::{MAX_ANCESTOR, MAX_LINEAGE},
-};
-use crate::{
-    behaviour::{
-        Attributes, Behaviour, CapabilitySet, Feed, MAX_ADDRESSES, MAX_BUILD_ID, MAX_COMMAND, MAX_RAISED_COMMAND_BYTES,
-        MAX_RAISED_COMMANDS, MAX_UIDS,
-    },
-    score::Strangeness,
-    text::{MAX_NAME, MAX_PATH, json_len},
-    time::Timestamp,
-};
+use super::{Baseline, Entry, EntryState, Lost, size};
+use crate::{behaviour::Feed, time::Timestamp};
 
 /// Most entries of a feed: the room of a whole baseline, [`Class::bytes`], ends before a feed has so many.
 pub const MAX_ENTRIES: usize = 2_048;
-const _: () = assert!(Class::ALL_BYTES / FRAME <= MAX_ENTRIES);
+const _: () = assert!(Class::ALL_BYTES / size::LEAST <= MAX_ENTRIES);
 
 // The longest entry that text can make (three paths, an applet, a lineage, each byte six in JSON, and what is known beside
 // the key) finds room in every class that a pod can be in, whatever the other feeds hold, so that nobody hides behind a
 // long name. What is unverified has no such claim. Flows have one path and a destination, libraries two paths and a hash.
-const _: () = assert!(
-    FRAME + 6 * (3 * MAX_PATH + MAX_NAME + MAX_LINEAGE * MAX_ANCESTOR) + 64 + CapabilitySet::MAX_JSON + MAX_ATTRIBUTES
-        <= Class::Grave.of_one_feed()
-);
+const _: () = assert!(size::MOST + size::MOST_BESIDE <= Class::Grave.of_one_feed());
 
 // So does the longest unusual command, which is novel and nothing graver.
-const _: () = assert!(
-    FRAME
-        + 6 * (3 * MAX_PATH + MAX_NAME + MAX_LINEAGE * MAX_ANCESTOR + MAX_COMMAND)
-        + 64
-        + CapabilitySet::MAX_JSON
-        + MAX_ATTRIBUTES
-        + Strangeness::MAX_JSON
-        <= Class::Novel.of_one_feed()
-);
+const _: () = assert!(size::MOST + size::MOST_OF_COMMAND + size::MOST_BESIDE <= Class::Novel.of_one_feed());
 
 /// Most containers of a baseline.
 pub const MAX_CONTAINERS: usize = 64;
@@ -64,6 +42,9 @@ pub(super) fn add_loss(losses: &mut BTreeMap<String, Lost>, reason: &str, count:
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Class {
     Learned,
+    /// What is known of the learned beside their keys: addresses, command lines. A program with many command lines takes
+    /// no room from keys, nor they from it.
+    Beside,
     Novel,
     Grave,
     /// Quarantined, and no pod that the API server knows shows it. Whoever holds one sensor's token can make up as many
@@ -72,8 +53,16 @@ pub(super) enum Class {
 }
 
 impl Class {
-    const ALL_BYTES: usize =
-        Self::Learned.bytes() + Self::Novel.bytes() + Self::Grave.bytes() + Self::Unverified.bytes();
+    const ALL: [Self; 5] = [Self::Learned, Self::Beside, Self::Novel, Self::Grave, Self::Unverified];
+
+    const ALL_BYTES: usize = {
+        let (mut sum, mut index) = (0, 0);
+        while index < Self::ALL.len() {
+            sum += Self::ALL[index].bytes();
+            index += 1;
+        }
+        sum
+    };
 
     pub(super) const fn of(state: EntryState, unverified: bool) -> Self {
         match state {
@@ -84,13 +73,16 @@ impl Class {
         }
     }
 
-    /// Most bytes in the whole baseline: together, and with the sightings (57 KiB), below the 256 KiB that an object may
-    /// take (etcd refuses requests of 1.5 MiB, and every watcher holds a copy).
+    /// Most bytes in the whole baseline: together, and with the sightings (57 KiB), below the 512 KiB that an object may
+    /// take. That is a third of what etcd takes in one request (1.5 MiB), and allows for a thousand workloads that are all
+    /// full, or ten thousand with 16 KiB in the median and one in twenty full, within 512 MiB of the cluster. The
+    /// arithmetic is in `docs/adr/0017`.
     const fn bytes(self) -> usize {
         match self {
-            Self::Learned => 96 * 1_024,
+            Self::Learned => 232 * 1_024,
+            Self::Beside => 96 * 1_024,
             Self::Novel => 48 * 1_024,
-            Self::Grave => 28 * 1_024,
+            Self::Grave => 32 * 1_024,
             Self::Unverified => 8 * 1_024,
         }
     }
@@ -99,7 +91,8 @@ impl Class {
     /// addresses leaves room for programs and libraries, and these for it.
     const fn reserve(self) -> usize {
         match self {
-            Self::Learned => 16 * 1_024,
+            Self::Learned => 40 * 1_024,
+            Self::Beside => 14 * 1_024,
             Self::Novel => 5 * 1_024,
             Self::Grave => 3 * 1_024,
             Self::Unverified => 1_024,
@@ -112,12 +105,26 @@ impl Class {
     }
 }
 
-/// Whether an entry of this class, feed and size finds room beside what is `used`.
-pub(super) fn has_room(used: &Used, class: Class, feed: Feed, size: usize) -> bool {
+/// Bytes of learned keys that a feed may hold without being generalised: all three together fit into the room of the
+/// learned, and leave some.
+pub(super) const fn comfortable(feed: Feed) -> usize {
+    match feed {
+        Feed::Process => 64 * 1_024,
+        // More of it differs from workload to workload.
+        Feed::Network => 104 * 1_024,
+        Feed::Module => 56 * 1_024,
+    }
+}
+const _: () = assert!(
+    comfortable(Feed::Process) + comfortable(Feed::Network) + comfortable(Feed::Module) <= Class::Learned.bytes()
+);
+
+/// Whether so many bytes more of this class and feed find room beside what is `used`.
+pub(super) fn has_room(used: &Used, class: Class, feed: Feed, bytes: usize) -> bool {
     let of = |other: Feed| {
         let held = used.of(class, other);
         if other == feed {
-            held.saturating_add(size)
+            held.saturating_add(bytes)
         } else {
             held.max(class.reserve())
         }
@@ -125,17 +132,29 @@ pub(super) fn has_room(used: &Used, class: Class, feed: Feed, size: usize) -> bo
     Feed::ALL.into_iter().map(of).fold(0, usize::saturating_add) <= class.bytes()
 }
 
+/// Whether an entry finds room as one of `class`.
+pub(super) fn has_room_for(used: &Used, class: Class, entry: &Entry) -> bool {
+    let feed = entry.behaviour.feed();
+    let (key, beside) = (size::of(entry), size::beside(&entry.attributes));
+    match class {
+        Class::Learned => {
+            has_room(used, class, feed, key) && (beside == 0 || has_room(used, Class::Beside, feed, beside))
+        }
+        Class::Beside | Class::Novel | Class::Grave | Class::Unverified => has_room(used, class, feed, key + beside),
+    }
+}
+
 /// Whether a library that is approved anyway finds room: only that paths are known whose content may change, for which
 /// it must not take the room of what has to be learned. A workload of several containers maps hundreds.
-pub(super) fn has_room_for_approved(used: &Used, size: usize) -> bool {
-    const MOST: usize = 24 * 1_024;
+pub(super) fn has_room_for_approved(used: &Used, entry: &Entry) -> bool {
+    const MOST: usize = comfortable(Feed::Module) + 16 * 1_024;
     let held = used.of(Class::Learned, Feed::Module);
-    held.saturating_add(size) <= MOST && has_room(used, Class::Learned, Feed::Module, size)
+    held.saturating_add(size::of(entry)) <= MOST && has_room_for(used, Class::Learned, entry)
 }
 
 /// Bytes that the entries of a baseline take, by class and feed, sightings aside.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Used([[usize; 3]; 4]);
+pub(super) struct Used([[usize; 3]; Class::ALL.len()]);
 
 impl Used {
     pub(super) fn by(baseline: &Baseline) -> Self {
@@ -147,96 +166,32 @@ impl Used {
     }
 
     pub(super) fn add(&mut self, entry: &Entry) {
-        let held = self.of_mut(entry);
-        *held = held.saturating_add(size(entry));
+        self.count(entry, usize::saturating_add);
     }
 
     /// Takes an entry out again that was counted as it is.
     pub(super) fn remove(&mut self, entry: &Entry) {
-        let held = self.of_mut(entry);
-        *held = held.saturating_sub(size(entry));
+        self.count(entry, usize::saturating_sub);
     }
 
-    fn of_mut(&mut self, entry: &Entry) -> &mut usize {
+    /// Bytes that the keys of what is learned take in a feed.
+    pub(super) fn learned(&self, feed: Feed) -> usize {
+        self.of(Class::Learned, feed)
+    }
+
+    fn count(&mut self, entry: &Entry, count: impl Fn(usize, usize) -> usize) {
         let class = Class::of(entry.state, entry.unverified);
-        &mut self.0[class as usize][entry.behaviour.feed() as usize]
+        let beside = match class {
+            Class::Learned => Class::Beside,
+            Class::Beside | Class::Novel | Class::Grave | Class::Unverified => class,
+        };
+        for (class, bytes) in [(class, size::of(entry)), (beside, size::beside(&entry.attributes))] {
+            let held = &mut self.0[class as usize][entry.behaviour.feed() as usize];
+            *held = count(*held, bytes);
+        }
     }
 
     fn of(&self, class: Class, feed: Feed) -> usize {
         self.0[class as usize][feed as usize]
     }
 }
-
-/// What the fields of fixed width and the names of all fields take in JSON, rounded up.
-const FRAME: usize = 420;
-
-/// About how many bytes an entry takes in the object, sightings aside: never less than it really takes.
-pub(super) fn size(entry: &Entry) -> usize {
-    let lineage: usize = entry.lineage.iter().map(|text| json_len(text) + 3).sum();
-    let strangeness = entry.strangeness.as_ref().map_or(0, Strangeness::json_len);
-    lineage + attributes_size(&entry.attributes) + strangeness + least_size(&entry.behaviour)
-}
-
-/// About how many bytes an entry takes of which nothing is known but its key.
-pub(super) fn least_size(behaviour: &Behaviour) -> usize {
-    let key = match behaviour {
-        Behaviour::Process(process) => {
-            let texts = [
-                process.parent(),
-                process.executable(),
-                process.script().unwrap_or_default(),
-                process.applet().unwrap_or_default(),
-                process.command().unwrap_or_default(),
-            ];
-            texts.map(json_len).iter().sum::<usize>() + names_size(process.gained())
-        }
-        Behaviour::Network(network) => {
-            json_len(network.executable()) + json_len(&network.destination().to_string()) + NETWORK_FRAME
-        }
-        Behaviour::Module(module) => {
-            let hash = module.sha256().map_or(0, str::len);
-            json_len(module.path()) + json_len(module.executable()) + hash + MODULE_FRAME
-        }
-    };
-    key + FRAME
-}
-
-/// What a network behaviour's other fields take beyond those of a process, and a module's.
-const NETWORK_FRAME: usize = 96;
-const MODULE_FRAME: usize = 64;
-
-/// The most that [`attributes_size`] can be of what is raised.
-const MAX_ATTRIBUTES: usize = MAX_ADDRESSES * ADDRESS
-    + MAX_RAISED_COMMAND_BYTES
-    + MAX_RAISED_COMMANDS * 3
-    + MAX_BUILD_ID
-    + 2 * MAX_UIDS * UID
-    + CapabilitySet::MAX_JSON;
-
-/// About how many bytes the attributes take.
-fn attributes_size(attributes: &Attributes) -> usize {
-    let Attributes {
-        addresses,
-        bytes_sent: _,
-        commands,
-        build_id,
-        uids,
-        effective_uids,
-        setuid: _,
-        gained,
-        terminal: _,
-    } = attributes;
-    let commands: usize = commands.iter().map(|text| json_len(text) + 3).sum();
-    let build_id = build_id.as_deref().map_or(0, json_len);
-    let uids = (uids.len() + effective_uids.len()) * UID;
-    addresses.len() * ADDRESS + commands + build_id + uids + names_size(*gained)
-}
-
-fn names_size(set: CapabilitySet) -> usize {
-    set.names().map(|name| name.len() + 3).sum()
-}
-
-/// The longest address as text, with its quotes and comma.
-const ADDRESS: usize = 42;
-/// The longest user id, with its comma.
-const UID: usize = 11;

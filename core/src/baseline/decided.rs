@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::{
     Baseline, Entry, EntryState, FeedBaseline, Past, Sighting,
     cap::{self, Class, Used},
+    size,
 };
 use crate::{
     behaviour::Behaviour,
@@ -37,7 +38,7 @@ impl Baseline {
         // An entry is as large whatever its state; one that is not there has at the least its key.
         let size = self
             .entry(container, id)
-            .map_or_else(|| cap::least_size(behaviour), cap::size);
+            .map_or_else(|| size::of_key(behaviour), size::of);
         let fits = cap::has_room(&Used::by(self), Class::Learned, behaviour.feed(), size);
         fits.then_some(())
             .ok_or("the baseline has no room left for what is known")

@@ -75,6 +75,9 @@ pub struct Entry {
     /// Where it is an unusual command: why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub strangeness: Option<Strangeness>,
+    /// True where it stands for many learned behaviours of one kind that were too many to be told apart.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub generalised: bool,
 }
 
 impl Entry {
@@ -133,5 +136,18 @@ pub(super) fn bounded_lineage(lineage: &[String]) -> Vec<String> {
         .enumerate()
         .filter(|(index, _)| *index == 0 || *index > skipped)
         .map(|(_, path)| text::bounded(path.clone(), MAX_ANCESTOR))
+        .collect()
+}
+
+/// The lineage of a behaviour of which nothing else is known: the program, and whose child it is. Objects leave it out.
+pub fn implied_lineage(behaviour: &Behaviour) -> Vec<String> {
+    let parent = match behaviour {
+        Behaviour::Process(process) => process.parent(),
+        Behaviour::Network(_) | Behaviour::Module(_) => "",
+    };
+    [parent, behaviour.executable()]
+        .into_iter()
+        .filter(|path| !path.is_empty())
+        .map(|path| text::bounded(path.to_owned(), MAX_ANCESTOR))
         .collect()
 }

@@ -6,18 +6,21 @@
 //! its state, and nothing else. The known behaviours, counts, days and pods are the same in any order, except for what
 //! is of unknown origin: that does not count before learning is over.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use super::{
     Baseline, Batch, BehaviourReport, ContainerReport, Entry, EntryState, FeedBaseline, Lesson, Losses, Marks,
     Maturity, Past, Scoring, Sighting,
     cap::{self, Class, MAX_CONTAINERS, Used},
-    derive::{self, Derived, Whose},
+    derive::{self, Whose},
     dormant::judge,
     entry::bounded_lineage,
     maturity::maturity,
     replaced::replaced,
-    sighting, start,
+    sighting, start, widen,
 };
 use crate::{
     behaviour::{Attributes, Feed},
@@ -97,24 +100,15 @@ pub fn merge_scored(
             if !policy.watches(seen.behaviour.feed()) {
                 continue;
             }
-            let feed = baseline.feed_mut(&report.container, seen.behaviour.feed(), now);
-            let id = seen.behaviour.id();
+            let teaching = teachers.get(&(&report.container, seen.behaviour.id()));
             let context = Context {
                 batch,
                 report,
                 policy,
                 now,
-                teachers: teachers.get(&(&report.container, id)).map_or(0, BTreeSet::len),
+                teachers: teaching.map_or(0, BTreeSet::len),
             };
-            let whose = Whose {
-                container: &report.container,
-                pod: &report.pod.uid,
-            };
-            let split = derive::split(seen, whose, feed, policy, scoring);
-            context.merge_behaviour(feed, &split.base, None, &mut used, &mut outcome);
-            for Derived { report, strangeness } in &split.derived {
-                context.merge_behaviour(feed, report, strangeness.as_ref(), &mut used, &mut outcome);
-            }
+            context.merge_report(baseline, seen, scoring, &mut used, &mut outcome);
         }
         for raised in replaced(baseline, &report.container, &mut used) {
             outcome.changed = true;
@@ -122,6 +116,9 @@ pub fn merge_scored(
             outcome.new_quarantined.retain(|held| !is_same(held));
             outcome.new_quarantined.push(raised);
         }
+    }
+    if !outcome.new_learned.is_empty() {
+        widen::settle(baseline, policy, &mut used);
     }
     outcome.changed |= add_losses(baseline, batch, policy, now);
     // Only what is counted could be counted twice: marking hours again changes nothing.
@@ -254,6 +251,51 @@ struct Context<'a> {
 }
 
 impl Context<'_> {
+    /// Merges a report, and what is derived of it.
+    fn merge_report(
+        &self,
+        baseline: &mut Baseline,
+        seen: &BehaviourReport,
+        scoring: &mut Scoring,
+        used: &mut Used,
+        outcome: &mut MergeOutcome,
+    ) {
+        let (name, feed) = (&self.report.container, seen.behaviour.feed());
+        let held = baseline.feed_mut(name, feed, self.now);
+        let stands_in = widen::stand_in(held, name, seen, self.policy);
+        let whose = Whose {
+            container: name,
+            pod: &self.report.pod.uid,
+        };
+        let split = derive::split(&stands_in, whose, held, self.policy, scoring);
+        let derived = split
+            .derived
+            .iter()
+            .map(|derived| (&derived.report, derived.strangeness.as_ref()));
+        for (report, strangeness) in std::iter::once((&*split.base, None)).chain(derived) {
+            let mut report = Cow::Borrowed(report);
+            loop {
+                let held = baseline.feed_mut(name, feed, self.now);
+                match self.merge_behaviour(held, &report, strangeness, used, outcome) {
+                    Room::Found => break,
+                    Room::None if widen::yield_room(baseline, feed, self.policy, used) => {}
+                    Room::None => {
+                        let held = baseline.feed_mut(name, feed, self.now);
+                        held.overflowed = held.overflowed.saturating_add(1);
+                        outcome.overflowed += 1;
+                        break;
+                    }
+                }
+                // What was joined just now may stand for it.
+                let held = baseline.feed_mut(name, feed, self.now);
+                if let Cow::Owned(stands_in) = widen::stand_in(held, name, &report, self.policy) {
+                    report = Cow::Owned(stands_in);
+                }
+            }
+        }
+    }
+
+    /// Merges one behaviour. Where what is to be learned finds no room, nothing is done.
     fn merge_behaviour(
         &self,
         feed: &mut FeedBaseline,
@@ -261,13 +303,13 @@ impl Context<'_> {
         strangeness: Option<&Strangeness>,
         used: &mut Used,
         outcome: &mut MergeOutcome,
-    ) {
+    ) -> Room {
         outcome.changed = true;
         let id = seen.behaviour.id();
         let verified = self.report.pod.verified;
         let verdict = self.judge(feed, id, seen);
         if verdict == Verdict::Unplaced {
-            return;
+            return Room::Found;
         }
         let held = feed.entries.remove(&id);
         let before = held.as_ref().map(|entry| entry.state);
@@ -282,17 +324,20 @@ impl Context<'_> {
         if before.is_none()
             && verdict == Verdict::Learned
             && rules::is_approved(&seen.behaviour, self.policy)
-            && !cap::has_room_for_approved(used, cap::size(&entry))
+            && !cap::has_room_for_approved(used, &entry)
         {
-            return;
+            return Room::Found;
         }
         let verdict = match (find_room(used, &entry, before, verdict, verified), before) {
             (Room::Found, _) => verdict,
-            (Room::None, None) => {
-                feed.overflowed = feed.overflowed.saturating_add(1);
-                outcome.overflowed += 1;
-                return;
-            }
+            (Room::None, None) => match verdict {
+                Verdict::Known | Verdict::Learned | Verdict::Unplaced => return Room::None,
+                Verdict::Drift { .. } => {
+                    feed.overflowed = feed.overflowed.saturating_add(1);
+                    outcome.overflowed += 1;
+                    return Room::Found;
+                }
+            },
             // It stays where the unverified are: never learned, and never explained by a rollout.
             (Room::None, Some(held)) => {
                 feed.overflowed = feed.overflowed.saturating_add(1);
@@ -302,7 +347,7 @@ impl Context<'_> {
                 grow(&mut entry, seen, verified, used);
                 used.add(&entry);
                 feed.entries.insert(id, entry);
-                return;
+                return Room::Found;
             }
         };
         match verdict {
@@ -335,6 +380,7 @@ impl Context<'_> {
         }
         used.add(&entry);
         feed.entries.insert(id, entry);
+        Room::Found
     }
 
     /// The verdict on a behaviour, with what people said of it.
@@ -372,6 +418,7 @@ impl Context<'_> {
             provisional: false,
             lesson: Lesson::default(),
             strangeness: None,
+            generalised: false,
         }
     }
 
@@ -437,7 +484,7 @@ fn grow(entry: &mut Entry, seen: &BehaviourReport, verified: bool, used: &Used) 
     };
     let before = std::mem::replace(&mut entry.attributes, attributes);
     let class = Class::of(entry.state, entry.unverified);
-    let fits = cap::has_room(used, class, entry.behaviour.feed(), cap::size(entry));
+    let fits = cap::has_room_for(used, class, entry);
     if !fits {
         entry.attributes = before;
     }
@@ -461,9 +508,9 @@ fn find_room(used: &Used, entry: &Entry, before: Option<EntryState>, verdict: Ve
     let moves = match before.map(|before| Class::of(before, entry.unverified)) {
         None => true,
         Some(Class::Unverified) => wanted != Class::Unverified,
-        Some(Class::Learned | Class::Novel | Class::Grave) => false,
+        Some(Class::Learned | Class::Beside | Class::Novel | Class::Grave) => false,
     };
-    if moves && !cap::has_room(used, wanted, entry.behaviour.feed(), cap::size(entry)) {
+    if moves && !cap::has_room_for(used, wanted, entry) {
         return Room::None;
     }
     Room::Found

@@ -48,6 +48,22 @@ impl Marks {
         *self != before
     }
 
+    /// What either marks, as far back as 63 before the newest of both.
+    #[must_use]
+    pub fn union(self, other: Self) -> Self {
+        let (newer, older) = match (self.bits, other.bits) {
+            (0, _) => return other,
+            (_, 0) => return self,
+            _ if self.newest >= other.newest => (self, other),
+            _ => (other, self),
+        };
+        let distance = u32::try_from(newer.newest.abs_diff(older.newest)).unwrap_or(u32::MAX);
+        Self {
+            newest: newer.newest,
+            bits: newer.bits | older.bits.checked_shl(distance).unwrap_or(0),
+        }
+    }
+
     /// How many are marked.
     pub const fn count(&self) -> u32 {
         self.bits.count_ones()
@@ -101,6 +117,10 @@ pub(super) fn expire(baseline: &mut Baseline, policy: &Policy, now: Timestamp) -
                 if !rules::is_approved(&entry.behaviour, policy) && dormant.is_remembered(policy.window_days, today) {
                     feed.dormant.insert(id, dormant);
                 }
+            }
+            // Once all that was joined is gone, everything is told apart again.
+            if !feed.entries.values().any(|entry| entry.generalised) {
+                feed.apart = None;
             }
         }
     }

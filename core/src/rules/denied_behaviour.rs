@@ -1,6 +1,6 @@
 //! `denied-behaviour`: an executable, script, destination or module that the policy denies, whatever was learned.
 
-use super::words::subject;
+use super::{page::Page, words::subject};
 use crate::{
     behaviour::{Behaviour, Destination, Direction},
     id::ContainerName,
@@ -10,6 +10,14 @@ use crate::{
 
 pub(super) const ID: &str = "denied-behaviour";
 pub(super) const SEVERITY: Severity = Severity::High;
+pub(super) const PAGE: Page = Page {
+    sees: "An executable, script, destination or module that the policy denies (`spec.feeds.*.deny`), whatever was \
+           learned.",
+    why: "Somebody decided that it must never happen here.",
+    example: "`/usr/bin/kubectl started by /usr/bin/bash is denied by the policy`",
+    tune: "Take it off the deny list. What was raised stays raised until a person decides about it.",
+    techniques: &[],
+};
 
 /// Who denies a behaviour of a container, in words: an approval or the policy; nobody where it may become normal.
 pub fn denied_by(policy: &Policy, container: &ContainerName, behaviour: &Behaviour) -> Option<String> {

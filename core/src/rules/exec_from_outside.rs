@@ -2,7 +2,10 @@
 //! exec` does, and by no probe or hook. It is somebody's visit, never the workload's own behaviour, and so is never
 //! learned. The libraries that it loads are judged for themselves.
 
-use super::words::{program, started, subject};
+use super::{
+    page::{Page, Technique},
+    words::{program, started, subject},
+};
 use crate::{
     behaviour::{Behaviour, Origin},
     severity::Severity,
@@ -10,6 +13,16 @@ use crate::{
 
 pub(super) const ID: &str = "exec-from-outside";
 pub(super) const SEVERITY: Severity = Severity::Medium;
+pub(super) const PAGE: Page = Page {
+    sees: "A process, or a flow of one, whose lineage was started from outside the container, as `kubectl exec` \
+           does, and by no probe or hook of the pod's specification.",
+    why: "It is somebody's visit and never the workload's own behaviour: a colleague who debugs, or somebody with \
+           a stolen credential.",
+    example: "`/usr/bin/bash was started from outside the container`",
+    tune: "Dismiss the finding with a reason; it can't be learned. To have none, take the right `create` on \
+           `pods/exec` away.",
+    techniques: &[Technique::new("T1609", "Container Administration Command")],
+};
 
 pub(super) fn fires(behaviour: &Behaviour) -> bool {
     let origin = match behaviour {

@@ -2,7 +2,10 @@
 //! learned: its file was marked setuid or was given capabilities, or another user runs it. A process that the baseline does
 //! not know is raised as that, and its finding names what it gained.
 
-use super::words::subject;
+use super::{
+    page::{Page, Technique},
+    words::subject,
+};
 use crate::{
     behaviour::{Behaviour, CapabilitySet, ProcessBehaviour},
     severity::Severity,
@@ -10,6 +13,17 @@ use crate::{
 
 pub(super) const ID: &str = "privileges-gained";
 pub(super) const SEVERITY: Severity = Severity::Medium;
+pub(super) const PAGE: Page = Page {
+    sees: "A program that the baseline knows, whose execution gave it capabilities that none gave while it was \
+           learned: its file was marked setuid or was given capabilities, or another user runs it.",
+    why: "More rights than before are what somebody looks for who has come in with few.",
+    example: "`/usr/bin/ping started by /usr/bin/bash gained capabilities that it was not learned with: NET_RAW`",
+    tune: "Set `allowPrivilegeEscalation: false`, under which it can't happen, or accept the finding.",
+    techniques: &[
+        Technique::new("T1548.001", "Abuse Elevation Control Mechanism: Setuid and Setgid"),
+        Technique::new("T1068", "Exploitation for Privilege Escalation"),
+    ],
+};
 
 /// Most capabilities that a sentence names: the finding has all of them.
 const NAMED: usize = 4;

@@ -1,7 +1,10 @@
 //! `unapproved-module`: a library that is neither of the image's own layers nor in the baseline or, where the policy lists
 //! hashes, any library that is not among them.
 
-use super::words::subject;
+use super::{
+    page::{Page, Technique},
+    words::subject,
+};
 use crate::{
     behaviour::{Behaviour, ModuleBehaviour, ModuleKind, SourceLayer},
     policy::ModulePolicy,
@@ -10,6 +13,20 @@ use crate::{
 
 pub(super) const ID: &str = "unapproved-module";
 pub(super) const SEVERITY: Severity = Severity::Medium;
+pub(super) const PAGE: Page = Page {
+    sees: "A library, mapped executable, that is neither of the image's own layers nor in the baseline. Where the \
+           policy lists hashes (`spec.feeds.module.approvedHashes`), any library that is not among them, and then \
+           it needs no baseline.",
+    why: "Code can be brought into a running program without starting another one: by preloading a library, as a \
+           plug-in, or by replacing one on a volume.",
+    example: "`/data/plugins/x.so mapped by /usr/sbin/nginx is neither part of the image nor in the baseline`",
+    tune: "Build the library into the image, list its hash, or accept the finding. `spec.feeds.module.enabled: \
+           false` switches the feed off.",
+    techniques: &[
+        Technique::new("T1574.006", "Hijack Execution Flow: Dynamic Linker Hijacking"),
+        Technique::new("T1129", "Shared Modules"),
+    ],
+};
 
 /// Whether the policy lists hashes and this library's is none of them. One whose hash could not be read is none: what is
 /// not known is not approved.

@@ -7,7 +7,7 @@ use crate::{
 
 /// What a behaviour is, as the subject of a sentence: `/usr/bin/bash started by /usr/bin/python3`, `the connection of
 /// /usr/bin/curl to example.org (tcp 443)`, `/usr/lib/x.so mapped by /usr/bin/python3`.
-pub(super) fn subject(behaviour: &Behaviour) -> String {
+pub fn subject(behaviour: &Behaviour) -> String {
     match behaviour {
         Behaviour::Process(process) => format!("{} {}", program(process), started(process)),
         Behaviour::Network(network) => flow(network),

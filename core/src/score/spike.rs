@@ -3,7 +3,8 @@
 //! Counts an hour are taken as negative binomial: destinations come in clumps, so that their variance is a multiple of
 //! their mean. Both are estimated from the hours before, together with what is known of workloads in general: a mean of 1
 //! an hour, worth 6 hours of observation, and a variance of 3 times the mean, worth 48. Hours that were a spike themselves
-//! are left out, the first ones of a workload among them.
+//! are left out, the first ones of a workload among them. After seven days an hour of the day in which more is new than in
+//! others, as a nightly job's, is judged by that hour of the days before, if that expects more.
 
 use std::collections::BTreeMap;
 
@@ -19,6 +20,10 @@ const PRIOR_RATIO: f64 = 3.0;
 const PRIOR_RATIO_HOURS: f64 = 48.0;
 /// How often chance may give as many.
 const TAIL: f64 = 1e-3;
+/// Hours of a day.
+const DAY: i64 = 24;
+/// Hours of history from which on an hour of the day is judged by the same hour of other days, too.
+const WEEK: u64 = 168;
 
 /// An hour with more new destinations than chance explains.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -42,17 +47,24 @@ pub fn spikes(
 ) -> Vec<Spike> {
     let mut found: Vec<Spike> = Vec::new();
     for (hour, count) in counts {
-        let first = hour.0.saturating_sub(i64::try_from(window).unwrap_or(i64::MAX));
-        let before = counts.range(Hour(first)..*hour);
-        let usual: Vec<u32> = before
-            .filter(|(hour, _)| found.iter().all(|spike| spike.hour != **hour))
-            .map(|(_, count)| *count)
-            .collect();
-        let left_out = found.iter().filter(|spike| spike.hour.0 >= first).count() as u64;
+        let first = Hour(hour.0.saturating_sub(i64::try_from(window).unwrap_or(i64::MAX)));
+        let is_spike = |other: Hour| found.iter().any(|spike| spike.hour == other);
+        let usual = || counts.range(first..*hour).filter(|(other, _)| !is_spike(**other));
+        let left_out = || found.iter().map(|spike| spike.hour).filter(|other| *other >= first);
         let since = u64::try_from(hour.0.saturating_sub(began.0)).unwrap_or(0);
-        let hours = since.min(observed).min(window).saturating_sub(left_out);
-        let hours = hours.max(usual.len() as u64);
-        let expected = Expected::of(&usual, hours);
+        let past = since.min(observed).min(window);
+        let all: Vec<u32> = usual().map(|(_, count)| *count).collect();
+        let mut expected = Expected::of(&all, past.saturating_sub(left_out().count() as u64));
+        if past >= WEEK {
+            let is_same = |other: Hour| other.0.rem_euclid(DAY) == hour.0.rem_euclid(DAY);
+            let same: Vec<u32> = usual()
+                .filter(|(other, _)| is_same(**other))
+                .map(|(_, count)| *count)
+                .collect();
+            let days =
+                (past / DAY.unsigned_abs()).saturating_sub(left_out().filter(|other| is_same(*other)).count() as u64);
+            expected = expected.at_least(&same, days);
+        }
         if expected.is_exceeded_by(*count, policy) {
             found.push(Spike {
                 hour: *hour,
@@ -76,11 +88,11 @@ impl Expected {
     /// From the counts of so many hours, those without any left out.
     #[allow(clippy::cast_precision_loss)]
     fn of(counts: &[u32], hours: u64) -> Self {
-        let observed = hours as f64;
+        let observed = hours.max(counts.len() as u64) as f64;
         let sum: f64 = counts.iter().map(|count| f64::from(*count)).sum();
         let squares: f64 = counts.iter().map(|count| f64::from(*count) * f64::from(*count)).sum();
-        let plain = if hours > 0 { sum / observed } else { 0.0 };
-        let ratio = if hours > 1 && plain > 0.0 {
+        let plain = if observed > 0.0 { sum / observed } else { 0.0 };
+        let ratio = if observed > 1.0 && plain > 0.0 {
             ((squares - observed * plain * plain) / (observed - 1.0)).max(0.0) / plain
         } else {
             PRIOR_RATIO
@@ -89,6 +101,19 @@ impl Expected {
         Self {
             mean: (PRIOR_MEAN * PRIOR_MEAN_HOURS + sum) / (PRIOR_MEAN_HOURS + observed),
             ratio: ratio.max(1.01),
+        }
+    }
+
+    /// As much as the same hour of so many other days lets expect, where that is more. What is known of all hours is worth
+    /// as much as what is known of workloads in general.
+    #[allow(clippy::cast_precision_loss)]
+    fn at_least(self, counts: &[u32], days: u64) -> Self {
+        let days = days.max(counts.len() as u64) as f64;
+        let sum: f64 = counts.iter().map(|count| f64::from(*count)).sum();
+        let mean = (self.mean * PRIOR_MEAN_HOURS + sum) / (PRIOR_MEAN_HOURS + days);
+        Self {
+            mean: mean.max(self.mean),
+            ..self
         }
     }
 
@@ -113,67 +138,4 @@ impl Expected {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const POLICY: SpikePolicy = SpikePolicy { factor: 3, minimum: 5 };
-
-    fn judged(counts: &[(i64, u32)], began: i64, observed: u64) -> Vec<(i64, u32)> {
-        let counts = counts.iter().map(|(hour, count)| (Hour(*hour), *count)).collect();
-        let found = spikes(&counts, Hour(began), observed, 168, POLICY);
-        found.iter().map(|spike| (spike.hour.0, spike.count)).collect()
-    }
-
-    /// P(X >= 3) of a geometric distribution (size 1) with mean 2, that is ratio 3: (2/3)^3.
-    #[test]
-    fn the_tail_of_a_geometric_distribution_is_the_one_in_closed_form() {
-        let expected = Expected { mean: 2.0, ratio: 3.0 };
-        assert!((expected.tail(3) - 8.0 / 27.0).abs() < 1e-12);
-        assert!((expected.tail(0) - 1.0).abs() < 1e-12);
-    }
-
-    #[test]
-    fn twenty_new_destinations_in_an_hour_of_a_quiet_week_are_a_spike_and_four_are_not() {
-        let quiet: Vec<(i64, u32)> = (0..16).map(|day| (day * 10, 1)).collect();
-        let with = |count| {
-            let mut counts = quiet.clone();
-            counts.push((168, count));
-            judged(&counts, 0, 168)
-        };
-        assert_eq!(with(20), [(168, 20)]);
-        assert_eq!(with(4), []);
-    }
-
-    #[test]
-    fn a_busy_workload_is_judged_by_its_own_hours() {
-        let busy: Vec<(i64, u32)> = (0..168).map(|hour| (hour, 8 + u32::from(hour % 3 == 0) * 4)).collect();
-        let with = |count| {
-            let mut counts = busy.clone();
-            counts.push((168, count));
-            judged(&counts, 0, 168)
-        };
-        assert_eq!(with(20), [], "twice the usual");
-        assert_eq!(with(60), [(168, 60)]);
-    }
-
-    #[test]
-    fn an_hour_that_was_a_spike_makes_the_next_one_no_less_of_one() {
-        let mut counts: Vec<(i64, u32)> = (0..16).map(|day| (day * 10, 1)).collect();
-        counts.extend([(168, 30), (169, 30), (170, 30)]);
-        assert_eq!(judged(&counts, 0, 200), [(168, 30), (169, 30), (170, 30)]);
-    }
-
-    #[test]
-    fn what_a_workload_does_first_does_not_hide_what_it_does_later() {
-        assert_eq!(judged(&[(0, 40), (168, 20)], 0, 169), [(0, 40), (168, 20)]);
-    }
-
-    #[test]
-    fn a_policy_asks_for_more() {
-        let counts = BTreeMap::from([(Hour(168), 20)]);
-        let strict = SpikePolicy { factor: 3, minimum: 21 };
-        assert_eq!(spikes(&counts, Hour(0), 168, 168, strict), []);
-        let strict = SpikePolicy { factor: 20, minimum: 5 };
-        assert_eq!(spikes(&counts, Hour(0), 168, 168, strict), []);
-    }
-}
+mod tests;

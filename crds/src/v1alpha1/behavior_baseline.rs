@@ -90,7 +90,8 @@ pub struct BehaviorBaselineStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16384))]
     pub merged_batches: Vec<MergedBatch>,
-    /// `Ready`: every feed judges. `Truncated`: a cap was reached. `LossObserved`: a sensor lost events, or was not
+    /// `Ready`: every feed judges. `Generalised`: room ran short, and entries stand for many. `Truncated`: even so
+    /// something found no room. `LossObserved`: a sensor lost events, or was not
     /// running, within the policy's window.
     #[serde(default)]
     pub conditions: Vec<Condition>,
@@ -159,6 +160,11 @@ pub struct FeedBaseline {
     /// Number of behaviours that no longer found room.
     #[serde(default)]
     pub overflowed: i64,
+    /// Where room ran short: how many siblings are told apart. More of a kind than that are one entry, which says
+    /// `generalised`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 255))]
+    pub apart: Option<i32>,
     /// What was seen.
     #[serde(default, deserialize_with = "lenient::list")]
     #[schemars(length(max = 2048))]
@@ -244,11 +250,23 @@ pub enum EntryPast {
     Inherited,
 }
 
+impl EntryState {
+    /// Whether it is what is not written.
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
+    const fn is_learned(&self) -> bool {
+        match self {
+            Self::Learned => true,
+            Self::Accepted | Self::Quarantined => false,
+        }
+    }
+}
+
 /// One behaviour that was seen.
 #[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BaselineEntry {
-    /// Identity of the behaviour, 32 hexadecimal digits: the id of its finding, too.
+    /// Where it is quarantined: identity of the behaviour, 32 hexadecimal digits, and the id of its finding.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(length(max = 32))]
     pub id: String,
     /// The behaviour, under the name of its feed.
@@ -257,16 +275,18 @@ pub struct BaselineEntry {
     /// What else was seen of it.
     #[serde(default, skip_serializing_if = "BehaviorAttributes::is_empty")]
     pub attributes: BehaviorAttributes,
-    /// What the entry is good for.
+    /// What the entry is good for: Learned where it is absent.
+    #[serde(default, skip_serializing_if = "EntryState::is_learned")]
     pub state: EntryState,
     /// Rule that raised it, where it is quarantined, or had raised it, where it is accepted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 63))]
     pub rule: Option<String>,
-    /// Executables that led to it, outermost first, its own last.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    /// Executables that led to it, outermost first, its own last. Absent where they are the parent, where the behaviour
+    /// names one, and the executable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 8))]
-    pub lineage: Vec<String>,
+    pub lineage: Option<Vec<String>>,
     /// How often it was seen.
     pub count: i64,
     /// When it was first seen.
@@ -303,6 +323,10 @@ pub struct BaselineEntry {
     /// Of an unusual command: why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub score: Option<CommandScore>,
+    /// True where it stands for many behaviours of one kind, because room ran short: `<name>` for the files of a folder,
+    /// `*.` for names below another one, a wide network for many, port 0 for any.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub generalised: bool,
 }
 
 /// A pod that showed a behaviour.

@@ -10,7 +10,7 @@ use anchorwatch_convert::{
 use anchorwatch_core::{
     baseline::{
         Baseline, ContainerBaseline, Dormant, Entry, EntryState, FeedBaseline, HourSet, Hours, Lesson, Lost, Marks,
-        Maturity, Past, Sighting,
+        Maturity, Past, Sighting, implied_lineage,
     },
     behaviour::Feed,
     id::{BatchId, BehaviourId, ContainerName, PodUid},
@@ -94,6 +94,7 @@ fn feed_baseline_from_crd(held: crd::FeedBaseline) -> (Feed, FeedBaseline) {
         },
         lossy: hours_from_crd(&held.lossy),
         overflowed: unsigned(held.overflowed),
+        apart: held.apart.map(unsigned),
         ..FeedBaseline::new(from_time(&held.started_at))
     };
     for loss in held.losses {
@@ -115,10 +116,16 @@ fn feed_baseline_to_crd(feed: Feed, held: &FeedBaseline) -> crd::FeedBaseline {
         count: to_i64(lost.count),
         last: lost.last.map(to_time),
     });
-    let entries = held
-        .entries
-        .iter()
-        .map(|(id, entry)| entry_to_crd(id.to_string(), entry));
+    let entries = held.entries.iter().map(|(id, entry)| {
+        entry_to_crd(
+            if entry.is_quarantined() {
+                id.to_string()
+            } else {
+                String::new()
+            },
+            entry,
+        )
+    });
     crd::FeedBaseline {
         feed: feed_to_crd(feed),
         state: maturity_to_crd(held.maturity),
@@ -131,6 +138,7 @@ fn feed_baseline_to_crd(feed: Feed, held: &FeedBaseline) -> crd::FeedBaseline {
         at_most_new_per_week: None,
         losses: losses.collect(),
         overflowed: to_i64(held.overflowed),
+        apart: held.apart.map(Into::into),
         entries: entries.collect(),
         dormant: held.dormant.iter().map(dormant_to_crd).collect(),
     }
@@ -194,10 +202,10 @@ fn entry_from_crd(entry: crd::BaselineEntry) -> Option<Entry> {
         days.mark(last_seen.day().0);
     }
     Some(Entry {
+        lineage: entry.lineage.unwrap_or_else(|| implied_lineage(&behaviour)),
         behaviour,
         attributes: attributes_from_crd(entry.attributes),
         state,
-        lineage: entry.lineage,
         count: unsigned(entry.count),
         first_seen,
         last_seen: last_seen.max(first_seen),
@@ -216,6 +224,7 @@ fn entry_from_crd(entry: crd::BaselineEntry) -> Option<Entry> {
             }),
         },
         strangeness: entry.score.map(strangeness_from_crd),
+        generalised: entry.generalised,
     })
 }
 
@@ -232,7 +241,7 @@ fn entry_to_crd(id: String, entry: &Entry) -> crd::BaselineEntry {
         attributes: attributes_to_crd(&entry.attributes),
         state,
         rule: rule.map(|rule| rule.id().to_owned()),
-        lineage: entry.lineage.clone(),
+        lineage: (entry.lineage != implied_lineage(&entry.behaviour)).then(|| entry.lineage.clone()),
         count: to_i64(entry.count),
         first_seen: to_time(entry.first_seen),
         last_seen: to_time(entry.last_seen),
@@ -251,6 +260,7 @@ fn entry_to_crd(id: String, entry: &Entry) -> crd::BaselineEntry {
             Past::Inherited => Some(crd::EntryPast::Inherited),
         },
         score: entry.strangeness.as_ref().map(strangeness_to_crd),
+        generalised: entry.generalised,
     }
 }
 
@@ -354,7 +364,13 @@ mod tests {
             marks,
             0..=i64::MAX as u64,
             sightings(),
-            any::<(bool, bool, bool)>(),
+            (
+                any::<bool>(),
+                any::<bool>(),
+                any::<bool>(),
+                any::<bool>(),
+                any::<bool>(),
+            ),
         )
             .prop_map(
                 |(
@@ -364,19 +380,25 @@ mod tests {
                     (newest, bits),
                     count,
                     shown_by,
-                    (unverified, snapshot, provisional),
+                    (unverified, snapshot, provisional, generalised, implied),
                 )| {
+                    let behaviour = Behaviour::Process(ProcessBehaviour::from(ProcessParts {
+                        origin,
+                        parent,
+                        executable,
+                        source: SourceLayer::UpperNew,
+                        script: script.clone(),
+                        applet: None,
+                        stdin_socket: true,
+                        ..ProcessParts::default()
+                    }));
+                    let lineage = if implied {
+                        implied_lineage(&behaviour)
+                    } else {
+                        vec!["/bin/a".into(); rule.unwrap_or(0) % 3]
+                    };
                     Entry {
-                        behaviour: Behaviour::Process(ProcessBehaviour::from(ProcessParts {
-                            origin,
-                            parent,
-                            executable,
-                            source: SourceLayer::UpperNew,
-                            script: script.clone(),
-                            applet: None,
-                            stdin_socket: true,
-                            ..ProcessParts::default()
-                        })),
+                        behaviour,
                         attributes: Attributes {
                             bytes_sent: count,
                             addresses: [std::net::Ipv4Addr::new(192, 0, 2, 1).into()].into(),
@@ -387,7 +409,7 @@ mod tests {
                             (Some(rule), true) => EntryState::Accepted { rule },
                             (Some(rule), false) => EntryState::Quarantined { rule },
                         },
-                        lineage: vec!["/bin/a".into()],
+                        lineage,
                         count,
                         first_seen: Timestamp::from_secs(first),
                         last_seen: Timestamp::from_secs(first.max(last)),
@@ -410,6 +432,7 @@ mod tests {
                             }],
                             ..Strangeness::default()
                         }),
+                        generalised,
                     }
                 },
             )
@@ -435,6 +458,7 @@ mod tests {
                     (BehaviourId::from_bytes(id), dormant)
                 })
                 .collect();
+            feed.apart = Some(16);
             let lost = |count, last| Lost { count, last };
             feed.losses = [
                 ("quota".to_owned(), lost(7, Some(Timestamp::from_secs(1_500)))),

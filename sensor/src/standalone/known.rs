@@ -2,8 +2,9 @@
 
 use anchorwatch_core::alert::Alert;
 use anchorwatch_core::baseline::{Baseline, Entry};
-use anchorwatch_core::behaviour::Feed;
-use anchorwatch_core::id::{BehaviourId, ContainerName};
+use anchorwatch_core::behaviour::Behaviour;
+use anchorwatch_core::id::ContainerName;
+use anchorwatch_core::policy::Policy;
 use anchorwatch_core::rules::Rule;
 use anchorwatch_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -16,9 +17,10 @@ pub struct Known {
 }
 
 impl Known {
-    pub(super) fn entry(&self, container: &ContainerName, feed: Feed, id: BehaviourId) -> Option<&Entry> {
-        let container = self.baseline.containers.get(container)?;
-        container.feeds.get(&feed)?.entries.get(&id)
+    /// What is known of a behaviour.
+    pub(super) fn entry(&self, container: &ContainerName, behaviour: &Behaviour, policy: &Policy) -> Option<&Entry> {
+        let held = self.baseline.containers.get(container)?;
+        held.feeds.get(&behaviour.feed())?.known(container, behaviour, policy)
     }
 
     /// When anything of it was seen last.

@@ -273,7 +273,7 @@ fn is_news(
     policy: &Policy,
 ) -> bool {
     let feed = seen.behaviour.feed();
-    let Some(entry) = known.entry(container, feed, seen.behaviour.id()) else {
+    let Some(entry) = known.entry(container, &seen.behaviour, policy) else {
         return true;
     };
     let happens = entry.snapshot && !seen.standing;

@@ -331,8 +331,15 @@ fn what_an_approval_covers_is_resolved_and_raised_again_without_it() {
 #[test]
 fn a_full_baseline_refuses_to_accept_and_says_what_helps() {
     let mut watched = Watched::mature();
+    // Scripts are told apart however many they are.
+    let script = |number| ProcessParts {
+        script: Some(format!("/app/jobs/{number}.sh")),
+        ..parts("/usr/bin/python3", "/usr/bin/bash")
+    };
     for number in 0..2_000 {
-        watched.world.shows_at("p1", "h1", '1', &numbered(number), at(2));
+        watched
+            .world
+            .shows_at("p1", "h1", '1', &behaviour(script(number)), at(2));
     }
     watched.world.shows_at("p1", "h1", '1', &shell(), at(200));
     watched.act(at(200));

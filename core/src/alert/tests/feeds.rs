@@ -2,10 +2,11 @@
 
 use super::*;
 use crate::{
+    baseline::{BehaviourReport, merge},
     behaviour::{Attributes, Burst, Destination},
     rules::Rule,
     severity::Severity,
-    testkit::{flow, flow_to, library},
+    testkit::{batch, digest, flow, flow_to, library, pod, seen},
     time::Hour,
 };
 
@@ -24,6 +25,74 @@ impl Watched {
     fn sees(&mut self, behaviour: &Behaviour, second: i64) -> AlertPlan {
         self.world.sees(behaviour, Attributes::default(), at(second));
         self.act(at(second))
+    }
+}
+
+impl Watched {
+    /// Pod `p1` shows a behaviour of a process that descends from these.
+    fn sees_below(&mut self, behaviour: &Behaviour, lineage: &str, second: i64) {
+        let report = BehaviourReport {
+            lineage: lineage.split(' ').map(str::to_owned).collect(),
+            ..seen(behaviour, at(second))
+        };
+        let number = u64::try_from(second).expect("later than the start") + 10_000;
+        let batch = batch(number, pod("p1", "h1", digest('1')), vec![report]);
+        merge(&mut self.world.baseline, &batch, &self.world.policy, at(second));
+        self.act(at(second));
+    }
+
+    /// Severities of a new flow and a new library of processes with these lineages, and the number of alerts.
+    fn of_lineages(flow: &str, library: &str) -> ([Severity; 2], usize) {
+        let mut watched = Self::all_round();
+        watched.sees_below(&flow_to("new.example.org"), flow, 100);
+        watched.sees_below(&strange(), library, 130);
+        let found = [flow_to("new.example.org"), strange()].map(|found| watched.finding(found.id()).severity);
+        (found, watched.alerts.len())
+    }
+}
+
+#[test]
+fn a_flow_and_a_library_of_one_process_tree_join_and_are_high() {
+    let high = ([Severity::High; 2], 1);
+    for (why, flow, library) in [
+        ("one process", "init nginx", "init nginx"),
+        ("a child of the other", "init nginx", "init nginx sh curl"),
+        ("a parent of the other", "python3 sh curl", "python3"),
+        ("children of one shell", "init nginx sh curl", "init nginx sh python3"),
+        ("grandchildren of one service", "init nginx a b", "init nginx c d"),
+    ] {
+        assert_eq!(Watched::of_lineages(flow, library), high, "{why}");
+    }
+    let long = "init nginx 1 2 3 4 5 6 7 8 sh";
+    assert_eq!(
+        Watched::of_lineages(long, "init nginx 1 2 3 4 5 6 7"),
+        high,
+        "one whose middle was cut"
+    );
+}
+
+#[test]
+fn findings_of_unrelated_trees_of_one_container_do_not_raise_each_other() {
+    let medium = [Severity::Medium; 2];
+    for (why, flow, library) in [
+        (
+            "two services of one supervisor",
+            "supervisord cron",
+            "supervisord nginx",
+        ),
+        (
+            "their children",
+            "supervisord cron sh curl",
+            "supervisord nginx sh python3",
+        ),
+        (
+            "one program in two services",
+            "supervisord cron bash",
+            "supervisord sshd bash",
+        ),
+        ("two children of the first process", "python3 date", "python3 convert"),
+    ] {
+        assert_eq!(Watched::of_lineages(flow, library).0, medium, "{why}");
     }
 }
 
@@ -73,7 +142,7 @@ fn a_second_feed_counts_within_the_correlation_window_and_in_the_same_pod_only()
 fn a_new_program_that_connects_is_high() {
     let mut watched = Watched::all_round();
     watched.sees(&process("/usr/bin/date", "/usr/bin/python3"), 100);
-    watched.sees(&flow_to("new.example.org"), 101);
+    watched.sees_below(&flow_to("new.example.org"), "/usr/bin/date /usr/bin/python3", 101);
     assert_eq!(
         watched.finding(flow_to("new.example.org").id()).severity,
         Severity::High

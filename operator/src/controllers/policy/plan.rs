@@ -180,6 +180,52 @@ mod tests {
     }
 
     #[test]
+    fn a_policy_that_others_go_before_says_which_and_for_how_many_workloads() {
+        let strong = json!({"selector": {"matchExpressions": [{"key": "app", "operator": "Exists"}]}, "priority": 7});
+        let strong = namespaced("strong", &strong);
+        let weak = namespaced(
+            "weak",
+            &json!({"selector": {"matchExpressions": [{"key": "app", "operator": "Exists"}]}}),
+        );
+        let status = plan(
+            &weak,
+            &known(vec![weak.policy(), strong.policy()]),
+            Timestamp::UNIX_EPOCH,
+        )
+        .unwrap();
+        assert_eq!(status.workloads, 0);
+        assert_eq!(
+            condition(&status, OVERRIDDEN),
+            (
+                "True",
+                "OtherPolicyHolds",
+                "the policy shop/strong goes before it for shop/Deployment/agent, and others do for 1 more workloads"
+            )
+        );
+        // Once it is gone, the other one holds again.
+        let weak = weak.with_status(status);
+        let status = plan(&weak, &known(vec![weak.policy()]), Timestamp::from_second(9).unwrap()).unwrap();
+        assert_eq!((status.workloads, condition(&status, OVERRIDDEN).0), (2, "False"));
+    }
+
+    #[test]
+    fn a_policy_that_makes_no_sense_goes_before_none_and_says_that_it_takes_no_part() {
+        let spec = json!({
+            "selector": {"matchLabels": {"app": "agent"}}, "priority": 9,
+            "baseline": {"maturity": {"minimum": "2h", "maximum": "1h"}},
+        });
+        let (bad, good) = (
+            namespaced("bad", &spec),
+            namespaced("good", &json!({"selector": {"matchLabels": {"app": "agent"}}})),
+        );
+        let known = known(vec![bad.policy(), good.policy()]);
+        let status = plan(&bad, &known, Timestamp::UNIX_EPOCH).unwrap();
+        assert_eq!(condition(&status, OVERRIDDEN).1, "NotAccepted");
+        let status = plan(&good, &known, Timestamp::UNIX_EPOCH).unwrap();
+        assert_eq!((status.workloads, condition(&status, OVERRIDDEN).0), (1, "False"));
+    }
+
+    #[test]
     fn a_policy_that_makes_no_sense_is_told_which_field_and_what_was_expected() {
         let bad = namespaced(
             "bad",

@@ -9,9 +9,10 @@ use std::collections::BTreeSet;
 
 use anchorwatch_core::normalise::domain_name;
 use anchorwatch_core::policy::{
-    MaturityMethod, MaturityPolicy, Mode, ModulePolicy, NetworkPolicy, OnMatch, OnUnmatched, Policy, ProcessPolicy,
-    RolloutPolicy, SpikePolicy, TolerancePolicy, approvals::Approvals,
+    AbsorbPolicy, MaturityMethod, MaturityPolicy, Mode, ModulePolicy, NetworkPolicy, OnMatch, OnUnmatched, Policy,
+    ProcessPolicy, RolloutPolicy, SpikePolicy, TolerancePolicy, approvals::Approvals,
 };
+use anchorwatch_core::severity::Severity;
 use anchorwatch_crds::v1alpha1::{self as crd, DriftPolicySpec, FeedPolicies};
 
 use crate::number::unsigned;
@@ -74,6 +75,7 @@ pub fn policy_from_crd(name: String, spec: &DriftPolicySpec, materials: &Materia
             git_revision_annotations: spec.rollout.git_revision_annotations.clone(),
             retention_days: spec.rollout.retention.get(),
         },
+        absorb: absorb(&spec.baseline.absorb),
         approvals: Approvals::default(),
     }
 }
@@ -82,6 +84,18 @@ pub fn policy_from_crd(name: String, spec: &DriftPolicySpec, materials: &Materia
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
 fn thousandths(number: f64) -> u32 {
     (number * 1_000.0).round().clamp(0.0, f64::from(u32::MAX)) as u32
+}
+
+fn absorb(absorb: &crd::AbsorbPolicy) -> AbsorbPolicy {
+    AbsorbPolicy {
+        enabled: absorb.enabled,
+        severity: match absorb.severity {
+            crd::AbsorbSeverity::Low => Severity::Low,
+            crd::AbsorbSeverity::Medium => Severity::Medium,
+        },
+        days: unsigned(absorb.days),
+        pods_percent: unsigned(absorb.pods_percent),
+    }
 }
 
 /// A name as it is listed and, as destinations are kept without what changes from request to request, as it is kept.

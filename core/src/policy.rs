@@ -1,5 +1,6 @@
 //! The policy that holds for a workload, resolved: every default filled in.
 
+mod absorb;
 pub mod approvals;
 pub mod groups;
 pub mod hashes;
@@ -8,6 +9,7 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
+pub use self::absorb::AbsorbPolicy;
 use self::{approvals::Approvals, groups::Groups, hashes::Hashes};
 use crate::{address::IpPrefix, behaviour::Feed, time::Duration};
 
@@ -34,6 +36,8 @@ pub struct Policy {
     pub correlation_window: Duration,
     /// What a rollout explains.
     pub rollout: RolloutPolicy,
+    /// What is learned although it was raised, because it repeats harmlessly.
+    pub absorb: AbsorbPolicy,
     /// What people approved and denied of the workload.
     pub approvals: Approvals,
 }
@@ -228,6 +232,7 @@ impl Default for Policy {
                 git_revision_annotations: GIT_REVISION.map(str::to_owned).into(),
                 retention_days: 90,
             },
+            absorb: AbsorbPolicy::default(),
             approvals: Approvals::default(),
         }
     }

@@ -5,11 +5,18 @@
 //! baseline holds it. A dismissal or denial is noted in the finding first, with what it covers, and the baseline lets go
 //! then of what the closed finding accounts for. So whichever write is lost, the other tells what is left to do.
 
+mod absorb;
+#[cfg(test)]
+mod tests;
+
+use absorb::Habit;
+
 use crate::{
     alert::{Alert, AlertState, Decided, Decision, Finding, Outcome, is_decided},
     baseline::{Baseline, Entry},
     id::ContainerName,
     policy::Policy,
+    rollout::Evidence,
     rules::{self, Rule},
     time::Timestamp,
 };
@@ -21,6 +28,8 @@ pub struct ReviewOutcome {
     pub accepted: usize,
     /// Behaviours that are raised again since their acceptance was taken back.
     pub withdrawn: usize,
+    /// Behaviours that were raised, and are learned since they repeat harmlessly or a rollout brought them.
+    pub absorbed: usize,
     /// Behaviours that were let go, since they were dismissed or denied, or are approved.
     pub released: usize,
 }
@@ -32,8 +41,15 @@ impl ReviewOutcome {
     }
 }
 
-/// Carries out in a workload's baseline what people decided in its alerts.
-pub fn review(baseline: &mut Baseline, alerts: &[Alert], policy: &Policy, now: Timestamp) -> ReviewOutcome {
+/// Carries out in a workload's baseline what people decided in its alerts, and absorbs what nobody decided about and may
+/// become known without a person.
+pub fn review(
+    baseline: &mut Baseline,
+    alerts: &[Alert],
+    policy: &Policy,
+    evidence: &Evidence,
+    now: Timestamp,
+) -> ReviewOutcome {
     let mut outcome = ReviewOutcome::default();
     for alert in alerts {
         for finding in &alert.findings {
@@ -50,10 +66,24 @@ pub fn review(baseline: &mut Baseline, alerts: &[Alert], policy: &Policy, now: T
             });
             if accepts && !is_decided(finding, disposition) {
                 outcome.accepted += usize::from(step.accept(baseline));
-            } else if !accepts && wants_it_back(finding) && !is_accepted_elsewhere(alerts, alert, finding) {
+            } else if step.is_accepted(baseline)
+                && !accepts
+                && wants_it_back(finding)
+                && !is_accepted_elsewhere(alerts, alert, finding)
+            {
                 outcome.withdrawn += usize::from(step.withdraw(baseline));
             } else if is_let_go(finding) && !is_open_elsewhere(alerts, alert, finding) {
                 outcome.released += usize::from(step.release(baseline));
+            } else if disposition.is_none() {
+                let habit = Habit {
+                    container: &alert.container,
+                    finding,
+                    policy,
+                    evidence,
+                    now,
+                };
+                let absorbs = habit.is_harmless(baseline);
+                outcome.absorbed += usize::from(absorbs && baseline.absorb(&alert.container, &finding.behaviour));
             }
         }
     }
@@ -134,6 +164,11 @@ impl Step<'_> {
             rule => rule,
         };
         baseline.accept(self.container, entry, rule, self.now)
+    }
+
+    fn is_accepted(&self, baseline: &Baseline) -> bool {
+        let held = baseline.entry(self.container, self.finding.id);
+        held.is_some_and(Entry::is_accepted)
     }
 
     fn withdraw(&self, baseline: &mut Baseline) -> bool {

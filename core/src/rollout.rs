@@ -14,6 +14,7 @@ mod template;
 mod tests;
 
 pub use action::RolloutAction;
+pub(crate) use breadth::is_complete_and_broad;
 pub use evidence::{CurrentRevision, Evidence, Pod};
 pub use matching::{BREADTH_WAIT, EVIDENCE_WAIT, Judgement, RolloutMatch, RolloutVerdict, judge};
 pub use plan::{RecordPlan, RevisionFacts, is_unrecorded, plan_digests, plan_record};

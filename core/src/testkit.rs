@@ -228,6 +228,15 @@ impl World {
         self.evidence.pods.insert(PodUid::new(uid), pod);
     }
 
+    /// Makes a pod run on a node.
+    pub fn runs_on(&mut self, node: &str, uid: &str, created: Timestamp) {
+        let pod = Pod {
+            node: NodeName::new(node),
+            ..running("h1", '1', created, uid)
+        };
+        self.evidence.pods.insert(PodUid::new(uid), pod);
+    }
+
     /// Takes a pod away.
     pub fn stops(&mut self, uid: &str) {
         self.evidence.pods.remove(&PodUid::new(uid));
@@ -238,6 +247,7 @@ impl World {
 pub fn running(hash: &str, runs: char, created: Timestamp, uid: &str) -> Pod {
     Pod {
         name: format!("agent-{hash}-{uid}"),
+        node: NodeName::new("n1"),
         template_hash: Some(TemplateHash::new(hash)),
         running: true,
         succeeded: false,

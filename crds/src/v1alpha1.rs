@@ -28,8 +28,9 @@ pub use drift_alert::{
     Finding, FindingDecision, RolloutMatch, RolloutVerdict, Severity,
 };
 pub use drift_policy::{
-    BaselinePolicy, ClusterDriftPolicy, ClusterDriftPolicySpec, CorrelationPolicy, DriftPolicy, DriftPolicySpec,
-    DriftPolicyStatus, MaturityMethod, MaturityPolicy, Mode, OnMatch, OnUnmatched, RolloutPolicy,
+    AbsorbPolicy, AbsorbSeverity, BaselinePolicy, ClusterDriftPolicy, ClusterDriftPolicySpec, CorrelationPolicy,
+    DriftPolicy, DriftPolicySpec, DriftPolicyStatus, MaturityMethod, MaturityPolicy, Mode, OnMatch, OnUnmatched,
+    RolloutPolicy,
 };
 pub use duration::{Days, Duration, DurationError};
 pub use feed_policy::{

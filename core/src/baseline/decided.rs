@@ -85,6 +85,24 @@ impl Baseline {
         true
     }
 
+    /// Learns what was raised, if there is room. Returns whether it did.
+    pub fn absorb(&mut self, container: &ContainerName, behaviour: &Behaviour) -> bool {
+        let id = behaviour.id();
+        if self.room_to_accept(container, id, behaviour).is_err() {
+            return false;
+        }
+        let feed = self.feed_of(container, behaviour);
+        let held = feed.and_then(|feed| feed.entries.get_mut(&id));
+        let Some(entry) = held.filter(|entry| entry.is_quarantined()) else {
+            return false;
+        };
+        entry.state = EntryState::Learned;
+        entry.shown_by = BTreeMap::new();
+        entry.provisional = false;
+        entry.lesson.past = Past::Absorbed;
+        true
+    }
+
     /// Lets go of what was raised, so that it is new again when it is seen again. What was learned before a denial raised
     /// it stays: it is learned again once nothing denies it. Returns whether it did.
     pub fn release(&mut self, container: &ContainerName, behaviour: &Behaviour) -> bool {

@@ -1,6 +1,6 @@
 //! How widely a finding shows among the pods of a revision.
 
-use super::Evidence;
+use super::{Evidence, Record};
 use crate::{baseline::Entry, id::TemplateHash, time::Timestamp};
 
 /// Fewest pods that can stand for a larger workload's: whoever floods a baseline, so that its entries name fewer, must
@@ -60,4 +60,10 @@ pub(super) fn breadth(
             .map(|(_, pod)| pod.created)
             .max(),
     }
+}
+
+/// Whether the rollout of a record is complete, and what it brought shows as widely as a match asks for.
+pub(crate) fn is_complete_and_broad(record: &Record, entry: &Entry, names_at_most: usize, evidence: &Evidence) -> bool {
+    let breadth = breadth(entry, names_at_most, &record.template_hash, evidence);
+    !breadth.others_run && breadth.is_enough()
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Record;
 use crate::{
-    id::{ContainerName, ImageDigest, PodUid, TemplateHash, WorkloadUid},
+    id::{ContainerName, ImageDigest, NodeName, PodUid, TemplateHash, WorkloadUid},
     time::Timestamp,
 };
 
@@ -37,6 +37,8 @@ pub struct CurrentRevision {
 pub struct Pod {
     /// Its name.
     pub name: String,
+    /// The node that it runs on; empty until it is told.
+    pub node: NodeName,
     /// Hash of its template, where it has one.
     pub template_hash: Option<TemplateHash>,
     /// True while its phase is Running and it is not being deleted.

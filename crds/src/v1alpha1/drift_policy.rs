@@ -132,6 +132,41 @@ pub struct BaselinePolicy {
     /// When a baseline is complete enough to judge by.
     #[serde(default)]
     pub maturity: MaturityPolicy,
+    /// What is learned although it was raised, because it repeats harmlessly.
+    #[serde(default)]
+    pub absorb: AbsorbPolicy,
+}
+
+/// What is learned although it was raised, because it repeats harmlessly: findings that nobody decided about, on enough
+/// days and in enough of the running pods. Never what is no part of the image, destination groups, libraries, what is
+/// started from outside, what can never be suppressed, or what only one node tells of where the workload runs on several.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct AbsorbPolicy {
+    /// Whether anything is. Default true.
+    #[serde(default = "absorbs")]
+    pub enabled: bool,
+    /// The gravest severity that is. Default `Low`.
+    #[serde(default)]
+    pub severity: AbsorbSeverity,
+    /// On how many different days it has to be seen. Default 5.
+    #[serde(default = "default_days")]
+    #[schemars(range(min = 1, max = 64))]
+    pub days: i32,
+    /// How many of a hundred running pods have to show it; of up to two pods, all. Default 50.
+    #[serde(default = "default_percent")]
+    #[schemars(range(min = 1, max = 100))]
+    pub pods_percent: i32,
+}
+
+/// The gravest severity that is absorbed.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+pub enum AbsorbSeverity {
+    /// Low and below.
+    #[default]
+    Low,
+    /// Medium and below.
+    Medium,
 }
 
 /// When a baseline is complete enough to judge by.
@@ -257,6 +292,18 @@ impl Default for BaselinePolicy {
         Self {
             window: default_window(),
             maturity: MaturityPolicy::default(),
+            absorb: AbsorbPolicy::default(),
+        }
+    }
+}
+
+impl Default for AbsorbPolicy {
+    fn default() -> Self {
+        Self {
+            enabled: absorbs(),
+            severity: AbsorbSeverity::default(),
+            days: default_days(),
+            pods_percent: default_percent(),
         }
     }
 }
@@ -305,6 +352,18 @@ const fn default_window() -> Days {
         Some(days) => days,
         None => unreachable!(),
     }
+}
+
+const fn absorbs() -> bool {
+    true
+}
+
+const fn default_days() -> i32 {
+    5
+}
+
+const fn default_percent() -> i32 {
+    50
 }
 
 const fn default_minimum() -> Duration {

@@ -3,13 +3,14 @@
 //! Level-triggered, as alerts are: what is written follows from the alerts and the baseline as they are. A decision that
 //! was made while no operator ran, or was half carried out by one that died, is carried out by the next.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use anchorwatch_core::{
     alert::Alert,
     id::WorkloadKey,
     policy::Policy,
     review::{ReviewOutcome, review},
+    rollout::Evidence,
 };
 use anchorwatch_crds::v1alpha1::BehaviorBaseline;
 use jiff::Timestamp;
@@ -33,6 +34,8 @@ use crate::{
 };
 
 const NAME: &str = "review";
+/// How soon what is raised is looked at again: time alone makes it a habit, or a part of a rollout.
+const LOOK_AGAIN: Duration = Duration::from_hours(1);
 
 /// Runs the controller.
 pub async fn run(context: &Context) {
@@ -68,7 +71,7 @@ async fn reconcile(context: &Context, baseline: Arc<Guarded<BehaviorBaseline>>) 
         return Ok(Action::await_change());
     };
     let Some((next, outcome)) = plan(baseline, &known, Timestamp::now()) else {
-        return Ok(Action::await_change());
+        return Ok(Action::requeue(LOOK_AGAIN));
     };
     let api = Api::namespaced(context.client.clone(), &next.namespace().unwrap_or_default());
     match Writes::new(&context.metrics, NAME).replace_status(&api, &next).await {
@@ -90,6 +93,7 @@ async fn reconcile(context: &Context, baseline: Arc<Guarded<BehaviorBaseline>>) 
 struct Known {
     alerts: Vec<Alert>,
     policy: Policy,
+    evidence: Evidence,
 }
 
 /// Gathers it; none where nobody decided anything.
@@ -104,13 +108,23 @@ fn fetch(context: &Context, baseline: &BehaviorBaseline) -> Option<Known> {
         return None;
     }
     let policy = Policies::of(&context.world).holding_for(&context.world, &workload, baseline)?;
-    Some(Known { alerts, policy })
+    Some(Known {
+        alerts,
+        policy,
+        evidence: context.world.evidence(&workload),
+    })
 }
 
 /// The baseline as decisions have it, where they change it.
 fn plan(object: &BehaviorBaseline, known: &Known, now: Timestamp) -> Option<(BehaviorBaseline, ReviewOutcome)> {
     let mut baseline = baseline_from_crd(object.status.clone()?);
-    let outcome = review(&mut baseline, &known.alerts, &known.policy, from_clock(now));
+    let outcome = review(
+        &mut baseline,
+        &known.alerts,
+        &known.policy,
+        &known.evidence,
+        from_clock(now),
+    );
     outcome.changed().then(|| {
         let next = BehaviorBaseline {
             status: Some(baselines::status_of(object, &baseline, &known.policy, now)),

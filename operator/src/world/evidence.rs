@@ -119,6 +119,7 @@ impl World {
         let images = images.map(|container| (ContainerName::new(&container.name), container.image.clone()));
         Pod {
             name: pod.name.clone(),
+            node: pod.node.as_str().into(),
             template_hash: self.template_hash(pod).map(Into::into),
             running: pod.running,
             succeeded: pod.succeeded,

@@ -12,9 +12,17 @@ use crate::{
 
 impl Watched {
     fn reviews(&mut self, now: Timestamp) -> ReviewOutcome {
-        let World { baseline, policy, .. } = &mut self.world;
-        let outcome = review(baseline, &self.alerts, policy, now);
-        assert_eq!(review(baseline, &self.alerts, policy, now), ReviewOutcome::default());
+        let World {
+            baseline,
+            policy,
+            evidence,
+            ..
+        } = &mut self.world;
+        let outcome = review(baseline, &self.alerts, policy, evidence, now);
+        assert_eq!(
+            review(baseline, &self.alerts, policy, evidence, now),
+            ReviewOutcome::default()
+        );
         invariants::baseline(baseline, policy).expect("the invariants of a baseline");
         outcome
     }

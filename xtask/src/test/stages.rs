@@ -149,6 +149,13 @@ pub const ALL: &[Stage] = &[
         // Side by side: each is in a namespace of its own, and waits most of the time.
         work: Work::Cargo(&["--package", "anchorwatch-e2e", "--test", "journey"], &["--ignored"]),
     },
+    Stage {
+        name: "review",
+        needs: Need::Cluster,
+        extent: Extent::Usual,
+        // Side by side, too: one of them restarts the operator, for which the others wait.
+        work: Work::Cargo(&["--package", "anchorwatch-e2e", "--test", "review"], &["--ignored"]),
+    },
     e2e(
         "evidence",
         Need::Cluster,

@@ -1,0 +1,8 @@
+//! People decide, and approve in Git: what that changes, on the real cluster.
+#![allow(clippy::unwrap_used, reason = "a test fails where something is not as it should be")]
+
+mod review {
+    mod approvals;
+    mod decisions;
+    mod scene;
+}

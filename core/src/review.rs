@@ -21,6 +21,9 @@ use crate::{
     time::Timestamp,
 };
 
+/// Most passes over the alerts.
+const PASSES: usize = 3;
+
 /// What reviewing changed.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct ReviewOutcome {
@@ -39,11 +42,40 @@ impl ReviewOutcome {
     pub fn changed(self) -> bool {
         self != Self::default()
     }
+
+    /// What both changed.
+    const fn and(self, other: Self) -> Self {
+        Self {
+            accepted: self.accepted + other.accepted,
+            withdrawn: self.withdrawn + other.withdrawn,
+            absorbed: self.absorbed + other.absorbed,
+            released: self.released + other.released,
+        }
+    }
 }
 
 /// Carries out in a workload's baseline what people decided in its alerts, and absorbs what nobody decided about and may
 /// become known without a person.
 pub fn review(
+    baseline: &mut Baseline,
+    alerts: &[Alert],
+    policy: &Policy,
+    evidence: &Evidence,
+    now: Timestamp,
+) -> ReviewOutcome {
+    let mut outcome = ReviewOutcome::default();
+    // What one finding gives back another may let go: two passes settle that, a third finds nothing left.
+    for _ in 0..PASSES {
+        let pass = review_once(baseline, alerts, policy, evidence, now);
+        outcome = outcome.and(pass);
+        if !pass.changed() {
+            break;
+        }
+    }
+    outcome
+}
+
+fn review_once(
     baseline: &mut Baseline,
     alerts: &[Alert],
     policy: &Policy,

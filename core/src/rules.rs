@@ -231,6 +231,14 @@ impl Rule {
         }
     }
 
+    /// Whether it is about something new: how much is new in the workload anyway weighs in it.
+    pub const fn is_of_novelty(self) -> bool {
+        match self {
+            Self::ReturnedBehaviour => false,
+            rule => rule.needs_baseline(),
+        }
+    }
+
     /// What it says of a behaviour, in one sentence without full stop, fit for a terminal.
     pub fn sentence(self, behaviour: &Behaviour) -> String {
         match self {

@@ -10,7 +10,7 @@ use crate::{
     policy::{Mode, OnMatch, OnUnmatched},
     rollout::{Judgement, RolloutMatch, RolloutVerdict, StillExplained, judge, still_explained},
     rules::Rule,
-    severity::{Circumstances, Severity, assess},
+    severity::{Circumstances, Pace, Severity, assess},
     time::Duration,
 };
 
@@ -27,6 +27,33 @@ struct Stance {
     retry_after: Option<Duration>,
 }
 
+/// What goes along with a finding in its workload.
+#[derive(Clone, Copy)]
+struct Company {
+    second_feed: Option<Feed>,
+    pace: Pace,
+}
+
+/// What goes along with an entry. The pace is that of the time before it was raised and, once it was weighed by that, stays:
+/// where a rollout explained it, nothing was weighed.
+fn company(input: &AlertInput<'_>, container: &ContainerName, entry: &Entry, before: Option<&Finding>) -> Company {
+    let second_feed = second_feed(input, container, entry);
+    let weighed = before.filter(|before| {
+        let verdict = before.rollout.as_ref().map(|rollout| rollout.verdict);
+        verdict != Some(RolloutVerdict::Matched)
+    });
+    let feeds = input.baseline.containers.get(container).map(|held| &held.feeds);
+    let pace = match weighed {
+        Some(before) => Circumstances::default().as_weighed_before(&before.severity_terms).pace,
+        None => Pace::of(
+            feeds
+                .and_then(|feeds| feeds.get(&entry.behaviour.feed()))
+                .and_then(|feed| feed.novelty_before(input.policy, entry.first_seen)),
+        ),
+    };
+    Company { second_feed, pace }
+}
+
 /// Brings a finding up to what its quarantined entry and the evidence say. What is decided stays decided: people get to
 /// see one decision, not its daily opposite. It is taken anew only where
 /// - it still waits for evidence,
@@ -40,12 +67,12 @@ pub(super) fn settle(
     (entry, rule): (&Entry, Rule),
     before: Option<&Finding>,
 ) -> Settled {
-    let second_feed = second_feed(input, container, entry);
+    let company = company(input, container, entry, before);
     let entry = &Entry {
         shown_by: remembered(input, container, entry, before),
         ..entry.clone()
     };
-    let anew = || fresh(input, container, (entry, rule), second_feed);
+    let anew = || fresh(input, container, (entry, rule), company);
     let stance = match before {
         None => anew(),
         Some(before) if before.state.is_closed() => keep(before),
@@ -53,7 +80,7 @@ pub(super) fn settle(
         Some(before) => match before.state {
             AlertState::Correlating => anew(),
             AlertState::Observed if is_pending(before) || is_seen_again(input, entry, before) => anew(),
-            AlertState::Suppressed => suppressed(input, container, (entry, rule), second_feed, before),
+            AlertState::Suppressed => suppressed(input, container, (entry, rule), company, before),
             AlertState::Observed
             | AlertState::Open
             | AlertState::PendingReview
@@ -65,7 +92,7 @@ pub(super) fn settle(
         },
     };
     let verdict = stance.rollout.as_ref().map(|rollout| rollout.verdict);
-    let assessment = assess(rule, &entry.behaviour, circumstances(entry, rule, second_feed, verdict));
+    let assessment = assess(rule, &entry.behaviour, circumstances(entry, rule, company, verdict));
     Settled {
         finding: Finding {
             id,
@@ -134,16 +161,11 @@ fn is_seen_again(input: &AlertInput<'_>, entry: &Entry, before: &Finding) -> boo
 }
 
 /// Decides by the evidence alone.
-fn fresh(
-    input: &AlertInput<'_>,
-    container: &ContainerName,
-    (entry, rule): (&Entry, Rule),
-    second_feed: Option<Feed>,
-) -> Stance {
+fn fresh(input: &AlertInput<'_>, container: &ContainerName, (entry, rule): (&Entry, Rule), company: Company) -> Stance {
     let names_at_most = limit(input.baseline.quarantined());
     let Judgement { rollout, retry_after } =
         judge(container, entry, names_at_most, input.evidence, input.policy, input.now);
-    let circumstances = circumstances(entry, rule, second_feed, Some(rollout.verdict));
+    let circumstances = circumstances(entry, rule, company, Some(rollout.verdict));
     let severity = assess(rule, &entry.behaviour, circumstances).unexplained;
     let state = match input.policy.mode {
         Mode::Observe => AlertState::Observed,
@@ -157,14 +179,11 @@ fn fresh(
 }
 
 /// What besides rule and behaviour makes an entry's finding more or less grave.
-fn circumstances(
-    entry: &Entry,
-    rule: Rule,
-    second_feed: Option<Feed>,
-    verdict: Option<RolloutVerdict>,
-) -> Circumstances {
+fn circumstances(entry: &Entry, rule: Rule, company: Company, verdict: Option<RolloutVerdict>) -> Circumstances {
+    let Company { second_feed, pace } = company;
     Circumstances {
         second_feed,
+        pace,
         matched: verdict == Some(RolloutVerdict::Matched),
         // What a rule forbids to suppress says so by itself.
         mismatch: verdict == Some(RolloutVerdict::Never) && !rule.never_suppressed(),
@@ -210,7 +229,7 @@ fn suppressed(
     input: &AlertInput<'_>,
     container: &ContainerName,
     (entry, rule): (&Entry, Rule),
-    second_feed: Option<Feed>,
+    company: Company,
     before: &Finding,
 ) -> Stance {
     let record = before.rollout.as_ref().and_then(|rollout| rollout.record.clone());
@@ -231,7 +250,7 @@ fn suppressed(
         None if is_shown_as_before(entry, before) => return keep(before),
         None => "further pods show it, and the record that explained it is gone".to_owned(),
     };
-    let severity = assess(rule, &entry.behaviour, circumstances(entry, rule, second_feed, None)).unexplained;
+    let severity = assess(rule, &entry.behaviour, circumstances(entry, rule, company, None)).unexplained;
     Stance {
         state: match input.policy.mode {
             Mode::Observe => AlertState::Observed,

@@ -95,6 +95,7 @@ impl Pace {
 /// What besides rule and behaviour makes a finding more or less grave. What the sensors lost is not among it: a degraded
 /// baseline never makes a finding less grave.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a circumstance of its own")]
 pub struct Circumstances {
     /// Another feed that raised something in the same process tree at about the same time.
     pub second_feed: Option<Feed>,

@@ -39,6 +39,7 @@ pub enum EntryState {
 
 /// One behaviour that was seen.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct Entry {
     /// The behaviour. Of variants with one key, the one that says most.
     pub behaviour: Behaviour,

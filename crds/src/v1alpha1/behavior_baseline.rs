@@ -264,6 +264,7 @@ impl EntryState {
 /// One behaviour that was seen.
 #[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct BaselineEntry {
     /// Where it is quarantined: identity of the behaviour, 32 hexadecimal digits, and the id of its finding.
     #[serde(default, skip_serializing_if = "String::is_empty")]

@@ -101,6 +101,7 @@ fn of_process(process: &NamedProcess) -> ProcessPattern {
         source,
         socket,
         gained,
+        command,
         container: _,
     } = process.clone();
     ProcessPattern {
@@ -112,6 +113,7 @@ fn of_process(process: &NamedProcess) -> ProcessPattern {
         source: source.map(source_from_crd),
         socket,
         gained: CapabilitySet::from(gained),
+        command,
     }
 }
 
@@ -192,6 +194,7 @@ pub fn named_from_pattern(pattern: &Pattern, container: Option<&ContainerName>) 
             source: process.source.map(source_to_crd),
             socket: process.socket,
             gained: process.gained.into(),
+            command: process.command,
             container,
         }),
         Pattern::Destination(destination) => named.destinations.push(NamedDestination {

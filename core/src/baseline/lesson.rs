@@ -24,11 +24,9 @@ pub enum Past {
     Denied,
     /// It was raised, and learned because it repeated harmlessly or a rollout brought it.
     Absorbed,
-    /// Another workload learned it, and none of this one's pods has shown it yet.
-    Inherited,
 }
 
 impl Past {
     /// Every one.
-    pub const ALL: [Self; 4] = [Self::Plain, Self::Denied, Self::Absorbed, Self::Inherited];
+    pub const ALL: [Self; 3] = [Self::Plain, Self::Denied, Self::Absorbed];
 }

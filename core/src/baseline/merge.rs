@@ -29,6 +29,7 @@ use crate::{
     policy::Policy,
     rules::{self, Rule},
     score::Strangeness,
+    seen::Seen,
     time::Timestamp,
 };
 
@@ -442,6 +443,10 @@ impl Context<'_> {
             (true, true) | (false, false) => entry.last_seen.max(last_seen),
         };
         entry.count = entry.count.saturating_add(seen.count.max(1));
+        if pod.verified {
+            let node = Seen::One(self.batch.id.node.clone());
+            entry.lesson.node = std::mem::take(&mut entry.lesson.node).join(node);
+        }
         entry.unverified &= !pod.verified;
         entry.snapshot &= seen.snapshot;
         let quarantined = entry.is_quarantined();

@@ -129,7 +129,7 @@ fn of_lesson(lesson: &Lesson) -> usize {
     };
     let past = match lesson.past {
         Past::Plain => 0,
-        Past::Denied | Past::Absorbed | Past::Inherited => 19,
+        Past::Denied | Past::Absorbed => 19,
     };
     node + past
 }

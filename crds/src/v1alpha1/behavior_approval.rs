@@ -46,9 +46,8 @@ pub struct BehaviorApprovalSpec {
     /// Nothing is learned and nothing forgotten: what is not known is raised, however young the baseline is. Default false.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub freeze: bool,
-    /// A workload of the same namespace that runs the same image, as the blue one of a blue-green pair: what it learned is
-    /// known here, too, until it was not seen here for a window. What was denied to it is denied here; what was approved
-    /// or accepted there is not taken over.
+    /// A workload of the same namespace whose denials hold here, too, as those of the blue one of a blue-green pair. What was
+    /// approved, accepted or learned there is not taken over: this workload is scored against what it learned itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub inherit_from: Option<WorkloadReference>,
     /// Behaviour that is normal. It is not learned by that: without the approval it is as new as it was.
@@ -69,8 +68,7 @@ pub struct BehaviorApprovalStatus {
     /// Number of workloads that it holds for, of those that have a baseline.
     #[serde(default)]
     pub workloads: i32,
-    /// `Accepted`: the approval takes part in decisions. `Inherited`: something was taken over from the workload that
-    /// `inheritFrom` names, or why not.
+    /// `Accepted`: the approval takes part in decisions.
     #[serde(default)]
     pub conditions: Vec<Condition>,
 }

@@ -246,8 +246,6 @@ pub enum EntryPast {
     Denied,
     /// It was raised, and learned because it repeated harmlessly or a rollout brought it.
     Absorbed,
-    /// Another workload learned it, and none of this one's pods has shown it yet.
-    Inherited,
 }
 
 impl EntryState {

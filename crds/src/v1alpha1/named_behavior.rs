@@ -73,6 +73,11 @@ pub struct NamedProcess {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 42), inner(length(min = 1, max = 32)))]
     pub gained: Vec<String>,
+    /// One command line of it, as alerts show them (redacted, and with placeholders). Without it, an approval covers the
+    /// program and no command line of it that was raised as unusual, and a denial covers all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 4096))]
+    pub command: Option<String>,
     /// The container; any, where it is left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 63), regex(pattern = DNS_LABEL))]

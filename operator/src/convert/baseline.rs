@@ -220,7 +220,6 @@ fn entry_from_crd(entry: crd::BaselineEntry) -> Option<Entry> {
             past: entry.past.map_or(Past::Plain, |past| match past {
                 crd::EntryPast::Denied => Past::Denied,
                 crd::EntryPast::Absorbed => Past::Absorbed,
-                crd::EntryPast::Inherited => Past::Inherited,
             }),
         },
         strangeness: entry.score.map(strangeness_from_crd),
@@ -257,7 +256,6 @@ fn entry_to_crd(id: String, entry: &Entry) -> crd::BaselineEntry {
             Past::Plain => None,
             Past::Denied => Some(crd::EntryPast::Denied),
             Past::Absorbed => Some(crd::EntryPast::Absorbed),
-            Past::Inherited => Some(crd::EntryPast::Inherited),
         },
         score: entry.strangeness.as_ref().map(strangeness_to_crd),
         generalised: entry.generalised,
@@ -421,7 +419,7 @@ mod tests {
                         provisional,
                         lesson: Lesson {
                             node: Seen::from_field(script.clone()),
-                            past: Past::ALL[usize::from(unverified) + 2 * usize::from(snapshot)],
+                            past: Past::ALL[usize::from(unverified) + usize::from(snapshot)],
                         },
                         strangeness: snapshot.then(|| Strangeness {
                             novelty_thousandths: 7,

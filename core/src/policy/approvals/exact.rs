@@ -35,6 +35,7 @@ fn of_process(process: &ProcessBehaviour) -> ProcessPattern {
         source: None,
         socket: process.stdin_socket() || process.stdout_socket(),
         gained: process.gained(),
+        command: process.command().map(str::to_owned),
     }
 }
 

@@ -50,6 +50,8 @@ pub struct ProcessPattern {
     pub socket: bool,
     /// Capabilities that its execution may give.
     pub gained: CapabilitySet,
+    /// A command line of it, as alerts show them. An approval without one approves no command that was raised as unusual.
+    pub command: Option<String>,
 }
 
 /// What is talked to.
@@ -194,6 +196,7 @@ impl ProcessPattern {
             && self.source.is_none_or(|source| source == process.source())
             && (!self.socket || process.stdin_socket() || process.stdout_socket())
             && self.gained.without(process.gained()).is_empty()
+            && asked(self.command.as_ref(), process.command())
     }
 
     fn approves(&self, process: &ProcessBehaviour) -> bool {
@@ -209,6 +212,7 @@ impl ProcessPattern {
                 .map_or_else(|| is_ordinary(process.source()), |source| source == process.source())
             && (self.socket || !(process.stdin_socket() || process.stdout_socket()))
             && process.gained().without(self.gained).is_empty()
+            && self.command.as_deref() == process.command()
     }
 }
 

@@ -119,9 +119,13 @@ fn a_denial_that_is_taken_away_leaves_what_was_learned_as_it_was() {
 #[test]
 fn a_frozen_baseline_learns_nothing_forgets_nothing_and_raises_what_it_does_not_know() {
     let mut world = World::mature();
+    world.policy.maturity.minimum = crate::time::Duration::from_hours(2);
+    // Long after the container's start, which is known for as long as the container runs.
+    let env = process("/usr/bin/python3", "/usr/bin/env");
+    world.shows_at("p1", "h1", '1', &env, at(3_600));
     world.policy.approvals.frozen = Some("agent".to_owned());
     // It would still learn.
-    let outcome = world.shows_at("p1", "h1", '1', &shell(), at(2));
+    let outcome = world.shows_at("p1", "h1", '1', &shell(), at(3_700));
     assert_eq!((outcome.new_learned.len(), outcome.new_quarantined.len()), (0, 1));
     let known = world.baseline.learned();
     let date = process("/usr/bin/python3", "/usr/bin/date");
@@ -180,6 +184,25 @@ fn what_is_unusual_is_approved_where_it_is_named() {
         ..seen
     };
     assert!(!Pattern::Process(dropped).approves(&behaviour(of_image)));
+}
+
+#[test]
+fn an_approved_program_approves_no_unusual_command_of_it_and_a_named_command_approves_that_alone() {
+    let ran = |command: &str| {
+        behaviour(ProcessParts {
+            command: Some(command.to_owned()),
+            ..parts("/usr/bin/python3", "/usr/bin/bash")
+        })
+    };
+    assert!(!Pattern::Process(bash()).approves(&ran("bash -c x")));
+    assert!(Pattern::Process(bash()).denies(&ran("bash -c x")));
+    let named = ProcessPattern {
+        command: Some("bash -c x".to_owned()),
+        ..bash()
+    };
+    let named = Pattern::Process(named);
+    assert!(named.approves(&ran("bash -c x")) && !named.approves(&ran("bash -c y")) && !named.approves(&shell()));
+    assert!(named.denies(&ran("bash -c x")) && !named.denies(&ran("bash -c y")) && !named.denies(&shell()));
 }
 
 #[test]

@@ -76,7 +76,7 @@ impl Class {
     /// Most bytes in the whole baseline: together, and with the sightings (57 KiB), below the 512 KiB that an object may
     /// take. That is a third of what etcd takes in one request (1.5 MiB), and allows for a thousand workloads that are all
     /// full, or ten thousand with 16 KiB in the median and one in twenty full, within 512 MiB of the cluster. The
-    /// arithmetic is in `docs/adr/0017`.
+    /// arithmetic is in `docs/adr/0019`.
     const fn bytes(self) -> usize {
         match self {
             Self::Learned => 232 * 1_024,

@@ -42,16 +42,16 @@ pub async fn run(context: &Context) {
     let mut scores = Scores::new();
     let mut ticks = interval(INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut changed = true;
+    let mut is_due = true;
     loop {
         tokio::select! {
             change = changes.recv() => match change {
-                Some(Change::Baseline(_)) => changed = true,
+                Some(Change::Baseline(_)) => is_due = true,
                 Some(_) => {}
                 None => return,
             },
-            _ = ticks.tick(), if changed => {
-                changed = false;
+            _ = ticks.tick(), if is_due => {
+                is_due = false;
                 scores = renew(context, scores).await;
             }
         }

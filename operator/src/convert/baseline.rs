@@ -343,6 +343,18 @@ mod tests {
         vec(sighting, 0..4).prop_map(|sightings| sightings.into_iter().collect())
     }
 
+    fn strangeness() -> Strangeness {
+        Strangeness {
+            novelty_thousandths: 7,
+            together: 2,
+            nearest: vec![Near {
+                command: "ls <num:2>".into(),
+                similarity_hundredths: 12,
+            }],
+            ..Strangeness::default()
+        }
+    }
+
     /// Entries as merging makes them: seen on a day at least, and last not before first.
     fn entry() -> impl Strategy<Value = Entry> {
         let origins = prop_oneof![
@@ -362,13 +374,7 @@ mod tests {
             marks,
             0..=i64::MAX as u64,
             sightings(),
-            (
-                any::<bool>(),
-                any::<bool>(),
-                any::<bool>(),
-                any::<bool>(),
-                any::<bool>(),
-            ),
+            any::<(bool, bool, bool, bool, bool)>(),
         )
             .prop_map(
                 |(
@@ -421,15 +427,7 @@ mod tests {
                             node: Seen::from_field(script.clone()),
                             past: Past::ALL[usize::from(unverified) + usize::from(snapshot)],
                         },
-                        strangeness: snapshot.then(|| Strangeness {
-                            novelty_thousandths: 7,
-                            together: 2,
-                            nearest: vec![Near {
-                                command: "ls <num:2>".into(),
-                                similarity_hundredths: 12,
-                            }],
-                            ..Strangeness::default()
-                        }),
+                        strangeness: snapshot.then(strangeness),
                         generalised,
                     }
                 },

@@ -115,7 +115,7 @@ fn any_behaviour() -> impl Strategy<Value = Behaviour> {
     let network = |second: u8, third: u8, port| {
         let parts = NetworkParts {
             origin: Origin::Entrypoint,
-            executable: ["/usr/bin/python3", "/usr/bin/curl"][usize::from(third % 7 == 0)].to_owned(),
+            executable: ["/usr/bin/python3", "/usr/bin/curl"][usize::from(third.is_multiple_of(7))].to_owned(),
             direction: Direction::Connect,
             protocol: Protocol::Tcp,
             port,
@@ -163,19 +163,16 @@ fn learned(batches: &[Vec<Behaviour>], room: usize) -> Baseline {
                 strangeness: None,
                 lesson: crate::baseline::Lesson::default(),
             };
-            match feed.entries.get_mut(&report.behaviour.id()) {
-                Some(held) => {
-                    used.remove(held);
-                    let generalised = held.generalised;
-                    absorb(held, entry);
-                    held.generalised = generalised;
-                    held.count = 1;
-                    used.add(held);
-                }
-                None => {
-                    used.add(&entry);
-                    feed.entries.insert(entry.behaviour.id(), entry);
-                }
+            if let Some(held) = feed.entries.get_mut(&report.behaviour.id()) {
+                used.remove(held);
+                let generalised = held.generalised;
+                absorb(held, entry);
+                held.generalised = generalised;
+                held.count = 1;
+                used.add(held);
+            } else {
+                used.add(&entry);
+                feed.entries.insert(entry.behaviour.id(), entry);
             }
         }
         if apart(&baseline, Feed::Network).is_some() || used.learned(Feed::Network) > room {
@@ -231,7 +228,7 @@ fn scan(many: u32, time: crate::time::Timestamp) -> Vec<BehaviourReport> {
     (0..many).map(|number| seen(&network(number), time)).collect()
 }
 
-fn merge_all(world: &mut World, first: u64, reports: Vec<BehaviourReport>, time: crate::time::Timestamp) -> u64 {
+fn merge_all(world: &mut World, first: u64, reports: &[BehaviourReport], time: crate::time::Timestamp) -> u64 {
     let mut overflowed = 0;
     for (seq, reports) in (first..).zip(reports.chunks(500)) {
         let batch: Batch = batch(seq, pod("p1", "h1", digest('1')), reports.to_vec());
@@ -259,16 +256,16 @@ fn everyday() -> Vec<Behaviour> {
 fn a_hundred_thousand_destinations_of_one_scanner_become_one_and_the_rest_stays_as_it_was_learned() {
     let mut world = World::mature();
     let before: Vec<_> = everyday().iter().map(|behaviour| seen(behaviour, at(2))).collect();
-    merge_all(&mut world, 1_000, before, at(2));
+    merge_all(&mut world, 1_000, &before, at(2));
     assert_eq!(
-        merge_all(&mut world, 2_000, scan(100_000, at(3)), at(3)),
+        merge_all(&mut world, 2_000, &scan(100_000, at(3)), at(3)),
         0,
         "nothing finds no room"
     );
     let after: Vec<_> = (0..20)
         .map(|number| seen(&flow_to(&format!("late-{number}.example.net")), at(4)))
         .collect();
-    assert_eq!(merge_all(&mut world, 3_000, after, at(4)), 0);
+    assert_eq!(merge_all(&mut world, 3_000, &after, at(4)), 0);
     for behaviour in everyday() {
         let held = world.baseline.entries().find(|(_, id, _)| *id == behaviour.id());
         assert!(held.is_some_and(|(_, _, entry)| !entry.generalised), "{behaviour:?}");
@@ -315,8 +312,8 @@ fn a_workload_of_six_hundred_ordinary_behaviours_has_room_for_each() {
     let libraries =
         (0..150).map(|number| library(&format!("/opt/app/lib/native-{number}.so"), 'a', SourceLayer::Volume));
     let all: Vec<_> = programs.chain(names).chain(libraries).collect();
-    let reports = all.iter().map(|behaviour| seen(behaviour, at(2))).collect();
-    assert_eq!(merge_all(&mut world, 1_000, reports, at(2)), 0);
+    let reports: Vec<_> = all.iter().map(|behaviour| seen(behaviour, at(2))).collect();
+    assert_eq!(merge_all(&mut world, 1_000, &reports, at(2)), 0);
     assert_eq!((world.baseline.learned(), world.baseline.generalised()), (512, 0));
 }
 
@@ -324,7 +321,7 @@ fn a_workload_of_six_hundred_ordinary_behaviours_has_room_for_each() {
 fn a_flood_while_learning_makes_no_shell_and_no_foreign_file_normal() {
     let mut world = World::mature();
     let flood = (0..5_000).map(|number| seen(&process("/usr/bin/python3", &format!("/usr/bin/tool-{number}")), at(2)));
-    assert_eq!(merge_all(&mut world, 1_000, flood.collect(), at(2)), 0);
+    assert_eq!(merge_all(&mut world, 1_000, &flood.collect::<Vec<_>>(), at(2)), 0);
     assert_eq!(world.baseline.generalised(), 1);
     let known = process("/usr/bin/python3", "/usr/bin/never-seen");
     assert_eq!(world.shows_at("p1", "h1", '1', &known, at(100)).new_quarantined, []);
@@ -370,7 +367,7 @@ fn once_what_was_joined_fell_out_of_the_window_everything_is_told_apart_again() 
     const DAY: i64 = 86_400;
     let mut world = World::mature();
     world.policy.maturity.minimum = crate::time::Duration::from_hours(24 * 40);
-    merge_all(&mut world, 1_000, scan(2_000, at(3)), at(3));
+    merge_all(&mut world, 1_000, &scan(2_000, at(3)), at(3));
     assert_eq!(world.baseline.generalised(), 1);
     world.sees(
         &flow_to("a.example.org"),
@@ -388,7 +385,7 @@ fn once_what_was_joined_fell_out_of_the_window_everything_is_told_apart_again() 
 #[test]
 fn a_template_that_somebody_denied_stands_for_nothing_and_takes_nothing_in() {
     let mut world = World::mature();
-    merge_all(&mut world, 1_000, scan(2_000, at(3)), at(3));
+    merge_all(&mut world, 1_000, &scan(2_000, at(3)), at(3));
     let feed = world.baseline.feed_mut(&container(), Feed::Network, at(3));
     for entry in feed.entries.values_mut().filter(|entry| entry.generalised) {
         entry.state = EntryState::Quarantined {
@@ -397,7 +394,7 @@ fn a_template_that_somebody_denied_stands_for_nothing_and_takes_nothing_in() {
     }
     let new = scan(1, at(100)).remove(0).behaviour;
     assert_eq!(world.shows_at("p1", "h1", '1', &new, at(100)).new_quarantined.len(), 1);
-    merge_all(&mut world, 3_000, scan(3_000, at(101)), at(101));
+    merge_all(&mut world, 3_000, &scan(3_000, at(101)), at(101));
     let templates = world.baseline.entries().filter(|(_, _, entry)| entry.generalised);
     assert!(templates.into_iter().all(|(_, _, entry)| entry.is_quarantined()));
 }
@@ -412,8 +409,8 @@ fn libraries_of_the_image_are_joined_by_their_folder_and_stay_approved() {
             SourceLayer::Image,
         )
     };
-    let reports = (0..600).map(|number| seen(&of_image(number), at(2))).collect();
-    assert_eq!(merge_all(&mut world, 1_000, reports, at(2)), 0);
+    let reports: Vec<_> = (0..600).map(|number| seen(&of_image(number), at(2))).collect();
+    assert_eq!(merge_all(&mut world, 1_000, &reports, at(2)), 0);
     let modules = &world.baseline.containers[&container()].feeds[&Feed::Module];
     assert_eq!((modules.entries.len(), modules.apart), (1, Some(64)));
     assert_eq!(

@@ -85,7 +85,9 @@ impl Chance {
     fn count(&mut self, mean: f64) -> u32 {
         let expected = Expected { mean, ratio: 3.0 };
         let chance = self.uniform();
-        (0..).find(|count| 1.0 - expected.tail(count + 1) > chance).unwrap_or(0)
+        (0..1_000)
+            .find(|count| 1.0 - expected.tail(count + 1) > chance)
+            .unwrap_or(0)
     }
 }
 

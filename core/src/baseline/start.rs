@@ -26,8 +26,11 @@ pub(super) fn seen(report: &ContainerReport, now: Timestamp) -> Option<Timestamp
 
 /// Whether that an entry was not seen says nothing: it was last seen when its container last started, and had no occasion
 /// since; or that was today, and it may still be reported; or nobody saw a start, and it was only ever found.
+///
+/// A template stands for more than was done, and expires as ever.
 pub(super) fn may_come(entry: &Entry, started: Option<Timestamp>, now: Timestamp) -> bool {
     match started {
+        _ if entry.generalised => false,
         Some(started) => {
             let start = started.minus(BEFORE)..=started.plus(STARTING);
             start.contains(&entry.last_seen) || started.day() >= now.day()

@@ -5,6 +5,7 @@ mod companion;
 mod disposition;
 mod finding;
 mod group;
+mod overflow;
 mod plan;
 mod ruling;
 mod settle;

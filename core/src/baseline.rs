@@ -7,6 +7,7 @@ mod derive;
 mod dormant;
 mod entry;
 mod hours;
+mod left_out;
 mod lesson;
 mod maturity;
 mod merge;
@@ -39,6 +40,7 @@ pub(crate) use dormant::judge;
 pub use dormant::{Dormant, MAX_DORMANT};
 pub use entry::{Entry, EntryState, MAX_LINEAGE, implied_lineage};
 pub use hours::{HISTORY_HOURS, HourSet, Hours};
+pub use left_out::LeftOut;
 pub use lesson::{Lesson, Past};
 pub use maturity::{AgeOutcome, Maturity, age};
 pub use merge::{MergeOutcome, Quarantine, merge, merge_scored};
@@ -87,6 +89,9 @@ pub struct FeedBaseline {
     pub losses: BTreeMap<String, Lost>,
     /// How often a behaviour was reported that no longer found room.
     pub overflowed: u64,
+    /// What was new on the last day on which not all of that found room.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left_out: Option<LeftOut>,
     /// How many siblings are told apart, where room ran short and more than that are joined; none where all are told apart.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub apart: Option<u8>,
@@ -116,6 +121,7 @@ impl FeedBaseline {
             lossy: HourSet::NONE,
             losses: BTreeMap::new(),
             overflowed: 0,
+            left_out: None,
             apart: None,
             entries: BTreeMap::new(),
             dormant: BTreeMap::new(),

@@ -184,7 +184,7 @@ impl Step<'_> {
         let graver = held.and_then(Entry::rule).is_some_and(|held| held > *rule);
         let known = held.is_some_and(|entry| !entry.is_quarantined());
         let denied = rules::denied_by(self.policy, self.container, behaviour).is_some();
-        if known || graver || denied || *rule == Rule::DestinationSpike {
+        if known || graver || denied || rule.is_of_several() {
             return false;
         }
         let entry = held.cloned().unwrap_or_else(|| self.finding.entry());

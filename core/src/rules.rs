@@ -11,6 +11,7 @@ mod known_name_elsewhere;
 mod new_destination;
 mod new_destination_group;
 mod new_listener;
+mod novelty_overflow;
 mod page;
 mod privileges_gained;
 mod process_outside_baseline;
@@ -66,6 +67,8 @@ pub enum Rule {
     PrivilegesGained,
     /// A library under a known path whose content changed.
     ChangedHash,
+    /// More was new than there was room for.
+    NoveltyOverflow,
     /// A process that was started from outside the container, as `kubectl exec` does.
     ExecFromOutside,
     /// A process that the baseline does not know, with a socket as its standard input or output.
@@ -89,7 +92,7 @@ pub struct RuleError {
 
 impl Rule {
     /// Every rule, the least grave first.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::ReturnedBehaviour,
         Self::KnownNameElsewhere,
         Self::ProcessOutsideBaseline,
@@ -102,6 +105,7 @@ impl Rule {
         Self::DestinationSpike,
         Self::PrivilegesGained,
         Self::ChangedHash,
+        Self::NoveltyOverflow,
         Self::ExecFromOutside,
         Self::SocketAsStdin,
         Self::ExecutableNotFromImage,
@@ -122,6 +126,7 @@ impl Rule {
             Self::DestinationSpike => destination_spike::ID,
             Self::PrivilegesGained => privileges_gained::ID,
             Self::ChangedHash => changed_hash::ID,
+            Self::NoveltyOverflow => novelty_overflow::ID,
             Self::NewDestination => new_destination::ID,
             Self::NewListener => new_listener::ID,
             Self::UnapprovedModule => unapproved_module::ID,
@@ -146,6 +151,7 @@ impl Rule {
             Self::DestinationSpike => destination_spike::SEVERITY,
             Self::PrivilegesGained => privileges_gained::SEVERITY,
             Self::ChangedHash => changed_hash::SEVERITY,
+            Self::NoveltyOverflow => novelty_overflow::SEVERITY,
             Self::NewDestination => new_destination::SEVERITY,
             Self::NewListener => new_listener::SEVERITY,
             Self::UnapprovedModule => unapproved_module::SEVERITY,
@@ -170,6 +176,7 @@ impl Rule {
             Self::DestinationSpike => destination_spike::PAGE,
             Self::PrivilegesGained => privileges_gained::PAGE,
             Self::ChangedHash => changed_hash::PAGE,
+            Self::NoveltyOverflow => novelty_overflow::PAGE,
             Self::NewDestination => new_destination::PAGE,
             Self::NewListener => new_listener::PAGE,
             Self::UnapprovedModule => unapproved_module::PAGE,
@@ -197,7 +204,8 @@ impl Rule {
             | Self::DestinationSpike
             | Self::PrivilegesGained
             | Self::ChangedHash => false,
-            Self::ExecFromOutside
+            Self::NoveltyOverflow
+            | Self::ExecFromOutside
             | Self::SocketAsStdin
             | Self::ExecutableNotFromImage
             | Self::FilelessExecution
@@ -222,6 +230,7 @@ impl Rule {
             | Self::DestinationSpike
             | Self::PrivilegesGained
             | Self::ChangedHash
+            | Self::NoveltyOverflow
             | Self::SocketAsStdin => true,
             Self::ExecFromOutside
             | Self::ExecutableNotFromImage
@@ -229,6 +238,11 @@ impl Rule {
             | Self::KernelModuleLoad
             | Self::DeniedBehaviour => false,
         }
+    }
+
+    /// Whether its findings stand for several behaviours, or for what has no entry: none of them can become known.
+    pub const fn is_of_several(self) -> bool {
+        matches!(self, Self::DestinationSpike | Self::NoveltyOverflow)
     }
 
     /// Whether it is about something new: how much is new in the workload anyway weighs in it.
@@ -251,6 +265,7 @@ impl Rule {
             Self::DestinationSpike => destination_spike::sentence(behaviour),
             Self::PrivilegesGained => privileges_gained::sentence(behaviour),
             Self::ChangedHash => changed_hash::sentence(behaviour),
+            Self::NoveltyOverflow => novelty_overflow::sentence(behaviour),
             Self::NewDestination => new_destination::sentence(behaviour),
             Self::NewListener => new_listener::sentence(behaviour),
             Self::UnapprovedModule => unapproved_module::sentence(behaviour),
@@ -297,6 +312,7 @@ pub fn without_baseline(behaviour: &Behaviour, policy: &Policy) -> Option<Rule> 
         | Rule::DestinationSpike
         | Rule::PrivilegesGained
         | Rule::ChangedHash
+        | Rule::NoveltyOverflow
         | Rule::SocketAsStdin => false,
         Rule::UnapprovedModule => unapproved_module::fires(behaviour, &policy.module),
         Rule::ExecFromOutside => exec_from_outside::fires(behaviour),

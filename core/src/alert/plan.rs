@@ -8,6 +8,7 @@ use super::{
     Alert, AlertState, Decision, Disposition, Finding,
     burst::{Bursts, bursts},
     group::{joins, open, sum_up},
+    overflow::overflows,
     ruling::{About, Denial, Ruled, is_decided, rule_on},
     settle::{Settled, settle},
 };
@@ -65,7 +66,10 @@ pub struct AlertPlan {
 pub fn plan_alerts(input: &AlertInput<'_>) -> AlertPlan {
     let mut plan = Planning {
         input,
-        bursts: bursts(input.baseline, input.policy),
+        made_up: bursts(input.baseline, input.policy)
+            .into_iter()
+            .chain(overflows(input.baseline))
+            .collect(),
         accepting: accepting(input.alerts),
         denials: Vec::new(),
         retry_after: None,
@@ -127,7 +131,8 @@ fn open_findings(alerts: &[Alert]) -> Held {
 
 struct Planning<'a> {
     input: &'a AlertInput<'a>,
-    bursts: Bursts,
+    /// Entries that stand for several, or for what has none.
+    made_up: Bursts,
     /// The findings that somebody accepts in any alert.
     accepting: Held,
     denials: Vec<Denial>,
@@ -238,12 +243,12 @@ impl Planning<'_> {
     /// Gives an alert to every quarantined entry that has none, the oldest first.
     fn place(&mut self, alerts: &mut Vec<Alert>, held: &Held) {
         let input = self.input;
-        let bursts = self.bursts.clone();
-        let bursts = bursts.iter().map(|((container, id), entry)| (container, *id, entry));
+        let made_up = self.made_up.clone();
+        let made_up = made_up.iter().map(|((container, id), entry)| (container, *id, entry));
         let mut homeless: Vec<_> = input
             .baseline
             .entries()
-            .chain(bursts)
+            .chain(made_up)
             .filter_map(|(container, id, entry)| Some((container, id, entry, entry.rule()?)))
             .filter(|(container, id, ..)| !held.contains(&((*container).clone(), *id)))
             .filter(|(container, _, entry, rule)| !is_approved(input.policy, container, entry, *rule))
@@ -272,7 +277,7 @@ impl Planning<'_> {
     fn entry_of(&self, container: &ContainerName, id: FindingId) -> Option<Entry> {
         let held = self.input.baseline.containers.get(container);
         let held = held.and_then(|container| container.feeds.values().find_map(|feed| feed.entries.get(&id)));
-        held.or_else(|| self.bursts.get(&(container.clone(), id))).cloned()
+        held.or_else(|| self.made_up.get(&(container.clone(), id))).cloned()
     }
 
     fn settle(

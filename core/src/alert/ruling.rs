@@ -18,7 +18,7 @@ use crate::{
     baseline::Entry,
     id::{ContainerName, FindingId, object_name, short_hash},
     policy::approvals::Pattern,
-    rules::{self, Rule},
+    rules,
     time::Timestamp,
 };
 
@@ -122,7 +122,7 @@ fn accepted(input: &AlertInput<'_>, container: &ContainerName, finding: &Finding
         ));
     }
     // A burst is of one hour: there is nothing in it that could be known from then on.
-    if finding.rule == Rule::DestinationSpike || entry.is_some_and(|entry| !entry.is_quarantined()) {
+    if finding.rule.is_of_several() || entry.is_some_and(|entry| !entry.is_quarantined()) {
         return Outcome::Done;
     }
     match input.baseline.room_to_accept(container, finding.id, &finding.behaviour) {

@@ -335,6 +335,11 @@ impl Context<'_> {
                 Verdict::Known | Verdict::Learned | Verdict::Unplaced => return Room::None,
                 Verdict::Drift { .. } => {
                     feed.overflowed = feed.overflowed.saturating_add(1);
+                    if verified {
+                        let (first_seen, last_seen) = self.times(seen);
+                        let sighting = self.sighting(first_seen);
+                        feed.leave_out(seen.count, last_seen, self.report.pod.uid.clone(), sighting);
+                    }
                     outcome.overflowed += 1;
                     return Room::Found;
                 }
@@ -423,6 +428,18 @@ impl Context<'_> {
         }
     }
 
+    /// The pod that shows it.
+    fn sighting(&self, first_seen: Timestamp) -> Sighting {
+        let pod = &self.report.pod;
+        Sighting {
+            pod: pod.name.clone(),
+            node: self.batch.id.node.clone(),
+            digest: pod.digest.clone().into(),
+            template_hash: pod.template_hash.clone().into(),
+            first_seen,
+        }
+    }
+
     /// Adds a report to its entry.
     fn add(&self, entry: &mut Entry, seen: &BehaviourReport) {
         let pod = &self.report.pod;
@@ -456,13 +473,7 @@ impl Context<'_> {
             entry.days.mark(last_seen.day().0);
         }
         if quarantined {
-            let sighting = Sighting {
-                pod: pod.name.clone(),
-                node: self.batch.id.node.clone(),
-                digest: pod.digest.clone().into(),
-                template_hash: pod.template_hash.clone().into(),
-                first_seen,
-            };
+            let sighting = self.sighting(first_seen);
             match entry.shown_by.get_mut(&pod.uid) {
                 Some(held) => held.join(sighting),
                 None => {

@@ -124,7 +124,7 @@ fn may_ever_be(entry: &Entry) -> bool {
     };
     own && entry
         .rule()
-        .is_some_and(|rule| !rule.never_suppressed() && rule != Rule::DestinationSpike)
+        .is_some_and(|rule| !rule.never_suppressed() && !rule.is_of_several())
 }
 
 /// Whether it may become known by repeating alone.

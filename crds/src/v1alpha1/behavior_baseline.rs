@@ -160,6 +160,9 @@ pub struct FeedBaseline {
     /// Number of behaviours that no longer found room.
     #[serde(default)]
     pub overflowed: i64,
+    /// What was new on the last day on which not all of that found room: no entry tells of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left_out: Option<LeftOut>,
     /// Where room ran short: how many siblings are told apart. More of a kind than that are one entry, which says
     /// `generalised`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -225,6 +228,22 @@ pub struct BaselineLoss {
     /// When the last of them was reported.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last: Option<Time>,
+}
+
+/// What was new and found no room.
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LeftOut {
+    /// How often something was reported that found no room.
+    pub count: i64,
+    /// When the first of it was seen.
+    pub first_seen: Time,
+    /// When the last of it was seen.
+    pub last_seen: Time,
+    /// A few of the pods that showed it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 4))]
+    pub shown_by: Vec<PodSighting>,
 }
 
 /// What an entry is good for.

@@ -9,8 +9,8 @@ use anchorwatch_convert::{
 };
 use anchorwatch_core::{
     baseline::{
-        Baseline, ContainerBaseline, Dormant, Entry, EntryState, FeedBaseline, HourSet, Hours, Lesson, Lost, Marks,
-        Maturity, Past, Sighting, implied_lineage,
+        Baseline, ContainerBaseline, Dormant, Entry, EntryState, FeedBaseline, HourSet, Hours, LeftOut, Lesson, Lost,
+        Marks, Maturity, Past, Sighting, implied_lineage,
     },
     behaviour::Feed,
     id::{BatchId, BehaviourId, ContainerName, PodUid},
@@ -94,6 +94,12 @@ fn feed_baseline_from_crd(held: crd::FeedBaseline) -> (Feed, FeedBaseline) {
         },
         lossy: hours_from_crd(&held.lossy),
         overflowed: unsigned(held.overflowed),
+        left_out: held.left_out.map(|left_out| LeftOut {
+            count: unsigned(left_out.count),
+            first_seen: from_time(&left_out.first_seen),
+            last_seen: from_time(&left_out.last_seen),
+            shown_by: left_out.shown_by.into_iter().map(sighting_from_crd).collect(),
+        }),
         apart: held.apart.map(unsigned),
         ..FeedBaseline::new(from_time(&held.started_at))
     };
@@ -138,6 +144,12 @@ fn feed_baseline_to_crd(feed: Feed, held: &FeedBaseline) -> crd::FeedBaseline {
         at_most_new_per_week: None,
         losses: losses.collect(),
         overflowed: to_i64(held.overflowed),
+        left_out: held.left_out.as_ref().map(|left_out| crd::LeftOut {
+            count: to_i64(left_out.count),
+            first_seen: to_time(left_out.first_seen),
+            last_seen: to_time(left_out.last_seen),
+            shown_by: sightings_to_crd(&left_out.shown_by),
+        }),
         apart: held.apart.map(Into::into),
         entries: entries.collect(),
         dormant: held.dormant.iter().map(dormant_to_crd).collect(),
@@ -455,6 +467,12 @@ mod tests {
                 })
                 .collect();
             feed.apart = Some(16);
+            feed.left_out = Some(LeftOut {
+                count: 9,
+                first_seen: Timestamp::from_secs(1_100),
+                last_seen: Timestamp::from_secs(1_200),
+                shown_by: BTreeMap::new(),
+            });
             let lost = |count, last| Lost { count, last };
             feed.losses = [
                 ("quota".to_owned(), lost(7, Some(Timestamp::from_secs(1_500)))),

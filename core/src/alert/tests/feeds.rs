@@ -234,3 +234,48 @@ fn many_new_destinations_in_an_hour_are_a_finding_of_their_own_that_does_not_cha
         .collect();
     assert_eq!(hours, [at(100).hour()]);
 }
+
+/// So many programs that nobody saw before, as one report of pod `p1`.
+fn flood(watched: &mut Watched, number: u64, many: u64, second: i64) {
+    let reports = (0..many).map(|index| seen(&process("/usr/bin/python3", &format!("/{number}/{index}")), at(second)));
+    let flood = batch(number, pod("p1", "h1", digest('1')), reports.collect());
+    merge(&mut watched.world.baseline, &flood, &watched.world.policy, at(second));
+    watched.act(at(second));
+}
+
+fn overflows(watched: &Watched) -> Vec<(String, Severity, u64)> {
+    let findings = watched.alerts.iter().flat_map(|alert| &alert.findings);
+    let overflows = findings.filter(|finding| finding.rule == Rule::NoveltyOverflow);
+    overflows
+        .map(|finding| (finding.summary.clone(), finding.severity, finding.count))
+        .collect()
+}
+
+#[test]
+fn what_found_no_room_among_the_novel_is_one_high_finding_a_day_that_counts_it() {
+    let mut watched = Watched::all_round();
+    flood(&mut watched, 50_000, 30, 100);
+    assert_eq!(overflows(&watched), [], "all of it found room");
+    flood(&mut watched, 50_001, 3_000, 200);
+    let left_out = watched.world.baseline.all_overflowed();
+    let of_day = |day: &str| format!("more was new to the process feed on 2026-01-{day} than there is room for");
+    assert_eq!(overflows(&watched), [(of_day("01"), Severity::High, left_out)]);
+    flood(&mut watched, 50_002, 10, 90_000);
+    let found = overflows(&watched);
+    assert_eq!(found.len(), 2, "another day, another finding: {found:?}");
+    assert_eq!(found[1], (of_day("02"), Severity::High, 10));
+}
+
+#[test]
+fn a_flood_that_pods_show_whom_nobody_knows_counts_for_nobody() {
+    let mut watched = Watched::all_round();
+    let ghost = crate::baseline::ReportingPod {
+        verified: false,
+        ..pod("ghost", "h1", digest('1'))
+    };
+    let reports = (0..3_000).map(|index| seen(&process("/usr/bin/python3", &format!("/tmp/{index}")), at(200)));
+    let made_up = batch(50_000, ghost, reports.collect());
+    merge(&mut watched.world.baseline, &made_up, &watched.world.policy, at(200));
+    watched.act(at(200));
+    assert_eq!(overflows(&watched), []);
+}

@@ -372,9 +372,9 @@ fn once_what_was_joined_fell_out_of_the_window_everything_is_told_apart_again() 
     world.sees(
         &flow_to("a.example.org"),
         crate::behaviour::Attributes::default(),
-        at(9 * DAY),
+        at(11 * DAY),
     );
-    age(&mut world.baseline, &world.policy, at(9 * DAY));
+    age(&mut world.baseline, &world.policy, at(11 * DAY));
     let feed = &world.baseline.containers[&container()].feeds[&Feed::Network];
     assert_eq!(
         (feed.apart, feed.entries.len(), feed.maturity),

@@ -10,6 +10,8 @@ use crate::{
     time::Timestamp,
 };
 
+mod attacks;
+
 const DAY: i64 = 86_400;
 
 /// A workload with two pods on two nodes, its alerts, and both controllers.

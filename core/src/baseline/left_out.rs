@@ -39,12 +39,11 @@ impl FeedBaseline {
             left_out.first_seen = left_out.first_seen.min(seen);
             left_out.last_seen = left_out.last_seen.max(seen);
         }
-        match left_out.shown_by.get_mut(&pod) {
-            Some(known) => known.join(sighting),
-            None => {
-                left_out.shown_by.insert(pod, sighting);
-                left_out.shown_by = sample(&left_out.shown_by, MAX_PODS);
-            }
+        if let Some(known) = left_out.shown_by.get_mut(&pod) {
+            known.join(sighting);
+        } else {
+            left_out.shown_by.insert(pod, sighting);
+            left_out.shown_by = sample(&left_out.shown_by, MAX_PODS);
         }
         self.left_out = Some(left_out);
     }

@@ -90,7 +90,9 @@ fn known(criterion: &mut Criterion) {
             })
         });
     });
-    Figure::at_most("core: a known behaviour, p50", &times.micros(), "µs", 0.3).print();
+    let times = times.micros();
+    Figure::at_most("core: a known behaviour, p50", &times, "µs", 0.3).print();
+    Figure::percentile_at_most("core: a known behaviour, p99", &times, 99, "µs", 1.0).print();
 }
 
 /// Pieces that make a search look at the same bytes again and again, if it can be made to.

@@ -6,6 +6,11 @@
     reason = "a bench reads the clock; the library does not"
 )]
 
+use std::{
+    alloc::{GlobalAlloc, Layout, System},
+    sync::atomic::{AtomicUsize, Ordering},
+};
+
 use anchorwatch_core::{
     features::{Command, Feature, Features},
     normalise,
@@ -13,6 +18,33 @@ use anchorwatch_core::{
 };
 use anchorwatch_figures::{Figure, Times};
 use criterion::Criterion;
+
+/// The system's allocator, which counts what is held.
+struct Counting;
+
+static HELD: AtomicUsize = AtomicUsize::new(0);
+
+// SAFETY: every call goes on to the system's allocator as it came.
+#[allow(unsafe_code)]
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        HELD.fetch_add(layout.size(), Ordering::Relaxed);
+        // SAFETY: as the caller promised.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        HELD.fetch_sub(layout.size(), Ordering::Relaxed);
+        // SAFETY: as the caller promised.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// Bytes that a learned command may take beside four for each of its features.
+const BYTES: f64 = 256.0;
 
 /// Learned commands, and how long a search among them may take at p99, in microseconds.
 const SIZES: [(usize, f64); 3] = [(1_000, 50.0), (10_000, 300.0), (100_000, 1_000.0)];
@@ -57,10 +89,21 @@ fn word(mut number: usize) -> String {
 fn nearest(criterion: &mut Criterion, (size, budget): (usize, f64)) {
     let commands = Commands::new();
     let learned: Vec<Features> = (0..size).map(|number| commands.features(number)).collect();
+    let before = HELD.load(Ordering::Relaxed);
     let mut index = Index::default();
     let mut inserts = Times::default();
-    inserts.each(size as u64, |number| index.insert(&learned[number]));
-    Figure::shown(&format!("core: insert, {size} commands"), &inserts.micros(), "µs").print();
+    let all = inserts.each(size as u64, |number| index.insert(&learned[number]));
+    let inserts = inserts.micros();
+    Figure::at_most(&format!("core: insert into {size} commands, p50"), &inserts, "µs", 1.0).print();
+    let each = all.as_secs_f64() * 1e6 / count(size);
+    Figure::shown(&format!("core: insert into {size} commands, on average"), &[each], "µs").print();
+    index.settle();
+    drop(inserts);
+    let held = count(HELD.load(Ordering::Relaxed) - before) / count(size);
+    let features = count(learned.iter().map(|features| features.all().len()).sum()) / count(size);
+    Figure::shown(&format!("core: features of a command, of {size}"), &[features], "").print();
+    let name = format!("core: memory of a command beside 4 B a feature, of {size}");
+    Figure::at_most(&name, &[held - 4.0 * features], "B", BYTES).print();
     let queries: Vec<Features> = (0..1_000)
         .map(|number| commands.features(10_000_000 + number * 7))
         .collect();
@@ -86,6 +129,11 @@ fn nearest(criterion: &mut Criterion, (size, budget): (usize, f64)) {
     });
     let share = if exact.count() == COMPARED { 1.0 } else { 0.0 };
     Figure::at_least(&format!("core: {name}, recall"), &[share], "", 1.0).print();
+}
+
+#[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
+const fn count(number: usize) -> f64 {
+    number as f64
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts of features are far below 2^52")]

@@ -46,7 +46,7 @@ pub use maturity::{AgeOutcome, Maturity, age};
 pub use merge::{MergeOutcome, Quarantine, merge, merge_scored};
 pub use novelty::{DORMANT_DAYS, Novelty};
 pub use outbox::Outbox;
-pub use scoring::{Scoring, fingerprint, learned_commands};
+pub use scoring::{Scorability, Scoring, fingerprint, learned_commands};
 pub use sighting::{MAX_SIGHTINGS, Sighting};
 pub(crate) use sighting::{limit, sample};
 pub(crate) use widen::stand_in;

@@ -27,7 +27,7 @@ use crate::features::Features;
 pub use class::Class;
 pub use commands::{Commands, Judged, LearnedCommands, NearCommand};
 pub use company::Occasion;
-pub use conformal::{Calibration, least_p, p_value};
+pub use conformal::{Calibration, least_p, least_with, p_value};
 pub use explain::{Explanation, explain};
 pub use neighbour::{Index, Neighbour, Scratch};
 pub use pool::Pool;

@@ -21,7 +21,8 @@ pub use behavior::{Behavior, BehaviorAttributes, CommandScore, NearCommand};
 pub use behavior_approval::{BehaviorApproval, BehaviorApprovalSpec, BehaviorApprovalStatus};
 pub use behavior_baseline::{
     BaselineEntry, BaselineLoss, BaselineState, BehaviorBaseline, BehaviorBaselineSpec, BehaviorBaselineStatus,
-    ContainerBaseline, DormantBehavior, EntryPast, EntryState, FeedBaseline, HourMarks, LeftOut, MergedBatch,
+    CommandStanding, ContainerBaseline, DormantBehavior, EntryPast, EntryState, FeedBaseline, HourMarks, LeftOut,
+    MergedBatch,
     PodSighting,
 };
 pub use drift_alert::{

@@ -1,5 +1,6 @@
 //! A baseline's object: its name, and its status with what people are told about it.
 
+mod commands;
 mod expectation;
 
 use std::{collections::BTreeMap, time::Duration};
@@ -88,6 +89,7 @@ pub fn status_of(
 ) -> BehaviorBaselineStatus {
     let mut status = baseline_to_crd(baseline);
     expectation::set(&mut status, baseline, policy);
+    commands::set(&mut status, baseline, policy);
     if let Some(before) = &object.status {
         status.conditions.clone_from(&before.conditions);
         status.pod_labels.clone_from(&before.pod_labels);
@@ -95,6 +97,7 @@ pub fn status_of(
     let bytes = serde_json::to_vec(&status).map_or(usize::MAX, |json| json.len());
     let statements = vec![
         ready(baseline, policy),
+        commands::scorable(baseline, policy),
         generalised(baseline),
         truncated(baseline, bytes),
         loss_observed(baseline, policy.window_days, now),
@@ -297,6 +300,25 @@ mod tests {
         assert_eq!(condition(&status, READY), "False Empty");
         assert_eq!(condition(&status, TRUNCATED), "False Complete");
         assert_eq!(condition(&status, LOSS_OBSERVED), "False NoLoss");
+    }
+
+    #[test]
+    fn a_tolerance_that_nothing_can_tell_is_said_to_be_out_of_reach() {
+        let judged_by = |alerts_per_thousand_weeks| {
+            let mut held = Baseline::default();
+            let feed = held.feed_mut(&"app".into(), Feed::Process, time::Timestamp::from_secs(0));
+            feed.maturity = Maturity::Enforcing;
+            feed.insert(learned());
+            let mut policy = Policy::default();
+            policy.tolerance.alerts_per_thousand_weeks = alerts_per_thousand_weeks;
+            let object = empty(&WorkloadKey::new("shop", "Deployment", "agent"));
+            status_of(&object, &held, &policy, at_day(10))
+        };
+        assert_eq!(condition(&judged_by(100), "CommandsScorable"), "True Scorable");
+        let status = judged_by(0);
+        assert_eq!(condition(&status, "CommandsScorable"), "False TooFewCommands");
+        let standing = status.containers[0].feeds[0].commands.clone().unwrap();
+        assert!(!standing.scorable && standing.alpha_millionths == 0, "{standing:?}");
     }
 
     #[test]

@@ -14,6 +14,8 @@ pub const OVERRIDDEN: &str = "Overridden";
 pub const READY: &str = "Ready";
 /// Entries of a baseline stand for many, because room ran short.
 pub const GENERALISED: &str = "Generalised";
+/// Unusual commands can be told from usual ones.
+pub const COMMANDS_SCORABLE: &str = "CommandsScorable";
 /// A cap of a baseline was reached.
 pub const TRUNCATED: &str = "Truncated";
 /// A sensor lost events.

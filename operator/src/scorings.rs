@@ -76,12 +76,13 @@ impl Kept {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use anchorwatch_core::{baseline::FeedBaseline, time::Timestamp};
+    use anchorwatch_core::{baseline::FeedBaseline, policy::Policy, time::Timestamp};
 
     fn use_of(scorings: &Scorings, number: usize) {
         let workload = WorkloadKey::new("shop", "Deployment", format!("w{number}"));
         scorings.with(&workload, BTreeMap::new(), |scoring| {
-            scoring.commands(&"main".into(), &FeedBaseline::new(Timestamp::from_secs(0)));
+            let time = Timestamp::from_secs(0);
+            scoring.commands(&"main".into(), &FeedBaseline::new(time), &Policy::default(), time);
         });
     }
 

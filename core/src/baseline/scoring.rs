@@ -7,11 +7,13 @@ use std::{
     sync::Arc,
 };
 
-use super::{Entry, FeedBaseline};
+use super::FeedBaseline;
 use crate::{
     behaviour::Behaviour,
     id::{ContainerName, WorkloadKey},
-    score::{Commands, Kin, LearnedCommands, Pools, Tolerance},
+    policy::Policy,
+    score::{Commands, Kin, LearnedCommands, Pool, Pools, Tolerance, least_with},
+    time::Timestamp,
 };
 
 /// The scorers of a workload's containers. Losing it costs time, and changes no decision.
@@ -73,8 +75,14 @@ impl Scoring {
         }
     }
 
-    /// The learned commands of a container, whose process feed this is.
-    pub fn commands(&mut self, container: &ContainerName, feed: &FeedBaseline) -> &mut Commands {
+    /// The learned commands of a container, whose process feed this is, to judge what was seen at a time.
+    pub fn commands(
+        &mut self,
+        container: &ContainerName,
+        feed: &FeedBaseline,
+        policy: &Policy,
+        at: Timestamp,
+    ) -> &mut Commands {
         let kin = || Kin {
             repository: self.repositories.get(container).cloned(),
             ..self.kin.clone()
@@ -84,12 +92,15 @@ impl Scoring {
         if !self.containers.get(container).is_some_and(is_it) {
             let held = Held {
                 made_of: Some(made_of),
-                commands: learned_commands(feed).calibrate(new_a_week(feed), kin()),
+                commands: learned_commands(feed).calibrate(None, kin()),
             };
             self.containers.insert(container.clone(), held);
         }
-        let held = self.containers.get_mut(container);
-        &mut held.expect("it was there, or was made").commands
+        let held = self.containers.get_mut(container).expect("it was there, or was made");
+        if held.made_of.is_some() {
+            held.commands.set_rate(new_a_week(feed, policy, at));
+        }
+        &mut held.commands
     }
 
     /// The same, where it was made before.
@@ -118,24 +129,51 @@ pub fn learned_commands(feed: &FeedBaseline) -> LearnedCommands {
     commands
 }
 
-/// The same for the same learned commands and the same rate, within one process.
+/// The same for the same learned commands, within one process.
 pub fn fingerprint(feed: &FeedBaseline) -> u64 {
     let mut hash = DefaultHasher::new();
     for reference in references(feed) {
         reference.hash(&mut hash);
     }
-    new_a_week(feed).map(f64::to_bits).hash(&mut hash);
     hash.finish()
 }
 
-/// How many new commands a week a container shows, by those that came up since it judges: each has an entry of its own.
-fn new_a_week(feed: &FeedBaseline) -> Option<f64> {
-    let is_command = |entry: &&Entry| match &entry.behaviour {
-        Behaviour::Process(process) => process.command().is_some(),
-        Behaviour::Network(_) | Behaviour::Module(_) => false,
-    };
-    let commands = feed.entries.values().filter(is_command).count();
-    (commands > 0)
-        .then(|| Tolerance::rate(commands, feed.hours.total))
-        .flatten()
+/// How many new commands a week a container is expected to show: as many as new processes, unusual commands among them, as it
+/// was a day before. Whoever is about to be raised must not raise the bar for himself.
+fn new_a_week(feed: &FeedBaseline, policy: &Policy, at: Timestamp) -> Option<f64> {
+    Some(feed.novelty_before(policy, at)?.per_week)
+}
+
+/// How much the learned commands of a container suffice to tell.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Scorability {
+    /// Commands that were learned.
+    pub learned: usize,
+    /// What is at most as probable is raised.
+    pub alpha: f64,
+    /// The least probability that can be told, with the shipped reference as the pool.
+    pub least: f64,
+    /// Unusual commands that chance is expected to raise in a week, where that could be measured.
+    pub expected_a_week: Option<f64>,
+}
+
+impl Scorability {
+    /// Of a process feed.
+    #[allow(clippy::cast_precision_loss)] // counts
+    pub fn of(feed: &FeedBaseline, policy: &Policy) -> Self {
+        let learned = references(feed).count();
+        let rate = feed.novelty(policy).map(|novelty| novelty.per_week);
+        let tolerance = Tolerance::of(policy.tolerance, rate);
+        Self {
+            learned,
+            alpha: tolerance.alpha,
+            least: least_with(learned, &Pool::reference()),
+            expected_a_week: tolerance.expected(),
+        }
+    }
+
+    /// Whether an unusual command can be told from a usual one as the policy's tolerance asks for.
+    pub fn holds(&self) -> bool {
+        self.least <= self.alpha
+    }
 }

@@ -191,6 +191,11 @@ impl Commands {
             .collect()
     }
 
+    /// Goes by this rate of new commands from now on.
+    pub const fn set_rate(&mut self, new_a_week: Option<f64>) {
+        self.new_a_week = new_a_week;
+    }
+
     /// Judges by other pools from now on.
     pub fn set_kin(&mut self, kin: Kin) {
         self.kin = kin;

@@ -78,6 +78,15 @@ pub fn least_p(own: &Calibration, pool: &Pool<'_>) -> f64 {
     p_value(own, pool, f64::INFINITY)
 }
 
+/// The same with so many scores of its own, whatever they are.
+#[allow(clippy::cast_precision_loss)] // counts
+pub fn least_with(own: usize, pool: &Pool<'_>) -> f64 {
+    if pool.is_empty() {
+        return 1.0 / (own + 1) as f64;
+    }
+    POOL_WEIGHT / (pool.len() + 1) as f64 / (own as f64 + POOL_WEIGHT)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -115,6 +124,9 @@ mod tests {
         let own = Calibration::new(vec![1.0, 2.0]);
         let pooled = Calibration::new(uniform(1, 300));
         assert!(least_p(&own, &Pool::of([&pooled])) < 0.01);
+        for pool in [Pool::of([&pooled]), Pool::of([])] {
+            assert!((least_p(&own, &pool) - least_with(2, &pool)).abs() < 1e-12);
+        }
         assert!(least_p(&own, &Pool::of([])) > 0.05);
     }
 

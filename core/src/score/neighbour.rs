@@ -75,13 +75,18 @@ impl Index {
             .push(u16::try_from(features.compared().len()).unwrap_or(u16::MAX));
         self.fresh.push(features.clone());
         if self.fresh.len() >= FRESH {
-            self.settle();
+            self.take_in();
         }
         entry
     }
 
-    /// Takes in what waits, so that searches are as fast as they can be.
+    /// Takes in what waits, so that searches are as fast as they can be, and holds no more room than is needed.
     pub fn settle(&mut self) {
+        self.take_in();
+        self.postings.shrink();
+    }
+
+    fn take_in(&mut self) {
         let first = self.sizes.len() - self.fresh.len();
         for (at, features) in std::mem::take(&mut self.fresh).into_iter().enumerate() {
             let entry = u32::try_from(first + at).expect("fewer than 2^32 commands");
@@ -132,6 +137,7 @@ impl Index {
         let mut many: Vec<&[u64]> = Vec::new();
         for found in searched.iter().filter_map(|feature| self.postings.get(*feature)) {
             match found {
+                Found::One(entry) => counts[entry as usize] += 1,
                 Found::Few(list) => list.iter().for_each(|entry| counts[*entry as usize] += 1),
                 Found::Many(bits) => many.push(&bits.words),
             }

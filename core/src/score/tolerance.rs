@@ -30,13 +30,12 @@ impl Tolerance {
     /// What the policy asks for of a container that shows so many new commands a week.
     pub fn of(policy: TolerancePolicy, new_a_week: Option<f64>) -> Self {
         let budget = policy.alerts_a_week();
-        let alpha = new_a_week.map_or(USUAL_ALPHA, |new| {
-            if new * MAX_ALPHA <= budget {
-                MAX_ALPHA
-            } else {
-                budget / new
-            }
-        });
+        let alpha = match new_a_week {
+            _ if budget <= 0.0 => 0.0,
+            None => USUAL_ALPHA,
+            Some(new) if new * MAX_ALPHA <= budget => MAX_ALPHA,
+            Some(new) => budget / new,
+        };
         Self { alpha, new_a_week }
     }
 
@@ -93,7 +92,8 @@ mod tests {
         let nothing = TolerancePolicy {
             alerts_per_thousand_weeks: 0,
         };
-        let tolerance = Tolerance::of(nothing, Some(3.0));
-        assert!(!tolerance.is_scorable(1e-9));
+        for rate in [None, Some(0.0), Some(3.0)] {
+            assert!(!Tolerance::of(nothing, rate).is_scorable(1e-9));
+        }
     }
 }

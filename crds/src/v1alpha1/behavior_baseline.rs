@@ -153,6 +153,9 @@ pub struct FeedBaseline {
     /// In nine weeks of ten no more than this many are new.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at_most_new_per_week: Option<i64>,
+    /// Of the process feed: what its learned commands suffice to tell of new ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commands: Option<CommandStanding>,
     /// What was lost, since the baseline began.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32))]
@@ -177,6 +180,28 @@ pub struct FeedBaseline {
     #[serde(default, deserialize_with = "lenient::list", skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 192))]
     pub dormant: Vec<DormantBehavior>,
+}
+
+/// What the learned commands of a container suffice to tell of new ones.
+#[derive(Clone, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CommandStanding {
+    /// Number of learned commands.
+    #[serde(default)]
+    pub learned: i64,
+    /// False where they are too few to tell a command as improbable as the policy's tolerance asks for: unusual commands
+    /// are raised at Info only.
+    #[serde(default)]
+    pub scorable: bool,
+    /// What is at most as probable is raised, in millionths.
+    #[serde(default)]
+    pub alpha_millionths: i64,
+    /// Unusual commands that chance is expected to raise in a hundred weeks; absent while too little was observed to tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected_in_hundred_weeks: Option<i64>,
+    /// Number of unusual commands that are quarantined.
+    #[serde(default)]
+    pub raised: i64,
 }
 
 /// Hours, one bit each.

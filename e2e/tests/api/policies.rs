@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::support::{object, objects};
 
 /// The longest that the operator may take to say it.
-const CEILING: Duration = Duration::from_secs(60);
+const CEILING: Duration = Duration::from_mins(1);
 
 /// A pod that no scheduler places: its labels are all that matters.
 fn pod(app: &str) -> Pod {

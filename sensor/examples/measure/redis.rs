@@ -55,7 +55,7 @@ fn ask(bed: &Bed, container: &Container, root: &Path, subject: Option<&Subject>)
     let output = inside(container, root, "/usr/bin/redis-benchmark")
         .args(["-p", &port.to_string(), "-n", &requests, "-t", "get", "--csv"])
         .output()?;
-    let took = container.processor_time()? + sensor()? - before;
+    let took = (container.processor_time()? + sensor()?).saturating_sub(before);
     drop(server);
     let text = String::from_utf8_lossy(&output.stdout);
     let line = text.lines().find(|line| line.starts_with("\"GET\""));

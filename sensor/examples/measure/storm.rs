@@ -160,7 +160,8 @@ fn processor_time(bed: &Bed, storm: &Storm, container: &Container, subject: Opti
     let sensor = || subject.map_or(Ok(Duration::ZERO), Subject::processor_time);
     let before = container.processor_time()? + sensor()?;
     loads.run()?;
-    Ok((container.processor_time()? + sensor()? - before).as_secs_f64())
+    let after = container.processor_time()? + sensor()?;
+    Ok(after.saturating_sub(before).as_secs_f64())
 }
 
 /// What the sensor lost of one storm.

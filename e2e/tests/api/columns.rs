@@ -48,7 +48,7 @@ async fn the_columns_of_what_people_read_every_day_are_the_documented_ones() {
         ),
         (
             "behaviorbaselines",
-            "Name Kind Workload State Learned Quarantined Hours Age",
+            "Name Kind Workload State New/Week Learned Quarantined Hours Age",
         ),
         ("driftpolicies", "Name Mode Priority Workloads Accepted Age"),
         ("clusterdriftpolicies", "Name Mode Priority Workloads Accepted Age"),

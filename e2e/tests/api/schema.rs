@@ -148,7 +148,7 @@ async fn an_approval_of_every_feed_is_taken() {
             "processes": [{"executable": "/usr/bin/bash", "parent": "/usr/bin/python3", "container": "app"}],
             "destinations": [{"name": "*.example.org", "port": 443, "protocol": "tcp"}, {"service": "shop/cart"}],
             "listeners": [{"port": 8080}],
-            "modules": [{"sha256": "a".repeat(64)}],
+            "modules": [{"kind": "library", "sha256": "a".repeat(64)}],
         },
         "deny": {"destinations": [{"network": "203.0.113.0/24"}], "modules": [{"path": "/data/x.so"}]},
     });

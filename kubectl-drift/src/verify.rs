@@ -36,8 +36,7 @@ const KEYS: &str = "keys.json";
 and that they are in order. What it can't see from the records alone is that the last of a chain are missing: give it a \
 head that you kept outside (--head), as the operator logs one with each record.\n\nExit codes: 0 whole, 1 could not be \
 checked, 2 misuse, 3 broken.\n\nExamples:\n  kubectl drift verify -A\n  kubectl drift verify -n shop\n  kubectl drift verify \
-deployment/agent -n shop --head \
-9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+deployment/agent -n shop [--head HASH]"
 )]
 pub struct Args {
     /// Workload, as `kind/name`; all of the namespace by default.

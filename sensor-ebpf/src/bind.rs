@@ -3,9 +3,9 @@
 //! Before it is bound the port that was asked for is known, afterwards the one that it got: a note is left with those
 //! that ask for any.
 
-use crate::idle::idle;
 use crate::actor::Actor;
 use crate::flow::{ALLOW, act, keep, kept, report};
+use crate::idle::idle;
 use anchorwatch_sensor_common::network::{
     Address, FLOW_LISTEN, FLOW_PORT_CHOSEN, FLOW_SENT, PROTOCOL_UDP, is_any, is_loopback, mapped,
 };

@@ -1,8 +1,8 @@
 //! Cgroups of the unified hierarchy come and go: user space knows a container's before its first execution.
 
-use crate::idle::idle;
 use crate::emit::{Ring, Urgency, output};
 use crate::errors::count;
+use crate::idle::idle;
 use crate::lineage::forget_cgroup;
 use crate::slot;
 use crate::task::Address;

@@ -3,10 +3,10 @@
 //! Packets belong to the cgroup of their socket. Which process it is cannot be told: answers arrive in an interrupt, and
 //! the current task is anybody's.
 
-use crate::idle::idle;
 use crate::emit::{Ring, Urgency, reserve, submit};
 use crate::errors::count;
 use crate::flow::{ALLOW, kept, now, report};
+use crate::idle::idle;
 use crate::lineage::is_ignored;
 use crate::named::name;
 use crate::packet::{Datagram, Packet};

@@ -2,12 +2,12 @@
 
 mod command;
 
-use crate::idle::idle;
 use crate::credentials::{effective_user, privileges_gained};
 use crate::emit::{MAX_RECORD, Ring, output};
 use crate::errors::count;
 use crate::file::{is_network_socket, source};
 use crate::hash;
+use crate::idle::idle;
 use crate::lineage::{Step, carried, is_ignored, remember, step};
 use crate::path::{Cursor, MIN_TAIL, POSITION_MASK, Tail};
 use crate::seen::{Ask, Decision, decide};

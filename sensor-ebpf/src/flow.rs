@@ -1,11 +1,11 @@
 //! A process connects a socket, or names an address while sending.
 
-use crate::idle::idle;
 use crate::actor::Actor;
 use crate::connection;
 use crate::emit::{Ring, output};
 use crate::errors::count;
 use crate::hash;
+use crate::idle::idle;
 use crate::named;
 use crate::seen::{Ask, admit};
 use crate::socket::End;

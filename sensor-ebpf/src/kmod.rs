@@ -1,8 +1,8 @@
 //! A kernel module was loaded.
 
-use crate::idle::idle;
 use crate::emit::{Ring, Urgency, output};
 use crate::errors::count;
+use crate::idle::idle;
 use crate::lineage::loader;
 use crate::slot;
 use crate::task::{Address, Task, has};

@@ -5,12 +5,12 @@
 //! There is no program for the security hooks: they need trampolines as function entries do, see the same, and the
 //! kernel does not keep them from interrupting themselves (`bpf_prog_check_recur`, include/linux/bpf_verifier.h).
 
-use crate::idle::idle;
 use crate::emit::{MAX_RECORD, Ring, output};
 use crate::errors::count;
 use crate::file::{has_descriptors, source_at};
 use crate::hash;
 use crate::identity::{device, has_identity, identity, mark};
+use crate::idle::idle;
 use crate::lineage::{carried, heeded, loader};
 use crate::path::{Cursor, MIN_TAIL, Tail};
 use crate::seen::{Admission, Ask, admit};

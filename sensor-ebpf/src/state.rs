@@ -1,9 +1,9 @@
 //! A TCP socket's states: it begins to connect, to listen, and it ends.
 
-use crate::idle::idle;
 use crate::actor::Actor;
 use crate::connection::{begins, ended, noted};
 use crate::flow::{act, now, report};
+use crate::idle::idle;
 use crate::socket::Socket;
 use crate::task::Task;
 use anchorwatch_sensor_common::network::{

@@ -5,18 +5,19 @@
 
 mod commands;
 mod due;
+mod entry;
 mod row;
 mod sighting;
 mod size;
 
-use anchorwatch_core::behaviour::{Attributes, Behaviour, Origin};
+use anchorwatch_core::behaviour::{Attributes, Behaviour};
 use anchorwatch_core::id::BehaviourId;
 use anchorwatch_core::time::{Hour, Timestamp};
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 
 use crate::attribute::pod::{Container, ContainerKey};
 use crate::losses::LossReason;
-use commands::News;
+use entry::{Enriched, Entry};
 pub use row::{BehaviourRow, ContainerRow, Row, RowChange, Unreported};
 pub use sighting::Sighting;
 use size::{behaviour_size, container_size};
@@ -91,14 +92,6 @@ struct SeenContainer {
     /// Spares the hash of each event; several variants can have one identity.
     ids: HashMap<Behaviour, BehaviourId>,
     entries: HashMap<BehaviourId, Entry>,
-}
-
-#[derive(Debug)]
-struct Entry {
-    row: BehaviourRow,
-    dirty: bool,
-    /// In the queue of marks.
-    queued: bool,
 }
 
 /// The share of the room that is freed at once: the search for what is oldest looks at everything.
@@ -430,88 +423,6 @@ impl SeenContainer {
     fn is_settled(&self) -> bool {
         self.row.hours.is_empty() && self.entries.values().all(|entry| entry.row.unreported.is_none())
     }
-}
-
-impl Entry {
-    const fn new(row: BehaviourRow) -> Self {
-        Self {
-            row,
-            dirty: false,
-            queued: false,
-        }
-    }
-
-    /// Counts a sighting. Whether it has to be told again as if it were new: what nobody could place teaches nothing, and
-    /// now it is placed.
-    fn count(&mut self, sighting: &Sighting<'_>) -> bool {
-        let Sighting {
-            behaviour,
-            attributes: _,
-            lineage: _,
-            at,
-            repeats,
-            standing,
-        } = *sighting;
-        let row = &mut self.row;
-        let placed = row.behaviour.origin() == Origin::Unknown && behaviour.origin() != Origin::Unknown;
-        // Of several variants of one identity, the one that says more stands for it.
-        if *behaviour < row.behaviour {
-            row.behaviour.clone_from(behaviour);
-        }
-        row.snapshot &= standing;
-        row.count_times(at, repeats.saturating_add(1));
-        placed
-    }
-
-    /// Notes that the disk does not know it as it is, and that it is to be told again if that is news.
-    fn changed(
-        &mut self,
-        is_news: bool,
-        (key, id): (&ContainerKey, BehaviourId),
-        fresh: &mut VecDeque<(ContainerKey, BehaviourId)>,
-        dirty: &mut Dirty,
-    ) {
-        // What was never told is in the queue already.
-        if is_news && self.row.reported_hour.take().is_some() {
-            fresh.push_back((key.clone(), id));
-            dirty.urgent = true;
-        }
-        if !std::mem::replace(&mut self.dirty, true) {
-            dirty.behaviours.push((key.clone(), id));
-        }
-    }
-
-    /// Adds what is known beside the key.
-    fn enrich(&mut self, attributes: &Attributes) -> Enriched {
-        let row = &mut self.row;
-        let mut enriched = Enriched::default();
-        let commands_are_known = attributes.commands.iter().all(|line| row.knows_command(line));
-        if commands_are_known && !row.attributes.grows_by(attributes) {
-            return enriched;
-        }
-        let before = behaviour_size(row);
-        let of_commands = row.note_commands(&attributes.commands);
-        enriched.lost = of_commands == News::NoRoom;
-        let rest = Attributes {
-            commands: BTreeSet::new(),
-            ..attributes.clone()
-        };
-        enriched.news = of_commands == News::Yes || row.attributes.has_news_in(&rest);
-        row.attributes = std::mem::take(&mut row.attributes).join(rest);
-        enriched.growth = behaviour_size(row).saturating_sub(before);
-        enriched
-    }
-}
-
-/// What became of what is known beside a key.
-#[derive(Debug, Clone, Copy, Default)]
-struct Enriched {
-    /// It is to be told.
-    news: bool,
-    /// By how many bytes the entry grew.
-    growth: usize,
-    /// A command line found no room.
-    lost: bool,
 }
 
 #[cfg(test)]

@@ -6,6 +6,8 @@
 //! its state, and nothing else. The known behaviours, counts, days and pods are the same in any order, except for what
 //! is of unknown origin: that does not count before learning is over.
 
+mod step;
+
 use std::{
     borrow::Cow,
     collections::{BTreeMap, BTreeSet},
@@ -14,7 +16,7 @@ use std::{
 use super::{
     Baseline, Batch, BehaviourReport, ContainerReport, Entry, EntryState, FeedBaseline, Lesson, Losses, Marks,
     Maturity, Past, Scoring, Sighting,
-    cap::{self, Class, MAX_CONTAINERS, Used},
+    cap::{self, MAX_CONTAINERS, Used},
     derive::{self, Whose},
     dormant::judge,
     entry::bounded_lineage,
@@ -32,6 +34,7 @@ use crate::{
     seen::Seen,
     time::Timestamp,
 };
+use step::{Room, begin_to_teach, find_room, graver, grow};
 
 /// A behaviour that was quarantined.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -484,68 +487,4 @@ impl Context<'_> {
         let pods = self.teachers.max(entry.shown_by.len());
         entry.pods = entry.pods.max(u32::try_from(pods).unwrap_or(u32::MAX));
     }
-}
-
-/// Adds what a report knows of a behaviour beside its key, if that finds room. Returns whether it did. A pod that nobody
-/// knows adds nothing to what others taught.
-fn grow(entry: &mut Entry, seen: &BehaviourReport, verified: bool, used: &Used) -> bool {
-    let teaches = verified || entry.is_quarantined();
-    if !teaches || !entry.attributes.grows_by(&seen.attributes) {
-        return true;
-    }
-    let attributes = entry.attributes.clone().join(seen.attributes.clone());
-    let attributes = match entry.state {
-        EntryState::Learned | EntryState::Accepted { .. } => attributes,
-        EntryState::Quarantined { .. } => attributes.raised(),
-    };
-    let before = std::mem::replace(&mut entry.attributes, attributes);
-    let class = Class::of(entry.state, entry.unverified);
-    let fits = cap::has_room_for(used, class, entry);
-    if !fits {
-        entry.attributes = before;
-    }
-    fits
-}
-
-/// Whether there is room for an entry as the verdict has it.
-enum Room {
-    Found,
-    None,
-}
-
-/// Looks for room where an entry begins, and where it moves on from among the unverified. An entry that moves otherwise
-/// had room before: what was learned and is raised now must not be lost.
-fn find_room(used: &Used, entry: &Entry, before: Option<EntryState>, verdict: Verdict, verified: bool) -> Room {
-    let state = match verdict {
-        Verdict::Known | Verdict::Learned | Verdict::Unplaced => EntryState::Learned,
-        Verdict::Drift { rule } => EntryState::Quarantined { rule },
-    };
-    let wanted = Class::of(state, entry.unverified && !verified);
-    let moves = match before.map(|before| Class::of(before, entry.unverified)) {
-        None => true,
-        Some(Class::Unverified) => wanted != Class::Unverified,
-        Some(Class::Learned | Class::Beside | Class::Novel | Class::Grave) => false,
-    };
-    if moves && !cap::has_room_for(used, wanted, entry) {
-        return Room::None;
-    }
-    Room::Found
-}
-
-/// The state of an entry that must stay quarantined.
-const fn graver(held: EntryState, verdict: Verdict) -> EntryState {
-    match verdict {
-        Verdict::Drift { rule } => EntryState::Quarantined { rule },
-        Verdict::Known | Verdict::Learned | Verdict::Unplaced => held,
-    }
-}
-
-/// Makes an entry a learned one. What unverified pods left in it, if any did, does not count for what is learned.
-fn begin_to_teach(entry: &mut Entry) {
-    entry.state = EntryState::Learned;
-    entry.attributes = Attributes::default();
-    entry.days = Marks::NONE;
-    entry.pods = 0;
-    entry.shown_by = BTreeMap::new();
-    entry.provisional = false;
 }

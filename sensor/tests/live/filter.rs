@@ -239,9 +239,10 @@ fn a_slot_that_is_used_again_keeps_neither_keys_nor_debts_nor_totals() {
     assert_eq!(sent[0].cgroup_id, id);
 }
 
-/// Distinct executions that one container makes before the other is looked at again, and how often at most.
+/// Distinct executions that one container makes before the other is looked at again, each time so many more, and how
+/// often at most: what was looked at meanwhile is kept longest.
 const PRESSURE: usize = 400;
-const ROUNDS: usize = 25;
+const ROUNDS: usize = 10;
 
 #[test]
 fn a_container_that_pushes_out_anothers_keys_makes_them_show_again_and_hides_nothing() {
@@ -264,7 +265,7 @@ fn a_container_that_pushes_out_anothers_keys_makes_them_show_again_and_hides_not
     let mut heard = arguments(&of(&mut live, &quiet));
     let mut rounds = 0;
     while heard.iter().filter(|argument| *argument == "known").count() < 2 {
-        for number in 0..PRESSURE {
+        for number in 0..PRESSURE * (rounds + 1) {
             run(&live, &flooding, &format!("{rounds}-{number}"));
         }
         run(&live, &quiet, "known");

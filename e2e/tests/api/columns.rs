@@ -53,7 +53,7 @@ async fn the_columns_of_what_people_read_every_day_are_the_documented_ones() {
         ("driftpolicies", "Name Mode Priority Workloads Accepted Age"),
         ("clusterdriftpolicies", "Name Mode Priority Workloads Accepted Age"),
         ("rolloutrecords", "Name Kind Workload Revision What Digest Started Age"),
-        ("behaviorapprovals", "Name Kind Workload Accepted Age"),
+        ("behaviorapprovals", "Name Kind Workload Freeze Accepted Age"),
         ("sensorreports", "Name Seq Acknowledged Sent Age"),
     ];
     for (plural, names) in expected {

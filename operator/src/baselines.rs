@@ -45,6 +45,11 @@ pub fn name_of(workload: &WorkloadKey) -> String {
     object_name(&workload.kind, &workload.name, None)
 }
 
+/// A workload's baseline, as caches and queues name it.
+pub fn reference(workload: &WorkloadKey) -> ObjectRef<Guarded<BehaviorBaseline>> {
+    ObjectRef::new(&name_of(workload)).within(&workload.namespace)
+}
+
 /// Every baseline, or every one of a namespace.
 pub fn all(world: &World, namespace: Option<&str>) -> Vec<ObjectRef<Guarded<BehaviorBaseline>>> {
     let held = world.baselines.state();

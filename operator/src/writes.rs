@@ -75,6 +75,15 @@ pub fn is_conflict(error: &kube::Error) -> bool {
     matches!(error, kube::Error::Api(status) if status.is_conflict())
 }
 
+/// What was written; none where others wrote or deleted the object meanwhile: that comes through the watch, and asks again.
+pub fn unless_outdated<K>(written: kube::Result<K>) -> kube::Result<Option<K>> {
+    match written {
+        Ok(object) => Ok(Some(object)),
+        Err(error) if is_conflict(&error) || is_gone(&error) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 /// True where an object of that name is there already.
 pub fn is_already_exists(error: &kube::Error) -> bool {
     matches!(error, kube::Error::Api(status) if status.is_already_exists())
@@ -142,5 +151,14 @@ mod tests {
         assert!(!is_terminating(&refused(403, "Forbidden", "no right")));
         assert!(!is_terminating(&refused(404, "NotFound", "not found")));
         assert!(is_gone(&refused(404, "NotFound", "not found")));
+    }
+
+    #[test]
+    fn what_others_changed_or_deleted_meanwhile_is_no_failure_and_everything_else_is() {
+        assert_eq!(unless_outdated(Ok(1)).unwrap(), Some(1));
+        for (code, reason) in [(409, "Conflict"), (404, "NotFound")] {
+            assert_eq!(unless_outdated::<u8>(Err(refused(code, reason, ""))).unwrap(), None);
+        }
+        assert!(unless_outdated::<u8>(Err(refused(403, "Forbidden", "no right"))).is_err());
     }
 }

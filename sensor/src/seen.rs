@@ -17,7 +17,7 @@ use std::collections::{HashMap, VecDeque};
 
 use crate::attribute::pod::{Container, ContainerKey};
 use crate::losses::LossReason;
-use entry::{Enriched, Entry};
+use entry::Entry;
 pub use row::{BehaviourRow, ContainerRow, Row, RowChange, Unreported};
 pub use sighting::Sighting;
 use size::{behaviour_size, container_size};
@@ -160,18 +160,15 @@ impl Seen {
             };
         };
         let placed = entry.count(sighting);
-        let Enriched { news, growth, lost } = entry.enrich(sighting.attributes);
-        self.bytes += growth;
+        let enriched = entry.enrich(sighting.attributes);
+        self.bytes += enriched.growth;
         entry.changed(
-            placed || news,
+            placed || enriched.news,
             (&container.key, id),
             &mut self.queues.fresh,
             &mut self.dirty,
         );
-        if lost {
-            return Sight::Refused(LossReason::ContainerQuota);
-        }
-        Sight::Known
+        enriched.sight()
     }
 
     /// Adds what is known beside the key of a behaviour that is not counted once more.
@@ -179,29 +176,28 @@ impl Seen {
         let Some(seen) = self.containers.get_mut(&container.key) else {
             return Sight::Known;
         };
-        let id = seen.ids.get(behaviour).copied().unwrap_or_else(|| behaviour.id());
+        let id = seen.known_id(behaviour);
         let Some(entry) = seen.entries.get_mut(&id) else {
             return Sight::Known;
         };
-        let Enriched { news, growth, lost } = entry.enrich(attributes);
-        self.bytes += growth;
-        if growth > 0 || news {
-            entry.changed(news, (&container.key, id), &mut self.queues.fresh, &mut self.dirty);
+        let enriched = entry.enrich(attributes);
+        self.bytes += enriched.growth;
+        if enriched.growth > 0 || enriched.news {
+            entry.changed(
+                enriched.news,
+                (&container.key, id),
+                &mut self.queues.fresh,
+                &mut self.dirty,
+            );
         }
-        if lost {
-            return Sight::Refused(LossReason::ContainerQuota);
-        }
-        Sight::Known
+        enriched.sight()
     }
 
     /// Whether the container has shown the behaviour on that day, or later. What still runs is no news: a sensor that
     /// starts again counts it once a day at most.
     pub fn has_seen_today(&self, container: &Container, behaviour: &Behaviour, at: Timestamp) -> bool {
         let seen = self.containers.get(&container.key);
-        let entry = seen.and_then(|seen| {
-            let id = seen.ids.get(behaviour).copied().unwrap_or_else(|| behaviour.id());
-            seen.entries.get(&id)
-        });
+        let entry = seen.and_then(|seen| seen.entries.get(&seen.known_id(behaviour)));
         entry.is_some_and(|entry| entry.row.last_seen.day() >= at.day())
     }
 
@@ -400,6 +396,11 @@ impl SeenContainer {
             ids: HashMap::new(),
             entries: HashMap::new(),
         }
+    }
+
+    /// The identity of a behaviour, remembered or not.
+    fn known_id(&self, behaviour: &Behaviour) -> BehaviourId {
+        self.ids.get(behaviour).copied().unwrap_or_else(|| behaviour.id())
     }
 
     /// The identity of a behaviour; of at most so many it is remembered.

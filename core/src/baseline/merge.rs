@@ -67,7 +67,8 @@ pub fn merge(baseline: &mut Baseline, batch: &Batch, policy: &Policy, now: Times
     merge_scored(baseline, batch, policy, &mut Scoring::default(), now)
 }
 
-/// Merges a batch. `scoring` is the workload's own, kept from merge to merge. Times after `now` are taken as `now`, so that a node whose clock is ahead can't make an entry last.
+/// Merges a batch. `scoring` is the workload's own, kept from merge to merge. Times after `now` are taken as `now`, so that
+/// a node whose clock is ahead can't make an entry last.
 pub fn merge_scored(
     baseline: &mut Baseline,
     batch: &Batch,

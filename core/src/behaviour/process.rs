@@ -69,6 +69,16 @@ pub enum SourceLayer {
 }
 
 impl SourceLayer {
+    /// Whether the file is the image's.
+    pub const fn is_of_image(self) -> bool {
+        match self {
+            Self::Image | Self::ImageCopiedUp => true,
+            Self::UpperNew | Self::UpperUnknown | Self::Volume | Self::Memory | Self::Deleted | Self::Unsupported => {
+                false
+            }
+        }
+    }
+
     /// Its name in objects and recordings.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use crate::{
     alert::{AlertState, Finding},
     baseline::{Baseline, Entry, limit},
-    behaviour::{Behaviour, Feed, Origin, SourceLayer},
+    behaviour::{Behaviour, Feed, Origin},
     id::{ContainerName, NodeName},
     policy::Policy,
     rollout::{Evidence, RolloutVerdict, is_complete_and_broad},
@@ -132,15 +132,7 @@ fn may_repeat(entry: &Entry) -> bool {
     let of_group = entry.rule() == Some(Rule::NewDestinationGroup);
     !of_group
         && match &entry.behaviour {
-            Behaviour::Process(process) => match process.source() {
-                SourceLayer::Image | SourceLayer::ImageCopiedUp => true,
-                SourceLayer::UpperNew
-                | SourceLayer::UpperUnknown
-                | SourceLayer::Volume
-                | SourceLayer::Memory
-                | SourceLayer::Deleted
-                | SourceLayer::Unsupported => false,
-            },
+            Behaviour::Process(process) => process.source().is_of_image(),
             Behaviour::Network(_) => true,
             Behaviour::Module(_) => false,
         }

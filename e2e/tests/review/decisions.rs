@@ -20,15 +20,7 @@ async fn what_is_accepted_is_silent_in_every_replica_and_after_the_operator_rest
     let (alert, finding) = scene
         .finding("/bash", |finding| finding.state == AlertState::Open)
         .await;
-    let alice = scene.alerts_of("alice", "anchorwatch-review").await;
-    alice
-        .patch(
-            &alert,
-            &PatchParams::default(),
-            &decision(&finding.id, "Accept", "alice", None),
-        )
-        .await
-        .unwrap();
+    scene.decides("alice", "Accept", &alert, &finding).await;
     let (_, accepted) = scene
         .finding("/bash", |finding| finding.state == AlertState::Accepted)
         .await;
@@ -40,10 +32,7 @@ async fn what_is_accepted_is_silent_in_every_replica_and_after_the_operator_rest
     let before = scene.entry("/bash", |entry| entry.state == EntryState::Accepted).await;
 
     restart_operator(&scene).await;
-    let pods = scene.agent.pods().await.unwrap();
-    let names = pods.into_iter().filter_map(|pod| pod.metadata.name);
-    let other = names.into_iter().find(|name| *name != answer.pod).unwrap();
-    scene.agent.ask_pod(&other, &SHELL).await.unwrap();
+    scene.another_runs(&answer.pod, &SHELL).await;
     // The other pod never showed it: its node reports it at once, and it is counted, and not raised.
     scene.entry("/bash", |entry| entry.count > before.count).await;
     let states: Vec<_> = scene
@@ -129,15 +118,7 @@ async fn what_is_denied_in_an_alert_becomes_an_approval_and_raises_again_at_once
     let (alert, finding) = scene
         .finding("/bash", |finding| finding.state == AlertState::Open)
         .await;
-    let alice = scene.alerts_of("alice", "anchorwatch-review").await;
-    alice
-        .patch(
-            &alert,
-            &PatchParams::default(),
-            &decision(&finding.id, "Deny", "alice", None),
-        )
-        .await
-        .unwrap();
+    scene.decides("alice", "Deny", &alert, &finding).await;
     scene
         .finding("/bash", |finding| finding.state == AlertState::Denied)
         .await;
@@ -149,10 +130,7 @@ async fn what_is_denied_in_an_alert_becomes_an_approval_and_raises_again_at_once
     let notes = made[0].metadata.annotations.clone().unwrap();
     assert_eq!(notes["anchorwatch.dev/decided-by"], "alice");
 
-    let pods = scene.agent.pods().await.unwrap();
-    let names = pods.into_iter().filter_map(|pod| pod.metadata.name);
-    let other = names.into_iter().find(|name| *name != answer.pod).unwrap();
-    scene.agent.ask_pod(&other, &SHELL).await.unwrap();
+    scene.another_runs(&answer.pod, &SHELL).await;
     let (_, again) = scene
         .finding("/bash", |finding| finding.rule == "denied-behaviour")
         .await;

@@ -116,6 +116,21 @@ impl Scene {
         Ok(findings.filter(|(_, finding)| is_about(finding)).collect())
     }
 
+    /// A person who reviews decides about a finding.
+    pub async fn decides(&self, person: &str, what: &str, alert: &str, finding: &Finding) {
+        let alerts = self.alerts_of(person, "anchorwatch-review").await;
+        let decision = decision(&finding.id, what, person, None);
+        alerts.patch(alert, &PatchParams::default(), &decision).await.unwrap();
+    }
+
+    /// Another pod of the agent than this one runs a command.
+    pub async fn another_runs(&self, pod: &str, command: &[&str]) {
+        let pods = self.agent.pods().await.unwrap();
+        let names = pods.into_iter().filter_map(|pod| pod.metadata.name);
+        let other = names.into_iter().find(|name| name != pod).unwrap();
+        self.agent.ask_pod(&other, command).await.unwrap();
+    }
+
     /// Waits until the baseline holds an entry of an executable of which something is true.
     pub async fn entry(&self, executable: &str, holds: impl Fn(&BaselineEntry) -> bool) -> BaselineEntry {
         until(&format!("an entry of {executable}"), SOON, async || {

@@ -18,7 +18,7 @@ use crate::{
     convert::{baseline_from_crd, from_clock},
     policies::Policies,
     world::{Guarded, World, changes::Change},
-    writes::{Writes, is_conflict, is_gone},
+    writes::{Writes, unless_outdated},
 };
 
 const NAME: &str = "ageing";
@@ -52,18 +52,16 @@ async fn reconcile(context: &Context, baseline: Arc<Guarded<BehaviorBaseline>>) 
     let plan = plan(baseline, status.clone(), &policy, Timestamp::now());
     if let Some(next) = plan.write {
         let api = Api::namespaced(context.client.clone(), &next.namespace().unwrap_or_default());
-        match Writes::new(&context.metrics, NAME).replace_status(&api, &next).await {
-            Ok(_) => info!(
+        let written = Writes::new(&context.metrics, NAME).replace_status(&api, &next).await;
+        if unless_outdated(written)?.is_some() {
+            info!(
                 namespace = next.namespace().unwrap_or_default(),
                 name = next.name_any(),
                 matured = plan.matured,
                 expired = plan.expired,
                 restored = plan.restored,
                 "a baseline aged"
-            ),
-            // What others wrote comes through the watch, and asks again.
-            Err(error) if is_conflict(&error) || is_gone(&error) => {}
-            Err(error) => return Err(error),
+            );
         }
     }
     Ok(plan.requeue_after.map_or_else(Action::await_change, Action::requeue))

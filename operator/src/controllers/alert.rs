@@ -69,10 +69,9 @@ type BaselineRef = ObjectRef<Guarded<BehaviorBaseline>>;
 
 /// The baselines whose alerts may follow otherwise from now on.
 fn concerned(world: &World, change: Change) -> Vec<BaselineRef> {
-    let of = |workload: &WorkloadKey| ObjectRef::new(&baselines::name_of(workload)).within(&workload.namespace);
     let of_parts = |namespace: Option<&String>, kind: &str, name: &str| {
         let namespace = namespace.map_or("", String::as_str);
-        vec![of(&WorkloadKey::new(namespace, kind, name))]
+        vec![baselines::reference(&WorkloadKey::new(namespace, kind, name))]
     };
     match change {
         Change::Baseline(baseline) => vec![baseline],
@@ -88,7 +87,7 @@ fn concerned(world: &World, change: Change) -> Vec<BaselineRef> {
         Change::ReplicaSet(set) => set.controller.as_ref().map_or_else(Vec::new, |controller| {
             of_parts(Some(&set.namespace), &controller.kind, &controller.name)
         }),
-        Change::Pod(pod) => world.workload(&pod).iter().map(of).collect(),
+        Change::Pod(pod) => world.workload(&pod).iter().map(baselines::reference).collect(),
         Change::Policy | Change::ClusterPolicy => baselines::all(world, None),
         Change::Approval(approval) => baselines::all(world, approval.namespace.as_deref()),
         Change::Report(_) => Vec::new(),

@@ -17,7 +17,7 @@ use crate::{
     conditions::{self, ACCEPTED, Statement},
     context::Context,
     world::{Guarded, World, changes::Change, readable},
-    writes::{Writes, is_conflict, is_gone},
+    writes::{Writes, unless_outdated},
 };
 
 const NAME: &str = "approval";
@@ -64,12 +64,7 @@ async fn reconcile(context: &Context, approval: Arc<Guarded<BehaviorApproval>>) 
             status: Some(status),
             ..approval.clone()
         };
-        match Writes::new(&context.metrics, NAME).replace_status(&api, &next).await {
-            Ok(_) => {}
-            // What others wrote comes through the watch, and asks again.
-            Err(error) if is_conflict(&error) || is_gone(&error) => {}
-            Err(error) => return Err(error),
-        }
+        unless_outdated(Writes::new(&context.metrics, NAME).replace_status(&api, &next).await)?;
     }
     Ok(Action::await_change())
 }

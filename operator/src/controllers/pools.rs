@@ -83,12 +83,12 @@ fn pools(world: &World, scores: &mut Scores) -> Pools {
     let repositories = repositories(world);
     let mut pools = Pools::default();
     let mut now = Scores::new();
-    for baseline in readable(&world.baselines) {
+    'all: for baseline in readable(&world.baselines) {
         let Ok(baseline) = &baseline.0 else { continue };
         let workload = baselines::workload_of(baseline);
         for (container, feed) in judging(baseline) {
             if now.len() >= MAX_CONTAINERS {
-                return pools;
+                break 'all;
             }
             let key = (workload.clone(), container);
             let made_of = fingerprint(&feed);

@@ -14,10 +14,7 @@ use anchorwatch_core::{
 };
 use anchorwatch_crds::v1alpha1::BehaviorBaseline;
 use jiff::Timestamp;
-use kube::{
-    Api, ResourceExt,
-    runtime::{controller::Action, reflector::ObjectRef},
-};
+use kube::{Api, ResourceExt, runtime::controller::Action};
 use tracing::info;
 
 use super::{
@@ -30,7 +27,7 @@ use crate::{
     convert::{alert_from_crd, baseline_from_crd, from_clock},
     policies::Policies,
     world::{Guarded, changes::Change},
-    writes::{Writes, is_conflict, is_gone},
+    writes::{Writes, unless_outdated},
 };
 
 const NAME: &str = "review";
@@ -44,7 +41,7 @@ pub async fn run(context: &Context) {
         Change::Alert(alert) => alert.status.as_ref().map_or_else(Vec::new, |status| {
             let namespace = alert.metadata.namespace.clone().unwrap_or_default();
             let about = WorkloadKey::new(&namespace, &status.workload.kind, &status.workload.name);
-            vec![ObjectRef::new(&baselines::name_of(&about)).within(&namespace)]
+            vec![baselines::reference(&about)]
         }),
         Change::Report(_)
         | Change::Record(_)
@@ -74,16 +71,14 @@ async fn reconcile(context: &Context, baseline: Arc<Guarded<BehaviorBaseline>>) 
         return Ok(Action::requeue(LOOK_AGAIN));
     };
     let api = Api::namespaced(context.client.clone(), &next.namespace().unwrap_or_default());
-    match Writes::new(&context.metrics, NAME).replace_status(&api, &next).await {
-        Ok(_) => info!(
+    let written = Writes::new(&context.metrics, NAME).replace_status(&api, &next).await;
+    if unless_outdated(written)?.is_some() {
+        info!(
             namespace = next.namespace().unwrap_or_default(),
             name = next.name_any(),
             ?outcome,
             "decisions were carried out"
-        ),
-        // What others wrote comes through the watch, and asks again.
-        Err(error) if is_conflict(&error) || is_gone(&error) => {}
-        Err(error) => return Err(error),
+        );
     }
     Ok(Action::await_change())
 }

@@ -6,8 +6,9 @@ use std::collections::{BTreeSet, VecDeque};
 
 use super::commands::News;
 use super::size::behaviour_size;
-use super::{BehaviourRow, Dirty, Sighting};
+use super::{BehaviourRow, Dirty, Sight, Sighting};
 use crate::attribute::pod::ContainerKey;
+use crate::losses::LossReason;
 
 #[derive(Debug)]
 pub(super) struct Entry {
@@ -97,4 +98,15 @@ pub(super) struct Enriched {
     pub growth: usize,
     /// A command line found no room.
     pub lost: bool,
+}
+
+impl Enriched {
+    /// What the sighting of something known was.
+    pub(super) const fn sight(self) -> Sight {
+        if self.lost {
+            Sight::Refused(LossReason::ContainerQuota)
+        } else {
+            Sight::Known
+        }
+    }
 }

@@ -84,6 +84,7 @@ fn line(page: &mut String, text: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeSet;
 
     #[test]
     fn every_rule_has_a_section_with_all_that_is_to_be_told() {
@@ -97,5 +98,16 @@ mod tests {
                 assert!(part.len() > 20 && !part.contains("  "), "{rule}: {part:?}");
             }
         }
+    }
+
+    #[test]
+    fn admission_has_those_decided_one_by_one_that_can_never_be_suppressed() {
+        let chart = crate::paths::repository().join("charts/anchorwatch/templates/admission-evidence.yaml");
+        let chart = std::fs::read_to_string(chart).unwrap();
+        let (_, list) = chart.split_once("finding.rule in [").unwrap();
+        let (list, _) = list.split_once(']').unwrap();
+        let named: BTreeSet<&str> = list.split(',').map(|id| id.trim().trim_matches('\'')).collect();
+        let grave = Rule::ALL.into_iter().filter(|rule| rule.never_suppressed());
+        assert_eq!(named, grave.map(Rule::id).collect());
     }
 }

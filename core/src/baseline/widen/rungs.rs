@@ -69,22 +69,13 @@ pub(super) fn height(template: &Behaviour) -> u32 {
 }
 
 fn program(process: &ProcessBehaviour) -> Option<Behaviour> {
-    let is_of_image = match process.source() {
-        SourceLayer::Image | SourceLayer::ImageCopiedUp => true,
-        SourceLayer::UpperNew
-        | SourceLayer::UpperUnknown
-        | SourceLayer::Volume
-        | SourceLayer::Memory
-        | SourceLayer::Deleted
-        | SourceLayer::Unsupported => false,
-    };
     let is_plain = process.script().is_none()
         && process.applet().is_none()
         && process.command().is_none()
         && !process.stdin_socket()
         && !process.stdout_socket()
         && process.gained().is_empty();
-    if !is_of_image || !is_plain || telling::runs_anything(process.executable()) {
+    if !process.source().is_of_image() || !is_plain || telling::runs_anything(process.executable()) {
         return None;
     }
     let parts = ProcessParts {

@@ -18,7 +18,7 @@ use crate::{
     context::Context,
     signing::document,
     world::resolve::Workload,
-    writes::{Writes, is_already_exists, is_conflict, is_gone},
+    writes::{Writes, is_already_exists, is_gone, unless_outdated},
 };
 
 /// Carries it out. A record that is there already is as good: its name says what it is about.
@@ -39,12 +39,7 @@ pub async fn apply(context: &Context, workload: &Workload, plan: Plan) -> kube::
         }
     }
     for record in status {
-        match writes.replace_status(&api, &record).await {
-            Ok(_) => {}
-            // What others wrote comes through the watch, and asks again.
-            Err(error) if is_gone(&error) || is_conflict(&error) => {}
-            Err(error) => return Err(error),
-        }
+        unless_outdated(writes.replace_status(&api, &record).await)?;
     }
     for name in delete {
         match writes.delete(&api, &name, &DeleteParams::default()).await {

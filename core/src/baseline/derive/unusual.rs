@@ -44,23 +44,36 @@ impl Judging<'_> {
         seen: &BehaviourReport,
         unlearned: BTreeSet<String>,
     ) -> Vec<Derived> {
-        let judged = unlearned.into_iter().filter_map(|line| {
+        let Self {
+            container,
+            pod,
+            feed,
+            policy,
+            scoring,
+        } = self;
+        let lines = unlearned.into_iter().map(|line| {
             let report = report(process, seen, line.clone());
-            if self.feed.entries.contains_key(&report.behaviour.id()) {
+            let before = feed.entries.contains_key(&report.behaviour.id());
+            (report, line, before)
+        });
+        let lines: Vec<_> = lines.collect();
+        if lines.iter().all(|(_, _, before)| *before) {
+            return lines.into_iter().map(|(report, ..)| report.into()).collect();
+        }
+        let commands = scoring.commands(container, feed, policy, seen.first_seen);
+        let judged = lines.into_iter().filter_map(|(report, line, before)| {
+            if before {
                 return Some(report.into());
             }
-            let commands = self
-                .scoring
-                .commands(self.container, self.feed, self.policy, seen.first_seen);
             if commands.knows(&seen.behaviour, &line) {
                 return None;
             }
             let occasion = Occasion {
-                pod: self.pod,
+                pod,
                 lineage: &seen.lineage,
                 at: seen.first_seen,
             };
-            let strangeness = commands.raised(&seen.behaviour, &line, self.policy.tolerance, occasion)?;
+            let strangeness = commands.raised(&seen.behaviour, &line, policy.tolerance, occasion)?;
             Some(Derived {
                 report,
                 strangeness: Some(strangeness),

@@ -158,11 +158,12 @@ pub fn run(arguments: &Arguments, context: Option<&str>) -> Result<()> {
         &arguments.names
     };
     let at = |place| names.iter().copied().filter(move |bench| bench.place() == place);
-    if at(Place::Corpus).next().is_some() {
-        quality::run(arguments.benign.as_deref(), &arguments.malicious)?;
-    }
     let file = paths::target().join("bench.jsonl");
     let mut lines = String::new();
+    if at(Place::Corpus).next().is_some() {
+        let figures = quality::measure(arguments.benign.as_deref(), &arguments.malicious)?;
+        keep(&figures, &file, &mut lines)?;
+    }
     for bench in names {
         if let Place::Package(package) = bench.place() {
             keep(&benches::measure(package, bench.name())?, &file, &mut lines)?;

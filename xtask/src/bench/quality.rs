@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use crate::{paths, run};
+use crate::{paths, progress, run};
 
-/// Measures with the named files, or with core's own corpus.
-pub fn run(benign: Option<&Path>, malicious: &[PathBuf]) -> Result<()> {
+/// Measures with the named files, or with core's own corpus: a JSON line a figure.
+pub fn measure(benign: Option<&Path>, malicious: &[PathBuf]) -> Result<String> {
     // Whoever names a file means one of the folder that they are in.
     let absolute = |path: &Path| std::path::absolute(path).with_context(|| format!("{} is no path", path.display()));
     let mut command = run::command("cargo");
@@ -20,6 +20,7 @@ pub fn run(benign: Option<&Path>, malicious: &[PathBuf]) -> Result<()> {
         "--example",
         "quality",
         "--",
+        "--json",
     ]);
     command.current_dir(paths::repository());
     if let Some(path) = benign {
@@ -28,5 +29,5 @@ pub fn run(benign: Option<&Path>, malicious: &[PathBuf]) -> Result<()> {
     for path in malicious {
         command.arg("--malicious").arg(absolute(path)?);
     }
-    run::shown(&mut command)
+    progress::step("measuring quality", || run::output(&mut command))
 }

@@ -17,7 +17,7 @@ use anchorwatch_crds::v1alpha1::{self as crd, DriftPolicySpec, FeedPolicies};
 
 use crate::number::unsigned;
 
-pub use document::{DocumentError, policy_from_document};
+pub use document::{DocumentError, arguments_from_document, policy_from_document};
 pub use materials::{Materials, Text, inline_violations, materials};
 
 /// What of a policy can't be taken as it is.

@@ -35,7 +35,7 @@ pub use drift_policy::{
 };
 pub use duration::{Days, Duration, DurationError};
 pub use feed_policy::{
-    ApprovedHashes, ConfigMapReference, DeniedDestinations, DestinationGroup, FeedPolicies, ModuleFeedPolicy,
+    ApprovedHashes, ArgumentHandling, ConfigMapReference, DeniedDestinations, DestinationGroup, FeedPolicies, ModuleFeedPolicy,
     NetworkFeedPolicy, ProcessFeedPolicy, SpikePolicy,
 };
 pub use module::{ModuleBehavior, ModuleKind};

@@ -222,6 +222,11 @@ pub struct Options {
     #[arg(long, env = "ANCHORWATCH_ARGUMENTS", global = true, value_enum, default_value_t = Arguments::Redacted)]
     pub arguments: Arguments,
 
+    /// Let secrets in command lines leave the node where a DriftPolicy asks for that (`feeds.process.arguments: Full`), for
+    /// the pods of its own namespace alone.
+    #[arg(long, env = "ANCHORWATCH_ALLOW_FULL_ARGUMENTS", global = true)]
+    pub allow_full_arguments: bool,
+
     /// Addresses of the cluster's DNS that are in no Service, such as a cache on each node: 169.254.20.10, or with a port.
     #[arg(long, env = "ANCHORWATCH_CLUSTER_DNS", global = true, value_delimiter = ',', value_parser = resolver)]
     pub cluster_dns: Vec<SocketAddr>,

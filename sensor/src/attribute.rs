@@ -40,7 +40,7 @@ use crate::snapshot::{SeededProcess, Snapshot};
 use cgroup::hierarchy::Hierarchy;
 use cgroup::slots::FilterOrder;
 use cgroup::{ContainerId, Holder, Placement};
-use command::{Arguments, Commands};
+use command::{Arguments, Asked, Commands};
 use flow::PreparedFlow;
 use lineage::Lineage;
 use network::Destinations;
@@ -140,6 +140,13 @@ impl Attributor {
     #[must_use]
     pub fn with_arguments(mut self, arguments: Arguments) -> Self {
         self.commands = Commands::new(arguments);
+        self
+    }
+
+    /// Less leaves the node where policies ask for less. After [`Self::with_arguments`].
+    #[must_use]
+    pub fn heeding(mut self, asked: Asked) -> Self {
+        self.commands = self.commands.heeding(asked);
         self
     }
 

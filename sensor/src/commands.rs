@@ -7,6 +7,7 @@ pub mod record;
 pub mod standalone;
 
 use anchorwatch_sensor::args::Options;
+use anchorwatch_sensor::attribute::command::Asking;
 use anchorwatch_sensor::attribute::destination::ClusterChange;
 use anchorwatch_sensor::attribute::destination::facts::{NodeFacts, ServiceFacts, SliceFacts};
 use anchorwatch_sensor::attribute::pod::PodChange;
@@ -17,29 +18,43 @@ use anchorwatch_sensor::modules::{ModuleLimits, ModulePlaces, Modules};
 use anchorwatch_sensor::names::resolvers::{self, Resolvers};
 use anchorwatch_sensor::pipeline::Hashing;
 use anchorwatch_sensor::preflight::CheckResult;
-use anchorwatch_sensor::watch;
 use anyhow::bail;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client, Config};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 /// Changes of pods and deliveries that wait for the pipeline.
 pub const CHANNEL: usize = 64;
 
-/// What becomes of this node's pods, and of what has addresses in the cluster.
+/// How long the first pods wait for what policies ask for; whatever they do meanwhile waits with them. After that, what
+/// they do is told without command lines until policies are known.
+const POLICIES: Duration = Duration::from_secs(10);
+
+/// What becomes of this node's pods, and of what has addresses in the cluster. Pods come after `policies`, where somebody
+/// asks for them, so that no command line is told before it is known whether it may be.
 pub fn watch_cluster(
     client: &Client,
     node: String,
+    policies: Option<watch::Receiver<Arc<Asking>>>,
     metrics: &Arc<Metrics>,
 ) -> (mpsc::Receiver<PodChange>, mpsc::Receiver<ClusterChange>) {
     let (changes, pods) = mpsc::channel(CHANNEL);
     let (addresses, cluster) = mpsc::channel(CHANNEL);
     watch_addresses(client, &addresses, metrics);
-    let watched = watch::pods(Api::all(client.clone()), node, changes, Arc::clone(metrics));
-    tokio::spawn(watched);
+    let watched = anchorwatch_sensor::watch::pods(Api::all(client.clone()), node, changes, Arc::clone(metrics));
+    tokio::spawn(async move {
+        if let Some(mut policies) = policies {
+            let listed = policies.wait_for(|asking| asking.listed);
+            if tokio::time::timeout(POLICIES, listed).await.is_err() {
+                tracing::warn!("policies can't be listed: command lines stay on the node until they can");
+            }
+        }
+        watched.await;
+    });
     (pods, cluster)
 }
 
@@ -47,21 +62,21 @@ pub fn watch_cluster(
 fn watch_addresses(client: &Client, changes: &mpsc::Sender<ClusterChange>, metrics: &Arc<Metrics>) {
     let all = (changes.clone(), Arc::clone(metrics));
     let (changes, metrics) = all.clone();
-    tokio::spawn(watch::cluster::<ServiceFacts>(
+    tokio::spawn(anchorwatch_sensor::watch::cluster::<ServiceFacts>(
         Api::all(client.clone()),
         ClusterChange::Service,
         changes,
         metrics,
     ));
     let (changes, metrics) = all.clone();
-    tokio::spawn(watch::cluster::<SliceFacts>(
+    tokio::spawn(anchorwatch_sensor::watch::cluster::<SliceFacts>(
         Api::all(client.clone()),
         ClusterChange::Slice,
         changes,
         metrics,
     ));
     let (changes, metrics) = all;
-    tokio::spawn(watch::cluster::<NodeFacts>(
+    tokio::spawn(anchorwatch_sensor::watch::cluster::<NodeFacts>(
         Api::all(client.clone()),
         ClusterChange::Node,
         changes,

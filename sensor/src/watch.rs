@@ -1,4 +1,7 @@
-//! Watches this node's pods, and what has addresses in the cluster, and hands on no more of them than attribution needs.
+//! Watches this node's pods, what has addresses in the cluster, and what policies ask for, and hands on no more of them
+//! than attribution needs.
+
+mod policies;
 
 use futures::{Stream, StreamExt};
 use k8s_openapi::api::core::v1::Pod;
@@ -118,6 +121,8 @@ fn change(event: Event<Pod>, listed: &mut HashSet<String>) -> Option<PodChange> 
         Event::Delete(pod) => PodFacts::of(&pod).map(PodChange::Deleted),
     }
 }
+
+pub use policies::policies;
 
 #[cfg(test)]
 mod tests {

@@ -1,7 +1,7 @@
 //! A policy as one would apply it to a cluster, where there is no cluster: a document in YAML.
 
 use anchorwatch_core::policy::Policy;
-use anchorwatch_crds::v1alpha1::{ConfigMapReference, DriftPolicySpec};
+use anchorwatch_crds::v1alpha1::{ArgumentHandling, ConfigMapReference, DriftPolicySpec};
 use serde_json::Value;
 
 use super::{inline_violations, materials, policy_from_crd};
@@ -51,6 +51,12 @@ pub fn policy_from_document(text: &str) -> Result<Policy, DocumentError> {
         }),
         None => Ok(policy_from_crd(name.to_owned(), &spec, &found)),
     }
+}
+
+/// What a policy says of command lines, where the text is one.
+pub fn arguments_from_document(text: &str) -> Option<ArgumentHandling> {
+    let object: Value = serde_yaml::from_str(text).ok()?;
+    serde_json::from_value(object["spec"]["feeds"]["process"]["arguments"].clone()).ok()
 }
 
 #[cfg(test)]

@@ -85,6 +85,7 @@ pub struct DriftPolicySpec {
 )]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[x_kube(validation = Rule::new("!has(self.rollout) || !has(self.rollout.retention) || !has(self.baseline) || !has(self.baseline.window) || int(self.rollout.retention.split('d')[0]) >= int(self.baseline.window.split('d')[0])").message("spec.rollout.retention must be at least spec.baseline.window: what a baseline remembers must not outlive the evidence of its rollouts"))]
+#[x_kube(validation = Rule::new("!has(self.feeds) || !has(self.feeds.process) || !has(self.feeds.process.arguments) || self.feeds.process.arguments != 'Full'").message("spec.feeds.process.arguments must be Redacted or None here: whose secrets they are says so in a DriftPolicy of that namespace"))]
 pub struct ClusterDriftPolicySpec {
     /// Which workloads, by the labels of their pods. An empty selector matches every workload outside the namespace
     /// `kube-system`.

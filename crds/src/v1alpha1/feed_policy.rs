@@ -42,6 +42,24 @@ pub struct ProcessFeedPolicy {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64))]
     pub deny: Vec<String>,
+    /// What leaves the node of the pods' command lines: `None` nothing, `Redacted` templates without secrets, `Full`
+    /// templates with whatever secrets stand in them, so that everybody who may read this namespace's baselines and alerts
+    /// reads them. Of all policies that select a pod the strictest holds, whatever their priority; where none says
+    /// anything, `Redacted`. `Full` is for a DriftPolicy alone, and counts only where the sensors allow it
+    /// (`sensor.allowFullArguments` of the chart).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub arguments: Option<ArgumentHandling>,
+}
+
+/// What leaves the node of command lines.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+pub enum ArgumentHandling {
+    /// Templates with the secrets that stand in them.
+    Full,
+    /// Templates without secrets.
+    Redacted,
+    /// Nothing: no command is judged.
+    None,
 }
 
 /// What is watched of the network.
@@ -168,6 +186,7 @@ impl Default for ProcessFeedPolicy {
         Self {
             enabled: enabled(),
             deny: Vec::new(),
+            arguments: None,
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Command lines as they may leave the node.
 
+mod asked;
+
 use anchorwatch_core::{behaviour::MAX_COMMAND, normalise, redact::redact_argv, text};
 use clap::ValueEnum;
 use lru::LruCache;
@@ -8,9 +10,11 @@ use std::hash::BuildHasher;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
+use super::pod::Container;
 use crate::decode::Exec;
+pub use asked::{Asked, Asking, Rule};
 
-/// What leaves the node of a command line.
+/// What leaves the node of command lines, as far as policies ask for no less.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub enum Arguments {
     /// Its template, without secrets.
@@ -24,10 +28,20 @@ pub enum Arguments {
 /// about ten times as long as finding it.
 const REMEMBERED: NonZeroUsize = NonZeroUsize::new(2048).expect("not zero");
 
+/// What leaves the node of one container's command lines; what comes later is stricter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Level {
+    Full,
+    Redacted,
+    Nothing,
+}
+
 /// Makes templates of command lines.
 #[derive(Debug)]
 pub struct Commands {
     arguments: Arguments,
+    /// What policies ask for; nothing where there are none, as on a host.
+    asked: Option<Asked>,
     /// By a hash with a key of this process alone: of what was typed, nothing is kept.
     known: LruCache<u64, Arc<str>>,
     hash: RandomState,
@@ -37,30 +51,50 @@ impl Commands {
     pub fn new(arguments: Arguments) -> Self {
         Self {
             arguments,
+            asked: None,
             known: LruCache::new(REMEMBERED),
             hash: RandomState::new(),
         }
     }
 
+    /// Heeds what policies ask for from now on.
+    #[must_use]
+    pub fn heeding(mut self, asked: Asked) -> Self {
+        self.asked = Some(asked);
+        self
+    }
+
     /// An execution's command line as it was typed, but for its secrets.
-    pub fn redacted(&self, exec: &Exec) -> Vec<String> {
-        match self.arguments {
-            Arguments::None => Vec::new(),
-            Arguments::Redacted => redacted(exec, redact_argv),
+    pub fn redacted(&mut self, exec: &Exec, container: &Container) -> Vec<String> {
+        match self.level(container) {
+            Level::Nothing => Vec::new(),
+            Level::Redacted => redacted(exec, redact_argv),
+            Level::Full => redacted(exec, <[String]>::to_vec),
         }
     }
 
     /// The template of an execution's command line.
-    pub fn template(&mut self, exec: &Exec) -> Option<Arc<str>> {
-        match self.arguments {
-            Arguments::None => None,
-            Arguments::Redacted if exec.argv.is_empty() => None,
-            Arguments::Redacted => {
-                let cut_from = cut_from(exec);
-                let key = self.hash.hash_one((&exec.argv, &exec.argv_end, cut_from));
-                let template = self.known.get_or_insert(key, || template(exec));
-                Some(Arc::clone(template))
-            }
+    pub fn template(&mut self, exec: &Exec, container: &Container) -> Option<Arc<str>> {
+        let level = self.level(container);
+        let make: fn(&[String]) -> Vec<String> = match level {
+            Level::Nothing => return None,
+            Level::Redacted | Level::Full if exec.argv.is_empty() => return None,
+            Level::Redacted => normalise::command_line,
+            Level::Full => normalise::template_argv,
+        };
+        let cut_from = cut_from(exec);
+        let key = self.hash.hash_one((&exec.argv, &exec.argv_end, cut_from, level));
+        let template = self.known.get_or_insert(key, || template(exec, make));
+        Some(Arc::clone(template))
+    }
+
+    /// What leaves the node of a container's command lines: what the command line of the sensor says, and less where a
+    /// policy asks for less.
+    fn level(&mut self, container: &Container) -> Level {
+        match (self.arguments, &mut self.asked) {
+            (Arguments::None, _) => Level::Nothing,
+            (Arguments::Redacted, None) => Level::Redacted,
+            (Arguments::Redacted, Some(asked)) => asked.of(container),
         }
     }
 }
@@ -95,8 +129,8 @@ fn redacted(exec: &Exec, redact: impl Fn(&[String]) -> Vec<String>) -> Vec<Strin
 /// Most bytes that the last arguments of a cut command line take.
 const MAX_END: usize = MAX_COMMAND / 3;
 
-fn template(exec: &Exec) -> Arc<str> {
-    let argv = redacted(exec, normalise::command_line);
+fn template(exec: &Exec, make: impl Fn(&[String]) -> Vec<String>) -> Arc<str> {
+    let argv = redacted(exec, make);
     let Some(cut_from) = cut_from(exec) else {
         return text::bounded_line(text::command_line(&argv), MAX_COMMAND).into();
     };
@@ -121,7 +155,7 @@ fn readable(argv: &[Vec<u8>]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::attribute::testkit::exec;
+    use crate::attribute::testkit::{container, exec};
     use anchorwatch_core::redact;
     use proptest::prelude::*;
 
@@ -131,8 +165,9 @@ mod tests {
 
     fn made(exec: &Exec) -> String {
         let mut commands = Commands::new(Arguments::Redacted);
-        let template = commands.template(exec).unwrap();
-        assert_eq!(commands.template(exec).unwrap(), template, "as remembered");
+        let template = commands.template(exec, &container("1")).unwrap();
+        let again = commands.template(exec, &container("1")).unwrap();
+        assert_eq!(again, template, "as remembered");
         template.as_ref().to_owned()
     }
 
@@ -182,12 +217,13 @@ mod tests {
     #[test]
     fn nothing_of_a_command_line_is_told_where_nothing_is_wanted() {
         let exec = exec("/bin/ls").argv(&["ls"]).build();
-        assert_eq!(Commands::new(Arguments::None).template(&exec), None);
+        let of = |arguments, exec: &Exec| Commands::new(arguments).template(exec, &container("1"));
+        assert_eq!(of(Arguments::None, &exec), None);
         let without = Exec {
             argv: Vec::new(),
             ..exec
         };
-        assert_eq!(Commands::new(Arguments::Redacted).template(&without), None);
+        assert_eq!(of(Arguments::Redacted, &without), None);
     }
 
     proptest! {

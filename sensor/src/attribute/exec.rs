@@ -99,7 +99,7 @@ impl Attributor {
             gained: CapabilitySet::NONE,
             command: None,
         };
-        let command = self.commands.template(&exec);
+        let command = self.commands.template(&exec, container);
         let attributes = Attributes {
             commands: command.iter().map(|line| line.as_ref().to_owned()).collect(),
             uids: [exec.uid].into(),
@@ -111,7 +111,7 @@ impl Attributor {
         };
         let observed = self
             .observing
-            .then(|| observed::process(&parts, &exec, &lineage, &self.commands));
+            .then(|| observed::process(&parts, &exec, &lineage, self.commands.redacted(&exec, container)));
         Outcome::Attributed(Box::new(Attributed {
             container: Arc::clone(container),
             behaviour: Behaviour::Process(parts.into()),

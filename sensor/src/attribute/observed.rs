@@ -5,10 +5,11 @@ use anchorwatch_core::behaviour::{ModuleParts, NetworkParts, ProcessParts};
 use anchorwatch_core::observation::{ModuleObservation, NetworkObservation, Observed, ProcessObservation};
 use std::sync::Arc;
 
-use super::command::{Commands, cut_from};
+use super::command::cut_from;
 use crate::decode::Exec;
 
-pub(super) fn process(parts: &ProcessParts, exec: &Exec, lineage: &[Arc<str>], commands: &Commands) -> Box<Observed> {
+/// `argv` is the command line, as much of it as may be told.
+pub(super) fn process(parts: &ProcessParts, exec: &Exec, lineage: &[Arc<str>], argv: Vec<String>) -> Box<Observed> {
     let ProcessParts {
         origin,
         parent,
@@ -24,7 +25,7 @@ pub(super) fn process(parts: &ProcessParts, exec: &Exec, lineage: &[Arc<str>], c
     Box::new(Observed::Process(ProcessObservation {
         executable,
         parent,
-        argv: commands.redacted(exec),
+        argv,
         argv_cut_from: cut_from(exec),
         origin,
         source,

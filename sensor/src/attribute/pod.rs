@@ -5,7 +5,7 @@ mod workload;
 
 use anchorwatch_core::id::WorkloadKey;
 use k8s_openapi::api::core::v1::{Container as ContainerSpec, ContainerStatus, Pod, PodSpec};
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -29,6 +29,7 @@ pub struct PodFacts {
     /// Whose answers name its destinations.
     pub dns: Arc<PodDns>,
     pub workload: Arc<WorkloadKey>,
+    pub labels: Arc<BTreeMap<String, String>>,
 }
 
 /// What became of this node's pods.
@@ -56,6 +57,7 @@ impl PodFacts {
         };
         let dns = Arc::new(pod.spec.as_ref().map(PodDns::of).unwrap_or_default());
         let workload = Arc::new(workload_of(&identity, pod));
+        let labels = Arc::new(pod.metadata.labels.clone().unwrap_or_default());
         let containers = statuses(pod)
             .flat_map(|status| ids(status).map(move |id| (status, id)))
             .filter_map(|(status, uri)| {
@@ -63,7 +65,7 @@ impl PodFacts {
                 let name = status.name.clone();
                 let container = Container::new(Arc::clone(&identity), name, uri.to_owned(), commands(&status.name));
                 let container = container.asking(Arc::clone(&dns)).of(Arc::clone(&workload));
-                Some((id, Arc::new(container)))
+                Some((id, Arc::new(container.labelled(Arc::clone(&labels)))))
             })
             .collect();
         Some(Self {
@@ -73,6 +75,7 @@ impl PodFacts {
             specified,
             dns,
             workload,
+            labels,
         })
     }
 }
@@ -154,8 +157,8 @@ impl Pods {
         let (name, commands) = facts.specified.iter().find(|(name, _)| *name == seat.container)?;
         let id = format!("{}://{id}", self.runtime());
         let container = Container::new(Arc::clone(&facts.pod), name.clone(), id, commands.clone());
-        let container = container.asking(Arc::clone(&facts.dns));
-        Some(Arc::new(container.of(Arc::clone(&facts.workload))))
+        let container = container.asking(Arc::clone(&facts.dns)).of(Arc::clone(&facts.workload));
+        Some(Arc::new(container.labelled(Arc::clone(&facts.labels))))
     }
 
     /// Whose answers count for each pod.

@@ -45,6 +45,7 @@ pub fn facts(container: Container) -> PodFacts {
         specified: vec![(container.name.clone(), container.commands.clone())],
         dns: Arc::clone(&container.dns),
         workload: Arc::clone(&container.workload),
+        labels: Arc::clone(&container.labels),
         containers: vec![(id, Arc::new(container))],
     }
 }

@@ -3,6 +3,7 @@
 use anchorwatch_sensor::admin::{Admin, Health};
 use anchorwatch_sensor::args::Options;
 use anchorwatch_sensor::attribute::cgroup::hierarchy::Hierarchy;
+use anchorwatch_sensor::attribute::command::Asked;
 use anchorwatch_sensor::attribute::network::Destinations;
 use anchorwatch_sensor::attribute::process::ProcFolder;
 use anchorwatch_sensor::attribute::{AttributionLimits, Attributor};
@@ -22,6 +23,7 @@ use anchorwatch_sensor::seen::{Seen, SeenLimits};
 use anchorwatch_sensor::snapshot::SeedOptions;
 use anchorwatch_sensor::snapshot::survey::{Standing, Survey};
 use anchorwatch_sensor::test_switch::TestSwitches;
+use anchorwatch_sensor::watch;
 use anyhow::Context;
 use kube::{Api, Client};
 use std::path::Path;
@@ -59,7 +61,10 @@ pub async fn run(options: &Options) -> anyhow::Result<ExitCode> {
     let loaded = load_programs(&switched(options, &switches), &metrics)?;
     let health = Arc::new(Health::new(Instant::now()));
     serve(options, &health, &metrics).await?;
-    let (pipeline, outbox, kernel, standing) = assemble(options, opened, loaded, &health, &metrics)?;
+    let (asking, policies) = tokio::sync::watch::channel(Arc::default());
+    tokio::spawn(watch::policies(client.clone(), asking, Arc::clone(&metrics)));
+    let asked = Asked::new(policies.clone(), options.allow_full_arguments);
+    let (pipeline, outbox, kernel, standing) = assemble(options, asked, opened, loaded, &health, &metrics)?;
     let (delivered, deliveries) = mpsc::channel(CHANNEL);
     let (batches, to_send) = tokio::sync::watch::channel(None);
     let sender = Sender {
@@ -69,7 +74,7 @@ pub async fn run(options: &Options) -> anyhow::Result<ExitCode> {
         metrics: Arc::clone(&metrics),
     };
     tokio::spawn(sender.run(to_send, delivered));
-    let (pods, cluster) = watch_cluster(&client, node.name.clone(), &metrics);
+    let (pods, cluster) = watch_cluster(&client, node.name.clone(), Some(policies), &metrics);
     give_back_memory();
     tracing::info!(node = node.name, "the sensor watches");
     let channels = Channels {
@@ -143,6 +148,7 @@ async fn serve(options: &Options, health: &Arc<Health>, metrics: &Arc<Metrics>) 
 /// Puts what the outbox kept and what runs already into the parts of the pipeline.
 fn assemble(
     options: &Options,
+    asked: Asked,
     opened: Opened,
     mut loaded: Loaded,
     health: &Arc<Health>,
@@ -172,6 +178,7 @@ fn assemble(
     let hooks = loaded.hooks().iter().map(convert::hook).collect();
     let mut attributor = Attributor::new(AttributionLimits::default(), ProcFolder::new(options.proc_root.clone()))
         .with_arguments(options.arguments)
+        .heeding(asked)
         .with_destinations(Destinations::in_cluster(known_resolvers(options), Instant::now()));
     let mut events = None;
     let mut survey = Survey::of(options.proc_root.clone());

@@ -43,7 +43,7 @@ pub async fn run(options: &Options, recording: &Recording) -> anyhow::Result<Exi
     })?;
     let (pods, addresses) = if let Some((client, node)) = cluster {
         tracing::info!(node, "recording, pods by their workloads");
-        watch_cluster(&client, node, &metrics)
+        watch_cluster(&client, node, None, &metrics)
     } else {
         tracing::info!("recording, without a cluster: pods are containers like others");
         (mpsc::channel(1).1, mpsc::channel(1).1)

@@ -1,8 +1,9 @@
 //! What the command line asks for, resolved.
 
-use anchorwatch_convert::{DocumentError, policy_from_document};
+use anchorwatch_convert::{DocumentError, arguments_from_document, policy_from_document};
 use anchorwatch_core::policy::{MaturityMethod, Mode, Policy};
 use anchorwatch_core::time::Duration;
+use anchorwatch_crds::v1alpha1::ArgumentHandling;
 use std::path::{Path, PathBuf};
 
 use crate::args::{Options, Standing, StandingMode};
@@ -20,6 +21,10 @@ pub enum OptionsError {
     Read { path: PathBuf, source: std::io::Error },
     #[error("{path} is no policy")]
     Policy { path: PathBuf, source: DocumentError },
+    #[error(
+        "{path}: spec.feeds.process.arguments is for the sensors of a cluster; on a host, --arguments says what is told"
+    )]
+    Arguments { path: PathBuf },
 }
 
 /// The policy of the file or, without one, alerts after a day of learning; above both what the command line says.
@@ -53,10 +58,17 @@ fn read(path: &Path) -> Result<Policy, OptionsError> {
         path: path.to_path_buf(),
         source,
     })?;
-    policy_from_document(&text).map_err(|source| OptionsError::Policy {
+    let policy = policy_from_document(&text).map_err(|source| OptionsError::Policy {
         path: path.to_path_buf(),
         source,
-    })
+    })?;
+    match arguments_from_document(&text) {
+        None | Some(ArgumentHandling::Redacted) => Ok(policy),
+        // Neither is done here, and who asks for it has to know.
+        Some(ArgumentHandling::None | ArgumentHandling::Full) => Err(OptionsError::Arguments {
+            path: path.to_path_buf(),
+        }),
+    }
 }
 
 /// On a host nobody mounts its cgroups elsewhere: where they are not at the default of a pod, they are at their own place.
@@ -118,5 +130,16 @@ mod tests {
         let error = policy(&standing(&["--policy", file.path().to_str().unwrap()])).unwrap_err();
         let error = crate::error::Chain(&error).to_string();
         assert!(error.contains("spec.feeds.process.denied: unknown field"), "{error}");
+    }
+
+    #[test]
+    fn what_a_host_does_not_do_with_command_lines_is_refused() {
+        for (asked, refused) in [("None", true), ("Full", true), ("Redacted", false)] {
+            let mut file = tempfile::NamedTempFile::new().unwrap();
+            let text = format!("kind: DriftPolicy\nspec: {{selector: {{}}, feeds: {{process: {{arguments: {asked}}}}}}}");
+            file.write_all(text.as_bytes()).unwrap();
+            let policy = policy(&standing(&["--policy", file.path().to_str().unwrap()]));
+            assert_eq!(policy.is_err(), refused, "{asked}");
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! A container of a pod, or what stands for one on a host.
 
 use anchorwatch_core::id::WorkloadKey;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::attribute::probe::Command;
@@ -43,6 +44,8 @@ pub struct Container {
     pub dns: Arc<PodDns>,
     /// As recordings and a host's alerts name it.
     pub workload: Arc<WorkloadKey>,
+    /// Of its pod: what policies select by.
+    pub labels: Arc<BTreeMap<String, String>>,
     pub setting: Setting,
 }
 
@@ -67,6 +70,7 @@ impl Container {
             id,
             commands,
             dns: Arc::default(),
+            labels: Arc::default(),
             setting: Setting::Pod,
         }
     }
@@ -89,6 +93,13 @@ impl Container {
     #[must_use]
     pub fn asking(mut self, dns: Arc<PodDns>) -> Self {
         self.dns = dns;
+        self
+    }
+
+    /// The same, of a pod with these labels.
+    #[must_use]
+    pub fn labelled(mut self, labels: Arc<BTreeMap<String, String>>) -> Self {
+        self.labels = labels;
         self
     }
 

@@ -91,6 +91,7 @@ impl Sensor {
             workload: Arc::new(WorkloadKey::new("shop", "Deployment", "agent")),
             specified: vec![("main".into(), Vec::new())],
             dns: Arc::clone(&container.dns),
+            labels: Arc::clone(&container.labels),
             containers: vec![(ContainerId::parse(&id).unwrap(), Arc::new(container))],
         };
         let mut attributor = Attributor::new(

@@ -13,5 +13,6 @@ pub use behaviour::{
 };
 pub use number::{to_i32, to_i64, unsigned};
 pub use policy::{
-    DocumentError, Materials, Text, Violation, arguments_from_document, inline_violations, materials, policy_from_crd, policy_from_document,
+    DocumentError, Materials, Text, Violation, arguments_from_document, inline_violations, materials, policy_from_crd,
+    policy_from_document,
 };

@@ -35,8 +35,8 @@ pub use drift_policy::{
 };
 pub use duration::{Days, Duration, DurationError};
 pub use feed_policy::{
-    ApprovedHashes, ArgumentHandling, ConfigMapReference, DeniedDestinations, DestinationGroup, FeedPolicies, ModuleFeedPolicy,
-    NetworkFeedPolicy, ProcessFeedPolicy, SpikePolicy,
+    ApprovedHashes, ArgumentHandling, ConfigMapReference, DeniedDestinations, DestinationGroup, FeedPolicies,
+    ModuleFeedPolicy, NetworkFeedPolicy, ProcessFeedPolicy, SpikePolicy,
 };
 pub use module::{ModuleBehavior, ModuleKind};
 pub use named_behavior::{NamedBehaviors, NamedDestination, NamedListener, NamedModule, NamedProcess};

@@ -91,7 +91,9 @@ impl Table {
                 };
                 figure.print();
             } else {
-                let target = row.target.map_or_else(String::new, |target| format!("  (at least {target})"));
+                let target = row
+                    .target
+                    .map_or_else(String::new, |target| format!("  (at least {target})"));
                 println!("{:<62} {mean:.3} ± {half:.3}{target}", row.name);
             }
         }

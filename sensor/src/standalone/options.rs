@@ -136,7 +136,8 @@ mod tests {
     fn what_a_host_does_not_do_with_command_lines_is_refused() {
         for (asked, refused) in [("None", true), ("Full", true), ("Redacted", false)] {
             let mut file = tempfile::NamedTempFile::new().unwrap();
-            let text = format!("kind: DriftPolicy\nspec: {{selector: {{}}, feeds: {{process: {{arguments: {asked}}}}}}}");
+            let text =
+                format!("kind: DriftPolicy\nspec: {{selector: {{}}, feeds: {{process: {{arguments: {asked}}}}}}}");
             file.write_all(text.as_bytes()).unwrap();
             let policy = policy(&standing(&["--policy", file.path().to_str().unwrap()]));
             assert_eq!(policy.is_err(), refused, "{asked}");

@@ -54,7 +54,13 @@ enum Change {
 
 impl Told {
     fn of<K: ResourceExt>(kind: Kind, event: Event<K>, rule: fn(&K) -> Option<Rule>) -> Self {
-        let key = |policy: &K| format!("{kind:?}/{}/{}", policy.namespace().unwrap_or_default(), policy.name_any());
+        let key = |policy: &K| {
+            format!(
+                "{kind:?}/{}/{}",
+                policy.namespace().unwrap_or_default(),
+                policy.name_any()
+            )
+        };
         let change = match event {
             Event::Init => Change::Begun,
             Event::InitApply(policy) => Change::Listed(key(&policy), rule(&policy)),

@@ -16,6 +16,8 @@ What a finding weighs begins with its rule's severity; every term that is added 
 (`severityTerms`). Denying and accepting, by a BehaviorApproval or in an alert's `spec.dispositions`, goes before all \
 other ways to tune a rule, because it says who decided, and why.
 
+Techniques have their ids and names of MITRE ATT&CK 18.1 (Enterprise); later versions may have moved some.
+
 | rule | severity | needs a baseline | may be suppressed |
 |---|---|---|---|
 ";

@@ -207,7 +207,11 @@ mod tests {
                 Level::Nothing,
             ),
         ] {
-            assert_eq!(level(asking(rules.clone()), true, &agent("shop")), expected, "{rules:?}");
+            assert_eq!(
+                level(asking(rules.clone()), true, &agent("shop")),
+                expected,
+                "{rules:?}"
+            );
         }
     }
 
@@ -219,18 +223,30 @@ mod tests {
         tell.send_replace(Arc::new(asking([namespaced("shop", "Full")])));
         assert_eq!(asked.of(&agent("shop")), Level::Full);
         tell.send_replace(Arc::new(asking([])));
-        assert_eq!(asked.of(&agent("shop")), Level::Redacted, "a policy that is gone counts no more");
+        assert_eq!(
+            asked.of(&agent("shop")),
+            Level::Redacted,
+            "a policy that is gone counts no more"
+        );
     }
 
     #[test]
     fn a_selector_that_can_not_be_read_withholds_and_never_widens() {
         let unreadable = LabelSelector {
-            match_expressions: Some(vec![serde_json::from_value(json!({"key": "a", "operator": "Near"})).unwrap()]),
+            match_expressions: Some(vec![
+                serde_json::from_value(json!({"key": "a", "operator": "Near"})).unwrap(),
+            ]),
             ..LabelSelector::default()
         };
         let rule = |level| Rule::new(Some("shop".to_owned()), &unreadable, level);
-        assert_eq!(level(asking([rule(Level::Full)]), true, &agent("shop")), Level::Redacted);
-        assert_eq!(level(asking([rule(Level::Nothing)]), true, &agent("shop")), Level::Nothing);
+        assert_eq!(
+            level(asking([rule(Level::Full)]), true, &agent("shop")),
+            Level::Redacted
+        );
+        assert_eq!(
+            level(asking([rule(Level::Nothing)]), true, &agent("shop")),
+            Level::Nothing
+        );
     }
 
     #[test]

@@ -19,7 +19,7 @@ use crate::{
 
 pub use attributes::{
     Attributes, MAX_ADDRESSES, MAX_BUILD_ID, MAX_COMMAND, MAX_COMMAND_BYTES, MAX_COMMANDS, MAX_RAISED_COMMAND_BYTES,
-    MAX_RAISED_COMMANDS, MAX_UIDS,
+    MAX_RAISED_COMMANDS, MAX_UIDS, commands_that_fit,
 };
 pub use capability_set::CapabilitySet;
 pub use destination::{Burst, Destination};

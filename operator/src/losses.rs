@@ -12,7 +12,7 @@ const OTHER: &str = "other";
 const SENSOR_RESTARTED: &str = "sensor_restarted";
 
 /// The words that sensors use for what they lost themselves.
-const SENSOR: [&str; 15] = [
+const SENSOR: [&str; 16] = [
     "malformed_record",
     "snapshot_full",
     "cgroup_unknown",
@@ -22,6 +22,7 @@ const SENSOR: [&str; 15] = [
     "waiting_full",
     "waiting_container_full",
     "container_quota",
+    "command_quota",
     "outbox_full",
     "outbox_damaged",
     "report_refused",

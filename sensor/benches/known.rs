@@ -125,6 +125,7 @@ impl Sensor {
         let sighting = Sighting {
             behaviour: &attributed.behaviour,
             attributes: &attributed.attributes,
+            command: attributed.command.as_ref(),
             lineage: &attributed.lineage,
             at: AT,
             repeats: attributed.repeats,

@@ -20,6 +20,7 @@ pub mod convert;
 pub mod decode;
 pub mod dns;
 pub mod error;
+pub mod keyed;
 pub mod loader;
 pub mod losses;
 pub mod metrics;

@@ -226,6 +226,7 @@ impl Pipeline {
             behaviour,
             lineage,
             attributes,
+            command,
             time_ns: _,
             standing,
             repeats,
@@ -236,17 +237,18 @@ impl Pipeline {
         // A name that was looked up before the sensor started again is not known any more, but the address is.
         let is_known =
             || seen.has_seen_today(container, behaviour, at) || seen.knows_by_address(container, behaviour, attributes);
-        if *standing && is_known() {
-            return seen.enrich(container, behaviour, attributes);
-        }
         let sighting = Sighting {
             behaviour,
             attributes,
+            command: command.as_ref(),
             lineage,
             at,
             repeats: *repeats,
             standing: *standing,
         };
+        if *standing && is_known() {
+            return seen.enrich(container, &sighting);
+        }
         seen.observe(container, &sighting)
     }
 

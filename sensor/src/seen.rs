@@ -4,8 +4,10 @@
 //! behaviour, so that a restart reports nothing again. A behaviour is *unreported* until a batch has taken its counts.
 
 mod commands;
+mod container;
 mod due;
 mod entry;
+mod forget;
 mod row;
 mod sighting;
 mod size;
@@ -13,14 +15,19 @@ mod size;
 use anchorwatch_core::behaviour::{Attributes, Behaviour};
 use anchorwatch_core::id::BehaviourId;
 use anchorwatch_core::time::{Hour, Timestamp};
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 
+use crate::attribute::command::Template;
 use crate::attribute::pod::{Container, ContainerKey};
+use crate::keyed::KeyedMap;
 use crate::losses::LossReason;
+use commands::News;
+pub use commands::Waiting;
+use container::SeenContainer;
 use entry::Entry;
 pub use row::{BehaviourRow, ContainerRow, Row, RowChange, Unreported};
 pub use sighting::Sighting;
-use size::{behaviour_size, container_size};
+use size::{behaviour_size, container_size, waiting_size};
 
 /// How much is remembered.
 #[derive(Debug, Clone, Copy)]
@@ -55,7 +62,7 @@ pub enum Sight {
 /// Everything seen and not forgotten.
 #[derive(Debug)]
 pub struct Seen {
-    containers: HashMap<ContainerKey, SeenContainer>,
+    containers: KeyedMap<ContainerKey, SeenContainer>,
     limits: SeenLimits,
     bytes: usize,
     evicted: u64,
@@ -83,24 +90,10 @@ struct Dirty {
     urgent: bool,
 }
 
-#[derive(Debug)]
-struct SeenContainer {
-    row: ContainerRow,
-    dirty: bool,
-    /// Its pod is gone.
-    gone: bool,
-    /// Spares the hash of each event; several variants can have one identity.
-    ids: HashMap<Behaviour, BehaviourId>,
-    entries: HashMap<BehaviourId, Entry>,
-}
-
-/// The share of the room that is freed at once: the search for what is oldest looks at everything.
-const EVICTED_SHARE: usize = 16;
-
 impl Seen {
     pub fn new(limits: SeenLimits) -> Self {
         Self {
-            containers: HashMap::new(),
+            containers: KeyedMap::default(),
             limits,
             bytes: 0,
             evicted: 0,
@@ -126,8 +119,7 @@ impl Seen {
                 if row.reported_hour.is_none() {
                     self.queues.fresh.push_back((key, id));
                 }
-                container.ids.insert(row.behaviour.clone(), id);
-                container.entries.insert(id, Entry::new(*row));
+                container.restore(id, Entry::new(*row));
             }
         }
     }
@@ -155,42 +147,100 @@ impl Seen {
         let id = seen.id_of(sighting.behaviour, most_ids);
         let Some(entry) = seen.entries.get_mut(&id) else {
             return match self.remember(&container.key, id, BehaviourRow::new(sighting)) {
-                Ok(()) => Sight::New,
+                Ok(()) => self.with_command((&container.key, id), sighting, Sight::New),
                 Err(reason) => Sight::Refused(reason),
             };
         };
         let placed = entry.count(sighting);
         let enriched = entry.enrich(sighting.attributes);
         self.bytes += enriched.growth;
+        let news = entry.row.news_of(sighting);
         entry.changed(
             placed || enriched.news,
             (&container.key, id),
             &mut self.queues.fresh,
             &mut self.dirty,
         );
-        enriched.sight()
+        match news {
+            News::No => Sight::Known,
+            News::Again | News::Yes => self.with_command((&container.key, id), sighting, Sight::Known),
+        }
     }
 
-    /// Adds what is known beside the key of a behaviour that is not counted once more.
-    pub fn enrich(&mut self, container: &Container, behaviour: &Behaviour, attributes: &Attributes) -> Sight {
+    /// Adds what is known beside the key of a behaviour that stands and is not counted once more, unless that is news.
+    pub fn enrich(&mut self, container: &Container, sighting: &Sighting<'_>) -> Sight {
         let Some(seen) = self.containers.get_mut(&container.key) else {
             return Sight::Known;
         };
-        let id = seen.known_id(behaviour);
+        let id = seen.known_id(sighting.behaviour);
         let Some(entry) = seen.entries.get_mut(&id) else {
             return Sight::Known;
         };
-        let enriched = entry.enrich(attributes);
+        let enriched = entry.enrich(sighting.attributes);
         self.bytes += enriched.growth;
-        if enriched.growth > 0 || enriched.news {
-            entry.changed(
-                enriched.news,
-                (&container.key, id),
-                &mut self.queues.fresh,
-                &mut self.dirty,
-            );
+        let is_new_line = entry.row.news_of(sighting) == News::Yes;
+        let is_news = enriched.news || is_new_line;
+        if is_news {
+            // Nothing is told without a count.
+            entry.row.count_times(sighting.at, 1);
         }
-        enriched.sight()
+        if is_news || enriched.growth > 0 {
+            entry.changed(is_news, (&container.key, id), &mut self.queues.fresh, &mut self.dirty);
+        }
+        if is_new_line {
+            self.with_command((&container.key, id), sighting, Sight::Known)
+        } else {
+            Sight::Known
+        }
+    }
+
+    /// Takes in the command line of a sighting that is counted, and was otherwise as said.
+    fn with_command(
+        &mut self,
+        (key, id): (&ContainerKey, BehaviourId),
+        sighting: &Sighting<'_>,
+        sight: Sight,
+    ) -> Sight {
+        let Some(command) = sighting.command else {
+            return sight;
+        };
+        match self.wait((key, id), command, sighting) {
+            Ok(()) => sight,
+            Err(reason) => Sight::Refused(reason),
+        }
+    }
+
+    /// Has a command line wait to be told. One that was told of on another day gives way where room is short.
+    fn wait(
+        &mut self,
+        (key, id): (&ContainerKey, BehaviourId),
+        command: &Template,
+        sighting: &Sighting<'_>,
+    ) -> Result<(), LossReason> {
+        let size = waiting_size(&command.line);
+        let seen = self.containers.get(key);
+        let Some((seen, entry)) = seen.and_then(|seen| Some((seen, seen.entries.get(&id)?))) else {
+            return Ok(());
+        };
+        let news = entry.row.news_of(sighting);
+        let room = if seen.room.has(&command.line, news) {
+            self.make_room(size)
+        } else {
+            Err(LossReason::CommandQuota)
+        };
+        match (news, room) {
+            (News::No, _) | (News::Again, Err(_)) => return Ok(()),
+            (News::Yes, Err(reason)) => return Err(reason),
+            (News::Again | News::Yes, Ok(())) => {}
+        }
+        let seen = self.containers.get_mut(key);
+        let Some((seen, entry)) = seen.and_then(|seen| Some((&mut seen.room, seen.entries.get_mut(&id)?))) else {
+            return Ok(());
+        };
+        entry.row.wait(command, sighting.at.day(), seen);
+        self.bytes += size;
+        entry.changed(news == News::Yes, (key, id), &mut self.queues.fresh, &mut self.dirty);
+        Ok(())
     }
 
     /// Whether the container has shown the behaviour on that day, or later. What still runs is no news: a sensor that
@@ -227,44 +277,6 @@ impl Seen {
         };
         if seen.row.observe_hour(hour) {
             seen.mark_dirty(&container.key, &mut self.dirty);
-        }
-    }
-
-    /// Forgets the containers of pods that are gone, once everything about them was taken by a batch.
-    /// To be called while no batch is outstanding.
-    pub fn forget_gone(&mut self, pod_is_known: impl Fn(&str) -> bool) {
-        let mut settled = Vec::new();
-        for (key, container) in &mut self.containers {
-            container.gone = !container.row.is_node() && !pod_is_known(&container.row.pod_uid);
-            if container.gone && container.is_settled() {
-                settled.push(key.clone());
-            }
-        }
-        for key in settled {
-            let Some(container) = self.containers.remove(&key) else {
-                continue;
-            };
-            self.bytes -= container_size(&container.row);
-            for (id, entry) in container.entries {
-                self.bytes -= behaviour_size(&entry.row);
-                self.dirty.removed.push(RowChange::remove_behaviour(key.clone(), id));
-            }
-            self.dirty.removed.push(RowChange::remove_container(key));
-        }
-    }
-
-    /// The API server lost what was reported: everything that is seen again is reported again.
-    pub fn report_again(&mut self) {
-        for (key, container) in &mut self.containers {
-            for (id, entry) in &mut container.entries {
-                if entry.row.reported_hour.take().is_some() {
-                    entry.row.reported_hour = Some(Hour(0));
-                    entry.row.attributes.commands.clear();
-                    if !std::mem::replace(&mut entry.dirty, true) {
-                        self.dirty.behaviours.push((key.clone(), *id));
-                    }
-                }
-            }
         }
     }
 
@@ -344,85 +356,6 @@ impl Seen {
         self.dirty.urgent = true;
         self.queues.fresh.push_back((key.clone(), id));
         Ok(())
-    }
-
-    /// Forgets the oldest of what is reported already.
-    fn make_room(&mut self, size: usize) -> Result<(), LossReason> {
-        if self.bytes + size <= self.limits.bytes {
-            return Ok(());
-        }
-        if self.full {
-            return Err(LossReason::OutboxFull);
-        }
-        let mut known: Vec<(Timestamp, ContainerKey, BehaviourId)> = Vec::new();
-        for (key, container) in &self.containers {
-            let reported = container
-                .entries
-                .iter()
-                .filter(|(_, entry)| entry.row.unreported.is_none());
-            known.extend(reported.map(|(id, entry)| (entry.row.last_seen, key.clone(), *id)));
-        }
-        known.sort_unstable();
-        let target = (self.limits.bytes - self.limits.bytes / EVICTED_SHARE).saturating_sub(size);
-        for (_, key, id) in known {
-            if self.bytes <= target {
-                break;
-            }
-            self.evict(key, id);
-        }
-        self.full = self.bytes + size > self.limits.bytes;
-        if self.full { Err(LossReason::OutboxFull) } else { Ok(()) }
-    }
-
-    fn evict(&mut self, key: ContainerKey, id: BehaviourId) {
-        let Some(container) = self.containers.get_mut(&key) else {
-            return;
-        };
-        if let Some(entry) = container.entries.remove(&id) {
-            self.bytes -= behaviour_size(&entry.row);
-            self.evicted += 1;
-            container.ids.retain(|_, other| *other != id);
-            self.dirty.removed.push(RowChange::remove_behaviour(key, id));
-        }
-    }
-}
-
-impl SeenContainer {
-    fn new(row: ContainerRow) -> Self {
-        Self {
-            row,
-            dirty: false,
-            gone: false,
-            ids: HashMap::new(),
-            entries: HashMap::new(),
-        }
-    }
-
-    /// The identity of a behaviour, remembered or not.
-    fn known_id(&self, behaviour: &Behaviour) -> BehaviourId {
-        self.ids.get(behaviour).copied().unwrap_or_else(|| behaviour.id())
-    }
-
-    /// The identity of a behaviour; of at most so many it is remembered.
-    fn id_of(&mut self, behaviour: &Behaviour, most: usize) -> BehaviourId {
-        if let Some(id) = self.ids.get(behaviour) {
-            return *id;
-        }
-        let id = behaviour.id();
-        if self.ids.len() < most {
-            self.ids.insert(behaviour.clone(), id);
-        }
-        id
-    }
-
-    fn mark_dirty(&mut self, key: &ContainerKey, dirty: &mut Dirty) {
-        if !std::mem::replace(&mut self.dirty, true) {
-            dirty.containers.push(key.clone());
-        }
-    }
-
-    fn is_settled(&self) -> bool {
-        self.row.hours.is_empty() && self.entries.values().all(|entry| entry.row.unreported.is_none())
     }
 }
 

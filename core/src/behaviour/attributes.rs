@@ -177,6 +177,16 @@ impl Attributes {
     }
 }
 
+/// How many of these command lines, from the first on, can be told of as one behaviour's.
+pub fn commands_that_fit<'a>(lines: impl Iterator<Item = &'a str>) -> usize {
+    let mut bytes = 0;
+    let fit = lines.take(MAX_COMMANDS).take_while(|line| {
+        bytes += json_len(line);
+        bytes <= MAX_COMMAND_BYTES
+    });
+    fit.count()
+}
+
 /// Keeps the least as far as they fit: whatever was left out before would be left out again.
 fn keep_commands(commands: &mut BTreeSet<String>, limit: usize, bytes: usize) {
     keep_least(commands, limit);
@@ -268,6 +278,18 @@ mod tests {
             prop_assert_eq!(a.clone().join(b.clone()), b.clone().join(a.clone()));
             prop_assert_eq!(a.clone().join(b.clone()).join(c.clone()), a.clone().join(b.join(c)));
             prop_assert_eq!(a.clone().join(a.clone()), a);
+        }
+
+        #[test]
+        fn command_lines_that_fit_are_all_kept_and_one_more_is_not(
+            lines in btree_set(r#"[a-c"]{1,6}|x{400,900}"#, 0..90)) {
+            let fit = commands_that_fit(lines.iter().map(String::as_str));
+            let bounded = |count| {
+                let commands: BTreeSet<String> = lines.iter().take(count).cloned().collect();
+                Attributes { commands, ..Attributes::default() }.bounded().commands.len()
+            };
+            prop_assert_eq!(bounded(fit), fit);
+            prop_assert_eq!(bounded(fit + 1), fit);
         }
 
         #[test]

@@ -1,6 +1,7 @@
 //! Command lines as they may leave the node.
 
 mod asked;
+mod template;
 
 use anchorwatch_core::{behaviour::MAX_COMMAND, normalise, redact::redact_argv, text};
 use clap::ValueEnum;
@@ -13,6 +14,7 @@ use std::sync::Arc;
 use super::pod::Container;
 use crate::decode::Exec;
 pub use asked::{Asked, Asking, Rule};
+pub use template::{CommandKey, Template};
 
 /// What leaves the node of command lines, as far as policies ask for no less.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
@@ -43,7 +45,7 @@ pub struct Commands {
     /// What policies ask for; nothing where there are none, as on a host.
     asked: Option<Asked>,
     /// By a hash with a key of this process alone: of what was typed, nothing is kept.
-    known: LruCache<u64, Arc<str>>,
+    known: LruCache<u64, Template>,
     hash: RandomState,
 }
 
@@ -74,7 +76,7 @@ impl Commands {
     }
 
     /// The template of an execution's command line.
-    pub fn template(&mut self, exec: &Exec, container: &Container) -> Option<Arc<str>> {
+    pub fn template(&mut self, exec: &Exec, container: &Container) -> Option<Template> {
         let level = self.level(container);
         let make: fn(&[String]) -> Vec<String> = match level {
             Level::Nothing => return None,
@@ -84,8 +86,8 @@ impl Commands {
         };
         let cut_from = cut_from(exec);
         let key = self.hash.hash_one((&exec.argv, &exec.argv_end, cut_from, level));
-        let template = self.known.get_or_insert(key, || template(exec, make));
-        Some(Arc::clone(template))
+        let template = self.known.get_or_insert(key, || Template::from(template(exec, make)));
+        Some(template.clone())
     }
 
     /// What leaves the node of a container's command lines: what the command line of the sensor says, and less where a
@@ -168,7 +170,7 @@ mod tests {
         let template = commands.template(exec, &container("1")).unwrap();
         let again = commands.template(exec, &container("1")).unwrap();
         assert_eq!(again, template, "as remembered");
-        template.as_ref().to_owned()
+        template.line.as_ref().to_owned()
     }
 
     fn cut(argv: &[&str], end: &[&str]) -> Exec {

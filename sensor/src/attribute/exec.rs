@@ -101,7 +101,6 @@ impl Attributor {
         };
         let command = self.commands.template(&exec, container);
         let attributes = Attributes {
-            commands: command.iter().map(|line| line.as_ref().to_owned()).collect(),
             uids: [exec.uid].into(),
             effective_uids: (exec.euid != exec.uid).then_some(exec.euid).into_iter().collect(),
             setuid: exec.setuid,
@@ -116,6 +115,7 @@ impl Attributor {
             container: Arc::clone(container),
             behaviour: Behaviour::Process(parts.into()),
             attributes,
+            command,
             observed,
             lineage,
             time_ns: exec.time_ns,

@@ -143,6 +143,7 @@ impl Attributor {
             container: Arc::clone(container),
             behaviour: Behaviour::Network(parts.into()),
             attributes,
+            command: None,
             observed,
             lineage,
             time_ns: flow.time_ns,

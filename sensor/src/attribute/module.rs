@@ -276,6 +276,7 @@ impl Attributor {
         Attributed {
             container,
             behaviour: Behaviour::Module(parts.into()),
+            command: None,
             observed,
             attributes: Attributes {
                 build_id,

@@ -4,6 +4,7 @@ use anchorwatch_core::behaviour::{Attributes, Behaviour, Feed};
 use anchorwatch_core::observation::Observed;
 use std::sync::Arc;
 
+use super::command::Template;
 use super::pod::Container;
 use crate::decode::FilterKey;
 use crate::losses::{LossReason, Whose};
@@ -13,8 +14,10 @@ use crate::losses::{LossReason, Whose};
 pub struct Attributed {
     pub container: Arc<Container>,
     pub behaviour: Behaviour,
-    /// What else is known of it.
+    /// What else is known of it. An execution's command line is apart.
     pub attributes: Attributes,
+    /// The command line of an execution.
+    pub command: Option<Template>,
     /// Executables that led to it, outermost first, its own last.
     pub lineage: Vec<Arc<str>>,
     /// Nanoseconds of `CLOCK_BOOTTIME`.
@@ -27,6 +30,20 @@ pub struct Attributed {
     pub key: Option<FilterKey>,
     /// All that was seen of it, where that is asked for: see [`super::Attributor::with_observations`].
     pub observed: Option<Box<Observed>>,
+}
+
+impl Attributed {
+    /// What else is known of it, with its command line.
+    pub fn all_attributes(&self) -> Attributes {
+        Attributes {
+            commands: self
+                .command
+                .iter()
+                .map(|command| command.line.as_ref().to_owned())
+                .collect(),
+            ..self.attributes.clone()
+        }
+    }
 }
 
 /// What became of an execution.

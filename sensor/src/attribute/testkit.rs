@@ -29,6 +29,7 @@ pub fn sighting(behaviour: &Behaviour, at: Timestamp) -> Sighting<'_> {
     Sighting {
         behaviour,
         attributes: &NOTHING,
+        command: None,
         lineage: &[],
         at,
         repeats: 0,

@@ -26,6 +26,8 @@ pub enum LossReason {
     FileSwapped,
     /// Its container showed more behaviours than are kept for one.
     ContainerQuota,
+    /// Its container ran more new command lines than wait to be told of one, and this one is not remembered.
+    CommandQuota,
     /// The outbox had no room for it.
     OutboxFull,
     /// The outbox was damaged and began anew.
@@ -37,7 +39,7 @@ pub enum LossReason {
 }
 
 impl LossReason {
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::MalformedRecord,
         Self::SnapshotFull,
         Self::CgroupUnknown,
@@ -49,6 +51,7 @@ impl LossReason {
         Self::ConnectionForgotten,
         Self::FileSwapped,
         Self::ContainerQuota,
+        Self::CommandQuota,
         Self::OutboxFull,
         Self::OutboxDamaged,
         Self::ReportRefused,
@@ -69,6 +72,7 @@ impl LossReason {
             Self::ConnectionForgotten => "connection_forgotten",
             Self::FileSwapped => "file_swapped",
             Self::ContainerQuota => "container_quota",
+            Self::CommandQuota => "command_quota",
             Self::OutboxFull => "outbox_full",
             Self::OutboxDamaged => "outbox_damaged",
             Self::ReportRefused => "report_refused",

@@ -276,6 +276,7 @@ fn reported(arguments: &[&str], told: Arguments) -> String {
                     };
                     let sighting = Sighting {
                         attributes: &attributed.attributes,
+                        command: attributed.command.as_ref(),
                         lineage: &attributed.lineage,
                         ..sighting(&attributed.behaviour, AT)
                     };

@@ -7,7 +7,8 @@ use anchorwatch_crds::v1alpha1::{PodReference, ReportedBehavior, ReportedContain
 use serde::Serialize;
 use std::collections::HashMap;
 
-use super::{ContainerKey, Entry, Seen, SeenContainer};
+use super::commands::Room;
+use super::{ContainerKey, Entry, Seen, SeenContainer, Unreported};
 use crate::convert;
 
 /// Counts of a young behaviour are told at every mark: somebody may be looking at its alert.
@@ -52,6 +53,7 @@ impl Seen {
             containers: Vec::new(),
             index: HashMap::new(),
             space,
+            freed: 0,
         };
         self.full = false;
         while self.take_behaviour(&mut batch, true) {}
@@ -65,6 +67,7 @@ impl Seen {
             }
             self.queues.hours.pop_front();
         }
+        self.bytes -= batch.freed;
         let told: Vec<ContainerKey> = batch.index.into_keys().collect();
         for key in told {
             if let Some(container) = self.containers.get_mut(&key) {
@@ -83,17 +86,25 @@ impl Seen {
         };
         let Some((key, id)) = queue.front() else { return false };
         let container = self.containers.get_mut(key);
-        let taken = container.is_none_or(|container| batch.take(key, container, *id));
-        if taken && let Some((key, id)) = queue.pop_front() {
+        let taken = container.map_or(Taken::Whole, |container| batch.take(key, container, *id));
+        if taken == Taken::No {
+            return false;
+        }
+        if let Some((key, id)) = queue.pop_front() {
             let container = self.containers.get_mut(&key);
             if let Some(entry) = container.and_then(|container| container.entries.get_mut(&id)) {
-                entry.queued = false;
                 if !std::mem::replace(&mut entry.dirty, true) {
-                    self.dirty.behaviours.push((key, id));
+                    self.dirty.behaviours.push((key.clone(), id));
+                }
+                if taken == Taken::InPart {
+                    // The others first.
+                    queue.push_back((key, id));
+                } else if !fresh {
+                    entry.queued = false;
                 }
             }
         }
-        taken
+        true
     }
 }
 
@@ -117,19 +128,46 @@ impl Entry {
             behavior: behaviour_to_crd(&self.row.behaviour),
             attributes: attributes_to_crd(&self.row.told()),
             lineage: self.row.lineage.iter().map(|path| path.as_ref().to_owned()).collect(),
-            count: i64::try_from(unreported.count).unwrap_or(i64::MAX),
+            count: i64::try_from(self.told_count(unreported)).unwrap_or(i64::MAX),
             first_seen: convert::micro_time(unreported.first),
             last_seen: convert::micro_time(unreported.last),
             snapshot: self.row.snapshot,
         })
     }
 
-    fn settle(&mut self) {
-        if let Some(unreported) = self.row.unreported.take() {
-            self.row.reported_hour = Some(unreported.last.hour());
-            self.row.settle_commands();
-        }
+    /// How many of the sightings are told now: one is kept back for each command line that finds no room beside the others,
+    /// so that there is one to be told with it.
+    fn told_count(&self, unreported: Unreported) -> u64 {
+        unreported.count.saturating_sub(self.row.commands_left() as u64).max(1)
     }
+
+    /// A report has told what it holds; what command lines are left wait for the next. Returns how many bytes that gives
+    /// back.
+    fn settle(&mut self, room: &mut Room) -> usize {
+        let Some(unreported) = self.row.unreported.take() else {
+            return 0;
+        };
+        let left = self.row.commands_left() as u64;
+        if left > 0 {
+            self.row.unreported = Some(Unreported {
+                count: left,
+                ..unreported
+            });
+        } else {
+            self.row.reported_hour = Some(unreported.last.hour());
+        }
+        self.row.settle_commands(room)
+    }
+}
+
+/// How much of an entry a batch has taken.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Taken {
+    No,
+    /// Command lines are left.
+    InPart,
+    /// All that there was to tell.
+    Whole,
 }
 
 /// A batch in the making.
@@ -137,13 +175,15 @@ struct Batch {
     containers: Vec<ReportedContainer>,
     index: HashMap<ContainerKey, usize>,
     space: usize,
+    /// Bytes that need no longer be remembered.
+    freed: usize,
 }
 
 impl Batch {
-    /// Whether the behaviour is in, or has nothing to tell.
-    fn take(&mut self, key: &ContainerKey, container: &mut SeenContainer, id: BehaviourId) -> bool {
+    /// Takes in what a behaviour has to tell, as much as a report of it holds.
+    fn take(&mut self, key: &ContainerKey, container: &mut SeenContainer, id: BehaviourId) -> Taken {
         let Some(behaviour) = container.entries.get(&id).and_then(Entry::reported) else {
-            return true;
+            return Taken::Whole;
         };
         let size = json_size(&behaviour);
         let head = if self.index.contains_key(key) {
@@ -152,21 +192,27 @@ impl Batch {
             json_size(&head(container))
         };
         if head + size > self.space {
-            return false;
+            return Taken::No;
         }
         let Some(slot) = self.slot(key, container) else {
-            return false;
+            return Taken::No;
         };
         let told = &mut self.containers[slot].behaviors;
         if told.len() >= MAX_BEHAVIOURS {
-            return false;
+            return Taken::No;
         }
         told.push(behaviour);
         self.space -= size;
-        if let Some(entry) = container.entries.get_mut(&id) {
-            entry.settle();
+        let SeenContainer { entries, room, .. } = container;
+        let Some(entry) = entries.get_mut(&id) else {
+            return Taken::Whole;
+        };
+        self.freed += entry.settle(room);
+        if entry.row.unreported.is_some() {
+            Taken::InPart
+        } else {
+            Taken::Whole
         }
-        true
     }
 
     /// Where the container stands; it takes its hours along.

@@ -2,13 +2,11 @@
 
 use anchorwatch_core::behaviour::{Attributes, Origin};
 use anchorwatch_core::id::BehaviourId;
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 
-use super::commands::News;
 use super::size::behaviour_size;
-use super::{BehaviourRow, Dirty, Sight, Sighting};
+use super::{BehaviourRow, Dirty, Sighting};
 use crate::attribute::pod::ContainerKey;
-use crate::losses::LossReason;
 
 #[derive(Debug)]
 pub(super) struct Entry {
@@ -33,6 +31,7 @@ impl Entry {
         let Sighting {
             behaviour,
             attributes: _,
+            command: _,
             lineage: _,
             at,
             repeats,
@@ -71,19 +70,12 @@ impl Entry {
     pub(super) fn enrich(&mut self, attributes: &Attributes) -> Enriched {
         let row = &mut self.row;
         let mut enriched = Enriched::default();
-        let commands_are_known = attributes.commands.iter().all(|line| row.knows_command(line));
-        if commands_are_known && !row.attributes.grows_by(attributes) {
+        if !row.attributes.grows_by(attributes) {
             return enriched;
         }
         let before = behaviour_size(row);
-        let of_commands = row.note_commands(&attributes.commands);
-        enriched.lost = of_commands == News::NoRoom;
-        let rest = Attributes {
-            commands: BTreeSet::new(),
-            ..attributes.clone()
-        };
-        enriched.news = of_commands == News::Yes || row.attributes.has_news_in(&rest);
-        row.attributes = std::mem::take(&mut row.attributes).join(rest);
+        enriched.news = row.attributes.has_news_in(attributes);
+        row.attributes = std::mem::take(&mut row.attributes).join(attributes.clone());
         enriched.growth = behaviour_size(row).saturating_sub(before);
         enriched
     }
@@ -96,17 +88,4 @@ pub(super) struct Enriched {
     pub news: bool,
     /// By how many bytes the entry grew.
     pub growth: usize,
-    /// A command line found no room.
-    pub lost: bool,
-}
-
-impl Enriched {
-    /// What the sighting of something known was.
-    pub(super) const fn sight(self) -> Sight {
-        if self.lost {
-            Sight::Refused(LossReason::ContainerQuota)
-        } else {
-            Sight::Known
-        }
-    }
 }

@@ -2,12 +2,14 @@
 
 use anchorwatch_core::behaviour::{Attributes, Behaviour};
 use anchorwatch_core::id::BehaviourId;
-use anchorwatch_core::time::{Hour, Timestamp};
+use anchorwatch_core::time::{Day, Hour, Timestamp};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::Sighting;
+use super::commands::Waiting;
+use crate::attribute::command::CommandKey;
 use crate::attribute::pod::{Container, ContainerKey};
 
 /// Hours that a report of a container can hold. Older ones are dropped: they are the least of what a node that was cut
@@ -33,12 +35,15 @@ pub struct ContainerRow {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BehaviourRow {
     pub behaviour: Behaviour,
-    /// What else was seen of it. Of command lines, those that a batch has told of, as far as they are remembered.
+    /// What else was seen of it, without command lines.
     #[serde(default, skip_serializing_if = "Attributes::is_empty")]
     pub attributes: Attributes,
     /// Command lines that no batch has told of yet.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    pub untold: BTreeSet<String>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub waiting: BTreeMap<CommandKey, Waiting>,
+    /// Command lines that batches have told of, as far as they are remembered, and of which day that was last.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub told: BTreeMap<CommandKey, Day>,
     /// Of the first sighting.
     pub lineage: Vec<Arc<str>>,
     pub first_seen: Timestamp,
@@ -111,11 +116,12 @@ impl ContainerRow {
 }
 
 impl BehaviourRow {
-    /// Of the first sighting.
+    /// Of the first sighting; its command line is apart.
     pub fn new(sighting: &Sighting<'_>) -> Self {
         let Sighting {
             behaviour,
             attributes,
+            command: _,
             lineage,
             at,
             repeats,
@@ -123,12 +129,9 @@ impl BehaviourRow {
         } = *sighting;
         let mut row = Self {
             behaviour: behaviour.clone(),
-            attributes: Attributes {
-                commands: BTreeSet::new(),
-                ..attributes.clone()
-            }
-            .bounded(),
-            untold: attributes.commands.clone(),
+            attributes: attributes.clone().bounded(),
+            waiting: BTreeMap::new(),
+            told: BTreeMap::new(),
             lineage: lineage.to_vec(),
             first_seen: at,
             last_seen: at,

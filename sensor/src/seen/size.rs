@@ -10,6 +10,9 @@ pub(super) const OVERHEAD: usize = 400;
 /// What an element of a set takes beside its text.
 const ELEMENT: usize = 32;
 
+/// What a command line takes that was told of: its key in hexadecimal digits, and a day.
+const TOLD: usize = 48;
+
 /// What a destination takes, at most but for the longest names.
 const MAX_DESTINATION: usize = 128;
 
@@ -32,8 +35,14 @@ pub(super) fn behaviour_size(row: &BehaviourRow) -> usize {
         }
     };
     let lineage: usize = row.lineage.iter().map(|path| path.len()).sum();
-    let untold: usize = row.untold.iter().map(|line| line.len() + ELEMENT).sum();
-    OVERHEAD + 2 * texts + lineage + attributes_size(&row.attributes) + untold
+    let waiting = row.waiting.values().map(|waiting| waiting_size(&waiting.line));
+    let commands = waiting.sum::<usize>() + row.told.len() * TOLD;
+    OVERHEAD + 2 * texts + lineage + attributes_size(&row.attributes) + commands
+}
+
+/// Of a command line that waits to be told: its key, its day and its text.
+pub(super) const fn waiting_size(line: &str) -> usize {
+    line.len() + 2 * ELEMENT
 }
 
 fn attributes_size(attributes: &Attributes) -> usize {

@@ -1,4 +1,5 @@
 mod clock;
+mod commands;
 
 use super::size::OVERHEAD;
 use super::*;
@@ -375,54 +376,6 @@ proptest! {
         prop_assert!(!seen.has_due());
         prop_assert_eq!(reported, expected);
     }
-}
-
-fn commands_of(lines: &[&str]) -> Attributes {
-    Attributes {
-        commands: lines.iter().map(|line| (*line).to_owned()).collect(),
-        ..Attributes::default()
-    }
-}
-
-/// Every command line that is due, and no other.
-fn told_commands(seen: &mut Seen) -> Vec<String> {
-    let batch = seen.take_due(SPACE);
-    let behaviours = batch.iter().flat_map(|container| &container.behaviors);
-    behaviours.flat_map(|told| told.attributes.commands.clone()).collect()
-}
-
-#[test]
-fn every_command_line_is_told_once_however_many_there_are() {
-    let mut seen = Seen::new(SeenLimits::default());
-    let mut told = Vec::new();
-    for number in (0..1000).rev() {
-        let commands = commands_of(&[&format!("sh {number:04}")]);
-        let sight = observe_with(&mut seen, "1", "/bin/sh", START, &commands);
-        assert!(sight == Sight::Known || number == 999, "{number}: {sight:?}");
-        told.append(&mut told_commands(&mut seen));
-        seen = restored(&mut seen);
-    }
-    told.sort_unstable();
-    let expected: Vec<String> = (0..1000).map(|number| format!("sh {number:04}")).collect();
-    assert_eq!(told, expected);
-    assert!(seen.bytes() < 10_000, "{}", seen.bytes());
-}
-
-#[test]
-fn a_command_line_that_finds_no_room_is_lost_and_counted_and_told_when_there_is_room() {
-    let mut seen = Seen::new(SeenLimits::default());
-    let see = |seen: &mut Seen, number: usize| {
-        let commands = commands_of(&[&format!("sh {number:04}")]);
-        observe_with(seen, "1", "/bin/sh", START, &commands)
-    };
-    let sights: Vec<Sight> = (0..100).map(|number| see(&mut seen, number)).collect();
-    let lost = sights
-        .iter()
-        .filter(|sight| **sight == Sight::Refused(LossReason::ContainerQuota));
-    assert_eq!(lost.count(), 36);
-    assert_eq!(told_commands(&mut seen).len(), 64);
-    see(&mut seen, 99);
-    assert_eq!(told_commands(&mut seen), ["sh 0099"]);
 }
 
 #[test]

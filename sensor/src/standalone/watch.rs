@@ -5,7 +5,7 @@ use anchorwatch_core::baseline::{
     Batch, BehaviourReport, ContainerReport, Entry, FeedBaseline, Maturity, MergeOutcome, ReportingPod, Scoring, age,
     merge_scored,
 };
-use anchorwatch_core::behaviour::{Attributes, Behaviour, Feed};
+use anchorwatch_core::behaviour::{Behaviour, Feed};
 use anchorwatch_core::decide::{Verdict, decide};
 use anchorwatch_core::id::{BatchId, ContainerName, NodeName, PodUid, WorkloadKey};
 use anchorwatch_core::policy::Policy;
@@ -305,16 +305,14 @@ fn says_more(
         Maturity::Learning => true,
         Maturity::Provisional | Maturity::Enforcing => entry.snapshot || entry.is_quarantined(),
     };
-    if learns || seen.attributes.commands.is_subset(&entry.attributes.commands) {
-        return entry.attributes.grows_by(&seen.attributes);
+    let command = seen.command.as_ref().map(|command| &*command.line);
+    let is_new = command.is_some_and(|line| !entry.attributes.commands.contains(line));
+    if learns && is_new {
+        return entry.attributes.grows_by(&seen.all_attributes());
     }
     let commands = scoring.and_then(|scoring| scoring.peek(container));
-    let is_judged = |line: &String| commands.is_some_and(|commands| commands.is_judged(&seen.behaviour, line));
-    let rest = Attributes {
-        commands: BTreeSet::new(),
-        ..seen.attributes.clone()
-    };
-    !seen.attributes.commands.iter().all(is_judged) || entry.attributes.grows_by(&rest)
+    let is_judged = |line| commands.is_some_and(|commands| commands.is_judged(&seen.behaviour, line));
+    (is_new && !command.is_some_and(is_judged)) || entry.attributes.grows_by(&seen.attributes)
 }
 
 /// Whether it was found standing and is known to be done with these addresses under another name: one that was looked up
@@ -336,7 +334,7 @@ fn stands_by_address(known: &Known, container: &ContainerName, seen: &Attributed
 fn report(seen: &Attributed, at: Timestamp) -> BehaviourReport {
     BehaviourReport {
         behaviour: seen.behaviour.clone(),
-        attributes: seen.attributes.clone().bounded(),
+        attributes: seen.all_attributes().bounded(),
         lineage: seen.lineage.iter().map(|path| path.as_ref().to_owned()).collect(),
         count: seen.repeats.saturating_add(1),
         first_seen: at,

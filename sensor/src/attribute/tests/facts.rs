@@ -7,7 +7,7 @@ const NET_RAW: u64 = 1 << 13;
 
 fn attributes_of(change: impl FnOnce(&mut Exec)) -> Attributes {
     let exec = exec("/bin/x").argv(&["x"]).with(change);
-    attributed(run(&mut known(), exec)).attributes
+    attributed(run(&mut known(), exec)).all_attributes()
 }
 
 fn plain() -> Attributes {

@@ -32,6 +32,7 @@ fn shown(path: &str, behaviour: Behaviour, attributes: Attributes, lineage: &[&s
         container: container(path),
         behaviour,
         attributes,
+        command: None,
         lineage: lineage.iter().map(|path| (*path).into()).collect(),
         time_ns: 0,
         standing: false,
@@ -48,12 +49,12 @@ fn process(path: &str, executable: &str) -> Attributed {
         source: SourceLayer::Unsupported,
         ..ProcessParts::default()
     };
-    let attributes = Attributes {
-        commands: [format!("{executable} -x")].into(),
-        ..Attributes::default()
-    };
     let lineage = ["/usr/bin/demo", executable];
-    shown(path, Behaviour::Process(parts.into()), attributes, &lineage)
+    let line: Arc<str> = format!("{executable} -x").into();
+    Attributed {
+        command: Some(line.into()),
+        ..shown(path, Behaviour::Process(parts.into()), Attributes::default(), &lineage)
+    }
 }
 
 /// A shell that the demo's unit never started before.

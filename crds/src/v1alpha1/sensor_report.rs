@@ -113,7 +113,8 @@ pub struct ReportedBehavior {
     /// The behaviour, under the name of its feed.
     #[serde(flatten)]
     pub behavior: Behavior,
-    /// What else was seen of it.
+    /// What else was seen of it. A command line is told when it is new, and once more on each later day on which it is
+    /// seen; where there are more than one report holds, the behaviour is reported several times.
     #[serde(default, skip_serializing_if = "BehaviorAttributes::is_empty")]
     pub attributes: BehaviorAttributes,
     /// Executables that led to it, outermost first, its own last.

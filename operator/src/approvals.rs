@@ -2,13 +2,10 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use anchorwatch_convert::{Violation, approval_violations, approvals_from_crd};
+use anchorwatch_convert::{Violation, approval_holds_for as holds_for, approval_violations, approvals_from_crd};
 use anchorwatch_core::{id::WorkloadKey, policy::approvals::Approvals};
 use anchorwatch_crds::v1alpha1::{BehaviorApproval, BehaviorApprovalSpec};
-use kube::{
-    ResourceExt,
-    core::{Selector, SelectorExt},
-};
+use kube::ResourceExt;
 
 use crate::{
     policies::selector_violations,
@@ -60,21 +57,6 @@ impl Accepted {
             }
         }
         together
-    }
-}
-
-/// Whether an approval is about a workload whose pods have these labels.
-pub fn holds_for(approval: &BehaviorApproval, workload: &WorkloadKey, labels: &BTreeMap<String, String>) -> bool {
-    if approval.metadata.namespace.as_deref() != Some(workload.namespace.as_str()) {
-        return false;
-    }
-    let named = approval.spec.workload.as_ref();
-    let selector = approval.spec.selector.clone();
-    match (named, selector.map(Selector::try_from)) {
-        (Some(named), _) => named.kind == workload.kind && named.name == workload.name,
-        // What selects everything is not accepted, and holds for nothing.
-        (None, Some(Ok(selector))) => !selector.selects_all() && selector.matches(labels),
-        (None, Some(Err(_)) | None) => false,
     }
 }
 

@@ -2,20 +2,17 @@
 
 use std::{cmp::Ordering, collections::BTreeMap, sync::Arc};
 
-use anchorwatch_convert::{Materials, Violation, inline_violations, policy_from_crd};
+use anchorwatch_convert::{Materials, Violation, inline_violations, policy_from_crd, policy_rank, policy_selects};
 use anchorwatch_core::{id::WorkloadKey, policy::Policy as Resolved};
 use anchorwatch_crds::v1alpha1::{BehaviorBaseline, ClusterDriftPolicy, DriftPolicy, DriftPolicySpec};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
-use kube::core::{Selector, SelectorExt};
+use kube::core::Selector;
 
 use crate::{
     approvals::Accepted,
     world::{World, facts::created, readable},
 };
-
-/// The namespace that an empty selector of a ClusterDriftPolicy leaves out.
-const SYSTEM_NAMESPACE: &str = "kube-system";
 
 /// A policy of either kind.
 #[derive(Clone, Debug, PartialEq)]
@@ -79,14 +76,7 @@ impl Policy {
 
     /// Whether it selects pods with these labels in this namespace. A selector that can't be read selects none.
     pub fn selects(&self, namespace: &str, labels: &BTreeMap<String, String>) -> bool {
-        if self.namespace.as_deref().is_some_and(|own| own != namespace) {
-            return false;
-        }
-        match &self.selector {
-            Some(selector) if selector.selects_all() => self.namespace.is_none() && namespace != SYSTEM_NAMESPACE,
-            Some(selector) => selector.matches(labels),
-            None => false,
-        }
+        policy_selects(self.namespace.as_deref(), self.selector.as_ref(), namespace, labels)
     }
 
     /// What keeps it from being accepted; nothing for a policy that makes sense.
@@ -136,10 +126,12 @@ impl Policy {
     /// The policy that goes before comes first: by priority, then a namespace's before the cluster's, then the older,
     /// then by name.
     pub fn precedence(&self, other: &Self) -> Ordering {
-        (other.spec.priority.cmp(&self.spec.priority))
-            .then_with(|| self.namespace.is_none().cmp(&other.namespace.is_none()))
-            .then_with(|| self.created.cmp(&other.created))
-            .then_with(|| self.name.cmp(&other.name))
+        self.rank().cmp(&other.rank())
+    }
+
+    fn rank(&self) -> impl Ord + '_ {
+        let own = self.namespace.as_deref();
+        policy_rank(self.spec.priority, own, self.created, &self.name)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use anchorwatch_convert::approval_holds_for as holds_for;
 use anchorwatch_core::id::WorkloadKey;
 use anchorwatch_crds::v1alpha1::{BehaviorApproval, BehaviorApprovalStatus};
 use jiff::Timestamp;
@@ -12,7 +13,7 @@ use kube::{
 
 use super::driver::{Driver, queue};
 use crate::{
-    approvals::{holds_for, violations},
+    approvals::violations,
     baselines,
     conditions::{self, ACCEPTED, Statement},
     context::Context,

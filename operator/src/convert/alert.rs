@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use anchorwatch_convert::{
     attributes_from_crd, attributes_to_crd, behaviour_from_crd, behaviour_to_crd, feed_from_crd, feed_to_crd,
-    strangeness_from_crd, strangeness_to_crd, to_i32, to_i64, unsigned,
+    from_time, sighting_from_crd, sightings_to_crd, strangeness_from_crd, strangeness_to_crd, to_i32, to_i64, to_time,
+    unsigned,
 };
 use anchorwatch_core::{
     alert::{Alert, AlertState, Decided, DecidedOn, Decision, Disposition, Finding, Outcome},
@@ -15,11 +16,6 @@ use anchorwatch_core::{
     severity::Severity,
 };
 use anchorwatch_crds::v1alpha1::{self as crd, DecisionOutcome, DriftAlert, DriftAlertStatus, Loss, WorkloadReference};
-
-use super::{
-    baseline::{sighting_from_crd, sightings_to_crd},
-    time::{from_time, to_time},
-};
 
 /// From an object; none while it has no status: between its creation and the first write of its status it says nothing.
 pub fn alert_from_crd(alert: &DriftAlert) -> Option<Alert> {

@@ -1,6 +1,6 @@
 //! Records of rollouts.
 
-use anchorwatch_convert::{to_i64, unsigned};
+use anchorwatch_convert::{from_time, to_i64, to_time, unsigned};
 use anchorwatch_core::{
     chain::Checkpoint,
     id::ContainerName,
@@ -10,8 +10,6 @@ use anchorwatch_core::{
     },
 };
 use anchorwatch_crds::v1alpha1::{self as crd, RecordType, RolloutRecord, RolloutRecordSpec, WorkloadReference};
-
-use super::time::{from_time, to_time};
 
 /// From an object, of which the caller knows whether it says what was signed. A container whose digest is none is left
 /// out: it explains nothing.

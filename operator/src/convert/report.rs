@@ -2,14 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use anchorwatch_convert::{attributes_from_crd, behaviour_from_crd, feed_from_crd, unsigned};
+use anchorwatch_convert::{attributes_from_crd, behaviour_from_crd, feed_from_crd, from_micro_time, unsigned};
 use anchorwatch_core::{
     baseline::{BehaviourReport, Losses},
     time::Hour,
 };
 use anchorwatch_crds::v1alpha1::{Loss, ReportedBehavior};
-
-use super::time::from_micro_time;
 
 /// What a container did. What is of a feed that this version does not know is left out.
 pub fn behaviours_from_crd(behaviors: Vec<ReportedBehavior>) -> Vec<BehaviourReport> {

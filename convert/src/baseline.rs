@@ -1,12 +1,12 @@
 //! Baselines. Both directions are total: whatever an object holds can be read, and what makes no sense in it is taken
 //! as the nearest that does.
 
+mod revisions;
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 
-use anchorwatch_convert::{
-    attributes_from_crd, attributes_to_crd, behaviour_from_crd, behaviour_to_crd, feed_from_crd, feed_to_crd,
-    strangeness_from_crd, strangeness_to_crd, to_i32, to_i64, unsigned,
-};
 use anchorwatch_core::{
     baseline::{
         Baseline, ContainerBaseline, Dormant, Entry, EntryState, FeedBaseline, HourSet, Hours, LeftOut, Lesson, Lost,
@@ -22,15 +22,25 @@ use anchorwatch_crds::v1alpha1::{
     self as crd, BaselineLoss, BehaviorBaselineStatus, DormantBehavior, HourMarks, MergedBatch, PodSighting,
 };
 
-use super::{
+use crate::{
+    behaviour::{
+        attributes_from_crd, attributes_to_crd, behaviour_from_crd, behaviour_to_crd, feed_from_crd, feed_to_crd,
+        strangeness_from_crd, strangeness_to_crd,
+    },
     digest::{digest_from_crd, digest_to_crd},
+    number::{to_i32, to_i64, unsigned},
     time::{from_time, to_time},
 };
+use revisions::Revisions;
 
 /// From what an object holds.
 pub fn baseline_from_crd(status: BehaviorBaselineStatus) -> Baseline {
+    let revisions = Revisions::of_object(&status.revisions);
     let containers = status.containers.into_iter().map(|container| {
-        let feeds = container.feeds.into_iter().map(feed_baseline_from_crd);
+        let feeds = container
+            .feeds
+            .into_iter()
+            .map(|feed| feed_baseline_from_crd(feed, &revisions));
         let name = ContainerName::new(container.name);
         let held = ContainerBaseline {
             started: container.started.as_ref().map(from_time),
@@ -47,11 +57,13 @@ pub fn baseline_from_crd(status: BehaviorBaselineStatus) -> Baseline {
         containers: containers.collect(),
         merged: merged.collect(),
         overflowed: unsigned(status.overflowed),
+        revisions: revisions.watched,
     }
 }
 
 /// To what an object holds: all but its conditions and its pods' labels.
 pub fn baseline_to_crd(baseline: &Baseline) -> BehaviorBaselineStatus {
+    let revisions = Revisions::of_baseline(&baseline.revisions);
     let containers = baseline
         .containers
         .iter()
@@ -61,7 +73,7 @@ pub fn baseline_to_crd(baseline: &Baseline) -> BehaviorBaselineStatus {
             feeds: container
                 .feeds
                 .iter()
-                .map(|(feed, held)| feed_baseline_to_crd(*feed, held))
+                .map(|(feed, held)| feed_baseline_to_crd(*feed, held, &revisions))
                 .collect(),
         });
     let merged = baseline.merged.iter().map(|batch| MergedBatch {
@@ -79,13 +91,14 @@ pub fn baseline_to_crd(baseline: &Baseline) -> BehaviorBaselineStatus {
         hours_observed: to_i64(baseline.hours_observed()),
         containers: containers.collect(),
         overflowed: to_i64(baseline.overflowed),
+        revisions: revisions.to_object(),
         pod_labels: BTreeMap::new(),
         merged_batches: merged.collect(),
         conditions: Vec::new(),
     }
 }
 
-fn feed_baseline_from_crd(held: crd::FeedBaseline) -> (Feed, FeedBaseline) {
+fn feed_baseline_from_crd(held: crd::FeedBaseline, revisions: &Revisions) -> (Feed, FeedBaseline) {
     let mut baseline = FeedBaseline {
         maturity: maturity_from_crd(held.state),
         hours: Hours {
@@ -109,14 +122,18 @@ fn feed_baseline_from_crd(held: crd::FeedBaseline) -> (Feed, FeedBaseline) {
         lost.count = lost.count.saturating_add(count);
         lost.last = lost.last.max(loss.last.as_ref().map(from_time));
     }
-    for entry in held.entries.into_iter().filter_map(entry_from_crd) {
+    for entry in held
+        .entries
+        .into_iter()
+        .filter_map(|entry| entry_from_crd(entry, revisions))
+    {
         baseline.insert(entry);
     }
     baseline.dormant = held.dormant.into_iter().filter_map(dormant_from_crd).collect();
     (feed_from_crd(held.feed), baseline)
 }
 
-fn feed_baseline_to_crd(feed: Feed, held: &FeedBaseline) -> crd::FeedBaseline {
+fn feed_baseline_to_crd(feed: Feed, held: &FeedBaseline, revisions: &Revisions) -> crd::FeedBaseline {
     let losses = held.losses.iter().map(|(reason, lost)| BaselineLoss {
         reason: reason.clone(),
         count: to_i64(lost.count),
@@ -130,6 +147,7 @@ fn feed_baseline_to_crd(feed: Feed, held: &FeedBaseline) -> crd::FeedBaseline {
                 String::new()
             },
             entry,
+            revisions,
         )
     });
     crd::FeedBaseline {
@@ -157,11 +175,11 @@ fn feed_baseline_to_crd(feed: Feed, held: &FeedBaseline) -> crd::FeedBaseline {
     }
 }
 
-fn hours_from_crd(marks: &HourMarks) -> HourSet {
+pub(crate) fn hours_from_crd(marks: &HourMarks) -> HourSet {
     HourSet::from_hex(marks.last, &marks.bits)
 }
 
-fn hours_to_crd(hours: &HourSet) -> HourMarks {
+pub(crate) fn hours_to_crd(hours: &HourSet) -> HourMarks {
     HourMarks {
         last: hours.newest().unwrap_or_default().0,
         bits: hours.to_hex(),
@@ -195,7 +213,7 @@ fn dormant_to_crd((id, dormant): (&BehaviourId, &Dormant)) -> DormantBehavior {
 }
 
 /// None where it is of a feed that this version does not know.
-fn entry_from_crd(entry: crd::BaselineEntry) -> Option<Entry> {
+fn entry_from_crd(entry: crd::BaselineEntry, revisions: &Revisions) -> Option<Entry> {
     let behaviour = behaviour_from_crd(entry.behavior)?;
     // A rule of a newer version, or of nobody: what was raised stays raised, and what was accepted was nothing graver.
     let rule = entry.rule.and_then(|id| id.parse().ok());
@@ -234,19 +252,24 @@ fn entry_from_crd(entry: crd::BaselineEntry) -> Option<Entry> {
                 crd::EntryPast::Denied => Past::Denied,
                 crd::EntryPast::Absorbed => Past::Absorbed,
             }),
+            revisions: revisions.of_bits(entry.revisions),
         },
         strangeness: entry.score.map(strangeness_from_crd),
         generalised: entry.generalised,
     })
 }
 
-fn entry_to_crd(id: String, entry: &Entry) -> crd::BaselineEntry {
+fn entry_to_crd(id: String, entry: &Entry, revisions: &Revisions) -> crd::BaselineEntry {
     let (state, rule) = match entry.state {
         EntryState::Learned => (crd::EntryState::Learned, None),
         EntryState::Accepted { rule } => (crd::EntryState::Accepted, Some(rule)),
         EntryState::Quarantined { rule } => (crd::EntryState::Quarantined, Some(rule)),
     };
-    let Lesson { node, past } = &entry.lesson;
+    let Lesson {
+        node,
+        past,
+        revisions: shown_by,
+    } = &entry.lesson;
     crd::BaselineEntry {
         id,
         behavior: behaviour_to_crd(&entry.behaviour),
@@ -265,6 +288,7 @@ fn entry_to_crd(id: String, entry: &Entry) -> crd::BaselineEntry {
         snapshot: entry.snapshot,
         provisional: entry.provisional,
         node: node.to_field(),
+        revisions: revisions.to_bits(shown_by),
         past: match past {
             Past::Plain => None,
             Past::Denied => Some(crd::EntryPast::Denied),
@@ -275,7 +299,8 @@ fn entry_to_crd(id: String, entry: &Entry) -> crd::BaselineEntry {
     }
 }
 
-pub(super) fn sighting_from_crd(sighting: PodSighting) -> (PodUid, Sighting) {
+/// From a pod in an object's list.
+pub fn sighting_from_crd(sighting: PodSighting) -> (PodUid, Sighting) {
     let PodSighting {
         pod,
         uid,
@@ -295,7 +320,7 @@ pub(super) fn sighting_from_crd(sighting: PodSighting) -> (PodUid, Sighting) {
 }
 
 /// To an object's list of pods.
-pub(super) fn sightings_to_crd(sightings: &BTreeMap<PodUid, Sighting>) -> Vec<PodSighting> {
+pub fn sightings_to_crd(sightings: &BTreeMap<PodUid, Sighting>) -> Vec<PodSighting> {
     let sightings = sightings.iter().map(|(uid, sighting)| PodSighting {
         pod: sighting.pod.clone(),
         uid: uid.to_string(),
@@ -322,6 +347,3 @@ fn maturity_to_crd(maturity: Maturity) -> crd::BaselineState {
         Maturity::Enforcing => crd::BaselineState::Enforcing,
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -112,6 +112,7 @@ fn entry() -> impl Strategy<Value = Entry> {
                     lesson: Lesson {
                         node: Seen::from_field(script.clone()),
                         past: Past::ALL[usize::from(unverified) + usize::from(snapshot)],
+                        revisions: [["5d", "7c"][usize::from(generalised)].into()].into(),
                     },
                     strangeness: snapshot.then(strangeness),
                     generalised,
@@ -165,6 +166,9 @@ proptest! {
             containers: [(ContainerName::new("app"), container)].into(),
             merged: merged.collect(),
             overflowed: 3,
+            revisions: [("5d", hours.2), ("7c", hours.3), ("9f", String::new())]
+                .map(|(hash, bits)| (hash.into(), HourSet::from_hex(hours.1, &bits)))
+                .into(),
         };
         prop_assert_eq!(baseline_from_crd(baseline_to_crd(&baseline)), baseline);
     }

@@ -4,6 +4,7 @@ mod batch;
 mod cap;
 mod decided;
 mod derive;
+mod diff;
 mod dormant;
 mod entry;
 mod hours;
@@ -14,6 +15,7 @@ mod merge;
 mod novelty;
 mod outbox;
 mod replaced;
+mod revisions;
 mod scoring;
 mod sighting;
 mod size;
@@ -36,6 +38,7 @@ use crate::{
 pub use batch::{Batch, BehaviourReport, ContainerReport, Losses, ReportingPod};
 pub use cap::{MAX_CONTAINERS, MAX_ENTRIES, MAX_REASONS};
 pub(crate) use derive::{Derived, Whose, split};
+pub use diff::{Awaited, Difference, FeedDifference, Newly, Refusal, Watch, difference};
 pub(crate) use dormant::judge;
 pub use dormant::{Dormant, MAX_DORMANT};
 pub use entry::{Entry, EntryState, MAX_LINEAGE, implied_lineage};
@@ -46,6 +49,7 @@ pub use maturity::{AgeOutcome, Maturity, age};
 pub use merge::{MergeOutcome, Quarantine, merge, merge_scored};
 pub use novelty::{DORMANT_DAYS, Novelty};
 pub use outbox::Outbox;
+pub use revisions::{MAX_REVISIONS, Revisions};
 pub use scoring::{Scorability, Scoring, fingerprint, learned_commands};
 pub use sighting::{MAX_SIGHTINGS, Sighting};
 pub(crate) use sighting::{limit, sample};
@@ -61,6 +65,9 @@ pub struct Baseline {
     pub merged: BTreeSet<BatchId>,
     /// How often a behaviour was reported of a container that there was no room for.
     pub overflowed: u64,
+    /// The revisions that were watched.
+    #[serde(default)]
+    pub revisions: Revisions,
 }
 
 /// What was learned of a container.

@@ -22,7 +22,7 @@ pub use behavior_approval::{BehaviorApproval, BehaviorApprovalSpec, BehaviorAppr
 pub use behavior_baseline::{
     BaselineEntry, BaselineLoss, BaselineState, BehaviorBaseline, BehaviorBaselineSpec, BehaviorBaselineStatus,
     CommandStanding, ContainerBaseline, DormantBehavior, EntryPast, EntryState, FeedBaseline, HourMarks, LeftOut,
-    MergedBatch, PodSighting,
+    MergedBatch, ObservedRevision, PodSighting,
 };
 pub use drift_alert::{
     AlertState, DecidedOn, Decision, DecisionOutcome, Disposition, DriftAlert, DriftAlertSpec, DriftAlertStatus,

@@ -93,7 +93,7 @@ impl Class {
         match self {
             Self::Learned => 40 * 1_024,
             Self::Beside => 14 * 1_024,
-            Self::Novel => 5 * 1_024,
+            Self::Novel => 5 * 1_024 + 256,
             Self::Grave => 3 * 1_024,
             Self::Unverified => 1_024,
         }

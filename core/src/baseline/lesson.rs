@@ -1,8 +1,13 @@
 //! How an entry came to be what it is.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
-use crate::{id::NodeName, seen::Seen};
+use crate::{
+    id::{NodeName, TemplateHash},
+    seen::Seen,
+};
 
 /// How an entry came to be what it is: what its state alone does not tell.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
@@ -12,6 +17,8 @@ pub struct Lesson {
     pub node: Seen<NodeName>,
     /// What became of it on the way.
     pub past: Past,
+    /// The revisions whose pods showed it, of those that its baseline tells apart.
+    pub revisions: BTreeSet<TemplateHash>,
 }
 
 /// What became of an entry on the way.

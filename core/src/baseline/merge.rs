@@ -22,7 +22,7 @@ use super::{
     entry::bounded_lineage,
     maturity::maturity,
     replaced::replaced,
-    sighting, start, widen,
+    revisions, sighting, start, widen,
 };
 use crate::{
     behaviour::{Attributes, Feed},
@@ -132,6 +132,7 @@ pub fn merge_scored(
         baseline.merged.insert(batch.id.clone());
     }
     bound_sightings(baseline);
+    outcome.changed |= revisions::watch(baseline, batch, now);
     outcome
 }
 
@@ -467,6 +468,7 @@ impl Context<'_> {
         if pod.verified {
             let node = Seen::One(self.batch.id.node.clone());
             entry.lesson.node = std::mem::take(&mut entry.lesson.node).join(node);
+            entry.lesson.revisions.extend(pod.template_hash.clone());
         }
         entry.unverified &= !pod.verified;
         entry.snapshot &= seen.snapshot;

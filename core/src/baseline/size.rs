@@ -28,6 +28,8 @@ const LINEAGE: usize = 13;
 const QUARANTINED: usize = 97 + 18 + 19;
 /// `snapshot` and `generalised`.
 const MARKS: usize = 36;
+/// `revisions`, as eight bits.
+const REVISIONS: usize = 16;
 /// The longest address as text, with its quotes and comma.
 const ADDRESS: usize = 42;
 /// The longest user id, with its comma.
@@ -120,7 +122,7 @@ pub(super) fn of(entry: &Entry) -> usize {
     of_key(&entry.behaviour) + lineage + quarantined + marks + of_lesson(&entry.lesson) + strangeness
 }
 
-/// What is said of how an entry came to be what it is: the node, with its field's name, and `past`.
+/// What is said of how an entry came to be what it is: the node, with its field's name, `past`, and a bit a revision.
 fn of_lesson(lesson: &Lesson) -> usize {
     let node = match &lesson.node {
         Seen::Unknown => 0,
@@ -131,7 +133,8 @@ fn of_lesson(lesson: &Lesson) -> usize {
         Past::Plain => 0,
         Past::Denied | Past::Absorbed => 19,
     };
-    node + past
+    let revisions = if lesson.revisions.is_empty() { 0 } else { REVISIONS };
+    node + past + revisions
 }
 
 /// What the attributes take.

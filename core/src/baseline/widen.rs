@@ -202,5 +202,6 @@ fn absorb(whole: &mut Entry, part: Entry) {
     whole.pods = whole.pods.max(part.pods);
     whole.snapshot &= part.snapshot;
     whole.lesson.node = std::mem::take(&mut whole.lesson.node).join(part.lesson.node);
+    whole.lesson.revisions.extend(part.lesson.revisions);
     whole.generalised = true;
 }

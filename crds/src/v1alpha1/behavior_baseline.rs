@@ -80,6 +80,11 @@ pub struct BehaviorBaselineStatus {
     /// Number of behaviours of containers that no longer found room.
     #[serde(default)]
     pub overflowed: i64,
+    /// Revisions whose pods were observed, at most the last eight: entries say which of them showed what, and
+    /// `kubectl drift diff` what one changed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 8))]
+    pub revisions: Vec<ObservedRevision>,
     /// Labels of the youngest pod when this was last written, at most 64: they tell which policy holds for the workload
     /// when no pod of it is there any more.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -202,6 +207,18 @@ pub struct CommandStanding {
     /// Number of unusual commands that are quarantined.
     #[serde(default)]
     pub raised: i64,
+}
+
+/// A revision whose pods were observed.
+#[derive(Clone, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ObservedRevision {
+    /// Hash of the revision's template, as its RolloutRecords have it.
+    #[schemars(length(min = 1, max = 63))]
+    pub template_hash: String,
+    /// Hours in which a pod of it was observed, at most 42 days of them.
+    #[serde(default, skip_serializing_if = "HourMarks::is_empty")]
+    pub observed: HourMarks,
 }
 
 /// Hours, one bit each.
@@ -360,6 +377,11 @@ pub struct BaselineEntry {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 253))]
     pub node: Option<String>,
+    /// The revisions whose pods showed it, one bit each: bit 0 is the first of the baseline's `revisions`, bit 1 the second,
+    /// and so on.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    #[schemars(range(min = 0, max = 255))]
+    pub revisions: i32,
     /// What became of it on the way, where there is something to tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub past: Option<EntryPast>,

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::{DestinationMatch, DestinationPattern, ListenerPattern, ModulePattern, Pattern, ProcessPattern};
+use super::{
+    DestinationMatch, DestinationPattern, ListenerPattern, ModulePattern, Pattern, ProcessPattern, pattern::is_ordinary,
+};
 use crate::{
     address::IpPrefix,
     behaviour::{Behaviour, Destination, Direction, ModuleBehaviour, NetworkBehaviour, Origin, ProcessBehaviour},
@@ -18,6 +20,21 @@ impl Pattern {
             Behaviour::Network(network) => of_network(network),
             Behaviour::Module(module) => Some(Self::Module(of_module(module))),
         }
+    }
+}
+
+impl Pattern {
+    /// The pattern that approves a behaviour and as little else as can be said: no other parent, port or program. None where
+    /// none approves it: a burst and a volume are none that anybody names, and code is approved by its hash alone.
+    pub fn approving(behaviour: &Behaviour) -> Option<Self> {
+        let pattern = match behaviour {
+            Behaviour::Process(process) => Self::Process(ProcessPattern {
+                source: Some(process.source()).filter(|source| !is_ordinary(*source)),
+                ..of_process(process)
+            }),
+            Behaviour::Network(_) | Behaviour::Module(_) => Self::of(behaviour)?,
+        };
+        pattern.approves(behaviour).then_some(pattern)
     }
 }
 

@@ -167,7 +167,7 @@ const fn is_usual(origin: Origin) -> bool {
 }
 
 /// Whether a file is none that somebody brought in: what else it is must be named.
-const fn is_ordinary(source: SourceLayer) -> bool {
+pub(super) const fn is_ordinary(source: SourceLayer) -> bool {
     match source {
         SourceLayer::Image
         | SourceLayer::ImageCopiedUp

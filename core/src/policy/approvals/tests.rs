@@ -376,3 +376,55 @@ fn the_pattern_of_a_behaviour_denies_it_and_not_its_neighbours() {
     });
     assert!(Pattern::of(&shell()).is_some_and(|pattern| pattern.denies(&copied)));
 }
+
+#[test]
+fn the_pattern_that_approves_a_behaviour_approves_it_and_not_its_neighbours() {
+    let dropped = behaviour(ProcessParts {
+        source: SourceLayer::UpperNew,
+        ..parts("/usr/bin/python3", "/tmp/x")
+    });
+    let from_outside = behaviour(ProcessParts {
+        origin: Origin::Exec,
+        ..parts("", "/usr/bin/bash")
+    });
+    let applet = behaviour(ProcessParts {
+        applet: Some("nc".to_owned()),
+        ..parts("/usr/bin/python3", "/bin/busybox")
+    });
+    let all = [
+        shell(),
+        dropped,
+        from_outside,
+        applet,
+        process("", "/usr/bin/python3"),
+        process("/usr/bin/env", "/usr/bin/bash"),
+        flow_to("api.example.org"),
+        flow_to("www.example.org"),
+        library("/data/x.so", 'a', SourceLayer::Volume),
+        library("/data/x.so", 'b', SourceLayer::Volume),
+    ];
+    for seen in &all {
+        let pattern = Pattern::approving(seen).expect("a pattern");
+        let approved: Vec<_> = all.iter().filter(|other| pattern.approves(other)).collect();
+        assert_eq!(approved, [seen]);
+    }
+}
+
+#[test]
+fn what_no_approval_can_name_has_no_pattern() {
+    let to = Box::new(Destination::Name("api.example.org".to_owned()));
+    let unhashed = Behaviour::Module(
+        ModuleParts {
+            path: "/data/x.so".to_owned(),
+            ..ModuleParts::default()
+        }
+        .into(),
+    );
+    for seen in [
+        flow(Destination::Volume { to, log2: 30 }),
+        flow(Destination::Local),
+        unhashed,
+    ] {
+        assert_eq!(Pattern::approving(&seen), None, "{seen:?}");
+    }
+}

@@ -9,7 +9,8 @@ use crate::table::table;
 /// Which rule, and in which form.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Examples:\n  kubectl drift explain\n  kubectl drift explain exec-from-outside\n  kubectl drift explain new-destination -o yaml")]
+Examples:\n  kubectl drift explain\n  kubectl drift explain exec-from-outside\n  kubectl drift explain new-destination -o yaml\n\n\
+Exit codes: 0 done, 2 misuse.")]
 pub struct Args {
     /// Id of the rule, as alerts name it. Left out: a table of all rules.
     #[arg(value_parser = PossibleValuesParser::new(Rule::ALL.map(Rule::id)))]

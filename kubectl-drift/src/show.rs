@@ -8,11 +8,14 @@ use anchorwatch_crds::v1alpha1::{DecisionOutcome, DriftAlert, DriftAlertStatus, 
 use anyhow::Context;
 use kube::{Api, ResourceExt};
 
-use crate::{connect::Connection, text::safe};
+use crate::{connect::Connection, paint::Paint, text::safe};
 use details::details;
 
 /// Which alert.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:\n  kubectl drift show deployment-agent-4f0c9d1e -n shop\n\n\
+Exit codes: 0 done, 1 failed, 2 misuse.")]
 pub struct Args {
     /// Name of the DriftAlert, as `kubectl drift list` prints it.
     alert: String,
@@ -28,16 +31,16 @@ pub async fn run(connection: &Connection, args: &Args) -> anyhow::Result<()> {
         .with_context(|| {
             format!("namespace {namespace} has no DriftAlert {name:?}: `kubectl drift list -A` lists all of them")
         })?;
-    print!("{}", render(&alert));
+    print!("{}", render(&alert, Paint::of_output()));
     Ok(())
 }
 
-fn render(alert: &DriftAlert) -> String {
+fn render(alert: &DriftAlert, paint: Paint) -> String {
     let status = alert.status.clone().unwrap_or_default();
-    let mut text = header(&alert.name_any(), &status);
+    let mut text = header(&alert.name_any(), &status, paint);
     for finding in &status.findings {
         text.push('\n');
-        text.push_str(&render_finding(finding));
+        text.push_str(&render_finding(finding, paint));
     }
     for loss in &status.evidence {
         line(
@@ -53,9 +56,12 @@ fn render(alert: &DriftAlert) -> String {
     text
 }
 
-fn header(name: &str, status: &DriftAlertStatus) -> String {
+fn header(name: &str, status: &DriftAlertStatus, paint: Paint) -> String {
     let mut text = String::new();
-    line(&mut text, &format!("{name}: {:?}, {:?}", status.severity, status.state));
+    line(
+        &mut text,
+        &format!("{name}: {}, {}", of(paint, &status.severity), of(paint, &status.state)),
+    );
     line(
         &mut text,
         &format!(
@@ -74,15 +80,20 @@ fn header(name: &str, status: &DriftAlertStatus) -> String {
     text
 }
 
-fn render_finding(finding: &Finding) -> String {
+/// A severity or a state, in its colour.
+fn of(paint: Paint, word: &impl std::fmt::Debug) -> String {
+    paint.word(&format!("{word:?}"))
+}
+
+fn render_finding(finding: &Finding, paint: Paint) -> String {
     let mut text = String::new();
     line(
         &mut text,
         &format!(
-            "{} ({:?}, {:?})",
+            "{} ({}, {})",
             safe(&finding.summary),
-            finding.severity,
-            finding.state
+            of(paint, &finding.severity),
+            of(paint, &finding.state)
         ),
     );
     line(&mut text, &format!("  finding    {}", safe(&finding.id)));
@@ -188,7 +199,7 @@ mod tests {
             findings: vec![serde_json::from_value(finding).unwrap()],
             ..DriftAlertStatus::default()
         });
-        let text = render(&alert);
+        let text = render(&alert, Paint::NEVER);
         assert!(
             text.contains("    /usr/bin/python3\n    └─ /usr/bin/bash\n       └─ /usr/bin/id\n"),
             "{text}"
@@ -204,7 +215,7 @@ mod tests {
         if let (Some(fields), serde_json::Value::Object(rest)) = (finding.as_object_mut(), rest) {
             fields.extend(rest);
         }
-        render_finding(&serde_json::from_value(finding).unwrap())
+        render_finding(&serde_json::from_value(finding).unwrap(), Paint::NEVER)
     }
 
     #[test]

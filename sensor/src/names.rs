@@ -16,13 +16,13 @@ use anchorwatch_core::address::{AddressClass, folded};
 use anchorwatch_core::normalise::{NameError, domain_name};
 use anchorwatch_sensor_common::network::NAME_GRACE_SECONDS;
 use lru::LruCache;
-use std::collections::HashMap;
 use std::hash::Hash;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::dns::Answer;
+use crate::keyed::KeyedMap;
 
 /// Most names that an address has at a time; the one that was answered longest ago goes first.
 const NAMES: usize = 4;
@@ -62,7 +62,7 @@ pub enum Taken {
 /// container that has most gives its oldest.
 #[derive(Debug)]
 pub struct Names<K> {
-    containers: HashMap<K, LruCache<IpAddr, Vec<Named>>>,
+    containers: KeyedMap<K, LruCache<IpAddr, Vec<Named>>>,
     total: usize,
     limits: NameLimits,
 }
@@ -82,7 +82,7 @@ struct Named {
 impl<K: Clone + Eq + Hash + Ord> Names<K> {
     pub fn new(limits: NameLimits) -> Self {
         Self {
-            containers: HashMap::new(),
+            containers: KeyedMap::default(),
             total: 0,
             limits,
         }

@@ -142,11 +142,11 @@ impl Seen {
         if let Err(reason) = self.ensure_container(container, sighting.at.hour()) {
             return Sight::Refused(reason);
         }
-        let most_ids = 2 * self.limits.behaviours_per_container;
         let seen = self.containers.get_mut(&container.key).expect("ensured above");
-        let id = seen.id_of(sighting.behaviour, most_ids);
+        let known = seen.ids.get(sighting.behaviour).copied();
+        let id = known.unwrap_or_else(|| sighting.behaviour.id());
         let Some(entry) = seen.entries.get_mut(&id) else {
-            return match self.remember(&container.key, id, BehaviourRow::new(sighting)) {
+            return match self.remember(&container.key, id, sighting) {
                 Ok(()) => self.with_command((&container.key, id), sighting, Sight::New),
                 Err(reason) => Sight::Refused(reason),
             };
@@ -161,6 +161,9 @@ impl Seen {
             &mut self.queues.fresh,
             &mut self.dirty,
         );
+        if known.is_none() {
+            seen.know(sighting.behaviour, id, 2 * self.limits.behaviours_per_container);
+        }
         match news {
             News::No => Sight::Known,
             News::Again | News::Yes => self.with_command((&container.key, id), sighting, Sight::Known),
@@ -338,12 +341,13 @@ impl Seen {
         Ok(())
     }
 
-    fn remember(&mut self, key: &ContainerKey, id: BehaviourId, row: BehaviourRow) -> Result<(), LossReason> {
-        let size = behaviour_size(&row);
+    fn remember(&mut self, key: &ContainerKey, id: BehaviourId, sighting: &Sighting<'_>) -> Result<(), LossReason> {
         let count = self.containers.get(key).map_or(0, |container| container.entries.len());
         if count >= self.limits.behaviours_per_container {
             return Err(LossReason::ContainerQuota);
         }
+        let row = BehaviourRow::new(sighting);
+        let size = behaviour_size(&row);
         self.make_room(size)?;
         let Some(container) = self.containers.get_mut(key) else {
             return Err(LossReason::OutboxFull);
@@ -351,6 +355,7 @@ impl Seen {
         self.bytes += size;
         let mut entry = Entry::new(row);
         entry.dirty = true;
+        container.know(sighting.behaviour, id, 2 * self.limits.behaviours_per_container);
         container.entries.insert(id, entry);
         self.dirty.behaviours.push((key.clone(), id));
         self.dirty.urgent = true;

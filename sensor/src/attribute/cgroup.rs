@@ -5,8 +5,9 @@ pub mod path;
 pub mod slots;
 
 use super::scope::Scope;
+use crate::keyed::KeyedMap;
 use slots::Slots;
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -54,7 +55,7 @@ const SWEPT: usize = 32;
 /// read.
 #[derive(Debug)]
 pub struct Cgroups {
-    known: HashMap<u64, Known>,
+    known: KeyedMap<u64, Known>,
     /// Removed, and still known for a while.
     leaving: VecDeque<(Instant, u64)>,
     limit: usize,
@@ -77,7 +78,7 @@ struct Known {
 impl Cgroups {
     pub fn new(limit: usize) -> Self {
         Self {
-            known: HashMap::new(),
+            known: KeyedMap::default(),
             leaving: VecDeque::new(),
             limit,
             unswept: Vec::new(),

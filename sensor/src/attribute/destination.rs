@@ -17,6 +17,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
+use crate::keyed::KeyedMap;
 use facts::{NodeFacts, ServiceFacts, SliceFacts};
 
 /// What became of one kind of object.
@@ -55,9 +56,9 @@ pub struct Directory {
     services: HashMap<Arc<str>, ServiceFacts>,
     slices: HashMap<Arc<str>, Arc<SliceFacts>>,
     nodes: HashMap<Arc<str>, NodeFacts>,
-    by_cluster_address: HashMap<IpAddr, Arc<str>>,
-    by_endpoint: HashMap<IpAddr, Vec<Arc<SliceFacts>>>,
-    by_node_address: HashMap<IpAddr, Arc<str>>,
+    by_cluster_address: KeyedMap<IpAddr, Arc<str>>,
+    by_endpoint: KeyedMap<IpAddr, Vec<Arc<SliceFacts>>>,
+    by_node_address: KeyedMap<IpAddr, Arc<str>>,
     endpoints: usize,
     refused: usize,
     listed: Listed,
@@ -250,7 +251,7 @@ fn absent<F>(known: &HashMap<Arc<str>, F>, listed: &HashSet<Arc<str>>) -> Vec<Ar
 }
 
 /// An address that has moved on already is its new owner's.
-fn remove_if_own(owners: &mut HashMap<IpAddr, Arc<str>>, address: &IpAddr, key: &Arc<str>) {
+fn remove_if_own(owners: &mut KeyedMap<IpAddr, Arc<str>>, address: &IpAddr, key: &Arc<str>) {
     if owners.get(address) == Some(key) {
         owners.remove(address);
     }

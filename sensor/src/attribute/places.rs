@@ -57,21 +57,26 @@ impl Places {
     /// The same for a cgroup of which the kernel says in which container's it lies: those below a container are not told
     /// of.
     pub fn placement_in(&mut self, cgroup: u64, container: u64, process: ProcessAt) -> Option<Placement> {
-        let nested = cgroup != container && self.cgroups.get(cgroup).is_none();
-        match self.cgroups.get(container) {
-            Some(placement @ Placement::Container(_)) if nested => Some(placement.clone()),
-            _ => self.placement(cgroup, process),
+        if cgroup != container
+            && self.cgroups.get(cgroup).is_none()
+            && let Some(placement @ Placement::Container(_)) = self.cgroups.get(container)
+        {
+            return Some(placement.clone());
         }
+        self.placement(cgroup, process)
     }
 
     /// By the statuses of pods, else by where the process sits.
     pub fn container(&mut self, place: &Place, process: ProcessAt) -> Option<Arc<Container>> {
-        if let Holder::Pod(pod) = &place.holder
-            && self.pods.get(&place.id).is_none()
-        {
-            self.seats.look(&place.id, pod, || self.proc.seat(process));
+        let pod = match &place.holder {
+            Holder::Host(container) => return Some(Arc::clone(container)),
+            Holder::Pod(pod) => pod,
+        };
+        if let Some(by_status) = self.pods.get(&place.id) {
+            return Some(Arc::clone(by_status));
         }
-        self.known(place)
+        self.seats.look(&place.id, pod, || self.proc.seat(process));
+        self.known_of_pod(&place.id)
     }
 
     /// The same without another look at the process.

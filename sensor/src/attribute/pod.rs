@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use super::cgroup::ContainerId;
 use super::mounts::Seat;
 use super::probe::{self, Command};
+use crate::keyed::KeyedMap;
 use crate::names::resolvers::PodDns;
 pub use container::{Container, ContainerKey, PodIdentity, Setting};
 use workload::workload_of;
@@ -124,7 +125,7 @@ fn specified(spec: &PodSpec) -> Vec<(String, Vec<Command>)> {
 /// The containers of this node's pods, by id.
 #[derive(Debug, Default)]
 pub struct Pods {
-    containers: HashMap<ContainerId, Arc<Container>>,
+    containers: KeyedMap<ContainerId, Arc<Container>>,
     by_pod: HashMap<String, PodFacts>,
     /// When deleted pods are forgotten.
     leaving: Vec<(Instant, String)>,

@@ -54,16 +54,11 @@ impl SeenContainer {
         self.ids.get(behaviour).copied().unwrap_or_else(|| behaviour.id())
     }
 
-    /// The identity of a behaviour; of at most so many it is remembered.
-    pub fn id_of(&mut self, behaviour: &Behaviour, most: usize) -> BehaviourId {
-        if let Some(id) = self.ids.get(behaviour) {
-            return *id;
-        }
-        let id = behaviour.id();
+    /// Remembers the identity of a behaviour that has an entry, of at most so many.
+    pub fn know(&mut self, behaviour: &Behaviour, id: BehaviourId, most: usize) {
         if self.ids.len() < most {
             self.ids.insert(behaviour.clone(), id);
         }
-        id
     }
 
     pub fn mark_dirty(&mut self, key: &ContainerKey, dirty: &mut Dirty) {

@@ -63,9 +63,11 @@ pub fn approval_violations(spec: &BehaviorApprovalSpec) -> Vec<Violation> {
     violations
 }
 
-type Read<'a> = (Option<&'a String>, Result<Pattern, Violation>);
+/// The container that it is about, and what it means.
+pub(crate) type Read<'a> = (Option<&'a String>, Result<Pattern, Violation>);
 
-fn patterns(named: &NamedBehaviors) -> Vec<Read<'_>> {
+/// What each that is named means.
+pub(crate) fn patterns(named: &NamedBehaviors) -> Vec<Read<'_>> {
     let processes = named
         .processes
         .iter()

@@ -6,6 +6,7 @@ mod approval;
 mod baseline;
 mod behaviour;
 mod digest;
+mod intent;
 mod number;
 mod policy;
 mod selection;
@@ -17,6 +18,7 @@ pub use behaviour::{
     attributes_from_crd, attributes_to_crd, behaviour_from_crd, behaviour_to_crd, feed_from_crd, feed_to_crd,
     strangeness_from_crd, strangeness_to_crd,
 };
+pub use intent::expected_from_crd;
 pub use number::{to_i32, to_i64, unsigned};
 pub use policy::{
     DocumentError, Materials, Text, Violation, arguments_from_document, inline_violations, materials, policy_from_crd,

@@ -72,6 +72,8 @@ pub fn policy_from_crd(name: String, spec: &DriftPolicySpec, materials: &Materia
             }),
             window: spec.rollout.window.get(),
             trusted_managers: spec.rollout.trusted_managers.iter().cloned().collect(),
+            require_verified: spec.rollout.require_verified,
+            require_intent_from: spec.rollout.require_intent_from.iter().cloned().collect(),
             git_revision_annotations: spec.rollout.git_revision_annotations.clone(),
             retention_days: spec.rollout.retention.get(),
         },

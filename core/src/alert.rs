@@ -5,6 +5,7 @@ mod companion;
 mod disposition;
 mod finding;
 mod group;
+mod mismatch;
 mod overflow;
 mod plan;
 mod ruling;

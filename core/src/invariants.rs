@@ -6,9 +6,8 @@ use crate::{
     alert::{Alert, AlertState, Finding, MAX_FINDINGS, MAX_SHOWN_BY},
     baseline::{Baseline, EntryState, MAX_CONTAINERS, MAX_ENTRIES, MAX_LINEAGE, MAX_REASONS, MAX_SIGHTINGS},
     behaviour::Origin,
-    id::ImageDigest,
     policy::{Policy, approvals::Standing},
-    rollout::Evidence,
+    rollout::{Evidence, Record},
     rules::{self, Rule},
     severity::Severity,
 };
@@ -104,7 +103,8 @@ pub fn alerts(baseline: &Baseline, alerts: &[Alert], policy: &Policy, evidence: 
     Ok(())
 }
 
-/// Suppression never widens: every pod that shows a suppressed finding runs the digest of the record that explains it.
+/// Suppression never widens: every pod that shows a suppressed finding is of the revision of the record that explains it, or
+/// of a later one, and runs what is recorded of that; or it is of one that has no record yet.
 fn suppressed(alert: &Alert, finding: &crate::alert::Finding, evidence: &Evidence) -> Result<(), String> {
     let what = format!("{} {}", alert.name, finding.id);
     check(!finding.rule.never_suppressed(), || {
@@ -116,14 +116,15 @@ fn suppressed(alert: &Alert, finding: &crate::alert::Finding, evidence: &Evidenc
     let named = finding.rollout.as_ref().and_then(|rollout| rollout.record.as_ref());
     let record = evidence.records.iter().find(|record| Some(&record.name) == named);
     let record = record.ok_or_else(|| format!("{what} is suppressed by no record"))?;
-    let recorded: Option<&ImageDigest> = record.containers.get(&alert.container).map(|held| &held.digest);
     for sighting in finding.shown_by.values() {
-        check(sighting.digest.one() == recorded, || {
-            format!("{what} is shown by {sighting:?}")
-        })?;
-        check(sighting.template_hash.one() == Some(&record.template_hash), || {
-            format!("{what} is shown by {sighting:?}")
-        })?;
+        let of_hash = |other: &&Record| sighting.template_hash.one() == Some(&other.template_hash);
+        let covers = |other: &Record| {
+            let digest = other.containers.get(&alert.container).map(|held| &held.digest);
+            other.revision >= record.revision && sighting.digest.one() == digest
+        };
+        let mut records = evidence.records.iter().filter(of_hash).peekable();
+        let is_covered = records.peek().is_none() || records.any(covers);
+        check(is_covered, || format!("{what} is shown by {sighting:?}"))?;
     }
     Ok(())
 }

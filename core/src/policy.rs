@@ -144,6 +144,10 @@ pub struct RolloutPolicy {
     pub window: Duration,
     /// Field managers whose rollouts explain anything. Empty: all of them.
     pub trusted_managers: BTreeSet<String>,
+    /// Whether a manager's name counts only where admission ties it to its users.
+    pub require_verified: bool,
+    /// Users whose RolloutIntent has to have announced a rollout. Empty: none is needed.
+    pub require_intent_from: BTreeSet<String>,
     /// Annotations and labels that tell the revision of the sources, the first that is there.
     pub git_revision_annotations: Vec<String>,
     /// How long records are kept, in days.
@@ -229,6 +233,8 @@ impl Default for Policy {
                 on_unmatched: None,
                 window: Duration::from_hours(1),
                 trusted_managers: BTreeSet::new(),
+                require_verified: false,
+                require_intent_from: BTreeSet::new(),
                 git_revision_annotations: GIT_REVISION.map(str::to_owned).into(),
                 retention_days: 90,
             },

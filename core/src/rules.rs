@@ -3,6 +3,7 @@
 mod changed_hash;
 mod denied_behaviour;
 mod destination_spike;
+mod digest_mismatch;
 mod exec_from_outside;
 mod executable_not_from_image;
 mod fileless_execution;
@@ -69,6 +70,8 @@ pub enum Rule {
     ChangedHash,
     /// More was new than there was room for.
     NoveltyOverflow,
+    /// A pod that runs another image than what was recorded of its revision.
+    DigestMismatch,
     /// A process that was started from outside the container, as `kubectl exec` does.
     ExecFromOutside,
     /// A process that the baseline does not know, with a socket as its standard input or output.
@@ -92,7 +95,7 @@ pub struct RuleError {
 
 impl Rule {
     /// Every rule, the least grave first.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::ReturnedBehaviour,
         Self::KnownNameElsewhere,
         Self::ProcessOutsideBaseline,
@@ -106,6 +109,7 @@ impl Rule {
         Self::PrivilegesGained,
         Self::ChangedHash,
         Self::NoveltyOverflow,
+        Self::DigestMismatch,
         Self::ExecFromOutside,
         Self::SocketAsStdin,
         Self::ExecutableNotFromImage,
@@ -127,6 +131,7 @@ impl Rule {
             Self::PrivilegesGained => privileges_gained::ID,
             Self::ChangedHash => changed_hash::ID,
             Self::NoveltyOverflow => novelty_overflow::ID,
+            Self::DigestMismatch => digest_mismatch::ID,
             Self::NewDestination => new_destination::ID,
             Self::NewListener => new_listener::ID,
             Self::UnapprovedModule => unapproved_module::ID,
@@ -152,6 +157,7 @@ impl Rule {
             Self::PrivilegesGained => privileges_gained::SEVERITY,
             Self::ChangedHash => changed_hash::SEVERITY,
             Self::NoveltyOverflow => novelty_overflow::SEVERITY,
+            Self::DigestMismatch => digest_mismatch::SEVERITY,
             Self::NewDestination => new_destination::SEVERITY,
             Self::NewListener => new_listener::SEVERITY,
             Self::UnapprovedModule => unapproved_module::SEVERITY,
@@ -177,6 +183,7 @@ impl Rule {
             Self::PrivilegesGained => privileges_gained::PAGE,
             Self::ChangedHash => changed_hash::PAGE,
             Self::NoveltyOverflow => novelty_overflow::PAGE,
+            Self::DigestMismatch => digest_mismatch::PAGE,
             Self::NewDestination => new_destination::PAGE,
             Self::NewListener => new_listener::PAGE,
             Self::UnapprovedModule => unapproved_module::PAGE,
@@ -205,6 +212,7 @@ impl Rule {
             | Self::PrivilegesGained
             | Self::ChangedHash => false,
             Self::NoveltyOverflow
+            | Self::DigestMismatch
             | Self::ExecFromOutside
             | Self::SocketAsStdin
             | Self::ExecutableNotFromImage
@@ -232,7 +240,8 @@ impl Rule {
             | Self::ChangedHash
             | Self::NoveltyOverflow
             | Self::SocketAsStdin => true,
-            Self::ExecFromOutside
+            Self::DigestMismatch
+            | Self::ExecFromOutside
             | Self::ExecutableNotFromImage
             | Self::FilelessExecution
             | Self::KernelModuleLoad
@@ -242,7 +251,10 @@ impl Rule {
 
     /// Whether its findings stand for several behaviours, or for what has no entry: none of them can become known.
     pub const fn is_of_several(self) -> bool {
-        matches!(self, Self::DestinationSpike | Self::NoveltyOverflow)
+        matches!(
+            self,
+            Self::DestinationSpike | Self::NoveltyOverflow | Self::DigestMismatch
+        )
     }
 
     /// Whether it is about something new: how much is new in the workload anyway weighs in it.
@@ -266,6 +278,7 @@ impl Rule {
             Self::PrivilegesGained => privileges_gained::sentence(behaviour),
             Self::ChangedHash => changed_hash::sentence(behaviour),
             Self::NoveltyOverflow => novelty_overflow::sentence(behaviour),
+            Self::DigestMismatch => digest_mismatch::sentence(behaviour),
             Self::NewDestination => new_destination::sentence(behaviour),
             Self::NewListener => new_listener::sentence(behaviour),
             Self::UnapprovedModule => unapproved_module::sentence(behaviour),
@@ -313,6 +326,7 @@ pub fn without_baseline(behaviour: &Behaviour, policy: &Policy) -> Option<Rule> 
         | Rule::PrivilegesGained
         | Rule::ChangedHash
         | Rule::NoveltyOverflow
+        | Rule::DigestMismatch
         | Rule::SocketAsStdin => false,
         Rule::UnapprovedModule => unapproved_module::fires(behaviour, &policy.module),
         Rule::ExecFromOutside => exec_from_outside::fires(behaviour),

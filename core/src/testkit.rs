@@ -277,6 +277,7 @@ pub fn record(revision: u64, hash: &str, runs: char, started: Timestamp) -> Reco
             manager: "argocd-controller".to_owned(),
             verified: false,
         }),
+        announced: None,
         started_at: started,
         recorded_at: started.plus(Duration::from_secs(2)),
         sealed: true,

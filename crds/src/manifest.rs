@@ -5,7 +5,8 @@ use kube::CustomResourceExt;
 use serde_json::{Map, Value, json};
 
 use crate::v1alpha1::{
-    BehaviorApproval, BehaviorBaseline, ClusterDriftPolicy, DriftAlert, DriftPolicy, RolloutRecord, SensorReport,
+    BehaviorApproval, BehaviorBaseline, ClusterDriftPolicy, DriftAlert, DriftPolicy, RolloutIntent, RolloutRecord,
+    SensorReport,
 };
 
 /// Longest string where a type does not say otherwise, in characters: the longest path that Linux opens (`PATH_MAX`).
@@ -32,6 +33,7 @@ pub fn manifests() -> Vec<Manifest> {
         ClusterDriftPolicy::crd(),
         DriftAlert::crd(),
         DriftPolicy::crd(),
+        RolloutIntent::crd(),
         RolloutRecord::crd(),
         SensorReport::crd(),
     ]

@@ -13,6 +13,7 @@ mod name;
 mod named_behavior;
 mod network;
 mod process;
+mod rollout_intent;
 mod rollout_record;
 mod sensor_report;
 mod workload;
@@ -42,9 +43,11 @@ pub use module::{ModuleBehavior, ModuleKind};
 pub use named_behavior::{NamedBehaviors, NamedDestination, NamedListener, NamedModule, NamedProcess};
 pub use network::{DestinationBurst, Direction, NetworkBehavior, NetworkDestination, Protocol};
 pub use process::{FeedName, Origin, ProcessBehavior, SourceLayer};
+pub use rollout_intent::{IntendedContainer, IntentState, RolloutIntent, RolloutIntentSpec, RolloutIntentStatus};
 pub use rollout_record::{
-    ChainLink, GitRevision, PrunedRecords, RecordType, RecordedContainer, RolloutAction, RolloutActor, RolloutProgress,
-    RolloutRecord, RolloutRecordSpec, RolloutRecordStatus, TemplateChange, TemplateField,
+    Announcement, AnnouncementOutcome, ChainLink, GitRevision, PrunedRecords, RecordType, RecordedContainer,
+    RolloutAction, RolloutActor, RolloutProgress, RolloutRecord, RolloutRecordSpec, RolloutRecordStatus,
+    TemplateChange, TemplateField,
 };
 pub use sensor_report::{
     Acknowledgement, ContainerLosses, HookReport, Loss, PodReference, ReportedBehavior, ReportedContainer,

@@ -71,7 +71,16 @@ impl Agent {
 
     /// Makes its policy, its Service and its Deployment, and waits until all replicas answer.
     pub async fn start(&self, image: &str, replicas: u32, judgement: Judgement) -> Result<()> {
-        self.create::<DriftPolicy>(self.policy(judgement)).await?;
+        self.start_under(image, replicas, judgement, &Value::Null).await
+    }
+
+    /// The same, under a policy that says this of rollouts.
+    pub async fn start_under(&self, image: &str, replicas: u32, judgement: Judgement, rollout: &Value) -> Result<()> {
+        let mut policy = self.policy(judgement);
+        if !rollout.is_null() {
+            policy["spec"]["rollout"] = rollout.clone();
+        }
+        self.create::<DriftPolicy>(policy).await?;
         let service = self.create::<Service>(self.service()).await?;
         let address = service
             .spec
@@ -85,10 +94,16 @@ impl Agent {
     /// Rolls out another image and waits until nothing else runs.
     pub async fn roll_out(&self, image: &str) -> Result<()> {
         let patch = json!({"spec": {"template": {"spec": {"containers": [{"name": AGENT, "image": image}]}}}});
+        self.change(&patch).await?;
+        self.ready().await
+    }
+
+    /// Merges something into its Deployment, and waits for nothing.
+    pub async fn change(&self, patch: &Value) -> Result<()> {
         self.deployments()
             .patch(&self.name, &PatchParams::default(), &Patch::Strategic(patch))
             .await?;
-        self.ready().await
+        Ok(())
     }
 
     /// Its running pods.
@@ -114,6 +129,12 @@ impl Agent {
         self.post(&format!("pods/{pod}:{PORT}"), argv).await
     }
 
+    /// The same, with a socket of the network as the program's standard input.
+    pub async fn ask_pod_with_socket(&self, pod: &str, argv: &[&str]) -> Result<Answer> {
+        let asked = json!({"argv": argv, "socket": true});
+        self.send(&format!("pods/{pod}:{PORT}"), &asked).await
+    }
+
     /// Whether its baseline knows its helper and judges.
     pub async fn is_judged(&self) -> Result<BehaviorBaseline> {
         let baselines: Api<BehaviorBaseline> = Api::namespaced(self.cluster.client.clone(), &self.namespace);
@@ -134,8 +155,12 @@ impl Agent {
     }
 
     async fn post(&self, target: &str, argv: &[&str]) -> Result<Answer> {
+        self.send(target, &json!({ "argv": argv })).await
+    }
+
+    async fn send(&self, target: &str, asked: &Value) -> Result<Answer> {
         let path = format!("/api/v1/namespaces/{}/{target}/proxy/run", self.namespace);
-        let body = serde_json::to_vec(&json!({ "argv": argv }))?;
+        let body = serde_json::to_vec(asked)?;
         let request = http::Request::post(path)
             .header("Content-Type", "application/json")
             .body(body)?;
@@ -144,11 +169,12 @@ impl Agent {
             .client
             .request_text(request)
             .await
-            .with_context(|| format!("asking {target} for {argv:?}"))?;
+            .with_context(|| format!("asking {target} for {asked}"))?;
         serde_json::from_str(&answer).with_context(|| format!("{target} answered {answer}"))
     }
 
-    async fn ready(&self) -> Result<()> {
+    /// Waits until all replicas are of what was asked for last.
+    pub async fn ready(&self) -> Result<()> {
         until(&format!("the deployment {}", self.name), READY_CEILING, async || {
             let deployment = self.deployments().get(&self.name).await?;
             let wanted = deployment.spec.as_ref().and_then(|spec| spec.replicas);

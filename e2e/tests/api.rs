@@ -5,6 +5,8 @@ mod api {
     mod admission;
     mod columns;
     mod feeds;
+    mod intents;
+    mod managers;
     mod policies;
     mod records;
     mod reports;

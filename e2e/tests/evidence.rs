@@ -2,7 +2,12 @@
 #![allow(clippy::unwrap_used, reason = "a test fails where something is not as it should be")]
 
 mod evidence {
+    mod agents;
+    mod announced;
+    mod cover;
     mod kinds;
+    mod pushed;
     mod scene;
+    mod several;
     mod tampering;
 }

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails where something is not as it should be")]
 
 mod faults {
+    mod clock;
     mod kills;
     mod mutations;
     mod turn;

@@ -44,6 +44,11 @@ pub struct Args {
     #[arg(long = "trust-key", env = "ANCHORWATCH_TRUSTED_KEYS", value_delimiter = ',')]
     pub trusted_keys: Vec<KeyId>,
 
+    /// Name of a field manager that an admission policy ties to its users: who rolled out under it is verified. May be given
+    /// several times.
+    #[arg(long = "bound-manager", env = "ANCHORWATCH_BOUND_MANAGERS", value_delimiter = ',')]
+    pub bound_managers: Vec<String>,
+
     /// How often the chains of evidence are checked, in seconds.
     #[arg(long, env = "ANCHORWATCH_VERIFY_EVERY", default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..))]
     pub verify_every: u64,

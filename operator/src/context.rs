@@ -1,6 +1,6 @@
 //! What every controller is given.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::{
@@ -27,6 +27,8 @@ pub struct Context {
     pub heads: Arc<Heads>,
     /// How often the chains of evidence are checked.
     pub verify_every: Duration,
+    /// Names of field managers that an admission policy ties to their users.
+    pub bound_managers: Arc<BTreeSet<String>>,
     /// What commands are judged by.
     pub scorings: Arc<Scorings>,
     /// What a test took away.
@@ -48,6 +50,7 @@ impl Context {
             metrics,
             heads: Arc::default(),
             verify_every: VERIFY_EVERY,
+            bound_managers: Arc::default(),
             switches,
             scorings: Arc::default(),
         }

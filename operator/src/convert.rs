@@ -2,6 +2,7 @@
 //! are in `anchorwatch-convert`.
 
 mod alert;
+mod intent;
 mod record;
 mod report;
 mod template;
@@ -9,6 +10,7 @@ mod template;
 pub use anchorwatch_convert::{baseline_from_crd, baseline_to_crd, from_clock};
 
 pub use alert::{alert_from_crd, alert_to_crd};
+pub use intent::{comparison_to_crd, intent_from_crd};
 pub use record::{record_from_crd, record_to_crd};
 pub use report::{behaviours_from_crd, hours_from_crd, losses_from_crd};
 pub use template::template_from_pod_spec;

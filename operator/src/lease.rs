@@ -175,7 +175,7 @@ impl Election {
     /// Writes the Lease as ours. Its validity counts from before the request, not from the answer.
     async fn write(&self, current: Option<Lease>) -> Result<(Lease, Instant), CallError> {
         let started = Instant::now();
-        let now = Timestamp::now();
+        let now = crate::clock::now();
         let lease = if let Some(mut lease) = current {
             lease.spec = Some(held_by(&self.me, lease.spec.as_ref(), now));
             within(self.api.replace(&self.name, &PostParams::default(), &lease)).await?
@@ -247,7 +247,7 @@ impl Held {
     pub async fn release(mut self) {
         if let Some(spec) = self.lease.spec.as_mut() {
             spec.holder_identity = None;
-            spec.renew_time = Some(MicroTime(Timestamp::now()));
+            spec.renew_time = Some(MicroTime(crate::clock::now()));
         }
         let name = &self.election.name;
         match within(self.election.api.replace(name, &PostParams::default(), &self.lease)).await {

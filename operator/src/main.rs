@@ -4,6 +4,7 @@ mod admin;
 mod approvals;
 mod args;
 mod baselines;
+mod clock;
 mod conditions;
 mod context;
 mod controllers;
@@ -45,6 +46,7 @@ async fn main() -> anyhow::Result<()> {
     log_to_stderr(args.log_format);
     let metrics = Metrics::new().context("the metrics contradict each other")?;
     let switches = TestSwitches::from_env();
+    clock::step(switches.clock);
     metrics.show_switches(&switches);
     if switches.active() {
         warn!(?switches, "test switches are set: not for production");
@@ -94,6 +96,7 @@ async fn lead(
         let signing = signing::open(&client, &admin.metrics, &args.signing()).await;
         let (world, feeds) = feeds::new(&admin.metrics, &args.namespace, signing);
         let mut context = Context::new(client.clone(), world.clone(), admin.metrics.clone(), switches, identity);
+        context.bound_managers = std::sync::Arc::new(args.bound_managers.iter().cloned().collect());
         context.verify_every = std::time::Duration::from_secs(args.verify_every);
         let client = client.clone();
         tokio::join!(feeds.run(client), controllers::run(&context), async {

@@ -14,7 +14,6 @@ use std::{
 
 use anchorwatch_core::chain::{Break, Document, KeyId, KeyRing, RecordHash, SignatureBytes, Signer};
 use anchorwatch_crds::v1alpha1::RolloutRecord;
-use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::{Api, Client, ResourceExt};
 use tokio::time::sleep;
@@ -147,7 +146,7 @@ async fn try_open(client: &Client, metrics: &Metrics, wanted: &Wanted) -> Result
     let known = published.as_ref().and_then(publish::ring_of);
     let mut seed = [0; 32];
     getrandom::fill(&mut seed).map_err(Failure::Random)?;
-    let step = secret::plan(wanted, stored.as_ref(), known.as_ref(), &seed, Timestamp::now())?;
+    let step = secret::plan(wanted, stored.as_ref(), known.as_ref(), &seed, crate::clock::now())?;
     let held = match step {
         secret::Step::Keep(held) => held,
         secret::Step::Create(object, held) => {

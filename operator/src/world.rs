@@ -8,7 +8,8 @@ use std::{
 
 use anchorwatch_core::id::WorkloadKey;
 use anchorwatch_crds::v1alpha1::{
-    BehaviorApproval, BehaviorBaseline, ClusterDriftPolicy, DriftAlert, DriftPolicy, RolloutRecord, SensorReport,
+    BehaviorApproval, BehaviorBaseline, ClusterDriftPolicy, DriftAlert, DriftPolicy, RolloutIntent, RolloutRecord,
+    SensorReport,
 };
 use k8s_openapi::api::apps::v1::Deployment;
 use kube::{core::DeserializeGuard, runtime::reflector::Store};
@@ -20,6 +21,7 @@ pub mod evidence;
 pub mod facts;
 pub mod feeds;
 pub mod index;
+pub mod intents;
 pub mod resolve;
 mod show;
 
@@ -50,6 +52,8 @@ pub struct World {
     pub alerts: Store<Guarded<DriftAlert>>,
     /// What was rolled out.
     pub records: Store<Guarded<RolloutRecord>>,
+    /// What pipelines announced.
+    pub intents: Store<Guarded<RolloutIntent>>,
     /// What people ask for in a namespace.
     pub policies: Store<Guarded<DriftPolicy>>,
     /// What people ask for everywhere.

@@ -1,7 +1,6 @@
 //! `cargo xtask demo`: a shell out of a real pod becomes a DriftAlert, from nothing to `kubectl get driftalerts`.
 
 use std::path::Path;
-use std::process::Command;
 
 use anyhow::Result;
 
@@ -51,7 +50,6 @@ pub fn show(registry: &str, context: Option<&str>) -> Result<()> {
     ]);
     demo.current_dir(paths::repository());
     installed.offer(&mut demo)?;
-    demo.env("ANCHORWATCH_E2E_KUBECTL", words(&installed.kubectl.command()));
     run::shown(&mut demo)?;
     print!("{}", farewell(&installed.kubectl));
     Ok(())
@@ -103,13 +101,4 @@ fn path_line(kubectl: &Kubectl) -> String {
     let program = kubectl.command().get_program().to_owned();
     let folder = Path::new(&program).parent().unwrap_or(Path::new("/"));
     format!("  export PATH=$PATH:{}\n", folder.display())
-}
-
-/// A command's words, one a line.
-fn words(command: &Command) -> String {
-    let words = std::iter::once(command.get_program()).chain(command.get_args());
-    words
-        .map(|word| word.to_string_lossy().into_owned())
-        .collect::<Vec<_>>()
-        .join("\n")
 }

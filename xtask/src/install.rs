@@ -13,6 +13,9 @@ pub const NAMESPACE: &str = "anchorwatch-system";
 /// Both releases, in the order of their installation.
 const RELEASES: [&str; 2] = ["anchorwatch-crds", "anchorwatch"];
 
+/// A field manager of the tests whose name is tied to a user.
+const BOUND_MANAGER: &str = r#"evidence.managers=[{"name":"e2e-pipeline","users":["e2e-pipeline"]}]"#;
+
 /// A cluster in which Anchorwatch runs.
 #[derive(Debug)]
 pub struct Installed {
@@ -52,7 +55,9 @@ impl Installed {
         for target in ["deployment/anchorwatch-operator", "daemonset/anchorwatch-sensor"] {
             let mut kubectl = self.kubectl.command();
             kubectl.args(["--namespace", NAMESPACE, "set", "env", target]);
-            kubectl.args(["DISABLE", "KILL", "KILL_AT", "KILL_MARKER"].map(|name| format!("ANCHORWATCH_TEST_{name}-")));
+            kubectl.args(
+                ["CLOCK", "DISABLE", "KILL", "KILL_AT", "KILL_MARKER"].map(|name| format!("ANCHORWATCH_TEST_{name}-")),
+            );
             // There is nothing to forget where nothing is installed.
             run::succeeds(&mut kubectl);
         }
@@ -74,6 +79,7 @@ impl Installed {
             ]);
             if release == "anchorwatch" {
                 helm.args(["--set", &format!("image.registry={registry}")]);
+                helm.args(["--set-json", BOUND_MANAGER]);
                 for part in ["operator", "sensor"] {
                     let digest = &self.image(&format!("anchorwatch-{part}"))?.digest;
                     helm.args(["--set", &format!("image.{part}Digest={digest}")]);
@@ -100,6 +106,7 @@ impl Installed {
         ] {
             command.env(variable, &self.image(name)?.reference);
         }
+        command.env("ANCHORWATCH_E2E_KUBECTL", words(&self.kubectl.command()));
         command.env("ANCHORWATCH_E2E_NAMESPACE", NAMESPACE);
         Ok(())
     }
@@ -108,4 +115,13 @@ impl Installed {
         let found = self.images.iter().find(|image| image.name == name);
         found.with_context(|| format!("the image {name} was not published"))
     }
+}
+
+/// A command's words, one a line.
+fn words(command: &Command) -> String {
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    words
+        .map(|word| word.to_string_lossy().into_owned())
+        .collect::<Vec<_>>()
+        .join("\n")
 }

@@ -8,6 +8,7 @@ use super::{
     Alert, AlertState, Decision, Disposition, Finding,
     burst::{Bursts, bursts},
     group::{joins, open, sum_up},
+    mismatch,
     overflow::overflows,
     ruling::{About, Denial, Ruled, is_decided, rule_on},
     settle::{Settled, settle},
@@ -69,6 +70,7 @@ pub fn plan_alerts(input: &AlertInput<'_>) -> AlertPlan {
         made_up: bursts(input.baseline, input.policy)
             .into_iter()
             .chain(overflows(input.baseline))
+            .chain(mismatch::of_evidence(input.evidence))
             .collect(),
         accepting: accepting(input.alerts),
         denials: Vec::new(),

@@ -234,7 +234,7 @@ fn suppressed(
 ) -> Stance {
     let record = before.rollout.as_ref().and_then(|rollout| rollout.record.clone());
     let standing = match &record {
-        Some(name) => still_explained(name, container, entry, input.evidence, input.now),
+        Some(name) => still_explained(name, container, entry, input.evidence, &input.policy.rollout, input.now),
         None => None,
     };
     let reason = match standing {

@@ -3,6 +3,7 @@
 mod decisions;
 mod feeds;
 mod life;
+mod mismatch;
 mod properties;
 mod provisional;
 mod replay;

@@ -111,7 +111,14 @@ impl Habit<'_> {
         rollout.verdict == RolloutVerdict::Matched
             && record.is_some_and(|record| {
                 record.recorded_at.plus(AFTER_ROLLOUT) <= self.now
-                    && is_complete_and_broad(record, entry, names_at_most, self.evidence)
+                    && is_complete_and_broad(
+                        record,
+                        self.container,
+                        entry,
+                        names_at_most,
+                        self.evidence,
+                        &self.policy.rollout,
+                    )
             })
     }
 }

@@ -1,13 +1,13 @@
 //! How widely a finding shows among the pods of a revision.
 
-use super::{Evidence, Record};
-use crate::{baseline::Entry, id::TemplateHash, time::Timestamp};
+use super::{Evidence, Record, heirs::Heirs};
+use crate::{baseline::Entry, id::ContainerName, policy::RolloutPolicy, time::Timestamp};
 
 /// Fewest pods that can stand for a larger workload's: whoever floods a baseline, so that its entries name fewer, must
 /// not have two pods speak for a hundred.
 const MIN_WITNESSES: usize = 8;
 
-/// How widely a finding shows among the running pods of a revision.
+/// How widely a finding shows among the running pods of a revision, and of those that go on with it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct Breadth {
     /// Running pods of the revision.
@@ -34,17 +34,13 @@ impl Breadth {
     }
 }
 
-/// Counts. Pods that ended well count as running ones do: those of a Job are looked at when they are done. All of up to two pods have to show a finding, half of more. An entry names `names_at_most` pods, and may not
-/// be able to name half of a large workload's: then all that it may name have to be running pods of the revision, if
-/// they are [`MIN_WITNESSES`] at least. If they are fewer, nothing is said of such a workload.
-pub(super) fn breadth(
-    entry: &Entry,
-    names_at_most: usize,
-    template_hash: &TemplateHash,
-    evidence: &Evidence,
-) -> Breadth {
+/// Counts. Pods that ended well count as running ones do: those of a Job are looked at when they are done. All of up to
+/// two pods have to show a finding, half of more. An entry names `names_at_most` pods, and may not be able to name half of
+/// a large workload's: then all that it may name have to be running pods of the revision, if they are [`MIN_WITNESSES`] at
+/// least. If they are fewer, nothing is said of such a workload.
+pub(super) fn breadth(entry: &Entry, names_at_most: usize, heirs: &Heirs<'_>, evidence: &Evidence) -> Breadth {
     let running = || evidence.pods.iter().filter(|(_, pod)| pod.running || pod.succeeded);
-    let of_revision = || running().filter(|(_, pod)| pod.template_hash.as_ref() == Some(template_hash));
+    let of_revision = || running().filter(|(_, pod)| pod.template_hash.as_ref().is_some_and(|hash| heirs.have(hash)));
     let total = of_revision().count();
     let showing = of_revision()
         .filter(|(uid, _)| entry.shown_by.contains_key(uid))
@@ -62,8 +58,21 @@ pub(super) fn breadth(
     }
 }
 
-/// Whether the rollout of a record is complete, and what it brought shows as widely as a match asks for.
-pub(crate) fn is_complete_and_broad(record: &Record, entry: &Entry, names_at_most: usize, evidence: &Evidence) -> bool {
-    let breadth = breadth(entry, names_at_most, &record.template_hash, evidence);
+/// Whether the rollout of a record is complete, and what it brought shows as widely as a match asks for, in its pods and
+/// in those of the rollouts after it that go on with it.
+pub(crate) fn is_complete_and_broad(
+    record: &Record,
+    container: &ContainerName,
+    entry: &Entry,
+    names_at_most: usize,
+    evidence: &Evidence,
+    policy: &RolloutPolicy,
+) -> bool {
+    let breadth = breadth(
+        entry,
+        names_at_most,
+        &evidence.heirs(record, container, policy),
+        evidence,
+    );
     !breadth.others_run && breadth.is_enough()
 }

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::Record;
+use super::{Intent, Record, heirs::Heirs};
 use crate::{
     id::{ContainerName, ImageDigest, NodeName, PodUid, TemplateHash, WorkloadUid},
+    policy::RolloutPolicy,
     time::Timestamp,
 };
 
@@ -17,6 +18,8 @@ pub struct Evidence {
     pub current: Option<CurrentRevision>,
     /// The workload's pods, terminating ones included.
     pub pods: BTreeMap<PodUid, Pod>,
+    /// The RolloutIntents that name the workload, in any order.
+    pub intents: Vec<Intent>,
 }
 
 /// The revision that a workload is at, whether or not a record exists yet.
@@ -62,13 +65,13 @@ impl Evidence {
 
     /// The records of revisions of the workload that exists now, oldest revision first: a workload that was deleted and made again
     /// under its name begins anew, though its predecessor's records are kept. Where the workload's UID is not known,
-    /// that of the record made last counts. What is not sealed is left out.
+    /// that of the rollout that started last counts. What is not sealed is left out.
     pub(super) fn records(&self) -> Vec<&Record> {
         let latest = self
             .records
             .iter()
             .filter(|record| record.sealed && record.is_revision())
-            .max_by_key(|record| (record.recorded_at, record.revision));
+            .max_by_key(|record| (record.started_at, record.revision));
         let uid = match (&self.current, latest) {
             (Some(current), _) => &current.workload_uid,
             (None, Some(record)) => &record.workload_uid,
@@ -82,6 +85,25 @@ impl Evidence {
         records.sort_by_key(|record| record.revision);
         records
     }
+
+    /// A record of a rollout, and those of later ones that go on with what it brought to a container.
+    pub(super) fn heirs<'a>(
+        &'a self,
+        record: &'a Record,
+        container: &ContainerName,
+        policy: &RolloutPolicy,
+    ) -> Heirs<'a> {
+        let records = self.records();
+        match records.iter().position(|held| held.name == record.name) {
+            Some(brought) => Heirs::of(container, &records, brought, policy),
+            None => Heirs::none(record),
+        }
+    }
+}
+
+/// When the rollout of the revision that a workload is at started, where its record is still to be made.
+pub fn started(evidence: &Evidence) -> Option<Timestamp> {
+    rollout_start(evidence, evidence.newest())
 }
 
 /// When the rollout of the revision that a workload is at started, where `newest` is the record of the one before.

@@ -1,6 +1,6 @@
 //! Whether a pod that shows a finding is of a recorded revision.
 
-use super::{Evidence, Record};
+use super::{Evidence, Record, heirs::Heirs};
 use crate::{
     baseline::Sighting,
     id::{ContainerName, PodUid},
@@ -20,6 +20,27 @@ pub(super) enum Fit {
     /// It is of the revision, and runs, or has run, something else than what is recorded of it: a tag was pushed again, or
     /// the pod was changed.
     Mismatch(String),
+}
+
+/// Whether a pod is of the revision that a rollout brought, or of one that goes on with it. What it is of the newest of
+/// them that it may be of holds; that it is of none is said of the oldest.
+pub(super) fn fits_any(
+    heirs: &Heirs<'_>,
+    container: &ContainerName,
+    uid: &PodUid,
+    sighting: &Sighting,
+    evidence: &Evidence,
+) -> Fit {
+    let mut worst = Fit::No(String::new());
+    for record in heirs.newest_first() {
+        match (fits(record, container, uid, sighting, evidence), &worst) {
+            (Fit::Yes, _) => return Fit::Yes,
+            (fit @ (Fit::Unknown(_) | Fit::Mismatch(_)), Fit::No(_)) => worst = fit,
+            (fit @ Fit::No(_), Fit::No(_)) => worst = fit,
+            (Fit::Unknown(_) | Fit::Mismatch(_) | Fit::No(_), _) => {}
+        }
+    }
+    worst
 }
 
 /// Joins what was known when the pod showed the behaviour with what the API server says now, so that neither patching a

@@ -1,15 +1,16 @@
 //! Whether a rollout explains a finding.
 
-use serde::{Deserialize, Serialize};
-
 use super::{
-    Evidence, Record,
+    Evidence, Expected, Intent, Record,
     breadth::breadth,
     evidence::rollout_start,
-    fit::{Fit, fits},
+    fit::{Fit, fits, fits_any},
+    heirs::Heirs,
+    judgement::{Judgement, RolloutVerdict},
+    trust::distrust,
 };
 use crate::{
-    baseline::Entry,
+    baseline::{Entry, Sighting},
     id::{ContainerName, ImageDigest, TemplateHash},
     policy::{Policy, RolloutPolicy},
     seen::Seen,
@@ -27,79 +28,15 @@ const CLOCK_SKEW: Duration = Duration::from_secs(5);
 /// How often to look again while something is awaited: pods and records may come without a finding changing.
 pub(super) const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
-/// Whether a rollout explains a finding.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
-pub enum RolloutVerdict {
-    /// Digests or records are still awaited.
-    Pending,
-    /// A rollout explains it.
-    Matched,
-    /// A rollout is near, but does not explain all of it: tagged, and still open.
-    Partial,
-    /// No rollout explains it.
-    Unmatched,
-    /// No rollout could: findings of this kind are never suppressed.
-    Never,
-}
-
-/// What the deployment evidence says of a finding.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-pub struct RolloutMatch {
-    /// Name of the RolloutRecord that it is tagged with.
-    pub record: Option<String>,
-    /// Whether it explains the finding.
-    pub verdict: RolloutVerdict,
-    /// Why, in a sentence with the evidence.
-    pub reason: String,
-}
-
-/// A judgement, and how long it holds.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
-pub struct Judgement {
-    /// What the evidence says.
-    pub rollout: RolloutMatch,
-    /// Where it is Pending: when it is due.
-    pub retry_after: Option<Duration>,
-}
-
-impl Judgement {
-    fn final_verdict(verdict: RolloutVerdict, record: Option<&Record>, reason: String) -> Self {
-        Self {
-            rollout: RolloutMatch {
-                record: record.map(|record| record.name.clone()),
-                verdict,
-                reason,
-            },
-            retry_after: None,
-        }
-    }
-
-    fn never(record: Option<&Record>, reason: String) -> Self {
-        Self::final_verdict(RolloutVerdict::Never, record, reason)
-    }
-
-    fn unmatched(record: Option<&Record>, reason: String) -> Self {
-        Self::final_verdict(RolloutVerdict::Unmatched, record, reason)
-    }
-
-    fn pending(record: Option<&Record>, reason: String, due: Duration) -> Self {
-        Self {
-            // Zero would have the caller spin where a millisecond is missing.
-            retry_after: Some(due.clamp(Duration::from_millis(100), LOOK_AGAIN)),
-            ..Self::final_verdict(RolloutVerdict::Pending, record, reason)
-        }
-    }
-}
-
 /// Judges whether a rollout explains what `container` showed.
 ///
 /// It does when the newest recorded revision was rolled out within the policy's window before the behaviour was first
 /// seen, and brought another digest to that container than the revision before it; when every pod that shows the
-/// behaviour is of that revision and runs exactly the recorded digest; and when it shows in all running pods of the
-/// revision or, of more than two, in half of them. What lacks only the last is [`RolloutVerdict::Partial`]. Digests and
-/// records are awaited for [`EVIDENCE_WAIT`], other pods of the revision that are still young for [`BREADTH_WAIT`].
-/// What a rule forbids to suppress, no rollout explains. `names_at_most` is how many pods the baseline has room to name
-/// for each entry.
+/// behaviour is of that revision, or of a later one that goes on with it, and runs exactly what is recorded; and when it
+/// shows in all running pods of the revision or, of more than two, in half of them. What lacks only the last, or that the
+/// policy trusts who rolled out, is [`RolloutVerdict::Partial`]. Digests and records are awaited for [`EVIDENCE_WAIT`],
+/// other pods of the revision that are still young for [`BREADTH_WAIT`]. What a rule forbids to suppress, no rollout
+/// explains. `names_at_most` is how many pods the baseline has room to name for each entry.
 pub fn judge(
     container: &ContainerName,
     entry: &Entry,
@@ -134,11 +71,11 @@ pub fn judge(
     let recorded = records.last().map_or(0, |newest| newest.revision);
     match (&evidence.current, records.as_slice()) {
         (Some(current), [.., newest]) if current.revision > recorded => {
-            case.not_recorded(newest, &current.template_hash)
+            case.not_recorded(&records, newest, &current.template_hash)
         }
         (_, []) => Judgement::unmatched(None, "no rollout of the workload is recorded before it".to_owned()),
         (_, [only]) => case.first_record(only).unwrap_or_else(|judgement| judgement),
-        (_, [.., previous, newest]) => case.recorded(previous, newest).unwrap_or_else(|judgement| judgement),
+        (_, [.., _, _]) => case.recorded(&records),
     }
 }
 
@@ -223,17 +160,25 @@ impl Case<'_> {
     }
 
     /// A revision is being rolled out that has no record yet.
-    fn not_recorded(&self, newest: &Record, template_hash: &TemplateHash) -> Judgement {
+    fn not_recorded(&self, records: &[&Record], newest: &Record, template_hash: &TemplateHash) -> Judgement {
         let started_at = rollout_start(self.evidence, Some(newest)).unwrap_or(self.now);
-        if let Err(late) = self.in_time(started_at, newest) {
-            return late;
+        let of_other = |sighting: &&Sighting| match sighting.template_hash.one() {
+            Some(hash) => hash != template_hash,
+            None => sighting.template_hash == Seen::Several,
+        };
+        let others: Vec<&Sighting> = self.entry.shown_by.values().filter(of_other).collect();
+        // What the rollouts before it brought waits for no further one, which may never come up.
+        if others.len() == self.entry.shown_by.len() && !others.is_empty() && records.len() > 1 {
+            let judgement = self.recorded(records);
+            if judgement.is_of_rollout() {
+                return judgement;
+            }
         }
-        for sighting in self.entry.shown_by.values() {
-            let other = match sighting.template_hash.one() {
-                Some(hash) => hash != template_hash,
-                None => sighting.template_hash == Seen::Several,
-            };
-            if other {
+        if others.is_empty() || !self.goes_on(records, &others) {
+            if let Err(late) = self.in_time(started_at, newest) {
+                return late;
+            }
+            if let Some(sighting) = others.first() {
                 let reason = format!("pod {} is not of the revision that is being rolled out", sighting.pod);
                 return Judgement::unmatched(None, reason);
             }
@@ -253,18 +198,46 @@ impl Case<'_> {
         }
     }
 
-    /// The newest revision is recorded, and so is one before it.
-    fn recorded(&self, previous: &Record, newest: &Record) -> Result<Judgement, Judgement> {
-        let after = self.in_time(newest.started_at, newest)?;
-        let unmatched = |reason: String| Judgement::unmatched(Some(newest), reason);
-        let Some(digest) = newest.containers.get(self.container).map(|recorded| &recorded.digest) else {
-            let reason = format!("{} records no container {}", newest.name, self.container);
+    /// Whether pods are of rollouts within the window that the one which is not recorded yet may go on with.
+    fn goes_on(&self, records: &[&Record], others: &[&Sighting]) -> bool {
+        (1..records.len()).any(|brought| {
+            let heirs = Heirs::of(self.container, records, brought, self.policy);
+            let is_of = |sighting: &&Sighting| sighting.template_hash.one().is_some_and(|hash| heirs.have(hash));
+            self.in_time(records[brought].started_at, records[brought]).is_ok() && others.iter().all(is_of)
+        })
+    }
+
+    /// By the newest rollout or, where that does not explain it, by an earlier one within the window with which later ones
+    /// go on: a restart, or the next release, takes nothing away from what a rollout brought.
+    fn recorded(&self, records: &[&Record]) -> Judgement {
+        let by = |brought: usize| self.brought_by(records, brought).unwrap_or_else(|judgement| judgement);
+        let newest = by(records.len().saturating_sub(1));
+        if newest.rollout.verdict != RolloutVerdict::Unmatched {
+            return newest;
+        }
+        let earlier = (1..records.len().saturating_sub(1)).rev().map(by);
+        let explained = earlier.into_iter().find(Judgement::is_of_rollout);
+        explained.unwrap_or(newest)
+    }
+
+    /// The rollout of `records[brought]`, which is not the first.
+    fn brought_by(&self, records: &[&Record], brought: usize) -> Result<Judgement, Judgement> {
+        let [.., previous, record] = records[..=brought] else {
+            return Err(Judgement::unmatched(
+                None,
+                "no rollout is recorded before it".to_owned(),
+            ));
+        };
+        let after = self.in_time(record.started_at, record)?;
+        let unmatched = |reason: String| Judgement::unmatched(Some(record), reason);
+        let Some(digest) = record.containers.get(self.container).map(|recorded| &recorded.digest) else {
+            let reason = format!("{} records no container {}", record.name, self.container);
             return Err(unmatched(reason));
         };
         if previous.containers.get(self.container).map(|recorded| &recorded.digest) == Some(digest) {
             let reason = format!(
                 "{} runs the same image as {}, {}",
-                newest.name,
+                record.name,
                 previous.name,
                 digest.short()
             );
@@ -273,56 +246,89 @@ impl Case<'_> {
         if self.entry.shown_by.is_empty() {
             return Err(unmatched("which pods show it is not known".to_owned()));
         }
-        self.every_pod_fits(newest)?;
-        self.is_trusted(newest)?;
-        self.shows_widely(newest, digest, after)
+        let heirs = Heirs::of(self.container, records, brought, self.policy);
+        self.every_pod_fits(record, &heirs)?;
+        if let Some(reason) = distrust(record, self.container, self.policy) {
+            return Err(Judgement::final_verdict(RolloutVerdict::Partial, Some(record), reason));
+        }
+        self.is_expected(record)?;
+        self.shows_widely(record, &heirs, digest, after)
     }
 
-    /// Every pod that shows it is of the revision and runs what is recorded of it.
-    fn every_pod_fits(&self, newest: &Record) -> Result<(), Judgement> {
+    /// Every pod that shows it is of the revision, or of one that goes on with it, and runs what is recorded.
+    fn every_pod_fits(&self, record: &Record, heirs: &Heirs<'_>) -> Result<(), Judgement> {
         let mut unknown = None;
         for (uid, sighting) in &self.entry.shown_by {
-            match fits(newest, self.container, uid, sighting, self.evidence) {
+            match fits_any(heirs, self.container, uid, sighting, self.evidence) {
                 Fit::Yes => {}
                 Fit::Unknown(reason) => unknown = unknown.or(Some(reason)),
-                Fit::No(reason) => return Err(Judgement::unmatched(Some(newest), reason)),
-                Fit::Mismatch(reason) => return Err(Judgement::never(Some(newest), reason)),
+                Fit::No(reason) => return Err(Judgement::unmatched(Some(record), reason)),
+                Fit::Mismatch(reason) => return Err(Judgement::never(Some(record), reason)),
             }
         }
         let left = self.deadline().since(self.now);
         match unknown {
             None => Ok(()),
-            Some(reason) if left.is_zero() => Err(Judgement::unmatched(Some(newest), reason)),
-            Some(reason) => Err(Judgement::pending(Some(newest), reason, left)),
+            Some(reason) if left.is_zero() => Err(Judgement::unmatched(Some(record), reason)),
+            Some(reason) => Err(Judgement::pending(Some(record), reason, left)),
         }
     }
 
-    /// It was rolled out by a field manager that the policy trusts.
-    fn is_trusted(&self, newest: &Record) -> Result<(), Judgement> {
-        let trusted = &self.policy.trusted_managers;
-        let manager = newest.who.as_ref().map(|who| who.manager.as_str());
-        if trusted.is_empty() || manager.is_some_and(|manager| trusted.contains(manager)) {
+    /// The intent that announced a rollout, where it is still there and lists what it expects.
+    fn intent(&self, record: &Record) -> Option<&Intent> {
+        let announced = record.announced.as_ref()?;
+        let mut intents = self.evidence.intents.iter();
+        intents.find(|intent| intent.uid == announced.uid && !intent.expects.is_empty())
+    }
+
+    /// Whether the intent that announced a rollout expects it; none where nothing is said of that.
+    fn expected(&self, record: &Record) -> Option<bool> {
+        let intent = self.intent(record)?;
+        let covers = |expected: &Expected| expected.covers(self.container, &self.entry.behaviour);
+        Some(intent.expects.iter().any(covers))
+    }
+
+    /// Where the policy asks for announcements, what one that lists its expectations did not expect is not explained.
+    fn is_expected(&self, record: &Record) -> Result<(), Judgement> {
+        if self.policy.require_intent_from.is_empty() || self.expected(record) != Some(false) {
             return Ok(());
         }
-        let reason = format!(
-            "{} was rolled out by {}, whom the policy does not trust",
-            newest.name,
-            manager.map_or_else(|| "nobody knows whom".to_owned(), shown)
-        );
-        Err(Judgement::final_verdict(RolloutVerdict::Partial, Some(newest), reason))
+        let reason = format!("{} was{}", record.name, self.announcement(record).unwrap_or_default());
+        Err(Judgement::final_verdict(RolloutVerdict::Partial, Some(record), reason))
     }
 
-    /// It shows in enough of the revision's running pods.
-    fn shows_widely(&self, newest: &Record, digest: &ImageDigest, after: Duration) -> Result<Judgement, Judgement> {
-        let breadth = breadth(self.entry, self.names_at_most, &newest.template_hash, self.evidence);
+    /// Who announced a rollout, and whether this was expected, as the end of a sentence.
+    fn announcement(&self, record: &Record) -> Option<String> {
+        let announced = record.announced.as_ref()?;
+        let expected = match self.expected(record) {
+            Some(true) => ", which expected it",
+            Some(false) => ", which did not expect it",
+            None => "",
+        };
+        Some(format!(
+            " announced by {} in the RolloutIntent {}{expected}",
+            shown(&announced.by),
+            announced.intent
+        ))
+    }
+
+    /// It shows in enough of the running pods of the revision, and of those that go on with it.
+    fn shows_widely(
+        &self,
+        record: &Record,
+        heirs: &Heirs<'_>,
+        digest: &ImageDigest,
+        after: Duration,
+    ) -> Result<Judgement, Judgement> {
+        let breadth = breadth(self.entry, self.names_at_most, heirs, self.evidence);
         let share = format!(
             "{} of {} running pods of the revision show it",
             breadth.showing, breadth.running
         );
         let left = self.deadline().since(self.now);
         if !breadth.is_settled() && !left.is_zero() {
-            let reason = format!("the rollout {} goes on: {share} so far", newest.name);
-            return Err(Judgement::pending(Some(newest), reason, left));
+            let reason = format!("the rollout {} goes on: {share} so far", record.name);
+            return Err(Judgement::pending(Some(record), reason, left));
         }
         let enough = breadth.is_enough();
         if !enough && let Some(youngest) = breadth.youngest_silent {
@@ -333,9 +339,9 @@ impl Case<'_> {
             if !left.is_zero() {
                 let reason = format!(
                     "pods of {} that are still young are awaited: {share} so far",
-                    newest.name
+                    record.name
                 );
-                return Err(Judgement::pending(Some(newest), reason, left));
+                return Err(Judgement::pending(Some(record), reason, left));
             }
         }
         let verdict = if enough {
@@ -343,17 +349,29 @@ impl Case<'_> {
         } else {
             RolloutVerdict::Partial
         };
-        let by = newest.who.as_ref().map(|who| {
+        let reason = self.sentence(record, heirs, digest, after) + "; " + &share;
+        Ok(Judgement::final_verdict(verdict, Some(record), reason))
+    }
+
+    /// The evidence, but for how widely it shows.
+    fn sentence(&self, record: &Record, heirs: &Heirs<'_>, digest: &ImageDigest, after: Duration) -> String {
+        let by = record.who.as_ref().map(|who| {
             let claim = if who.verified { "" } else { " (as it says itself)" };
             format!(" by {}{claim}", shown(&who.manager))
         });
-        let reason = format!(
-            "every pod that shows it runs {} as {} records; first seen {} s after that rollout started{}; {share}",
+        let or_later = if heirs.newest_first().nth(1).is_some() {
+            " or a rollout after it"
+        } else {
+            ""
+        };
+        let announced = self.announcement(record).map(|how| format!(",{how}"));
+        format!(
+            "every pod that shows it runs {} as {} records{or_later}; first seen {} s after that rollout started{}{}",
             digest.short(),
-            newest.name,
+            record.name,
             after.as_secs(),
-            by.unwrap_or_default()
-        );
-        Ok(Judgement::final_verdict(verdict, Some(newest), reason))
+            by.unwrap_or_default(),
+            announced.unwrap_or_default()
+        )
     }
 }

@@ -8,6 +8,7 @@ use super::{
     Actor, Evidence, GitRevision, NewRecord, Pod, Record, RecordKind, RecordedContainer, Template,
     action::action,
     evidence::{CurrentRevision, rollout_start},
+    intent::announced,
 };
 use crate::{
     id::{ContainerName, ImageDigest, WorkloadKey, WorkloadUid, object_name, short_hash},
@@ -78,7 +79,11 @@ pub fn plan_record(facts: &RevisionFacts, evidence: &Evidence, now: Timestamp) -
     let Some((witness, containers)) = witness(facts, evidence, current, &records) else {
         return RecordPlan::Wait;
     };
-    let started_at = rollout_start(evidence, records.last().copied()).map_or(now, |start| start.min(now));
+    // Never by the operator's clock where a resource tells: it may be stepped.
+    let started_at = rollout_start(evidence, records.last().copied())
+        .unwrap_or(now)
+        .whole_second();
+    let announced = announced(&evidence.intents, started_at, &containers, facts.git_revision.as_ref());
     let changes = facts.before.as_ref().map(|before| facts.template.changes_since(before));
     let action = action(&records, &current.template_hash, &containers, changes.as_deref());
     let cause = facts.change_cause.clone().filter(|cause| !cause.is_empty());
@@ -91,7 +96,8 @@ pub fn plan_record(facts: &RevisionFacts, evidence: &Evidence, now: Timestamp) -
             template_hash: current.template_hash.clone(),
             containers,
             who: facts.who.clone(),
-            started_at: started_at.whole_second(),
+            announced,
+            started_at,
             recorded_at: now.whole_second(),
             sealed: true,
         },
@@ -166,7 +172,8 @@ pub fn plan_digests(workload: &WorkloadKey, evidence: &Evidence, now: Timestamp)
     let mut pods: Vec<&Pod> = evidence
         .pods
         .values()
-        .filter(|pod| pod.running && pod.template_hash.as_ref() == Some(&revision.template_hash))
+        .filter(|pod| pod.running || pod.succeeded)
+        .filter(|pod| pod.template_hash.as_ref() == Some(&revision.template_hash))
         .collect();
     pods.sort_by_key(|pod| (pod.created, pod.name.clone()));
     let (pod, news) = pods.iter().find_map(|pod| {
@@ -183,6 +190,7 @@ pub fn plan_digests(workload: &WorkloadKey, evidence: &Evidence, now: Timestamp)
                 of: revision.name.clone(),
             },
             containers: news,
+            announced: None,
             recorded_at: now.whole_second(),
             ..revision.clone()
         },

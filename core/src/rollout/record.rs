@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{RolloutAction, TemplateChange};
+use super::{Announcement, RolloutAction, TemplateChange};
 use crate::{
     chain::Checkpoint,
     id::{ContainerName, ImageDigest, TemplateHash, WorkloadKey, WorkloadUid},
@@ -28,6 +28,8 @@ pub struct Record {
     pub containers: BTreeMap<ContainerName, RecordedContainer>,
     /// Who rolled it out.
     pub who: Option<Actor>,
+    /// Who announced the rollout before it started, where somebody did.
+    pub announced: Option<Announcement>,
     /// When the rollout started.
     pub started_at: Timestamp,
     /// When the record was made.

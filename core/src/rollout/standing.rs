@@ -4,19 +4,21 @@ use serde::Serialize;
 
 use super::{
     Evidence,
-    fit::{Fit, fits},
+    fit::{Fit, fits_any},
+    is_unrecorded,
     matching::{EVIDENCE_WAIT, LOOK_AGAIN},
 };
 use crate::{
-    baseline::Entry,
+    baseline::{Entry, Sighting},
     id::ContainerName,
+    policy::RolloutPolicy,
     time::{Duration, Timestamp},
 };
 
 /// Whether a rollout that explained a finding still explains all of it.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 pub enum StillExplained {
-    /// All pods that show it are of the record's revision and run its digest.
+    /// All pods that show it are of the record's revision, or of one that goes on with it, and run what is recorded.
     Yes,
     /// So far, but of a new pod not all is known yet: ask again after this.
     SoFar(Duration),
@@ -28,12 +30,14 @@ pub enum StillExplained {
 }
 
 /// Asks whether the record that a finding was suppressed with still covers every pod that shows it: what a rollout
-/// explained stays suppressed in its own pods, and nowhere else. `None` where the record is not there any more.
+/// explained stays suppressed in its own pods and in those of later rollouts that run nothing older, and nowhere else.
+/// `None` where the record is not there any more. A pod of a revision that has no record yet is waited for.
 pub fn still_explained(
     record: &str,
     container: &ContainerName,
     entry: &Entry,
     evidence: &Evidence,
+    policy: &RolloutPolicy,
     now: Timestamp,
 ) -> Option<StillExplained> {
     let mut records = evidence.records.iter();
@@ -42,12 +46,14 @@ pub fn still_explained(
         let reason = format!("it is now a finding of {rule}");
         return Some(StillExplained::No { reason });
     }
+    let heirs = evidence.heirs(record, container, policy);
     let mut wait: Option<Duration> = None;
     for (uid, sighting) in &entry.shown_by {
-        match fits(record, container, uid, sighting, evidence) {
+        match fits_any(&heirs, container, uid, sighting, evidence) {
             Fit::Yes => {}
-            Fit::No(reason) | Fit::Mismatch(reason) => return Some(StillExplained::No { reason }),
-            Fit::Unknown(reason) => {
+            Fit::No(reason) if !is_of_new_revision(sighting, evidence) => return Some(StillExplained::No { reason }),
+            Fit::Mismatch(reason) => return Some(StillExplained::No { reason }),
+            Fit::Unknown(reason) | Fit::No(reason) => {
                 let left = sighting.first_seen.plus(EVIDENCE_WAIT).since(now);
                 if left.is_zero() {
                     return Some(StillExplained::No { reason });
@@ -57,4 +63,10 @@ pub fn still_explained(
         }
     }
     Some(wait.map_or(StillExplained::Yes, |left| StillExplained::SoFar(left.min(LOOK_AGAIN))))
+}
+
+/// Whether a pod is of the revision that is being rolled out, and has no record yet.
+fn is_of_new_revision(sighting: &Sighting, evidence: &Evidence) -> bool {
+    let current = evidence.current.as_ref().map(|current| &current.template_hash);
+    is_unrecorded(evidence) && current.is_some() && sighting.template_hash.one() == current
 }

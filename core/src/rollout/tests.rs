@@ -1,6 +1,8 @@
 //! Which findings a rollout explains, and which it does not, however near it is.
 
+mod intents;
 mod recording;
+mod several;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -241,6 +241,16 @@ pub struct RolloutPolicy {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32))]
     pub trusted_managers: Vec<String>,
+    /// Whether a rollout explains anything only where admission ties its manager's name to its users (`evidence.managers` in
+    /// the chart's values; `who.verified` on the record). Others' are tagged and explain nothing. Default false.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub require_verified: bool,
+    /// Users, by the name that the API server knows them by, one of whom has to have announced a rollout by a RolloutIntent
+    /// before it started. Others' are tagged and explain nothing, and so is what an intent that lists its `expect` did not
+    /// expect. Empty, which is the default: no announcement is needed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 32))]
+    pub require_intent_from: Vec<String>,
     /// Annotations, or labels, of the workload or its template that tell the revision of the sources, for the record: the
     /// first that is there.
     #[serde(default = "default_git_revision_annotations")]
@@ -342,6 +352,8 @@ impl Default for RolloutPolicy {
             on_unmatched: None,
             window: default_rollout_window(),
             trusted_managers: Vec::new(),
+            require_verified: false,
+            require_intent_from: Vec::new(),
             git_revision_annotations: default_git_revision_annotations(),
             retention: default_retention(),
         }

@@ -30,6 +30,7 @@ use super::WorkloadReference;
     printcolumn(name = "Revision", type_ = "integer", json_path = ".spec.revision"),
     printcolumn(name = "What", type_ = "string", json_path = ".spec.action"),
     printcolumn(name = "Digest", type_ = "string", json_path = ".spec.containers[0].digest"),
+    printcolumn(name = "Announced by", type_ = "string", json_path = ".spec.announced.by", priority = 1),
     printcolumn(name = "Started", type_ = "date", json_path = ".spec.startedAt"),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
@@ -78,6 +79,9 @@ pub struct RolloutRecordSpec {
     /// The revision of the sources, where an annotation of the workload tells.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub git_revision: Option<GitRevision>,
+    /// The RolloutIntent that announced the rollout before it started, where one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub announced: Option<Announcement>,
     /// Of a `Digest`: the record of the revision that it adds to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 253))]
@@ -170,6 +174,24 @@ pub struct RolloutActor {
     pub verified: bool,
 }
 
+/// Who announced a rollout before it started.
+#[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Announcement {
+    /// Name of the RolloutIntent.
+    #[schemars(length(max = 253))]
+    pub intent: String,
+    /// UID of the RolloutIntent.
+    #[schemars(length(max = 36))]
+    pub uid: String,
+    /// Who wrote it, as admission holds it to the requester.
+    #[schemars(length(max = 253))]
+    pub by: String,
+    /// The containers whose digests it named.
+    #[schemars(length(max = 64))]
+    pub containers: Vec<String>,
+}
+
 /// The revision of the sources.
 #[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -260,9 +282,30 @@ pub struct RolloutRecordStatus {
     /// When the rollout was complete.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub completed_at: Option<Time>,
+    /// What the intent that announced the rollout expected, and what was seen of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub announcement: Option<AnnouncementOutcome>,
     /// Conditions of the record.
     #[serde(default)]
     pub conditions: Vec<Condition>,
+}
+
+/// What was announced, and what then happened.
+#[derive(Clone, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AnnouncementOutcome {
+    /// What was expected and is seen, at most 64.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64))]
+    pub seen: Vec<String>,
+    /// What was expected and is not seen so far, at most 64.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64))]
+    pub not_seen: Vec<String>,
+    /// What the rollout brought, or may have brought, and nobody expected, at most 64.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64))]
+    pub unexpected: Vec<String>,
 }
 
 /// How far a rollout is.

@@ -3,12 +3,14 @@
 Everyday work: spawn a helper program and call the agents' own Service. What a new image brings is listed in
 /etc/agent/at-start, a command a line, and spawned once when the agent starts.
 
-POST /run {"argv": ["bash", "-c", "id"]} spawns that program and answers with the pod's name.
+POST /run {"argv": ["bash", "-c", "id"]} spawns that program and answers with the pod's name. With "socket": true its
+standard input is a connection, as a reverse shell's is.
 """
 
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -22,8 +24,8 @@ HELPER = ["/usr/bin/date", "+%s"]
 AT_START = "/etc/agent/at-start"
 
 
-def spawn(argv):
-    done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30)
+def spawn(argv, stdin=subprocess.DEVNULL):
+    done = subprocess.run(argv, stdin=stdin, capture_output=True, text=True, timeout=30)
     return {"pod": os.uname().nodename, "code": done.returncode, "output": done.stdout + done.stderr}
 
 
@@ -34,7 +36,12 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self):
         body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
         try:
-            self.answer(200, spawn(json.loads(body)["argv"]))
+            asked = json.loads(body)
+            if asked.get("socket"):
+                with socket.create_connection(("127.0.0.1", PORT)) as connection:
+                    self.answer(200, spawn(asked["argv"], connection))
+            else:
+                self.answer(200, spawn(asked["argv"]))
         except (ValueError, KeyError, OSError, subprocess.SubprocessError) as error:
             self.answer(400, {"pod": os.uname().nodename, "error": str(error)})
 

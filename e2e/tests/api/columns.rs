@@ -52,6 +52,7 @@ async fn the_columns_of_what_people_read_every_day_are_the_documented_ones() {
         ),
         ("driftpolicies", "Name Mode Priority Workloads Accepted Age"),
         ("clusterdriftpolicies", "Name Mode Priority Workloads Accepted Age"),
+        ("rolloutintents", "Name Kind Workload By Git State Record Age"),
         ("rolloutrecords", "Name Kind Workload Revision What Digest Started Age"),
         ("behaviorapprovals", "Name Kind Workload Freeze Accepted Age"),
         ("sensorreports", "Name Seq Acknowledged Sent Age"),
@@ -85,6 +86,7 @@ async fn every_kind_has_its_short_name_the_category_and_a_status() {
         ("clusterdriftpolicies", "cdp"),
         ("driftalerts", "da"),
         ("driftpolicies", "dp"),
+        ("rolloutintents", "ri"),
         ("rolloutrecords", "rr"),
         ("sensorreports", "srep"),
     ];
@@ -112,7 +114,7 @@ async fn every_definition_is_established_structural_and_kept_on_uninstall() {
         .into_iter()
         .filter(|definition| definition.spec.group == anchorwatch_crds::GROUP)
         .collect();
-    assert_eq!(ours.len(), 7);
+    assert_eq!(ours.len(), 8);
     for definition in ours {
         let name = definition.metadata.name.unwrap_or_default();
         let annotations = definition.metadata.annotations.unwrap_or_default();

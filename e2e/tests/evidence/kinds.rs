@@ -84,7 +84,7 @@ async fn a_deployments_rollouts_are_told_apart_and_chained() {
 
 #[tokio::test]
 #[ignore = "needs a cluster"]
-async fn stateful_sets_daemon_sets_cron_jobs_and_replica_sets_are_recorded() {
+async fn stateful_sets_daemon_sets_replica_sets_jobs_and_cron_jobs_are_recorded() {
     let scene = Scene::new("kinds").await.unwrap();
     let (first, next) = (scene.images.first.clone(), scene.images.next.clone());
     let set = |image: &str, own: &str| {
@@ -125,6 +125,10 @@ async fn stateful_sets_daemon_sets_cron_jobs_and_replica_sets_are_recorded() {
             "{kind}"
         );
     }
+    let spec = json!({"template": template(&first, "Never")});
+    scene.make("batch", "Job", "once", spec).await.unwrap();
+    let record = scene.recorded("Job", "once", 1).await.unwrap();
+    assert_eq!(record.spec.action, Some(RolloutAction::First));
     jobs_of_a_cron_job(&scene).await;
     let output = scene.verify(&[]).unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));

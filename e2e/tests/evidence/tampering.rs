@@ -6,6 +6,7 @@ use anyhow::ensure;
 use k8s_openapi::api::admissionregistration::v1::ValidatingAdmissionPolicyBinding;
 use kube::api::{Api, DeleteParams, ObjectMeta, PostParams};
 use serde_json::json;
+use tokio::sync::Mutex;
 
 use super::scene::{RECORDED, Scene, lasting, said};
 
@@ -57,7 +58,11 @@ async fn a_record_that_an_admin_deletes_behind_the_policys_back_is_found() {
 }
 
 /// Takes the binding away, deletes, and puts it back.
+/// There is one policy: who takes it away takes turns.
+static TURN: Mutex<()> = Mutex::const_new(());
+
 async fn delete_behind_the_policys_back(scene: &Scene, name: &str) {
+    let _turn = TURN.lock().await;
     let bindings: Api<ValidatingAdmissionPolicyBinding> = Api::all(scene.cluster.client.clone());
     let binding = bindings.get(BINDING).await.unwrap();
     bindings.delete(BINDING, &DeleteParams::default()).await.unwrap();
@@ -103,7 +108,9 @@ async fn the_operator_finds_a_gap_at_its_start_and_its_metrics_say_so() {
         let line = metrics
             .lines()
             .find(|line| line.contains(r#"evidence_breaks{check="beginning"}"#));
-        ensure!(line.is_some_and(|line| line.ends_with(" 1")), "it says {line:?}");
+        // Of namespaces that are just being emptied, it may see some more.
+        let breaks = line.and_then(|line| line.rsplit(' ').next()?.parse::<u32>().ok());
+        ensure!(breaks.is_some_and(|breaks| breaks >= 1), "it says {line:?}");
         Ok(())
     })
     .await

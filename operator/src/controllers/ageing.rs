@@ -13,7 +13,7 @@ use tracing::info;
 
 use super::driver::{Driver, queue};
 use crate::{
-    baselines,
+    baselines, clock,
     context::Context,
     convert::{baseline_from_crd, from_clock},
     policies::Policies,
@@ -49,7 +49,7 @@ async fn reconcile(context: &Context, baseline: Arc<Guarded<BehaviorBaseline>>) 
     let Some(status) = &baseline.status else {
         return Ok(Action::await_change());
     };
-    let plan = plan(baseline, status.clone(), &policy, Timestamp::now());
+    let plan = plan(baseline, status.clone(), &policy, clock::now());
     if let Some(next) = plan.write {
         let api = Api::namespaced(context.client.clone(), &next.namespace().unwrap_or_default());
         let written = Writes::new(&context.metrics, NAME).replace_status(&api, &next).await;

@@ -14,14 +14,13 @@ use std::{sync::Arc, time::Duration};
 
 use anchorwatch_core::id::WorkloadKey;
 use anchorwatch_crds::v1alpha1::BehaviorBaseline;
-use jiff::Timestamp;
 use kube::runtime::{controller::Action, reflector::ObjectRef};
 
 use self::expect::Expected;
 pub use self::fetch::alerts_of;
 use super::driver::{Driver, queue};
 use crate::{
-    baselines,
+    baselines, clock,
     context::Context,
     world::{Guarded, World, changes::Change, evidence::DEPLOYMENT},
 };
@@ -59,7 +58,7 @@ async fn reconcile(
     let Some(known) = fetch::fetch(&context.world, &workload, baseline, &context.switches) else {
         return Ok(Action::await_change());
     };
-    let plan = plan::plan(&known, Timestamp::now());
+    let plan = plan::plan(&known, clock::now());
     let requeue_after = plan.requeue_after;
     apply::apply(context, expected, &workload, &known, plan).await?;
     Ok(requeue_after.map_or_else(Action::await_change, Action::requeue))
@@ -90,6 +89,6 @@ fn concerned(world: &World, change: Change) -> Vec<BaselineRef> {
         Change::Pod(pod) => world.workload(&pod).iter().map(baselines::reference).collect(),
         Change::Policy | Change::ClusterPolicy => baselines::all(world, None),
         Change::Approval(approval) => baselines::all(world, approval.namespace.as_deref()),
-        Change::Report(_) => Vec::new(),
+        Change::Report(_) | Change::Intent(_) => Vec::new(),
     }
 }

@@ -14,7 +14,7 @@ use kube::{
 use super::driver::{Driver, queue};
 use crate::{
     approvals::violations,
-    baselines,
+    baselines, clock,
     conditions::{self, ACCEPTED, Statement},
     context::Context,
     world::{Guarded, World, changes::Change, readable},
@@ -39,6 +39,7 @@ pub async fn run(context: &Context) {
         Change::Report(_)
         | Change::Alert(_)
         | Change::Record(_)
+        | Change::Intent(_)
         | Change::Policy
         | Change::ClusterPolicy
         | Change::Deployment(_)
@@ -58,7 +59,7 @@ async fn reconcile(context: &Context, approval: Arc<Guarded<BehaviorApproval>>) 
         return Ok(Action::await_change());
     };
     let workloads = workloads(&context.world, approval);
-    if let Some(status) = plan(approval, &workloads, Timestamp::now()) {
+    if let Some(status) = plan(approval, &workloads, clock::now()) {
         let api: Api<BehaviorApproval> =
             Api::namespaced(context.client.clone(), &approval.namespace().unwrap_or_default());
         let next = BehaviorApproval {

@@ -12,7 +12,6 @@ use anchorwatch_core::{
     id::WorkloadKey,
 };
 use anchorwatch_crds::v1alpha1::RolloutRecord;
-use jiff::Timestamp;
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::{
     Api, ResourceExt,
@@ -156,7 +155,7 @@ fn show(context: &Context, findings: &Findings) {
     metrics.show_breaks(breaks.map(|broken| broken.check));
     metrics.show_chains(findings.whole, findings.sealed);
     metrics.show_heads(&context.heads);
-    metrics.verified.set(Timestamp::now().as_second());
+    metrics.verified.set(crate::clock::now().as_second());
 }
 
 /// Tells of what was not told before.

@@ -17,7 +17,6 @@ mod tests;
 use std::{sync::Arc, time::Duration};
 
 use anchorwatch_crds::v1alpha1::SensorReport;
-use jiff::Timestamp;
 use kube::{ResourceExt, runtime::controller::Action};
 use tokio::time::sleep;
 use tracing::debug;
@@ -25,6 +24,7 @@ use tracing::debug;
 use self::apply::Applied;
 use super::driver::{Driver, queue};
 use crate::{
+    clock,
     context::Context,
     reports,
     world::{Guarded, changes::Change},
@@ -107,7 +107,7 @@ async fn merge(context: &Context, report: &SensorReport) -> Result<Applied, Inge
         surroundings,
         &context.scorings,
         &context.switches,
-        Timestamp::now(),
+        clock::now(),
     );
     apply::apply(context, plan).await
 }

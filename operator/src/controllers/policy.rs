@@ -18,6 +18,7 @@ use tokio::{sync::mpsc, time::sleep};
 use self::fetch::PolicyObject;
 use super::driver::Driver;
 use crate::{
+    clock,
     context::Context,
     world::{Guarded, changes::Change},
 };
@@ -47,7 +48,7 @@ async fn reconcile<K: PolicyObject>(context: &Context, policy: Arc<Guarded<K>>) 
         return Ok(Action::await_change());
     };
     let known = fetch::fetch(&context.world);
-    if let Some(status) = plan::plan(policy, &known, jiff::Timestamp::now()) {
+    if let Some(status) = plan::plan(policy, &known, clock::now()) {
         apply::apply(context, policy, status).await?;
     }
     Ok(Action::await_change())
@@ -81,6 +82,7 @@ fn concerns_policies(change: &Change) -> bool {
         | Change::Baseline(_)
         | Change::Alert(_)
         | Change::Record(_)
+        | Change::Intent(_)
         | Change::Approval(_)
         | Change::Deployment(_) => false,
     }

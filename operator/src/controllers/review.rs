@@ -22,7 +22,7 @@ use super::{
     driver::{Driver, queue},
 };
 use crate::{
-    baselines,
+    baselines, clock,
     context::Context,
     convert::{alert_from_crd, baseline_from_crd, from_clock},
     policies::Policies,
@@ -45,6 +45,7 @@ pub async fn run(context: &Context) {
         }),
         Change::Report(_)
         | Change::Record(_)
+        | Change::Intent(_)
         | Change::Policy
         | Change::ClusterPolicy
         | Change::Approval(_)
@@ -67,7 +68,7 @@ async fn reconcile(context: &Context, baseline: Arc<Guarded<BehaviorBaseline>>) 
     let Some(known) = fetch(context, baseline) else {
         return Ok(Action::await_change());
     };
-    let Some((next, outcome)) = plan(baseline, &known, Timestamp::now()) else {
+    let Some((next, outcome)) = plan(baseline, &known, clock::now()) else {
         return Ok(Action::requeue(LOOK_AGAIN));
     };
     let api = Api::namespaced(context.client.clone(), &next.namespace().unwrap_or_default());

@@ -1,20 +1,22 @@
 //! Rollouts: the evidence of each revision of a workload, written once, as a link of a signed chain, and never changed.
 
+mod announced;
 mod apply;
 mod fetch;
 mod gone;
 mod plan;
 mod revision;
+mod who;
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use anchorwatch_core::id::WorkloadKey;
-use jiff::Timestamp;
 
 use super::keyed;
 use crate::{
+    clock,
     context::Context,
-    world::{World, changes::Change, evidence::DEPLOYMENT},
+    world::{World, changes::Change, evidence::DEPLOYMENT, facts::PodFacts},
 };
 
 const NAME: &str = "rollout";
@@ -38,11 +40,11 @@ async fn reconcile(context: &Context, workload: &WorkloadKey) -> kube::Result<Op
         return Ok(None);
     };
     let facts = if plan::wants_facts(&known) {
-        revision::ask(&context.client, &context.world, &known).await?
+        revision::ask(context, &known).await?
     } else {
         None
     };
-    let plan = plan::plan(&known, facts.as_ref(), &context.world.signing, Timestamp::now());
+    let plan = plan::plan(&known, facts.as_ref(), &context.world.signing, clock::now());
     let again = plan.again;
     apply::apply(context, &known.workload, plan).await?;
     Ok(again)
@@ -66,13 +68,33 @@ fn concerned(world: &World, change: Change) -> Vec<WorkloadKey> {
             let about = &record.spec.workload;
             vec![WorkloadKey::new(namespace, &about.kind, &about.name)]
         }
-        Change::Policy | Change::ClusterPolicy => {
-            let pods = world.pods_where(|_| true);
-            let workloads: BTreeSet<WorkloadKey> = pods.iter().filter_map(|pod| world.workload(pod)).collect();
-            workloads.into_iter().collect()
+        Change::Policy | Change::ClusterPolicy => workloads_of(world, |_| true),
+        Change::Intent(intent) => {
+            let namespace = intent.metadata.namespace.clone().unwrap_or_default();
+            match &intent.spec.workload {
+                Some(named) => vec![WorkloadKey::new(namespace, &named.kind, &named.name)],
+                None => workloads_of(world, |pod| pod.namespace == namespace),
+            }
         }
-        Change::Report(_) | Change::Baseline(_) | Change::Alert(_) | Change::Approval(_) => Vec::new(),
+        // What a rollout brought is compared with what was announced of it.
+        Change::Alert(alert) => {
+            let namespace = alert.metadata.namespace.clone().unwrap_or_default();
+            let about = alert.status.as_ref().map(|status| &status.workload);
+            let about = about.filter(|_| world.has_intents(&namespace));
+            about
+                .map(|about| WorkloadKey::new(namespace, &about.kind, &about.name))
+                .into_iter()
+                .collect()
+        }
+        Change::Report(_) | Change::Baseline(_) | Change::Approval(_) => Vec::new(),
     }
+}
+
+/// The workloads of these pods.
+fn workloads_of(world: &World, wanted: impl Fn(&PodFacts) -> bool) -> Vec<WorkloadKey> {
+    let pods = world.pods_where(wanted);
+    let workloads: BTreeSet<WorkloadKey> = pods.iter().filter_map(|pod| world.workload(pod)).collect();
+    workloads.into_iter().collect()
 }
 
 #[cfg(test)]

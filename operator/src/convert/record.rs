@@ -5,8 +5,8 @@ use anchorwatch_core::{
     chain::Checkpoint,
     id::ContainerName,
     rollout::{
-        Actor, GitRevision, NewRecord, Record, RecordKind, RecordedContainer, RolloutAction, TemplateChange,
-        TemplateField,
+        Actor, Announcement, GitRevision, NewRecord, Record, RecordKind, RecordedContainer, RolloutAction,
+        TemplateChange, TemplateField,
     },
 };
 use anchorwatch_crds::v1alpha1::{self as crd, RecordType, RolloutRecord, RolloutRecordSpec, WorkloadReference};
@@ -37,6 +37,12 @@ pub fn record_from_crd(record: &RolloutRecord, sealed: bool) -> Record {
         who: spec.who.as_ref().map(|who| Actor {
             manager: who.manager.clone(),
             verified: who.verified,
+        }),
+        announced: spec.announced.as_ref().map(|announced| Announcement {
+            intent: announced.intent.clone(),
+            uid: announced.uid.clone(),
+            by: announced.by.clone(),
+            containers: announced.containers.iter().map(ContainerName::new).collect(),
         }),
         started_at: from_time(&spec.started_at),
         recorded_at: from_time(&spec.recorded_at),
@@ -114,6 +120,12 @@ pub fn record_to_crd(new: NewRecord) -> RolloutRecord {
             .map(|Actor { manager, verified }| crd::RolloutActor { manager, verified }),
         git_revision: git_revision
             .map(|GitRevision { revision, annotation }| crd::GitRevision { revision, annotation }),
+        announced: record.announced.map(|announced| crd::Announcement {
+            intent: announced.intent,
+            uid: announced.uid,
+            by: announced.by,
+            containers: announced.containers.into_iter().map(Into::into).collect(),
+        }),
         of_record,
         checkpoint,
         chain: None,
@@ -177,6 +189,7 @@ mod tests {
             started in 0_i64..4_000_000_000,
             recorded in 0_i64..4_000_000_000,
             who in proptest::option::of(("[a-z]{1,9}", any::<bool>())),
+            by in proptest::option::of("[a-z:]{1,9}"),
             containers in proptest::collection::btree_map("[a-z]{1,5}", (any::<bool>(), any::<bool>(), "[0-9a-f]{64}"), 0..4),
         ) {
             let containers = containers.into_iter().map(|(name, (init, injected, digest))| {
@@ -198,6 +211,12 @@ mod tests {
                 template_hash: "5d".into(),
                 containers: containers.collect(),
                 who: who.map(|(manager, verified)| Actor { manager, verified }),
+                announced: by.map(|by| Announcement {
+                    intent: "deploy-42".into(),
+                    uid: "i1".into(),
+                    by,
+                    containers: [ContainerName::new("agent")].into(),
+                }),
                 started_at: Timestamp::from_secs(started),
                 recorded_at: Timestamp::from_secs(recorded),
                 sealed: true,

@@ -5,6 +5,8 @@ use std::{collections::HashMap, sync::Mutex};
 use k8s_openapi::ByteString;
 use serde_json::{Value, json};
 
+use jiff::Timestamp;
+
 use super::{
     secret::{Step, plan},
     *,

@@ -2,7 +2,9 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use anchorwatch_crds::v1alpha1::{BehaviorApproval, BehaviorBaseline, DriftAlert, RolloutRecord, SensorReport};
+use anchorwatch_crds::v1alpha1::{
+    BehaviorApproval, BehaviorBaseline, DriftAlert, RolloutIntent, RolloutRecord, SensorReport,
+};
 use k8s_openapi::api::apps::v1::Deployment;
 use kube::runtime::reflector::ObjectRef;
 use tokio::sync::mpsc;
@@ -23,6 +25,8 @@ pub enum Change {
     Alert(Arc<DriftAlert>),
     /// A record of a rollout.
     Record(Arc<RolloutRecord>),
+    /// An announcement of a rollout.
+    Intent(Arc<RolloutIntent>),
     /// A policy of a namespace, or a ConfigMap that a policy refers to.
     Policy,
     /// A policy of the cluster.

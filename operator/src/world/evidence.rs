@@ -6,7 +6,7 @@ use anchorwatch_core::{
     id::{ContainerName, PodUid, TemplateHash, WorkloadKey},
     rollout::{CurrentRevision, Evidence, Pod, Record},
 };
-use anchorwatch_crds::v1alpha1::RolloutRecord;
+use anchorwatch_crds::v1alpha1::{RecordType, RolloutRecord};
 use k8s_openapi::api::apps::v1::Deployment;
 use kube::runtime::reflector::ObjectRef;
 
@@ -16,7 +16,7 @@ use super::{
     readable,
     resolve::Workload,
 };
-use crate::convert::{from_clock, record_from_crd};
+use crate::convert::{from_clock, intent_from_crd, record_from_crd};
 
 /// The kind whose object says itself which revision it is at.
 pub const DEPLOYMENT: &str = "Deployment";
@@ -31,7 +31,13 @@ impl World {
             .map(|record| record_from_crd(record, self.signing.sealed(record)))
             .collect();
         let pods = self.pods_of(workload);
+        let labels = self.youngest_pod_of(workload).map(|(pod, _)| pod.labels.clone());
+        let intents = self.intents_of(workload, &labels.unwrap_or_default());
         Evidence {
+            intents: intents
+                .iter()
+                .filter_map(|guarded| Some(intent_from_crd(guarded.0.as_ref().ok()?).0))
+                .collect(),
             current: self.current_revision(workload, &records),
             records,
             pods: pods
@@ -46,6 +52,14 @@ impl World {
         let mut records = readable(&self.records);
         records.retain(|guarded| guarded.0.as_ref().is_ok_and(|record| is_of(record, workload)));
         records
+    }
+
+    /// Whether a workload has records of further digests than those of its rollouts: pods may run what nobody rolled out.
+    pub fn has_further_digests(&self, workload: &WorkloadKey) -> bool {
+        let is_further = |record: &RolloutRecord| record.spec.record_type == Some(RecordType::Digest);
+        let records = readable(&self.records);
+        let mut records = records.iter().filter_map(|guarded| guarded.0.as_ref().ok());
+        records.any(|record| is_further(record) && is_of(record, workload))
     }
 
     /// The Deployment of a workload, where it is one.

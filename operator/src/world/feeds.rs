@@ -8,7 +8,8 @@ use std::{
 };
 
 use anchorwatch_crds::v1alpha1::{
-    BehaviorApproval, BehaviorBaseline, ClusterDriftPolicy, DriftAlert, DriftPolicy, RolloutRecord, SensorReport,
+    BehaviorApproval, BehaviorBaseline, ClusterDriftPolicy, DriftAlert, DriftPolicy, RolloutIntent, RolloutRecord,
+    SensorReport,
 };
 use futures::StreamExt;
 use k8s_openapi::api::{
@@ -50,6 +51,7 @@ pub struct Feeds {
     pub(crate) baselines: Writer<Guarded<BehaviorBaseline>>,
     pub(crate) alerts: Writer<Guarded<DriftAlert>>,
     pub(crate) records: Writer<Guarded<RolloutRecord>>,
+    pub(crate) intents: Writer<Guarded<RolloutIntent>>,
     pub(crate) policies: Writer<Guarded<DriftPolicy>>,
     pub(crate) cluster_policies: Writer<Guarded<ClusterDriftPolicy>>,
     pub(crate) approvals: Writer<Guarded<BehaviorApproval>>,
@@ -62,6 +64,7 @@ pub fn new(metrics: &Metrics, namespace: &str, signing: Signing) -> (Arc<World>,
     let baselines = Writer::default();
     let alerts = Writer::default();
     let records = Writer::default();
+    let intents = Writer::default();
     let policies = Writer::default();
     let cluster_policies = Writer::default();
     let approvals = Writer::default();
@@ -71,6 +74,7 @@ pub fn new(metrics: &Metrics, namespace: &str, signing: Signing) -> (Arc<World>,
         baselines: baselines.as_reader(),
         alerts: alerts.as_reader(),
         records: records.as_reader(),
+        intents: intents.as_reader(),
         policies: policies.as_reader(),
         cluster_policies: cluster_policies.as_reader(),
         approvals: approvals.as_reader(),
@@ -92,6 +96,7 @@ pub fn new(metrics: &Metrics, namespace: &str, signing: Signing) -> (Arc<World>,
         baselines,
         alerts,
         records,
+        intents,
         policies,
         cluster_policies,
         approvals,
@@ -108,6 +113,7 @@ impl World {
             full(&self.baselines),
             full(&self.alerts),
             full(&self.records),
+            full(&self.intents),
             full(&self.policies),
             full(&self.cluster_policies),
             full(&self.approvals),
@@ -141,6 +147,7 @@ impl Feeds {
             baselines,
             alerts,
             records,
+            intents,
             policies,
             cluster_policies,
             approvals,
@@ -175,6 +182,11 @@ impl Feeds {
             follow(&client, records, guard(&metrics), |it: &Guarded<RolloutRecord>| {
                 if let Ok(record) = &it.0 {
                     tell(Change::Record(Arc::new(record.clone())));
+                }
+            }),
+            follow(&client, intents, guard(&metrics), |it: &Guarded<RolloutIntent>| {
+                if let Ok(intent) = &it.0 {
+                    tell(Change::Intent(Arc::new(intent.clone())));
                 }
             }),
             index(Api::<Pod>::all(client.clone()), &world.pods, whole, |it| tell(

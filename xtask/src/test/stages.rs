@@ -156,12 +156,16 @@ pub const ALL: &[Stage] = &[
         // Side by side, too: one of them restarts the operator, for which the others wait.
         work: Work::Cargo(&["--package", "anchorwatch-e2e", "--test", "review"], &["--ignored"]),
     },
-    e2e(
-        "evidence",
-        Need::Cluster,
-        Extent::Usual,
-        &["--package", "anchorwatch-e2e", "--test", "evidence"],
-    ),
+    Stage {
+        name: "evidence",
+        needs: Need::Cluster,
+        extent: Extent::Usual,
+        // Side by side, and more of them than there are cores: they wait for evidence most of the time.
+        work: Work::Cargo(
+            &["--package", "anchorwatch-e2e", "--test", "evidence"],
+            &["--ignored", "--test-threads=8"],
+        ),
+    },
     e2e(
         "faults",
         Need::Cluster,

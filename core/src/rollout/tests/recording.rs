@@ -37,6 +37,7 @@ fn evidence(revision: u64, hash: &str, created: Timestamp) -> Evidence {
         records: Vec::new(),
         current: Some(current(revision, hash, created)),
         pods: BTreeMap::from([(PodUid::new("n1"), witness)]),
+        intents: Vec::new(),
     }
 }
 
@@ -144,7 +145,10 @@ fn a_workload_made_again_under_its_name_gets_records_of_its_own() {
 fn a_rollout_keeps_explaining_its_own_pods_and_no_others() {
     let mut world = rolled_out();
     let name = "deployment-agent-2";
-    let stands = |world: &World, now| still_explained(name, &container(), entry(world), &world.evidence, now);
+    let stands = |world: &World, now| {
+        let policy = &world.policy.rollout;
+        still_explained(name, &container(), entry(world), &world.evidence, policy, now)
+    };
     assert_eq!(stands(&world, at(100_000)), Some(StillExplained::Yes));
     let mut late = pod("n3", "h2", digest('2'));
     late.digest = None;

@@ -29,8 +29,8 @@ pub struct Known {
     pub objects: BTreeMap<String, Arc<Guarded<DriftAlert>>>,
 }
 
-/// Gathers it; none where nothing is quarantined and nothing was, or no policy holds any more: what was raised then
-/// stays as it is.
+/// Gathers it; none where nothing is quarantined, nothing was, and no pod ran what was not rolled out, or no policy holds any
+/// more: what was raised then stays as it is.
 pub fn fetch(
     world: &World,
     workload: &WorkloadKey,
@@ -39,7 +39,7 @@ pub fn fetch(
 ) -> Option<Known> {
     let objects = alerts_of(world, workload);
     let quarantined = baseline.status.as_ref().map_or(0, |status| status.quarantined);
-    if quarantined == 0 && objects.is_empty() {
+    if quarantined == 0 && objects.is_empty() && !world.has_further_digests(workload) {
         return None;
     }
     let policies = Policies::of(world);

@@ -12,14 +12,13 @@ use anchorwatch_core::{
     policy::Policy,
 };
 use anchorwatch_crds::v1alpha1::{BehaviorBaseline, PodReference, SensorReport};
-use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 use kube::{Api, ResourceExt};
 use tracing::error;
 
 use super::{IngestError, outboxes};
 use crate::{
-    baselines,
+    baselines, clock,
     context::Context,
     policies::Policies,
     reports,
@@ -168,7 +167,7 @@ async fn look_up(
 }
 
 fn is_young(pod: &PodFacts) -> bool {
-    let age = Timestamp::now().duration_since(pod.created);
+    let age = clock::now().duration_since(pod.created);
     age.unsigned_abs() < OWNER_GRACE
 }
 

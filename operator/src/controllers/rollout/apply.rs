@@ -4,7 +4,7 @@ use anchorwatch_core::{
     chain::{Document, Head},
     id::WorkloadKey,
 };
-use anchorwatch_crds::v1alpha1::RolloutRecord;
+use anchorwatch_crds::v1alpha1::{RolloutIntent, RolloutRecord};
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::{
     Api, Resource, ResourceExt,
@@ -27,19 +27,27 @@ pub async fn apply(context: &Context, workload: &Workload, plan: Plan) -> kube::
         create,
         status,
         delete,
+        intents,
         again: _,
     } = plan;
     let api: Api<RolloutRecord> = Api::namespaced(context.client.clone(), &workload.key.namespace);
     let writes = Writes::new(&context.metrics, NAME);
     if let Some((record, head)) = create.and_then(|record| seal(context, &workload.key, &record)) {
         match writes.create(&api, &record).await {
-            Ok(made) => told(context, workload, &made, &head).await,
+            Ok(made) => {
+                context.switches.die_mid_record(&head.record);
+                told(context, workload, &made, &head).await;
+            }
             Err(error) if is_already_exists(&error) || is_gone(&error) => {}
             Err(error) => return Err(error),
         }
     }
     for record in status {
         unless_outdated(writes.replace_status(&api, &record).await)?;
+    }
+    for intent in intents {
+        let api: Api<RolloutIntent> = Api::namespaced(context.client.clone(), &workload.key.namespace);
+        unless_outdated(writes.replace_status(&api, &intent).await)?;
     }
     for name in delete {
         match writes.delete(&api, &name, &DeleteParams::default()).await {

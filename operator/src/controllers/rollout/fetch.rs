@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use anchorwatch_core::{id::WorkloadKey, policy::Policy, rollout::Evidence};
-use anchorwatch_crds::v1alpha1::{RolloutProgress, RolloutRecord};
+use anchorwatch_core::{alert::Alert, id::WorkloadKey, policy::Policy, rollout::Evidence};
+use anchorwatch_crds::v1alpha1::{RolloutIntent, RolloutProgress, RolloutRecord};
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::Deployment;
 
 use crate::{
+    controllers::alert::alerts_of,
+    convert::alert_from_crd,
     policies::Policies,
     world::{Guarded, World, facts::PodFacts, resolve::Workload},
 };
@@ -25,6 +27,10 @@ pub struct Known {
     pub progress: RolloutProgress,
     /// Since when a pod of the current revision is ready.
     pub first_ready: Option<Timestamp>,
+    /// The intents' objects.
+    pub intents: Vec<Arc<Guarded<RolloutIntent>>>,
+    /// The alerts of a workload of which something was announced.
+    pub alerts: Vec<Alert>,
     /// The records' objects.
     pub objects: Vec<Arc<Guarded<RolloutRecord>>>,
 }
@@ -45,7 +51,17 @@ pub fn fetch(world: &World, workload: &WorkloadKey) -> Option<Known> {
         Some(deployment) => progress_of(&deployment),
         None => progress_by_pods(&pods, &of_current),
     };
+    let intents = world.intents_of(workload, &youngest.labels);
+    let alerts = if intents.is_empty() {
+        Vec::new()
+    } else {
+        let objects = alerts_of(world, workload);
+        let readable = objects.values().filter_map(|guarded| guarded.0.as_ref().ok());
+        readable.filter_map(alert_from_crd).collect()
+    };
     Some(Known {
+        intents,
+        alerts,
         progress,
         first_ready: pods
             .iter()

@@ -10,6 +10,7 @@ use tracing::info;
 
 use super::NAME;
 use crate::{
+    clock,
     context::Context,
     policies::every,
     world::facts::created,
@@ -41,7 +42,7 @@ pub async fn prune(context: &Context, workload: &WorkloadKey) -> kube::Result<Op
         .map(|policy| policy.spec.rollout.retention.get())
         .max();
     let retention = DAY * u32::from(retention.unwrap_or(0).max(RETENTION_DAYS));
-    let names = match fate(&records, retention, Timestamp::now()) {
+    let names = match fate(&records, retention, clock::now()) {
         Fate::Kept(due) => return Ok(Some(due)),
         Fate::Over(names) => names,
     };

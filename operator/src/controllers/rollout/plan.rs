@@ -10,12 +10,14 @@ use anchorwatch_core::{
     },
     time::Duration as CoreDuration,
 };
-use anchorwatch_crds::v1alpha1::{RecordType, RolloutAction, RolloutProgress, RolloutRecord, RolloutRecordStatus};
+use anchorwatch_crds::v1alpha1::{
+    RecordType, RolloutAction, RolloutIntent, RolloutProgress, RolloutRecord, RolloutRecordStatus,
+};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
 
-use super::fetch::Known;
+use super::{announced, fetch::Known};
 use crate::{
     convert::{from_clock, record_to_crd},
     signing::Signing,
@@ -29,6 +31,8 @@ pub struct Plan {
     pub create: Option<RolloutRecord>,
     /// Records whose status changes, with the resourceVersion that this was decided on.
     pub status: Vec<RolloutRecord>,
+    /// Intents whose status changes.
+    pub intents: Vec<RolloutIntent>,
     /// Names of records to be deleted, oldest first.
     pub delete: Vec<String>,
     /// When to plan again, although nothing may have happened until then.
@@ -55,13 +59,21 @@ pub fn plan(known: &Known, facts: Option<&RevisionFacts>, signing: &Signing, now
         CoreDuration::from_hours(24 * u64::from(known.policy.rollout.retention_days)),
         time,
     );
+    let (intents, expiry) = announced::intents(known, now);
     let mut plan = Plan {
+        again: expiry,
+        intents,
         create: revision.or_else(further).map(record_to_crd),
         status: statuses(known, now),
         ..Plan::default()
     };
     match pruning {
-        Pruning::Nothing { due } => plan.again = due,
+        Pruning::Nothing { due } => {
+            plan.again = match (plan.again, due) {
+                (Some(expiry), Some(due)) => Some(expiry.min(due)),
+                (expiry, due) => expiry.or(due),
+            }
+        }
         Pruning::Delete(names) => plan.delete = names,
         Pruning::Announce(checkpoint) => {
             // One record at a time: the next plan knows of this one.
@@ -109,6 +121,7 @@ fn checkpoint_record(
             containers: std::collections::BTreeMap::new(),
             recorded_at: now.whole_second(),
             who: None,
+            announced: None,
             ..newest.clone()
         },
         workload: workload.clone(),
@@ -137,6 +150,10 @@ fn statuses(known: &Known, now: Timestamp) -> Vec<RolloutRecord> {
             Some(next) => superseded(&before, next, now),
             None if u64::try_from(record.spec.revision) == Ok(current.revision) => at(known, &before, now),
             None => before.clone(),
+        };
+        let status = RolloutRecordStatus {
+            announcement: announced::outcome(known, record),
+            ..status
         };
         (status != before).then(|| RolloutRecord {
             status: Some(status),

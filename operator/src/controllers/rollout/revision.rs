@@ -2,7 +2,7 @@
 
 use anchorwatch_core::{
     id::TemplateHash,
-    rollout::{Actor, GitRevision, RevisionFacts, Template},
+    rollout::{GitRevision, RevisionFacts, Template, started},
     text::bounded,
 };
 use k8s_openapi::{
@@ -11,29 +11,28 @@ use k8s_openapi::{
         batch::v1::Job,
         core::v1::{PodSpec, PodTemplateSpec},
     },
-    apimachinery::pkg::apis::meta::v1::{ManagedFieldsEntry, ObjectMeta},
+    apimachinery::pkg::apis::meta::v1::ObjectMeta,
 };
 use kube::{
     Api, Client,
     core::{ApiResource, DynamicObject, GroupVersionKind},
 };
-use serde_json::Value;
 
-use super::fetch::Known;
+use super::{fetch::Known, who::who};
 use crate::{
+    context::Context,
     convert::template_from_pod_spec,
     world::{World, resolve::Workload},
 };
 
 /// Annotation in which people say why they changed something.
 const CHANGE_CAUSE: &str = "kubernetes.io/change-cause";
-/// Longest name of a field manager, as the API server has it.
-const MAX_MANAGER: usize = 128;
 /// Longest revision of sources that is kept, in bytes.
 const MAX_REVISION: usize = 256;
 
 /// Asks for it. None where the object that holds the template is gone.
-pub async fn ask(client: &Client, world: &World, known: &Known) -> kube::Result<Option<RevisionFacts>> {
+pub async fn ask(context: &Context, known: &Known) -> kube::Result<Option<RevisionFacts>> {
+    let (client, world) = (&context.client, context.world.as_ref());
     let Some(current) = &known.evidence.current else {
         return Ok(None);
     };
@@ -50,7 +49,11 @@ pub async fn ask(client: &Client, world: &World, known: &Known) -> kube::Result<
         workload: known.workload.key.clone(),
         template: compared(template.spec.as_ref()),
         before: before.map(|before| compared(before.spec.as_ref())),
-        who: who(metadata.managed_fields.as_deref().unwrap_or_default()),
+        who: who(
+            metadata.managed_fields.as_deref().unwrap_or_default(),
+            &context.bound_managers,
+            started(&known.evidence),
+        ),
         change_cause: metadata
             .annotations
             .as_ref()
@@ -115,27 +118,6 @@ async fn metadata(client: &Client, workload: &Workload) -> kube::Result<ObjectMe
     }
 }
 
-/// The field manager that last wrote the template. It is what the client claims.
-fn who(managed: &[ManagedFieldsEntry]) -> Option<Actor> {
-    let writes_template = |entry: &&ManagedFieldsEntry| {
-        let fields = entry.fields_v1.as_ref().map(|fields| &fields.0);
-        let spec = fields.and_then(|fields| fields.get("f:spec"));
-        let part = |name: &str| {
-            spec.and_then(|spec| spec.get(name))
-                .is_some_and(|part| *part != Value::Null)
-        };
-        entry.subresource.as_deref().unwrap_or_default().is_empty() && (part("f:template") || part("f:jobTemplate"))
-    };
-    let latest = managed
-        .iter()
-        .filter(writes_template)
-        .max_by_key(|entry| entry.time.as_ref().map(|time| time.0))?;
-    Some(Actor {
-        manager: bounded(latest.manager.clone()?, MAX_MANAGER),
-        verified: false,
-    })
-}
-
 /// What the first of these annotations or labels says that any of the objects carries.
 fn git_revision(names: &[String], objects: &[&ObjectMeta]) -> Option<GitRevision> {
     names.iter().find_map(|name| {
@@ -152,29 +134,6 @@ fn git_revision(names: &[String], objects: &[&ObjectMeta]) -> Option<GitRevision
 mod tests {
     use super::*;
     use serde_json::json;
-
-    fn managed(entries: &Value) -> Vec<ManagedFieldsEntry> {
-        serde_json::from_value(entries.clone()).unwrap()
-    }
-
-    #[test]
-    fn who_rolled_out_is_who_last_wrote_the_template() {
-        let entries = managed(&json!([
-            {"manager": "argocd-controller", "time": "2026-01-01T00:00:00Z", "fieldsV1": {"f:spec": {"f:template": {}}}},
-            {"manager": "kubectl-edit", "time": "2026-01-02T00:00:00Z", "fieldsV1": {"f:spec": {"f:template": {"f:spec": {}}}}},
-            {"manager": "hpa", "time": "2026-01-03T00:00:00Z", "subresource": "scale", "fieldsV1": {"f:spec": {"f:replicas": {}}}},
-            {"manager": "kube-controller-manager", "time": "2026-01-03T00:00:00Z", "fieldsV1": {"f:status": {}}},
-        ]));
-        assert_eq!(who(&entries).unwrap().manager, "kubectl-edit");
-        assert_eq!(who(&entries[..1]).unwrap().manager, "argocd-controller");
-        assert_eq!(who(&entries[2..]), None);
-    }
-
-    #[test]
-    fn who_changed_a_cron_job_is_told_too() {
-        let entries = managed(&json!([{"manager": "flux", "fieldsV1": {"f:spec": {"f:jobTemplate": {"f:spec": {}}}}}]));
-        assert_eq!(who(&entries).unwrap().manager, "flux");
-    }
 
     #[test]
     fn the_first_annotation_that_is_there_tells_the_revision_of_the_sources() {

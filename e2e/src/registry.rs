@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 /// How long one answer may take.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -25,6 +26,7 @@ struct Answer {
     status: u16,
     digest: Option<String>,
     kind: Option<String>,
+    place: Option<String>,
     body: Vec<u8>,
 }
 
@@ -45,14 +47,36 @@ impl Image {
         self.manifest()?.digest.context("the registry tells no digest")
     }
 
-    /// Pushes the same content under another tag of the same name, with a note in its manifest, which makes its digest
-    /// another one. Returns its reference.
+    /// Pushes the same content under another tag of the same name, with a note in its configuration, by which it is another
+    /// image: runtimes know images by that. Returns its reference.
     pub fn push_as(&self, tag: &str, note: &str) -> Result<String> {
         let manifest = self.manifest()?;
         let kind = manifest.kind.context("the registry tells no media type")?;
         let mut content: Value = serde_json::from_slice(&manifest.body)?;
-        content["annotations"] = json!({"dev.anchorwatch.e2e": note});
+        let digest = content["config"]["digest"]
+            .as_str()
+            .context("it has no configuration")?;
+        let held = self.ask("GET", &format!("/v2/{}/blobs/{digest}", self.name), "", &[])?;
+        let mut config: Value = serde_json::from_slice(&held.body)?;
+        config["author"] = json!(note);
+        let config = serde_json::to_vec(&config)?;
+        content["config"]["digest"] = json!(self.upload(&config)?);
+        content["config"]["size"] = json!(config.len());
         self.put(tag, &kind, &serde_json::to_vec(&content)?)
+    }
+
+    /// Uploads a blob; its digest.
+    fn upload(&self, blob: &[u8]) -> Result<String> {
+        let digest = Sha256::digest(blob);
+        let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        let opened = self.ask("POST", &format!("/v2/{}/blobs/uploads/", self.name), "", &[])?;
+        let place = opened.place.context("the registry opened no upload")?;
+        let path = place.find("/v2/").map_or(place.as_str(), |start| &place[start..]);
+        let mark = if path.contains('?') { '&' } else { '?' };
+        let kind = "Content-Type: application/octet-stream\r\n";
+        let answer = self.ask("PUT", &format!("{path}{mark}digest=sha256:{digest}"), kind, blob)?;
+        ensure!(answer.status == 201, "an upload was answered with {}", answer.status);
+        Ok(format!("sha256:{digest}"))
     }
 
     /// Pushes the content of another image under a tag of this one's name. Returns the reference.
@@ -127,6 +151,7 @@ fn read(answer: &[u8]) -> Result<Answer> {
         status: status.parse()?,
         digest: header("Docker-Content-Digest"),
         kind: header("Content-Type"),
+        place: header("Location"),
         body: answer[end + 4..].to_vec(),
     })
 }

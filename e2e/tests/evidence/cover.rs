@@ -36,7 +36,7 @@ async fn what_a_rollout_brings_is_suppressed_and_what_only_happens_meanwhile_sta
         .ask_pod_with_socket(&new, &["/usr/bin/bash", "-c", ":"])
         .await
         .unwrap();
-    scene.exec(&new, &["/usr/bin/groups"]).unwrap();
+    scene.exec(&new, &["/usr/bin/true"]).unwrap();
 
     let id = scene
         .finding("/usr/bin/id", FOUND, |finding| finding.state == AlertState::Open)

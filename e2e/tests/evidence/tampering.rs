@@ -12,9 +12,13 @@ use super::scene::{RECORDED, Scene, lasting, said};
 
 const BINDING: &str = "anchorwatch-records";
 
+/// There is one policy to take away, and one operator, which forgets the heads that it saw when it is restarted.
+static TURN: Mutex<()> = Mutex::const_new(());
+
 #[tokio::test]
 #[ignore = "needs a cluster"]
 async fn a_record_that_an_admin_deletes_behind_the_policys_back_is_found() {
+    let _turn = TURN.lock().await;
     let scene = Scene::new("tampered").await.unwrap();
     let selector = json!({"matchLabels": {"app": "evidence"}});
     let images = [
@@ -58,11 +62,7 @@ async fn a_record_that_an_admin_deletes_behind_the_policys_back_is_found() {
 }
 
 /// Takes the binding away, deletes, and puts it back.
-/// There is one policy: who takes it away takes turns.
-static TURN: Mutex<()> = Mutex::const_new(());
-
 async fn delete_behind_the_policys_back(scene: &Scene, name: &str) {
-    let _turn = TURN.lock().await;
     let bindings: Api<ValidatingAdmissionPolicyBinding> = Api::all(scene.cluster.client.clone());
     let binding = bindings.get(BINDING).await.unwrap();
     bindings.delete(BINDING, &DeleteParams::default()).await.unwrap();
@@ -87,6 +87,7 @@ async fn delete_behind_the_policys_back(scene: &Scene, name: &str) {
 #[tokio::test]
 #[ignore = "needs a cluster"]
 async fn the_operator_finds_a_gap_at_its_start_and_its_metrics_say_so() {
+    let _turn = TURN.lock().await;
     let scene = Scene::new("audited").await.unwrap();
     let install = Install::of(&scene.cluster);
     let selector = json!({"matchLabels": {"app": "evidence"}});

@@ -4,7 +4,7 @@
 //! `evidence.managers` lists write under such a name, and nobody else take a newer entry away beside it. So the name of the
 //! newest entry is who it says; anything in doubt is unverified.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use anchorwatch_core::{rollout::Actor, text::bounded, time::Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
@@ -15,10 +15,14 @@ use crate::convert::from_clock;
 /// Longest name of a field manager, as the API server has it.
 const MAX_MANAGER: usize = 128;
 /// How much later than its rollout an entry may be, because times are whole seconds.
-const ROUNDING: std::time::Duration = std::time::Duration::from_secs(1);
+const ROUNDING: Duration = Duration::from_secs(1);
+/// How much earlier than its rollout an entry may be: a rollout that starts long after the last entry comes of a change that
+/// left none, as one that only takes fields away.
+const AT_ONCE: Duration = Duration::from_secs(30);
 
 /// The field manager that last wrote the template. The name is verified where it is one of `bound`, nobody else wrote the
-/// object since, and it was written before the rollout `started`: a later entry is about a later revision.
+/// object since, and it was written right before the rollout `started`: a later entry is about a later revision, and one
+/// long before about an earlier one.
 pub fn who(managed: &[ManagedFieldsEntry], bound: &BTreeSet<String>, started: Option<Timestamp>) -> Option<Actor> {
     let of_object = || {
         let entries = managed.iter();
@@ -31,7 +35,10 @@ pub fn who(managed: &[ManagedFieldsEntry], bound: &BTreeSet<String>, started: Op
         .filter(|other| other.manager.as_ref() != Some(&manager))
         .all(|other| time(other) < time(latest));
     let before = time(latest).zip(started);
-    let is_of_rollout = before.is_some_and(|(time, started)| from_clock(time) <= started.plus(ROUNDING));
+    let is_of_rollout = before.is_some_and(|(time, started)| {
+        let time = from_clock(time);
+        time <= started.plus(ROUNDING) && started <= time.plus(AT_ONCE)
+    });
     Some(Actor {
         verified: bound.contains(&manager) && is_newest && is_of_rollout,
         manager: bounded(manager, MAX_MANAGER),
@@ -101,6 +108,8 @@ mod tests {
         assert!(!verified(10, "", 10), "within one second nobody can tell");
         assert!(!verified(11, "", 11));
         assert!(!verified(9, "", 8), "it is about a later rollout");
+        assert!(verified(9, "", 40));
+        assert!(!verified(9, "", 41), "something else changed since");
     }
 
     #[test]
@@ -108,7 +117,7 @@ mod tests {
         let entries = managed(&json!([
             {"manager": "argocd", "time": "2026-01-01T00:00:00Z", "fieldsV1": {"f:spec": {"f:template": {}}}},
         ]));
-        let late = Some(Timestamp::from_secs(4_000_000_000));
+        let late = Some(Timestamp::from_secs(1_767_225_601));
         assert!(!who(&entries, &BTreeSet::new(), late).unwrap().verified);
         assert!(!who(&entries, &["argocd".to_owned()].into(), None).unwrap().verified);
         assert!(who(&entries, &["argocd".to_owned()].into(), late).unwrap().verified);

@@ -67,8 +67,7 @@ impl Image {
 
     /// Uploads a blob; its digest.
     fn upload(&self, blob: &[u8]) -> Result<String> {
-        let digest = Sha256::digest(blob);
-        let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        let digest = format!("{:x}", Sha256::digest(blob));
         let opened = self.ask("POST", &format!("/v2/{}/blobs/uploads/", self.name), "", &[])?;
         let place = opened.place.context("the registry opened no upload")?;
         let path = place.find("/v2/").map_or(place.as_str(), |start| &place[start..]);

@@ -35,8 +35,7 @@ pub(super) fn fits_any(
     for record in heirs.newest_first() {
         match (fits(record, container, uid, sighting, evidence), &worst) {
             (Fit::Yes, _) => return Fit::Yes,
-            (fit @ (Fit::Unknown(_) | Fit::Mismatch(_)), Fit::No(_)) => worst = fit,
-            (fit @ Fit::No(_), Fit::No(_)) => worst = fit,
+            (fit @ (Fit::Unknown(_) | Fit::Mismatch(_) | Fit::No(_)), Fit::No(_)) => worst = fit,
             (Fit::Unknown(_) | Fit::Mismatch(_) | Fit::No(_), _) => {}
         }
     }

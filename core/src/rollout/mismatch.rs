@@ -44,7 +44,7 @@ pub(crate) fn mismatches(evidence: &Evidence) -> Vec<DigestMismatch> {
                 let digest = record.containers.get(name).map(|held| &held.digest);
                 record.template_hash == newest.template_hash && digest == Some(&held.digest)
             };
-            (!records.iter().any(|record| is_known(record))).then(|| DigestMismatch {
+            (!records.iter().any(is_known)).then(|| DigestMismatch {
                 container: name.clone(),
                 running: held.digest.clone(),
                 recorded: recorded.digest.clone(),

@@ -89,7 +89,12 @@ async fn an_announced_rollout_says_so_and_is_compared_with_what_it_then_does() {
         (IntentState::Announced, Some("deployment-agent-2"))
     );
 
-    // The next one is announced by nobody, and by a name that nothing ties.
+    what_nobody_announced_is_tagged(&scene).await;
+    scene.end().await;
+}
+
+/// The next rollout is announced by nobody, and by a name that nothing ties.
+async fn what_nobody_announced_is_tagged(scene: &Agents) {
     let back = of_container(&json!({"image": scene.images.first}));
     scene.agent.change(&back).await.unwrap();
     scene.agent.ready().await.unwrap();
@@ -108,5 +113,4 @@ async fn an_announced_rollout_says_so_and_is_compared_with_what_it_then_does() {
         "{}",
         reason(&uname)
     );
-    scene.end().await;
 }

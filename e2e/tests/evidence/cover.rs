@@ -93,10 +93,14 @@ async fn what_a_rollout_brings_is_suppressed_and_what_only_happens_meanwhile_sta
         (AlertState::Suppressed, Some(RolloutVerdict::Matched))
     );
 
-    // A file of the image that was copied up by a chmod is still a file of the image.
+    a_touched_file_is_of_the_image(&scene).await;
+    scene.end().await;
+}
+
+/// A file of the image that was copied up by a chmod is still a file of the image.
+async fn a_touched_file_is_of_the_image(scene: &Agents) {
     let touched = scene.finding("/usr/bin/arch", FOUND, |_| true).await.finding;
     assert_eq!(touched.rule, "process-outside-baseline");
     let source = touched.behavior.process.as_ref().map(|process| process.source);
     assert_eq!(source, Some(SourceLayer::ImageCopiedUp));
-    scene.end().await;
 }

@@ -1,13 +1,12 @@
 //! Intents.
 
-use anchorwatch_convert::{Violation, expected_from_crd};
+use anchorwatch_convert::{Violation, expected_from_crd, from_clock};
 use anchorwatch_core::{
     id::ContainerName,
     rollout::{Comparison, Intent},
 };
 use anchorwatch_crds::v1alpha1::{AnnouncementOutcome, RolloutIntent};
 
-use super::time::from_clock;
 use crate::world::facts::created;
 
 /// Longest time for which an intent announces.

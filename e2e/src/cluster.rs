@@ -13,9 +13,9 @@ use kube::{Client, Config};
 use crate::wait::until;
 
 /// Path of a kubeconfig. Not `KUBECONFIG`: what a person works with every day is no place for these tests.
-const KUBECONFIG: &str = "ANCHORWATCH_E2E_KUBECONFIG";
+pub(crate) const KUBECONFIG: &str = "ANCHORWATCH_E2E_KUBECONFIG";
 /// Name of a context of it, or of the person's own kubeconfig.
-const CONTEXT: &str = "ANCHORWATCH_E2E_CONTEXT";
+pub(crate) const CONTEXT: &str = "ANCHORWATCH_E2E_CONTEXT";
 /// Image of the agent.
 const AGENT_IMAGE: &str = "ANCHORWATCH_E2E_AGENT";
 /// Image of the agent that spawns something more at its start.

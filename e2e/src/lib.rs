@@ -10,6 +10,7 @@ pub mod journey;
 pub mod latency;
 pub mod narrator;
 pub mod outside;
+pub mod plugin;
 pub mod registry;
 pub mod sensor_tokens;
 pub mod wait;

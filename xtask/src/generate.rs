@@ -77,10 +77,28 @@ fn files() -> Result<Vec<Folder>> {
         path: "docs/reference",
         files: vec![
             ("recording.schema.json".to_owned(), recording()?),
+            ("cli.md".to_owned(), command_line()?),
             ("rules.md".to_owned(), rules::page()),
         ],
     };
     Ok(vec![plain, chart, reference])
+}
+
+/// The reference of the plugin's command line, as the plugin itself prints it: from the definitions that it parses by.
+fn command_line() -> Result<String> {
+    let mut command = run::command("cargo");
+    command
+        .args([
+            "run",
+            "--quiet",
+            "--locked",
+            "--package",
+            "kubectl-drift",
+            "--",
+            "__reference",
+        ])
+        .current_dir(paths::repository());
+    Ok(format!("{}\n", run::output(&mut command)?))
 }
 
 /// The schema of a recording's line. JSON has no comments: that it is generated stands in the reference beside it.

@@ -14,6 +14,7 @@ mod fuzz;
 mod generate;
 mod image;
 mod install;
+mod package;
 mod paths;
 mod progress;
 mod run;
@@ -63,6 +64,8 @@ enum Command {
     Fuzz(fuzz::Arguments),
     /// Build the images and push them to a registry.
     Image(image::Arguments),
+    /// The plugin as an archive that krew installs, and its manifest.
+    Package(package::Arguments),
     /// Get what the other commands need, ahead of time.
     Setup(setup::Arguments),
     /// Run the live eBPF tests on another kernel, in a virtual machine.
@@ -95,6 +98,7 @@ fn carry_out(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Generate(generate) => generate::run(&generate),
         Command::Bpf(bpf) => bpf::run(&bpf),
         Command::Image(image) => image::run(&image),
+        Command::Package(package) => package::run(&package),
         Command::Setup(setup) => setup::run(&setup),
         Command::Vm(vm) => vm::run(&vm),
         Command::Completions { shell } => {

@@ -1,10 +1,11 @@
 //! A namespace with a policy, workloads of the agent's image, and the records that come of them.
 
-use std::process::{Command, Output};
+use std::process::Output;
 use std::time::Duration;
 
 use anchorwatch_crds::v1alpha1::{DriftPolicy, RecordType, RolloutRecord};
 use anchorwatch_e2e::install::Install;
+use anchorwatch_e2e::plugin::drift;
 use anchorwatch_e2e::wait::until;
 use anchorwatch_e2e::{AgentImages, Cluster};
 use anyhow::{Context, Result};
@@ -96,24 +97,8 @@ impl Scene {
     /// Runs `kubectl drift verify` in the namespace.
     pub fn verify(&self, arguments: &[&str]) -> Result<Output> {
         let keys = format!("{}/anchorwatch-public-keys", Install::of(&self.cluster).namespace);
-        let mut command = Command::new(std::env::var("CARGO").unwrap_or_else(|_| "cargo".into()));
-        command.args([
-            "run",
-            "--quiet",
-            "--package",
-            "kubectl-drift",
-            "--",
-            "verify",
-            "--namespace",
-        ]);
-        command.args([&self.namespace, "--keys-from", &keys]).args(arguments);
-        if let Some(path) = std::env::var_os("ANCHORWATCH_E2E_KUBECONFIG") {
-            command.env("KUBECONFIG", path);
-        }
-        if let Ok(context) = std::env::var("ANCHORWATCH_E2E_CONTEXT") {
-            command.args(["--context", &context]);
-        }
-        command.output().context("the plugin can't be run")
+        let asked = ["verify", "--namespace", &self.namespace, "--keys-from", &keys];
+        drift(&[&asked, arguments].concat())
     }
 }
 

@@ -42,8 +42,8 @@ fn a_wide_table_says_more_and_every_row_has_a_cell_for_each_heading() {
     let alerts = [alert("a", Severity::Low, "x")];
     for (wide, with_namespace) in [(false, false), (false, true), (true, false), (true, true)] {
         let form = Form {
-            wide,
             with_namespace,
+            wide,
             ..PLAIN
         };
         assert_eq!(form.headings().len(), form.row(&alerts[0], Timestamp::UNIX_EPOCH).len());

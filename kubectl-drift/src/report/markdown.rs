@@ -134,7 +134,7 @@ fn plain(text: &str) -> String {
             '<' => plain.push_str("&lt;"),
             '>' => plain.push_str("&gt;"),
             '\\' | '`' | '*' | '_' | '{' | '}' | '[' | ']' | '(' | ')' | '#' | '!' | '|' | '~' | '@' => {
-                plain.extend(['\\', c])
+                plain.extend(['\\', c]);
             }
             // What looks like an address is made a link of by some renderers.
             ':' => plain.push_str("&#58;"),

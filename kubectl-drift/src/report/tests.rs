@@ -96,16 +96,16 @@ async fn a_workload_is_recommended_for_alerting_only_where_normal_is_known_and_a
         (Verdict::Alert, verdict(report("Observe", &[], nothing).await)),
         (
             Verdict::Alert,
-            verdict(report("Observe", &[low.clone()], nothing).await),
+            verdict(report("Observe", std::slice::from_ref(&low), nothing).await),
         ),
         (
             Verdict::Alert,
-            verdict(report("Observe", &[closed.clone()], nothing).await),
+            verdict(report("Observe", std::slice::from_ref(&closed), nothing).await),
         ),
         (Verdict::Review, verdict(report("Observe", &many, nothing).await)),
         (
             Verdict::Review,
-            verdict(report("Observe", &[grave.clone()], state("Learning")).await),
+            verdict(report("Observe", std::slice::from_ref(&grave), state("Learning")).await),
         ),
         (Verdict::Wait, verdict(report("Observe", &[], state("Learning")).await)),
         (

@@ -74,6 +74,10 @@ fn list(items: &[Value]) -> Value {
     json!({"apiVersion": "v1", "kind": "List", "metadata": {"resourceVersion": "1"}, "items": items})
 }
 
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "what json!() makes is there for nobody else"
+)]
 fn object(kind: &str, name: &str, spec: Value, status: Value) -> Value {
     json!({
         "apiVersion": "anchorwatch.dev/v1alpha1", "kind": kind,

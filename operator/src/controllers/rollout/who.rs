@@ -23,13 +23,15 @@ const AT_ONCE: Duration = Duration::from_secs(30);
 /// The field manager that last wrote the template. The name is verified where it is one of `bound`, nobody else wrote the
 /// object since, and it was written right before the rollout `started`: a later entry is about a later revision, and one
 /// long before about an earlier one.
-pub fn who(managed: &[ManagedFieldsEntry], bound: &BTreeSet<String>, started: Option<Timestamp>) -> Option<Actor> {
+pub fn who(entries: &[ManagedFieldsEntry], bound: &BTreeSet<String>, started: Option<Timestamp>) -> Option<Actor> {
     let of_object = || {
-        let entries = managed.iter();
-        entries.filter(|entry| entry.subresource.as_deref().unwrap_or_default().is_empty())
+        let all = entries.iter();
+        all.filter(|entry| entry.subresource.as_deref().unwrap_or_default().is_empty())
     };
     let time = |entry: &ManagedFieldsEntry| entry.time.as_ref().map(|time| time.0);
-    let latest = of_object().filter(writes_template).max_by_key(|entry| time(entry))?;
+    let latest = of_object()
+        .filter(|entry| writes_template(entry))
+        .max_by_key(|entry| time(entry))?;
     let manager = latest.manager.clone()?;
     let is_newest = of_object()
         .filter(|other| other.manager.as_ref() != Some(&manager))
@@ -45,7 +47,7 @@ pub fn who(managed: &[ManagedFieldsEntry], bound: &BTreeSet<String>, started: Op
     })
 }
 
-fn writes_template(entry: &&ManagedFieldsEntry) -> bool {
+fn writes_template(entry: &ManagedFieldsEntry) -> bool {
     let fields = entry.fields_v1.as_ref().map(|fields| &fields.0);
     let spec = fields.and_then(|fields| fields.get("f:spec"));
     let part = |name: &str| {

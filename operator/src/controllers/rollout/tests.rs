@@ -284,3 +284,37 @@ fn jobs_of_one_template_are_one_revision_and_another_template_is_the_next() {
     assert_eq!(a, b);
     assert_ne!(a, c);
 }
+
+#[tokio::test]
+async fn an_intent_that_was_written_before_is_kept_by_the_record_and_told_what_became_of_it() {
+    let digest = digest("ab");
+    let mut made = world(Some(&digest));
+    let intent = json!({
+        "apiVersion": "anchorwatch.dev/v1alpha1", "kind": "RolloutIntent",
+        "metadata": {
+            "namespace": "shop", "name": "deploy-1", "uid": "i1",
+            "creationTimestamp": agent_replica_set().created.to_string(),
+        },
+        "spec": {
+            "workload": {"kind": "Deployment", "name": "agent"}, "by": "ci",
+            "containers": [{"name": "main", "digest": digest}],
+        },
+    });
+    put(&mut made.feeds.intents, intent);
+    let (client, calls) = api_server(answer);
+    reconcile(&made.context(client), &agent()).await.unwrap();
+    let announced = calls.last(POST)["spec"]["announced"].clone();
+    let expected = json!({"intent": "deploy-1", "uid": "i1", "by": "ci", "containers": ["main"]});
+    assert_eq!(announced, expected);
+    let status = "PUT /apis/anchorwatch.dev/v1alpha1/namespaces/shop/rolloutintents/deploy-1/status";
+    assert_eq!(calls.last(status)["status"], json!({"state": "Waiting"}));
+
+    // Its record came back through the watch: the rollout is the announced one.
+    put(&mut made.feeds.records, versioned(calls.last(POST), "7"));
+    let (client, calls) = api_server(answer);
+    reconcile(&made.context(client), &agent()).await.unwrap();
+    assert_eq!(
+        calls.last(status)["status"],
+        json!({"state": "Announced", "record": "deployment-agent-1"})
+    );
+}

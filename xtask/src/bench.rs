@@ -49,6 +49,8 @@ enum Bench {
     Command,
     /// Core: a new command scored against up to 100,000 learned ones (3 minutes).
     Nearest,
+    /// Fleet: the search over all workloads' commands by hnsw_rs, beside the exact one, 1,000 to a million (minutes).
+    Fleet,
     /// Core: the groups of networks that an address is in (a minute).
     Groups,
     /// Sensor: a known event in user space, without a kernel (a minute).
@@ -89,10 +91,11 @@ enum Place {
 }
 
 impl Bench {
-    const ALL: [Self; 15] = [
+    const ALL: [Self; 16] = [
         Self::Quality,
         Self::Command,
         Self::Nearest,
+        Self::Fleet,
         Self::Groups,
         Self::Known,
         Self::Exec,
@@ -113,6 +116,7 @@ impl Bench {
             Self::Quality => "quality",
             Self::Command => "command",
             Self::Nearest => "nearest",
+            Self::Fleet => "fleet",
             Self::Groups => "groups",
             Self::Known => "known",
             Self::Exec => "exec",
@@ -132,6 +136,7 @@ impl Bench {
         match self {
             Self::Quality => Place::Corpus,
             Self::Command | Self::Nearest | Self::Groups => Place::Package("anchorwatch-core"),
+            Self::Fleet => Place::Package("anchorwatch-fleet"),
             Self::Known => Place::Package("anchorwatch-sensor"),
             Self::Exec
             | Self::Connect

@@ -13,17 +13,19 @@ const CONVERT: &str = "anchorwatch-convert";
 const CORE: &str = "anchorwatch-core";
 const CRDS: &str = "anchorwatch-crds";
 const FIGURES: &str = "anchorwatch-figures";
+const FLEET: &str = "anchorwatch-fleet";
 const COMMON: &str = "anchorwatch-sensor-common";
 
 /// Each package of the workspace, and which others it may use.
-const MAY_USE: [(&str, &[&str]); 10] = [
+const MAY_USE: [(&str, &[&str]); 11] = [
     (CORE, &[]),
     (CRDS, &[]),
     (COMMON, &[]),
     (FIGURES, &[]),
     (CONVERT, &[CORE, CRDS]),
+    (FLEET, &[CORE]),
     ("anchorwatch-sensor", &[CONVERT, CORE, CRDS, COMMON]),
-    ("anchorwatch-operator", &[CONVERT, CORE, CRDS]),
+    ("anchorwatch-operator", &[CONVERT, CORE, CRDS, FLEET]),
     ("kubectl-drift", &[CONVERT, CORE, CRDS]),
     // What is expected is written down there, never computed by the code under test.
     ("anchorwatch-e2e", &[CRDS, FIGURES]),

@@ -1,0 +1,315 @@
+//! What is known at one moment, ready to be searched.
+
+use std::collections::{BTreeMap, HashMap};
+
+use anchorwatch_core::features::Features;
+
+use crate::{
+    entry::{Answer, Holder, Known},
+    graph::Graph,
+    jaccard::{common_and_union, compared},
+};
+
+/// Most different command lines of a generation, of about 3 KiB each with their place in the graph. A cluster of ten
+/// thousand nodes runs the same few thousand again and again.
+pub const MAX_COMMANDS: usize = 50_000;
+/// Most holders that are kept of one command line: enough to show who runs it, and a bound for what everybody runs.
+pub const MAX_HOLDERS: usize = 256;
+
+/// What is known at one moment.
+#[derive(Debug)]
+pub struct Generation {
+    graph: Graph,
+    commands: Vec<Command>,
+    /// The numbers of the commands, by what they are compared by.
+    by_features: HashMap<Vec<u32>, Vec<usize>>,
+    left_out: usize,
+}
+
+#[derive(Debug)]
+struct Command {
+    text: String,
+    compared: Vec<u32>,
+    holders: Vec<Holder>,
+}
+
+impl Generation {
+    /// Of all that is known. Of too much, the command lines of most holders stay; how much was left out is counted.
+    pub fn of(known: impl IntoIterator<Item = Known>) -> Self {
+        Self::bounded(known, MAX_COMMANDS, MAX_HOLDERS)
+    }
+
+    fn bounded(known: impl IntoIterator<Item = Known>, most: usize, most_holders: usize) -> Self {
+        let mut left_out = 0;
+        let mut together: BTreeMap<(String, Vec<u32>), Vec<Holder>> = BTreeMap::new();
+        for Known {
+            command,
+            features,
+            holder,
+        } in known
+        {
+            let holders = together.entry((command, compared(&features))).or_default();
+            if holders.len() < most_holders {
+                holders.push(holder);
+            } else {
+                left_out += 1;
+            }
+        }
+        let mut commands: Vec<Command> = together
+            .into_iter()
+            .map(|((text, compared), holders)| Command {
+                text,
+                compared,
+                holders,
+            })
+            .collect();
+        if commands.len() > most {
+            // Stable: of those that as many hold, the first by text stay.
+            commands.sort_by_key(|command| std::cmp::Reverse(command.holders.len()));
+            left_out += commands
+                .drain(most..)
+                .map(|command| command.holders.len())
+                .sum::<usize>();
+        }
+        Self::indexed(commands, left_out)
+    }
+
+    fn indexed(commands: Vec<Command>, left_out: usize) -> Self {
+        let mut by_features: HashMap<Vec<u32>, Vec<usize>> = HashMap::new();
+        let mut places = Vec::new();
+        for (number, command) in commands.iter().enumerate() {
+            let same = by_features.entry(command.compared.clone()).or_default();
+            if same.is_empty() {
+                places.push(command.compared.clone());
+            }
+            same.push(number);
+        }
+        Self {
+            graph: Graph::at(places),
+            commands,
+            by_features,
+            left_out,
+        }
+    }
+
+    /// Number of different command lines.
+    pub fn len(&self) -> usize {
+        self.commands.len()
+    }
+
+    /// Whether nothing is known.
+    pub fn is_empty(&self) -> bool {
+        self.commands.is_empty()
+    }
+
+    /// How many command lines of holders found no room.
+    pub const fn left_out(&self) -> usize {
+        self.left_out
+    }
+
+    /// The nearest of one namespace, each compared: none is missed.
+    pub fn nearest_in(&self, namespace: &str, asked: &Features, wanted: usize) -> Vec<Answer> {
+        let asked = compared(asked);
+        let here = |holder: &Holder| holder.workload.namespace == namespace;
+        let commands = self.commands.iter().filter(|command| command.holders.iter().any(here));
+        best(
+            commands.flat_map(|command| answers(command, &asked, here)).collect(),
+            wanted,
+        )
+    }
+
+    /// The nearest of all namespaces: what the graph proposes and what is exactly as asked for, compared exactly.
+    pub fn nearest(&self, asked: &Features, wanted: usize) -> Vec<Answer> {
+        let asked = compared(asked);
+        let exact = self.by_features.get(&asked);
+        let proposed = self.graph.near(&asked, wanted).map(|number| self.graph.place(number));
+        let proposed = proposed
+            .filter(|place| *place != asked)
+            .filter_map(|place| self.by_features.get(place));
+        let numbers = exact.into_iter().chain(proposed).flatten();
+        let commands = numbers.map(|number| &self.commands[*number]);
+        best(
+            commands
+                .flat_map(|command| answers(command, &asked, |_| true))
+                .collect(),
+            wanted,
+        )
+    }
+}
+
+fn answers(command: &Command, asked: &[u32], may: impl Fn(&Holder) -> bool) -> Vec<Answer> {
+    let (common, union) = common_and_union(asked, &command.compared);
+    let holders = command.holders.iter().filter(|holder| common > 0 && may(holder));
+    let answer = |holder: &Holder| Answer {
+        command: command.text.clone(),
+        holder: holder.clone(),
+        common,
+        union,
+    };
+    holders.map(answer).collect()
+}
+
+/// The nearest first; of those that are as near, the one that was seen last.
+fn best(mut answers: Vec<Answer>, wanted: usize) -> Vec<Answer> {
+    answers.sort_by(|a, b| {
+        let cross = |a: u32, b: u32| u64::from(a) * u64::from(b);
+        cross(b.common, a.union)
+            .cmp(&cross(a.common, b.union))
+            .then_with(|| b.holder.last_seen.cmp(&a.holder.last_seen))
+            .then_with(|| a.command.cmp(&b.command))
+            .then_with(|| a.holder.workload.cmp(&b.holder.workload))
+            .then_with(|| a.holder.container.cmp(&b.holder.container))
+    });
+    answers.truncate(wanted);
+    answers
+}
+
+#[cfg(test)]
+mod tests {
+    use anchorwatch_core::{features::Command as Line, id::WorkloadKey, time::Timestamp};
+
+    use super::*;
+
+    fn features(line: &str, parent: &str) -> Features {
+        Features::of(&Line {
+            executable: "/usr/bin/bash",
+            parent,
+            argv: &[line.to_owned()],
+        })
+    }
+
+    fn known(namespace: &str, workload: &str, line: &str, last_seen: i64) -> Known {
+        Known {
+            command: line.to_owned(),
+            features: features(line, "/usr/bin/python3"),
+            holder: Holder {
+                workload: WorkloadKey::new(namespace, "Deployment", workload),
+                container: "app".to_owned(),
+                executable: "/usr/bin/bash".to_owned(),
+                first_seen: Timestamp::from_secs(0),
+                last_seen: Timestamp::from_secs(last_seen),
+            },
+        }
+    }
+
+    fn fleet() -> Vec<Known> {
+        let mut all = Vec::new();
+        for number in 0..90 {
+            let word = format!("w{}x{}", number % 17, number % 23);
+            let namespace = if number % 3 == 0 { "shop" } else { "bank" };
+            let name = format!("a{number}");
+            all.push(known(
+                namespace,
+                &name,
+                &format!("tar czf /backup/{word}.tgz /data/{word}"),
+                number,
+            ));
+            all.push(known(
+                namespace,
+                &name,
+                &format!("curl -s http://{word}.example.org/health"),
+                number,
+            ));
+        }
+        all
+    }
+
+    fn found(answers: &[Answer]) -> Vec<(String, String, u32, u32)> {
+        let found = answers.iter();
+        found
+            .map(|one| {
+                (
+                    one.command.clone(),
+                    one.holder.workload.to_string(),
+                    one.common,
+                    one.union,
+                )
+            })
+            .collect()
+    }
+
+    /// Every known command line compared.
+    fn oracle(known: &[Known], asked: &Features, wanted: usize, namespace: Option<&str>) -> Vec<Answer> {
+        let asked = compared(asked);
+        let all = known.iter().filter_map(|known| {
+            let (common, union) = common_and_union(&asked, &compared(&known.features));
+            let here = namespace.is_none_or(|namespace| known.holder.workload.namespace == namespace);
+            (here && common > 0).then(|| Answer {
+                command: known.command.clone(),
+                holder: known.holder.clone(),
+                common,
+                union,
+            })
+        });
+        best(all.collect(), wanted)
+    }
+
+    #[test]
+    fn a_namespace_is_searched_as_comparing_all_of_it_would() {
+        let all = fleet();
+        let generation = Generation::of(all.clone());
+        for line in [
+            "curl http://w3x4.example.org | sh",
+            "tar czf /backup/w1x1.tgz /data/w1x1",
+            "zzz",
+        ] {
+            let asked = features(line, "");
+            let answers = generation.nearest_in("shop", &asked, 7);
+            assert_eq!(found(&answers), found(&oracle(&all, &asked, 7, Some("shop"))), "{line}");
+        }
+        assert!(generation.nearest_in("nowhere", &features("curl", ""), 7).is_empty());
+    }
+
+    #[test]
+    fn what_is_exactly_as_asked_for_is_always_found_wherever_it_is_run() {
+        let all = fleet();
+        let generation = Generation::of(all.clone());
+        for one in &all {
+            let asked = features(&one.command, "/another/parent");
+            let answers = generation.nearest(&asked, 50);
+            let holders = all.iter().filter(|other| other.command == one.command).count();
+            let exact = answers.iter().filter(|answer| answer.common == answer.union);
+            assert_eq!(
+                exact.filter(|answer| answer.command == one.command).count(),
+                holders.min(50)
+            );
+        }
+    }
+
+    #[test]
+    fn each_answer_says_how_alike_it_is_exactly() {
+        let all = fleet();
+        let generation = Generation::of(all);
+        let asked = features("curl -s http://w3x4.example.org/health | sh", "");
+        let answers = generation.nearest(&asked, 10);
+        assert_eq!(answers.len(), 10);
+        for answer in &answers {
+            let exactly = common_and_union(&compared(&asked), &compared(&features(&answer.command, "")));
+            assert_eq!((answer.common, answer.union), exactly);
+        }
+        assert!(answers.is_sorted_by(|a, b| a.similarity() >= b.similarity()));
+    }
+
+    #[test]
+    fn too_much_is_bounded_and_counted_and_what_most_run_stays() {
+        let mut all: Vec<Known> = (0..20)
+            .map(|n| known("shop", &format!("w{n}"), "common line", n))
+            .collect();
+        all.extend((0..30).map(|n| known("shop", "one", &format!("rare line {n}{n}{n}x"), n)));
+        let generation = Generation::bounded(all, 10, 5);
+        assert_eq!((generation.len(), generation.left_out()), (10, 15 + 21));
+        let answers = generation.nearest_in("shop", &features("common line", ""), 9);
+        assert_eq!(
+            answers.iter().filter(|answer| answer.command == "common line").count(),
+            5
+        );
+    }
+
+    #[test]
+    fn nothing_known_answers_nothing() {
+        let generation = Generation::of([]);
+        assert!(generation.is_empty());
+        assert!(generation.nearest(&features("curl", ""), 3).is_empty());
+        assert!(generation.nearest_in("shop", &features("curl", ""), 3).is_empty());
+    }
+}

@@ -49,6 +49,8 @@ enum Bench {
     Command,
     /// Core: a new command scored against up to 100,000 learned ones (3 minutes).
     Nearest,
+    /// Core: forgetting what fell out of the window (half a minute).
+    Expiry,
     /// Fleet: the search over all workloads' commands by hnsw_rs, beside the exact one, 1,000 to a million (minutes).
     Fleet,
     /// Core: the groups of networks that an address is in (a minute).
@@ -91,10 +93,11 @@ enum Place {
 }
 
 impl Bench {
-    const ALL: [Self; 16] = [
+    const ALL: [Self; 17] = [
         Self::Quality,
         Self::Command,
         Self::Nearest,
+        Self::Expiry,
         Self::Fleet,
         Self::Groups,
         Self::Known,
@@ -116,6 +119,7 @@ impl Bench {
             Self::Quality => "quality",
             Self::Command => "command",
             Self::Nearest => "nearest",
+            Self::Expiry => "expiry",
             Self::Fleet => "fleet",
             Self::Groups => "groups",
             Self::Known => "known",
@@ -135,7 +139,7 @@ impl Bench {
     const fn place(self) -> Place {
         match self {
             Self::Quality => Place::Corpus,
-            Self::Command | Self::Nearest | Self::Groups => Place::Package("anchorwatch-core"),
+            Self::Command | Self::Nearest | Self::Expiry | Self::Groups => Place::Package("anchorwatch-core"),
             Self::Fleet => Place::Package("anchorwatch-fleet"),
             Self::Known => Place::Package("anchorwatch-sensor"),
             Self::Exec

@@ -1,0 +1,82 @@
+//! How long it takes to forget what fell out of the window.
+
+#![allow(
+    missing_docs,
+    clippy::disallowed_methods,
+    reason = "a bench reads the clock; the library does not"
+)]
+
+use std::{collections::BTreeMap, time::Instant};
+
+use anchorwatch_core::{
+    baseline::{Baseline, ContainerBaseline, Entry, EntryState, FeedBaseline, Lesson, Marks, Maturity, age},
+    behaviour::{Attributes, Behaviour, Feed, Origin, ProcessParts, SourceLayer},
+    id::ContainerName,
+    policy::Policy,
+    time::Timestamp,
+};
+use anchorwatch_figures::Figure;
+
+const ENTRIES: i64 = 100_000;
+const ROUNDS: usize = 20;
+const DAY: i64 = 86_400;
+/// The first day of the window's seven that were seen on; today is the eighth.
+const FIRST: i64 = 20_000;
+
+/// Seen on one day of seven each, so that a seventh falls out today.
+fn entry(number: i64) -> Entry {
+    let parts = ProcessParts {
+        origin: Origin::Entrypoint,
+        parent: "/usr/bin/bash".to_owned(),
+        executable: format!("/usr/bin/tool-{number}"),
+        source: SourceLayer::Image,
+        ..ProcessParts::default()
+    };
+    // One of all is of today: a feed ages only while it is observed.
+    let day = if number == 0 { FIRST + 8 } else { FIRST + number % 7 };
+    let at = Timestamp::from_secs(day * DAY);
+    Entry {
+        behaviour: Behaviour::Process(parts.into()),
+        attributes: Attributes::default(),
+        state: EntryState::Learned,
+        lineage: Vec::new(),
+        count: 1,
+        first_seen: at,
+        last_seen: at,
+        days: Marks { newest: day, bits: 1 },
+        pods: 1,
+        shown_by: BTreeMap::new(),
+        unverified: false,
+        snapshot: false,
+        provisional: false,
+        lesson: Lesson::default(),
+        strangeness: None,
+        generalised: false,
+    }
+}
+
+fn main() {
+    let policy = Policy::default();
+    let now = Timestamp::from_secs((FIRST + 8) * DAY);
+    let mut feed = FeedBaseline::new(Timestamp::from_secs(FIRST * DAY));
+    feed.maturity = Maturity::Enforcing;
+    for number in 0..ENTRIES {
+        let entry = entry(number);
+        feed.entries.insert(entry.behaviour.id(), entry);
+    }
+    let mut container = ContainerBaseline::default();
+    container.feeds.insert(Feed::Process, feed);
+    let mut baseline = Baseline::default();
+    let name = ContainerName::new("app");
+    baseline.containers.insert(name, container);
+    let (mut took, mut expired) = (Vec::new(), 0);
+    for _ in 0..ROUNDS {
+        let mut aged = baseline.clone();
+        let begun = Instant::now();
+        expired = age(&mut aged, &policy, now).expired;
+        took.push(begun.elapsed().as_secs_f64() * 1e3);
+    }
+    let seventh = usize::try_from(ENTRIES / 7).unwrap_or_default();
+    assert!(expired.abs_diff(seventh) <= 1, "{expired} expired");
+    Figure::at_most("core: expiry of a seventh of 100,000 entries", &took, "ms", 10.0).print();
+}

@@ -1,6 +1,7 @@
 //! Baselines. Both directions are total: whatever an object holds can be read, and what makes no sense in it is taken
 //! as the nearest that does.
 
+mod candidate;
 mod revisions;
 #[cfg(test)]
 mod tests;
@@ -10,7 +11,7 @@ use std::collections::BTreeMap;
 use anchorwatch_core::{
     baseline::{
         Baseline, ContainerBaseline, Dormant, Entry, EntryState, FeedBaseline, HourSet, Hours, LeftOut, Lesson, Lost,
-        Marks, Maturity, Past, Sighting, implied_lineage,
+        Marks, Maturity, Past, Phase, Sighting, implied_lineage,
     },
     behaviour::Feed,
     id::{BatchId, BehaviourId, ContainerName, PodUid},
@@ -19,9 +20,11 @@ use anchorwatch_core::{
     time::{Day, Hour},
 };
 use anchorwatch_crds::v1alpha1::{
-    self as crd, BaselineLoss, BehaviorBaselineStatus, DormantBehavior, HourMarks, MergedBatch, PodSighting,
+    self as crd, BaselineLoss, BehaviorBaselineStatus, DormantBehavior, HourMarks, InheritedFrom, MergedBatch,
+    PodSighting,
 };
 
+use self::candidate::{candidate_from_crd, candidate_to_crd};
 use crate::{
     behaviour::{
         attributes_from_crd, attributes_to_crd, behaviour_from_crd, behaviour_to_crd, feed_from_crd, feed_to_crd,
@@ -53,11 +56,14 @@ pub fn baseline_from_crd(status: BehaviorBaselineStatus) -> Baseline {
         epoch: batch.epoch,
         seq: unsigned(batch.seq),
     });
+    let inherited = status.inherited.into_iter();
+    let inherited = inherited.map(|from| (from.workload, from_time(&from.at)));
     Baseline {
         containers: containers.collect(),
         merged: merged.collect(),
         overflowed: unsigned(status.overflowed),
         revisions: revisions.watched,
+        inherited: inherited.collect(),
     }
 }
 
@@ -81,6 +87,10 @@ pub fn baseline_to_crd(baseline: &Baseline) -> BehaviorBaselineStatus {
         epoch: batch.epoch.clone(),
         seq: to_i64(batch.seq),
     });
+    let inherited = baseline.inherited.iter().map(|(workload, at)| InheritedFrom {
+        workload: workload.clone(),
+        at: to_time(*at),
+    });
     BehaviorBaselineStatus {
         state: maturity_to_crd(baseline.maturity()),
         learned: to_i32(baseline.learned()),
@@ -88,10 +98,12 @@ pub fn baseline_to_crd(baseline: &Baseline) -> BehaviorBaselineStatus {
         accepted: to_i32(baseline.accepted()),
         quarantined: to_i32(baseline.quarantined()),
         dormant: to_i32(baseline.dormant()),
+        candidates: to_i32(baseline.candidates()),
         hours_observed: to_i64(baseline.hours_observed()),
         containers: containers.collect(),
         overflowed: to_i64(baseline.overflowed),
         revisions: revisions.to_object(),
+        inherited: inherited.collect(),
         pod_labels: BTreeMap::new(),
         merged_batches: merged.collect(),
         conditions: Vec::new(),
@@ -130,6 +142,13 @@ fn feed_baseline_from_crd(held: crd::FeedBaseline, revisions: &Revisions) -> (Fe
         baseline.insert(entry);
     }
     baseline.dormant = held.dormant.into_iter().filter_map(dormant_from_crd).collect();
+    for candidate in held.candidates {
+        let Ok(program) = candidate.program.parse() else {
+            continue;
+        };
+        let (line, candidate) = candidate_from_crd(candidate);
+        baseline.candidates.entry(program).or_default().insert(line, candidate);
+    }
     (feed_from_crd(held.feed), baseline)
 }
 
@@ -172,6 +191,7 @@ fn feed_baseline_to_crd(feed: Feed, held: &FeedBaseline, revisions: &Revisions) 
         apart: held.apart.map(Into::into),
         entries: entries.collect(),
         dormant: held.dormant.iter().map(dormant_to_crd).collect(),
+        candidates: held.candidates().map(candidate_to_crd).collect(),
     }
 }
 
@@ -248,9 +268,16 @@ fn entry_from_crd(entry: crd::BaselineEntry, revisions: &Revisions) -> Option<En
         provisional: entry.provisional,
         lesson: Lesson {
             node: Seen::from_field(entry.node),
+            phase: match (entry.startup, entry.snapshot || entry.unverified) {
+                (true, _) => Phase::Startup,
+                (false, true) => Phase::Unknown,
+                (false, false) => Phase::Steady,
+            },
             past: entry.past.map_or(Past::Plain, |past| match past {
                 crd::EntryPast::Denied => Past::Denied,
                 crd::EntryPast::Absorbed => Past::Absorbed,
+                crd::EntryPast::Bounded => Past::Bounded,
+                crd::EntryPast::Inherited => Past::Inherited,
             }),
             revisions: revisions.of_bits(entry.revisions),
         },
@@ -267,6 +294,7 @@ fn entry_to_crd(id: String, entry: &Entry, revisions: &Revisions) -> crd::Baseli
     };
     let Lesson {
         node,
+        phase,
         past,
         revisions: shown_by,
     } = &entry.lesson;
@@ -289,10 +317,13 @@ fn entry_to_crd(id: String, entry: &Entry, revisions: &Revisions) -> crd::Baseli
         provisional: entry.provisional,
         node: node.to_field(),
         revisions: revisions.to_bits(shown_by),
+        startup: *phase == Phase::Startup,
         past: match past {
             Past::Plain => None,
             Past::Denied => Some(crd::EntryPast::Denied),
             Past::Absorbed => Some(crd::EntryPast::Absorbed),
+            Past::Bounded => Some(crd::EntryPast::Bounded),
+            Past::Inherited => Some(crd::EntryPast::Inherited),
         },
         score: entry.strangeness.as_ref().map(strangeness_to_crd),
         generalised: entry.generalised,

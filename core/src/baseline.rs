@@ -1,6 +1,8 @@
 //! What was learned of a workload: the entries of each container and feed, and the batches merged into them.
 
 mod batch;
+mod bounds;
+mod candidate;
 mod cap;
 mod decided;
 mod derive;
@@ -8,6 +10,7 @@ mod diff;
 mod dormant;
 mod entry;
 mod hours;
+mod inherit;
 mod left_out;
 mod lesson;
 mod maturity;
@@ -36,6 +39,7 @@ use crate::{
 };
 
 pub use batch::{Batch, BehaviourReport, ContainerReport, Losses, ReportingPod};
+pub use candidate::{Candidate, Candidates, MAX_CANDIDATE_PODS};
 pub use cap::{MAX_CONTAINERS, MAX_ENTRIES, MAX_REASONS};
 pub(crate) use derive::{Derived, Whose, split};
 pub use diff::{Awaited, Difference, FeedDifference, Newly, Refusal, Watch, difference};
@@ -43,8 +47,9 @@ pub(crate) use dormant::judge;
 pub use dormant::{Dormant, MAX_DORMANT};
 pub use entry::{Entry, EntryState, MAX_LINEAGE, implied_lineage};
 pub use hours::{HISTORY_HOURS, HourSet, Hours};
+pub use inherit::{Inheritance, inherit};
 pub use left_out::LeftOut;
-pub use lesson::{Lesson, Past};
+pub use lesson::{Lesson, Past, Phase};
 pub use maturity::{AgeOutcome, Maturity, age};
 pub use merge::{MergeOutcome, Quarantine, merge, merge_scored};
 pub use novelty::{DORMANT_DAYS, Novelty};
@@ -68,6 +73,9 @@ pub struct Baseline {
     /// The revisions that were watched.
     #[serde(default)]
     pub revisions: Revisions,
+    /// Workloads of the namespace, as `Kind/name`, whose learned behaviour it was given once, and when.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub inherited: BTreeMap<String, Timestamp>,
 }
 
 /// What was learned of a container.
@@ -107,6 +115,9 @@ pub struct FeedBaseline {
     /// What was known until it fell out of the window, and may have returned since.
     #[serde(default)]
     pub dormant: BTreeMap<BehaviourId, Dormant>,
+    /// Command lines that were judged usual, and are not learned yet.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub candidates: Candidates,
 }
 
 /// What the sensors lost for one reason.
@@ -132,6 +143,7 @@ impl FeedBaseline {
             apart: None,
             entries: BTreeMap::new(),
             dormant: BTreeMap::new(),
+            candidates: Candidates::new(),
         }
     }
 

@@ -6,8 +6,10 @@
 //! then of what the closed finding accounts for. So whichever write is lost, the other tells what is left to do.
 
 mod absorb;
+mod candidates;
 #[cfg(test)]
 mod tests;
+mod width;
 
 use absorb::Habit;
 
@@ -35,6 +37,10 @@ pub struct ReviewOutcome {
     pub absorbed: usize,
     /// Behaviours that were let go, since they were dismissed or denied, or are approved.
     pub released: usize,
+    /// Command lines that had been judged usual and are learned now, having been seen on enough days in enough pods.
+    pub promoted: usize,
+    /// Whether pods that are gone were forgotten of such lines.
+    pub forgot: bool,
 }
 
 impl ReviewOutcome {
@@ -50,12 +56,14 @@ impl ReviewOutcome {
             withdrawn: self.withdrawn + other.withdrawn,
             absorbed: self.absorbed + other.absorbed,
             released: self.released + other.released,
+            promoted: self.promoted + other.promoted,
+            forgot: self.forgot || other.forgot,
         }
     }
 }
 
 /// Carries out in a workload's baseline what people decided in its alerts, and absorbs what nobody decided about and may
-/// become known without a person.
+/// become known without a person; and learns what was silenced and is seen often and widely enough.
 pub fn review(
     baseline: &mut Baseline,
     alerts: &[Alert],
@@ -72,6 +80,7 @@ pub fn review(
             break;
         }
     }
+    (outcome.promoted, outcome.forgot) = candidates::promote(baseline, policy, evidence);
     outcome
 }
 

@@ -9,6 +9,7 @@ mod executable_not_from_image;
 mod fileless_execution;
 mod kernel_module_load;
 mod known_name_elsewhere;
+mod known_on_one_node;
 mod new_destination;
 mod new_destination_group;
 mod new_listener;
@@ -18,6 +19,7 @@ mod privileges_gained;
 mod process_outside_baseline;
 mod returned_behaviour;
 mod socket_as_stdin;
+mod startup_in_steady;
 #[cfg(test)]
 mod tests;
 mod unapproved_module;
@@ -46,6 +48,10 @@ pub use denied_behaviour::denied_by;
 pub enum Rule {
     /// Something that was known, was not seen for the window, and is seen again.
     ReturnedBehaviour,
+    /// Something that was only done when a container starts, and is done later.
+    StartupInSteady,
+    /// Something that only one of several nodes ever told of, and that is seen on another.
+    KnownOnOneNode,
     /// A known name that leads to a network where it did not lead before.
     KnownNameElsewhere,
     /// A process that the baseline does not know.
@@ -95,8 +101,10 @@ pub struct RuleError {
 
 impl Rule {
     /// Every rule, the least grave first.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 22] = [
         Self::ReturnedBehaviour,
+        Self::StartupInSteady,
+        Self::KnownOnOneNode,
         Self::KnownNameElsewhere,
         Self::ProcessOutsideBaseline,
         Self::UnusualCommand,
@@ -122,6 +130,8 @@ impl Rule {
     pub const fn id(self) -> &'static str {
         match self {
             Self::ReturnedBehaviour => returned_behaviour::ID,
+            Self::StartupInSteady => startup_in_steady::ID,
+            Self::KnownOnOneNode => known_on_one_node::ID,
             Self::ProcessOutsideBaseline => process_outside_baseline::ID,
             Self::UnusualCommand => unusual_command::ID,
             Self::KnownNameElsewhere => known_name_elsewhere::ID,
@@ -148,6 +158,8 @@ impl Rule {
     pub const fn base_severity(self) -> Severity {
         match self {
             Self::ReturnedBehaviour => returned_behaviour::SEVERITY,
+            Self::StartupInSteady => startup_in_steady::SEVERITY,
+            Self::KnownOnOneNode => known_on_one_node::SEVERITY,
             Self::ProcessOutsideBaseline => process_outside_baseline::SEVERITY,
             Self::UnusualCommand => unusual_command::SEVERITY,
             Self::KnownNameElsewhere => known_name_elsewhere::SEVERITY,
@@ -174,6 +186,8 @@ impl Rule {
     pub const fn page(self) -> Page {
         match self {
             Self::ReturnedBehaviour => returned_behaviour::PAGE,
+            Self::StartupInSteady => startup_in_steady::PAGE,
+            Self::KnownOnOneNode => known_on_one_node::PAGE,
             Self::UnusualCommand => unusual_command::PAGE,
             Self::ProcessOutsideBaseline => process_outside_baseline::PAGE,
             Self::KnownNameElsewhere => known_name_elsewhere::PAGE,
@@ -200,6 +214,8 @@ impl Rule {
     pub const fn never_suppressed(self) -> bool {
         match self {
             Self::ReturnedBehaviour
+            | Self::StartupInSteady
+            | Self::KnownOnOneNode
             | Self::KnownNameElsewhere
             | Self::ProcessOutsideBaseline
             | Self::UnusualCommand
@@ -227,6 +243,8 @@ impl Rule {
     pub const fn needs_baseline(self) -> bool {
         match self {
             Self::ReturnedBehaviour
+            | Self::StartupInSteady
+            | Self::KnownOnOneNode
             | Self::KnownNameElsewhere
             | Self::ProcessOutsideBaseline
             | Self::UnusualCommand
@@ -260,15 +278,22 @@ impl Rule {
     /// Whether it is about something new: how much is new in the workload anyway weighs in it.
     pub const fn is_of_novelty(self) -> bool {
         match self {
-            Self::ReturnedBehaviour => false,
+            Self::ReturnedBehaviour | Self::StartupInSteady | Self::KnownOnOneNode => false,
             rule => rule.needs_baseline(),
         }
+    }
+
+    /// Whether it is about what was learned, shown beyond what it was learned within.
+    pub const fn is_of_bounds(self) -> bool {
+        matches!(self, Self::StartupInSteady | Self::KnownOnOneNode)
     }
 
     /// What it says of a behaviour, in one sentence without full stop, fit for a terminal.
     pub fn sentence(self, behaviour: &Behaviour) -> String {
         match self {
             Self::ReturnedBehaviour => returned_behaviour::sentence(behaviour),
+            Self::StartupInSteady => startup_in_steady::sentence(behaviour),
+            Self::KnownOnOneNode => known_on_one_node::sentence(behaviour),
             Self::ProcessOutsideBaseline => process_outside_baseline::sentence(behaviour),
             Self::UnusualCommand => unusual_command::sentence(behaviour),
             Self::KnownNameElsewhere => known_name_elsewhere::sentence(behaviour),
@@ -315,6 +340,8 @@ pub fn without_baseline(behaviour: &Behaviour, policy: &Policy) -> Option<Rule> 
     let listed = unapproved_module::is_listed(behaviour, &policy.module);
     let fires = |rule: &Rule| match rule {
         Rule::ReturnedBehaviour
+        | Rule::StartupInSteady
+        | Rule::KnownOnOneNode
         | Rule::KnownNameElsewhere
         | Rule::ProcessOutsideBaseline
         | Rule::UnusualCommand

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    baseline::{Baseline, Batch, BehaviourReport, ContainerReport, MergeOutcome, ReportingPod, merge},
+    baseline::{
+        Baseline, Batch, BehaviourReport, ContainerReport, MergeOutcome, ReportingPod, Scoring, merge, merge_scored,
+    },
     behaviour::{
         Attributes, Behaviour, CapabilitySet, Destination, Direction, Feed, ModuleBehaviour, ModuleParts,
         NetworkBehaviour, NetworkParts, Origin, ProcessBehaviour, ProcessParts, Protocol, SourceLayer,
@@ -137,6 +139,7 @@ pub fn seen(behaviour: &Behaviour, time: Timestamp) -> BehaviourReport {
         first_seen: time,
         last_seen: time,
         snapshot: false,
+        startup: false,
     }
 }
 
@@ -150,6 +153,7 @@ pub fn batch(seq: u64, pod: ReportingPod, behaviours: Vec<BehaviourReport>) -> B
             seq,
         },
         watched: BTreeSet::from([Feed::Process]),
+        runs_elsewhere: false,
         containers: vec![ContainerReport {
             container: container(),
             pod,
@@ -167,6 +171,8 @@ pub struct World {
     pub baseline: Baseline,
     pub policy: Policy,
     pub evidence: Evidence,
+    /// What its commands are judged by, kept as the operator keeps it.
+    pub scoring: Scoring,
     seq: u64,
 }
 
@@ -177,6 +183,7 @@ impl World {
             baseline: Baseline::default(),
             policy: policy(60),
             evidence: Evidence::default(),
+            scoring: Scoring::default(),
             seq: 0,
         };
         let entrypoint = process("", "/usr/bin/python3");
@@ -214,6 +221,18 @@ impl World {
         self.seq += 1;
         let batch = batch(self.seq, pod, vec![seen(behaviour, time)]);
         merge(&mut self.baseline, &batch, &self.policy, time)
+    }
+
+    /// Merges a report of a node's sensor about a pod of revision `h1`, when it was last seen. Whether pods run on other
+    /// nodes as well is as the evidence has it.
+    pub fn tells(&mut self, node: &str, uid: &str, report: BehaviourReport) -> MergeOutcome {
+        self.seq += 1;
+        let now = report.last_seen;
+        let node = NodeName::new(node);
+        let mut batch = batch(self.seq, pod(uid, "h1", digest('1')), vec![report]);
+        batch.runs_elsewhere = self.evidence.pods.values().any(|pod| pod.running && pod.node != node);
+        batch.id.node = node;
+        merge_scored(&mut self.baseline, &batch, &self.policy, &mut self.scoring, now)
     }
 
     /// Records a revision.

@@ -22,8 +22,8 @@ pub use behavior::{Behavior, BehaviorAttributes, CommandScore, NearCommand};
 pub use behavior_approval::{BehaviorApproval, BehaviorApprovalSpec, BehaviorApprovalStatus};
 pub use behavior_baseline::{
     BaselineEntry, BaselineLoss, BaselineState, BehaviorBaseline, BehaviorBaselineSpec, BehaviorBaselineStatus,
-    CommandStanding, ContainerBaseline, DormantBehavior, EntryPast, EntryState, FeedBaseline, HourMarks, LeftOut,
-    MergedBatch, ObservedRevision, PodSighting,
+    CandidateCommand, CommandStanding, ContainerBaseline, DormantBehavior, EntryPast, EntryState, FeedBaseline,
+    HourMarks, InheritedFrom, LeftOut, MergedBatch, ObservedRevision, PodSighting,
 };
 pub use drift_alert::{
     AlertState, DecidedOn, Decision, DecisionOutcome, Disposition, DriftAlert, DriftAlertSpec, DriftAlertStatus,

@@ -438,6 +438,7 @@ mod tests {
                 first_seen: time::Timestamp::from_secs(second),
                 last_seen: time::Timestamp::from_secs(second),
                 snapshot: false,
+                startup: false,
             };
             let batch = Batch {
                 id: BatchId {
@@ -446,6 +447,7 @@ mod tests {
                     seq,
                 },
                 watched: Feed::ALL.into(),
+                runs_elsewhere: false,
                 containers: vec![ContainerReport {
                     container: "app".into(),
                     pod: ReportingPod {

@@ -6,6 +6,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
 /// A policy or approval takes part in decisions.
 pub const ACCEPTED: &str = "Accepted";
+/// What another workload learned was taken over, as an approval asks for.
+pub const INHERITED: &str = "Inherited";
 /// All that a policy refers to can be read.
 pub const REFERENCES_RESOLVED: &str = "ReferencesResolved";
 /// Another policy goes before this one.

@@ -10,6 +10,7 @@ mod context;
 mod controllers;
 mod convert;
 mod heads;
+mod inheritance;
 mod lease;
 mod losses;
 mod metrics;

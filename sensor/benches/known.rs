@@ -130,6 +130,7 @@ impl Sensor {
             at: AT,
             repeats: attributed.repeats,
             standing: false,
+            startup: false,
         };
         self.seen.observe(&attributed.container, &sighting)
     }

@@ -21,6 +21,7 @@ pub mod probe;
 pub mod process;
 pub mod scope;
 mod seats;
+pub mod startup;
 #[cfg(test)]
 pub mod testkit;
 pub mod text;
@@ -50,6 +51,7 @@ use places::Places;
 use pod::{Named, PodChange};
 use process::ProcFolder;
 use scope::Scope;
+use startup::Awaited;
 use visit::Visit;
 use waiting::{WaitLimits, WaitRefusal, Waiting};
 
@@ -94,6 +96,8 @@ pub struct Attributor {
     scope: Scope,
     /// Whether all that was seen goes with each behaviour.
     observing: bool,
+    /// What was told of containers' first minutes.
+    awaited: Awaited,
 }
 
 impl Attributor {
@@ -111,6 +115,7 @@ impl Attributor {
             unresolved_ancestors: 0,
             scope: Scope::default(),
             observing: false,
+            awaited: Awaited::default(),
         }
     }
 
@@ -209,12 +214,12 @@ impl Attributor {
             RawEvent::Exec(exec) => {
                 let key = exec.key;
                 let outcome = self.exec(exec, false, now);
-                Some(self.unless_lost(key, outcome))
+                Some(self.unless_lost(key, outcome, now))
             }
             RawEvent::Flow(flow) => {
                 let key = flow.key;
                 let outcome = self.flow(flow, false, now);
-                Some(self.unless_lost(key, outcome))
+                Some(self.unless_lost(key, outcome, now))
             }
             // Told by `dns`, and hashed first.
             RawEvent::Dns(_) | RawEvent::Mapping(_) | RawEvent::KernelModule(_) => None,
@@ -246,7 +251,7 @@ impl Attributor {
                     Pending::Flow(prepared) => self.attribute_flow(prepared, &container, now),
                     Pending::Module(prepared) => self.attribute_module(prepared, &container),
                 };
-                outcomes.push(self.unless_lost(key, outcome));
+                outcomes.push(self.unless_lost(key, outcome, now));
             }
         }
         outcomes
@@ -255,6 +260,9 @@ impl Attributor {
     /// Gives up what waited too long, and forgets pods and cgroups that are gone.
     pub fn expire(&mut self, now: Instant) -> Vec<Outcome> {
         self.places.expire(now);
+        while let Some(key) = self.awaited.pop_due(now) {
+            self.show_again(Some(key));
+        }
         let mut outcomes = Vec::new();
         for pending in self.waiting.expire(now) {
             outcomes.push(match pending {
@@ -276,10 +284,24 @@ impl Attributor {
         }
     }
 
-    /// The outcome of an event, which shows again if it was lost.
-    fn unless_lost(&mut self, key: Option<FilterKey>, outcome: Outcome) -> Outcome {
-        if let Outcome::Lost(..) = outcome {
-            self.show_again(key);
+    /// The outcome of an event, which shows again if it was lost, and after its container's first minute if it was told of
+    /// that.
+    fn unless_lost(&mut self, key: Option<FilterKey>, outcome: Outcome, now: Instant) -> Outcome {
+        match (&outcome, key) {
+            (Outcome::Lost(..), key) => self.show_again(key),
+            (Outcome::Attributed(attributed), Some(key)) if attributed.startup => {
+                let at_once = self.awaited.push(key, now);
+                self.show_again(at_once);
+            }
+            (
+                Outcome::Attributed(_)
+                | Outcome::Waiting
+                | Outcome::Host
+                | Outcome::RuntimeStage
+                | Outcome::Sandbox
+                | Outcome::Loopback,
+                _,
+            ) => {}
         }
         outcome
     }

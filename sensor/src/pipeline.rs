@@ -229,6 +229,7 @@ impl Pipeline {
             command,
             time_ns: _,
             standing,
+            startup,
             repeats,
             key: _,
             observed: _,
@@ -245,6 +246,7 @@ impl Pipeline {
             at,
             repeats: *repeats,
             standing: *standing,
+            startup: *startup,
         };
         if *standing && is_known() {
             return seen.enrich(container, &sighting);

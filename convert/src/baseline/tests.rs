@@ -1,5 +1,6 @@
 use super::*;
 use anchorwatch_core::{
+    baseline::Candidate,
     behaviour::{Attributes, Behaviour, Origin, ProcessBehaviour, ProcessParts, SourceLayer},
     rules::Rule,
     score::{Near, Strangeness},
@@ -111,8 +112,13 @@ fn entry() -> impl Strategy<Value = Entry> {
                     provisional,
                     lesson: Lesson {
                         node: Seen::from_field(script.clone()),
-                        past: Past::ALL[usize::from(unverified) + usize::from(snapshot)],
                         revisions: [["5d", "7c"][usize::from(generalised)].into()].into(),
+                        phase: match (provisional, snapshot || unverified) {
+                            (true, _) => Phase::Startup,
+                            (false, true) => Phase::Unknown,
+                            (false, false) => Phase::Steady,
+                        },
+                        past: Past::ALL[usize::from(unverified) + 2 * usize::from(snapshot) + usize::from(provisional)],
                     },
                     strangeness: snapshot.then(strangeness),
                     generalised,
@@ -134,6 +140,7 @@ proptest! {
         feed.maturity = Maturity::Enforcing;
         feed.hours = Hours { total: hours.0.into(), recent: HourSet::from_hex(hours.1, &hours.2) };
         feed.lossy = HourSet::from_hex(hours.1, &hours.3);
+        let ids: Vec<[u8; 16]> = dormant.iter().map(|(id, ..)| *id).collect();
         feed.dormant = dormant
             .into_iter()
             .map(|(id, first, last, once)| {
@@ -141,6 +148,16 @@ proptest! {
                 (BehaviourId::from_bytes(id), dormant)
             })
             .collect();
+        for (number, id) in (0..).zip(ids) {
+            let candidate = Candidate {
+                first_seen: Timestamp::from_secs(number),
+                last_seen: Timestamp::from_secs(2 * number),
+                days: Marks { newest: number, bits: 5 },
+                pods: [format!("p{number}").into()].into(),
+            };
+            let lines = feed.candidates.entry(BehaviourId::from_bytes(id)).or_default();
+            lines.insert(format!("date +%{number}"), candidate);
+        }
         feed.apart = Some(16);
         feed.left_out = Some(LeftOut {
             count: 9,
@@ -169,6 +186,7 @@ proptest! {
             revisions: [("5d", hours.2), ("7c", hours.3), ("9f", String::new())]
                 .map(|(hash, bits)| (hash.into(), HourSet::from_hex(hours.1, &bits)))
                 .into(),
+            inherited: [("Deployment/blue".to_owned(), Timestamp::from_secs(1_700))].into(),
         };
         prop_assert_eq!(baseline_from_crd(baseline_to_crd(&baseline)), baseline);
     }

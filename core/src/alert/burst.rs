@@ -73,7 +73,7 @@ fn reached(entry: &Entry) -> Option<(&Destination, &Entry)> {
         | Destination::Local => false,
     };
     // What returned is new to nobody.
-    let is_new = !entry.unverified && entry.rule() != Some(Rule::ReturnedBehaviour);
+    let is_new = !entry.unverified && !entry.is_bounded() && entry.rule() != Some(Rule::ReturnedBehaviour);
     (leads_out && is_plain && is_new && network.origin() != Origin::Exec).then_some((network.destination(), entry))
 }
 

@@ -15,9 +15,11 @@ pub(super) fn second_feed(input: &AlertInput<'_>, container: &ContainerName, ent
     let own = entry.behaviour.feed();
     let feeds = &input.baseline.containers.get(container)?.feeds;
     let goes_along = |other: &Entry| {
-        // A monthly job that talks to what it always talked to is no graver for that.
-        other.rule().is_some_and(|rule| rule != Rule::ReturnedBehaviour)
-            && other.first_seen.distance(entry.first_seen) <= input.policy.correlation_window
+        // A monthly job that talks to what it always talked to is no graver for that, nor is a leader on another node.
+        other
+            .rule()
+            .is_some_and(|rule| rule != Rule::ReturnedBehaviour && !rule.is_of_bounds())
+            && other.first_seen.distance(entry.raised_since()) <= input.policy.correlation_window
             && is_of_one_tree(entry, other)
             && other.shown_by.keys().any(|pod| entry.shown_by.contains_key(pod))
     };

@@ -256,9 +256,9 @@ impl Planning<'_> {
             .filter(|(container, _, entry, rule)| !is_approved(input.policy, container, entry, *rule))
             .collect();
         // Objects hold whole seconds: within one, who started a process comes before the process.
-        homeless.sort_by_key(|(container, id, entry, _)| (entry.first_seen, entry.lineage.len(), *container, *id));
+        homeless.sort_by_key(|(container, id, entry, _)| (entry.raised_since(), entry.lineage.len(), *container, *id));
         for (container, id, entry, rule) in homeless {
-            let name = free_name(input, alerts, container, id, entry.first_seen);
+            let name = free_name(input, alerts, container, id, entry.raised_since());
             let finding = Finding {
                 recurs: closed_before(alerts, container, id),
                 ..self.settle(&name, container, id, (entry, rule), None)

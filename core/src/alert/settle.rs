@@ -48,7 +48,7 @@ fn company(input: &AlertInput<'_>, container: &ContainerName, entry: &Entry, bef
         None => Pace::of(
             feeds
                 .and_then(|feeds| feeds.get(&entry.behaviour.feed()))
-                .and_then(|feed| feed.novelty_before(input.policy, entry.first_seen)),
+                .and_then(|feed| feed.novelty_before(input.policy, entry.raised_since())),
         ),
     };
     Company { second_feed, pace }
@@ -99,7 +99,7 @@ pub(super) fn settle(
             rule,
             summary: rule.sentence(&entry.behaviour),
             behaviour: entry.behaviour.clone(),
-            attributes: entry.attributes.clone(),
+            attributes: entry.attributes.clone().raised(),
             severity: assessment.severity,
             severity_terms: assessment.terms,
             state: stance.state,
@@ -107,7 +107,7 @@ pub(super) fn settle(
             count: entry.count,
             pods: entry.pods,
             shown_by: entry.shown_by.clone(),
-            first_seen: entry.first_seen,
+            first_seen: entry.raised_since(),
             last_seen: entry.last_seen,
             rollout: stance.rollout,
             unverified: entry.unverified,

@@ -71,6 +71,8 @@ impl<'a> Seen<'a> {
             first_seen: observation.time,
             last_seen: observation.time,
             snapshot: observation.snapshot,
+            // A line does not say when its container started.
+            startup: false,
         };
         Self {
             observation,
@@ -104,7 +106,7 @@ impl Held {
         let feed = self
             .baseline
             .feed_mut(&observation.container, observation.feed(), observation.time);
-        let report = stand_in(feed, &observation.container, &seen.report, policy);
+        let report = stand_in(feed, &observation.container, &seen.report, policy, None);
         let behaviour = &report.behaviour;
         judge(feed, behaviour.id(), policy, behaviour, true, observation.time)
     }
@@ -124,7 +126,7 @@ impl Held {
             container: &observation.container,
             pod: &pod,
         };
-        let report = stand_in(feed, &observation.container, report, policy);
+        let report = stand_in(feed, &observation.container, report, policy, None);
         let split = split(&report, whose, feed, policy, &mut self.scoring);
         let raised = split.derived.into_iter().filter_map(|derived| {
             let Derived { report, strangeness } = derived;
@@ -233,6 +235,7 @@ fn batch(seq: u64, seen: &Seen<'_>) -> Batch {
             seq,
         },
         watched: BTreeSet::from([observation.feed()]),
+        runs_elsewhere: false,
         containers: vec![ContainerReport {
             container: observation.container.clone(),
             pod: ReportingPod {

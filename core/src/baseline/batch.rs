@@ -15,6 +15,9 @@ pub struct Batch {
     pub id: BatchId,
     /// Feeds that the sensor could watch while the batch was gathered: only they were observed in its hours.
     pub watched: BTreeSet<Feed>,
+    /// Whether pods of the workload run on other nodes as well, as the API server has it: what only this node tells is
+    /// known there alone then, since another one could have told the same.
+    pub runs_elsewhere: bool,
     /// What its containers did.
     pub containers: Vec<ContainerReport>,
     /// What the sensor lost and may be anybody's on its node, by feed and reason.
@@ -84,4 +87,7 @@ pub struct BehaviourReport {
     pub last_seen: Timestamp,
     /// True where it was only found, running, mapped or open, when the sensor started: nobody saw it happen.
     pub snapshot: bool,
+    /// True where its pod was only ever seen to do it in the first minute of the container; false also where that is not
+    /// known.
+    pub startup: bool,
 }

@@ -73,14 +73,23 @@ impl Class {
         }
     }
 
-    /// Most bytes in the whole baseline: together, and with the sightings (57 KiB), below the 512 KiB that an object may
+    /// What a held entry competes with: what is raised beyond its bounds alone keeps its room among the learned.
+    pub(super) const fn of_entry(entry: &Entry) -> Self {
+        if entry.is_bounded() {
+            Self::Learned
+        } else {
+            Self::of(entry.state, entry.unverified)
+        }
+    }
+
+    /// Most bytes in the whole baseline: together, and with the sightings (57 KiB) and the candidates (16 KiB), below the 512 KiB that an object may
     /// take. That is a third of what etcd takes in one request (1.5 MiB), and allows for a thousand workloads that are all
     /// full, or ten thousand with 16 KiB in the median and one in twenty full, within 512 MiB of the cluster. The
     /// arithmetic is in `docs/adr/0019`.
     const fn bytes(self) -> usize {
         match self {
             Self::Learned => 232 * 1_024,
-            Self::Beside => 96 * 1_024,
+            Self::Beside => 80 * 1_024,
             Self::Novel => 48 * 1_024,
             Self::Grave => 32 * 1_024,
             Self::Unverified => 8 * 1_024,
@@ -180,7 +189,7 @@ impl Used {
     }
 
     fn count(&mut self, entry: &Entry, count: impl Fn(usize, usize) -> usize) {
-        let class = Class::of(entry.state, entry.unverified);
+        let class = Class::of_entry(entry);
         let beside = match class {
             Class::Learned => Class::Beside,
             Class::Beside | Class::Novel | Class::Grave | Class::Unverified => class,

@@ -100,18 +100,29 @@ impl Baseline {
         entry.shown_by = BTreeMap::new();
         entry.provisional = false;
         entry.lesson.past = Past::Absorbed;
+        entry.lift_bounds();
         true
     }
 
     /// Lets go of what was raised, so that it is new again when it is seen again. What was learned before a denial raised
-    /// it stays: it is learned again once nothing denies it. Returns whether it did.
+    /// it stays: it is learned again once nothing denies it. What was raised beyond its bounds is as it was learned: within
+    /// them. Returns whether it did.
     pub fn release(&mut self, container: &ContainerName, behaviour: &Behaviour) -> bool {
         let id = behaviour.id();
         let Some(feed) = self.feed_of(container, behaviour) else {
             return false;
         };
-        let goes = |entry: &Entry| entry.is_quarantined() && entry.lesson.past != Past::Denied;
-        feed.entries.get(&id).is_some_and(goes) && feed.entries.remove(&id).is_some()
+        let Some(entry) = feed.entries.get_mut(&id).filter(|entry| entry.is_quarantined()) else {
+            return false;
+        };
+        match entry.lesson.past {
+            Past::Denied => return false,
+            Past::Bounded => learn_again(entry),
+            Past::Plain | Past::Absorbed | Past::Inherited => {
+                feed.entries.remove(&id);
+            }
+        }
+        true
     }
 }
 
@@ -122,13 +133,19 @@ impl FeedBaseline {
         for entry in self.entries.values_mut() {
             let was_denied = entry.rule() == Some(Rule::DeniedBehaviour) && entry.lesson.past == Past::Denied;
             if was_denied && !is_denied(&entry.behaviour) {
-                entry.state = EntryState::Learned;
-                entry.shown_by = BTreeMap::new();
-                entry.unverified = false;
-                entry.lesson.past = Past::Plain;
+                learn_again(entry);
                 restored += 1;
             }
         }
         restored
     }
+}
+
+/// Makes an entry what it was before it was raised.
+fn learn_again(entry: &mut Entry) {
+    entry.state = EntryState::Learned;
+    entry.shown_by = BTreeMap::new();
+    entry.unverified = false;
+    entry.provisional = false;
+    entry.lesson.past = Past::Plain;
 }

@@ -27,6 +27,8 @@ pub(crate) struct Split<'a> {
     pub base: Cow<'a, BehaviourReport>,
     /// What is derived, each a report of its own.
     pub derived: Vec<Derived>,
+    /// Command lines that were not learned, and are not raised: usual as far as can be told.
+    pub usual: BTreeSet<String>,
 }
 
 /// A derived report.
@@ -35,6 +37,16 @@ pub(crate) struct Derived {
     pub report: BehaviourReport,
     /// Of an unusual command: why.
     pub strangeness: Option<Strangeness>,
+}
+
+impl Derived {
+    /// Of an unusual command: its line.
+    pub(super) fn command(&self) -> Option<&str> {
+        match &self.report.behaviour {
+            Behaviour::Process(process) => process.command(),
+            Behaviour::Network(_) | Behaviour::Module(_) => None,
+        }
+    }
 }
 
 impl From<BehaviourReport> for Derived {
@@ -68,9 +80,10 @@ pub(crate) fn split<'a>(
     let mut split = Split {
         base: Cow::Borrowed(seen),
         derived: Vec::new(),
+        usual: BTreeSet::new(),
     };
     let held = feed.entries.get(&seen.behaviour.id());
-    let learned = held.filter(|entry| !entry.is_quarantined());
+    let learned = held.filter(|entry| !entry.is_quarantined() || entry.is_bounded());
     let judges = match policy.approvals.maturity(feed.maturity) {
         Maturity::Learning => None,
         Maturity::Provisional | Maturity::Enforcing => learned,
@@ -88,7 +101,12 @@ pub(crate) fn split<'a>(
                     policy,
                     scoring,
                 };
-                split.derived.extend(commands.raised(process, seen, unlearned));
+                let strange = commands.raised(process, seen, unlearned.clone());
+                split.usual = unlearned;
+                for line in strange.iter().filter_map(Derived::command) {
+                    split.usual.remove(line);
+                }
+                split.derived.extend(strange);
             }
         }
         (Behaviour::Network(network), _) if leads_out(network) => {

@@ -111,13 +111,13 @@ impl Entry {
         }
     }
 
-    /// Whether what is like it is normal, too: learned by being seen, and no news of something else.
+    /// Whether what is like it is normal, too: learned by being seen, if only within bounds, and no news of something else.
     pub fn is_reference(&self) -> bool {
         let is_command = match &self.behaviour {
             Behaviour::Process(process) => process.command().is_some(),
             Behaviour::Network(_) | Behaviour::Module(_) => false,
         };
-        self.is_learned() && !is_command
+        self.is_known_within_bounds() && !is_command
     }
 
     /// The rule that raised it, where it is quarantined.

@@ -4,8 +4,10 @@
 //! merging is commutative and associative, and idempotent by the batch's id. Where a feed matures between two batches,
 //! a behaviour that both bring is learned if the earlier merged one came while learning lasted: then the order decides
 //! its state, and nothing else. The known behaviours, counts, days and pods are the same in any order, except for what
-//! is of unknown origin: that does not count before learning is over.
+//! is of unknown origin: that does not count before learning is over; nor does what is shown within the bounds of something
+//! while it is raised beyond them.
 
+mod observe;
 mod step;
 
 use std::{
@@ -14,18 +16,19 @@ use std::{
 };
 
 use super::{
-    Baseline, Batch, BehaviourReport, ContainerReport, Entry, EntryState, FeedBaseline, Lesson, Losses, Marks,
-    Maturity, Past, Scoring, Sighting,
+    Baseline, Batch, BehaviourReport, ContainerReport, Entry, EntryState, FeedBaseline, Lesson, Marks, Maturity,
+    Scoring, Sighting,
+    bounds::{self, Occasion},
+    candidate,
     cap::{self, MAX_CONTAINERS, Used},
-    derive::{self, Whose},
+    derive::{self, Derived, Whose},
     dormant::judge,
     entry::bounded_lineage,
-    maturity::maturity,
     replaced::replaced,
     revisions, sighting, start, widen,
 };
 use crate::{
-    behaviour::{Attributes, Feed},
+    behaviour::{Attributes, Feed, Origin},
     decide::Verdict,
     id::{BehaviourId, ContainerName, PodUid},
     policy::Policy,
@@ -34,7 +37,8 @@ use crate::{
     seen::Seen,
     time::Timestamp,
 };
-use step::{Room, begin_to_teach, find_room, graver, grow};
+use observe::{add_losses, counts, observe_feeds};
+use step::{Room, begin_to_teach, confirm, find_room, graver, grow, raise};
 
 /// A behaviour that was quarantined.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -132,65 +136,9 @@ pub fn merge_scored(
         baseline.merged.insert(batch.id.clone());
     }
     bound_sightings(baseline);
+    candidate::bound(baseline);
     outcome.changed |= revisions::watch(baseline, batch, now);
     outcome
-}
-
-fn counts(batch: &Batch, policy: &Policy) -> bool {
-    let watched = |feed: Feed| policy.watches(feed);
-    let behaves = |report: &ContainerReport| report.behaviours.iter().any(|seen| watched(seen.behaviour.feed()));
-    let lost = |losses: &Losses| Feed::ALL.into_iter().any(|feed| watched(feed) && loses(losses, feed));
-    batch
-        .containers
-        .iter()
-        .any(|report| behaves(report) || lost(&report.losses))
-        || (!batch.containers.is_empty() && lost(&batch.losses))
-}
-
-/// Whether anything of a feed was lost.
-fn loses(losses: &Losses, feed: Feed) -> bool {
-    let mut reasons = losses.get(&feed).into_iter().flat_map(BTreeMap::values);
-    reasons.any(|count| *count > 0)
-}
-
-/// Begins, ages and counts the hours of the feeds that were watched, and of those that something is reported of.
-/// Returns whether anything differs.
-fn observe_feeds(
-    baseline: &mut Baseline,
-    batch: &Batch,
-    report: &ContainerReport,
-    policy: &Policy,
-    now: Timestamp,
-) -> bool {
-    let mut changed = false;
-    let reported: BTreeSet<Feed> = report.behaviours.iter().map(|seen| seen.behaviour.feed()).collect();
-    for feed in batch.watched.union(&reported).filter(|feed| policy.watches(**feed)) {
-        changed |= !baseline.has_feed(&report.container, *feed);
-        let held = baseline.feed_mut(&report.container, *feed, now);
-        let reached = maturity(held, policy, now);
-        changed |= reached != held.maturity;
-        held.maturity = reached;
-        held.hours.recent.return_to(now.hour());
-        held.lossy.return_to(now.hour());
-        // A pod that nobody knows proves nothing about the workload.
-        if !report.pod.verified {
-            continue;
-        }
-        if batch.watched.contains(feed) {
-            for hour in &report.hours {
-                changed |= held.hours.observe((*hour).min(now.hour()));
-            }
-        }
-        if loses(&batch.losses, *feed) || loses(&report.losses, *feed) {
-            // In which of them it was lost is not told.
-            let hours = report.hours.iter().copied();
-            let unknown = report.hours.is_empty().then_some(now.hour());
-            for hour in hours.chain(unknown) {
-                held.lossy.insert(hour.min(now.hour()));
-            }
-        }
-    }
-    changed
 }
 
 /// The verified pods of the batch that show each behaviour.
@@ -203,33 +151,6 @@ fn teachers(batch: &Batch) -> BTreeMap<(&ContainerName, BehaviourId), BTreeSet<&
         }
     }
     teachers
-}
-
-/// Adds what the sensor lost: what may be anybody's to every container that the batch names, once, and what is one
-/// container's to that one alone.
-fn add_losses(baseline: &mut Baseline, batch: &Batch, policy: &Policy, now: Timestamp) -> bool {
-    let named: BTreeSet<&ContainerName> = batch.containers.iter().map(|report| &report.container).collect();
-    let of_all = named.into_iter().map(|name| (name, &batch.losses));
-    let own = batch
-        .containers
-        .iter()
-        .map(|report| (&report.container, &report.losses));
-    let mut changed = false;
-    for (name, losses) in of_all.chain(own) {
-        let Some(container) = baseline.containers.get_mut(name) else {
-            continue;
-        };
-        for (feed, reasons) in losses.iter().filter(|(feed, _)| policy.watches(**feed)) {
-            let Some(feed) = container.feeds.get_mut(feed) else {
-                continue;
-            };
-            for (reason, count) in reasons.iter().filter(|(_, count)| **count > 0) {
-                cap::add_loss(&mut feed.losses, reason, *count, now);
-                changed = true;
-            }
-        }
-    }
-    changed
 }
 
 /// Keeps no more pods of each quarantined entry than all of them together leave room for.
@@ -268,12 +189,21 @@ impl Context<'_> {
     ) {
         let (name, feed) = (&self.report.container, seen.behaviour.feed());
         let held = baseline.feed_mut(name, feed, self.now);
-        let stands_in = widen::stand_in(held, name, seen, self.policy);
+        let stands_in = widen::stand_in(held, name, seen, self.policy, Some(&self.batch.id.node));
         let whose = Whose {
             container: name,
             pod: &self.report.pod.uid,
         };
         let split = derive::split(&stands_in, whose, held, self.policy, scoring);
+        let of = stands_in.behaviour.id();
+        let (_, at) = self.times(seen);
+        let held = baseline.feed_mut(name, feed, self.now);
+        for line in split.derived.iter().filter_map(Derived::command) {
+            held.drop_candidate(of, line);
+        }
+        if self.teaches_candidates(seen) {
+            held.note_candidates(of, split.usual, &self.report.pod.uid, at);
+        }
         let derived = split
             .derived
             .iter()
@@ -294,11 +224,23 @@ impl Context<'_> {
                 }
                 // What was joined just now may stand for it.
                 let held = baseline.feed_mut(name, feed, self.now);
-                if let Cow::Owned(stands_in) = widen::stand_in(held, name, &report, self.policy) {
+                if let Cow::Owned(stands_in) =
+                    widen::stand_in(held, name, &report, self.policy, Some(&self.batch.id.node))
+                {
                     report = Cow::Owned(stands_in);
                 }
             }
         }
+    }
+
+    /// Whether a command line that is judged usual may be learned by and by: as whatever teaches, it is the workload's own,
+    /// of a pod that is known, and was seen to happen.
+    fn teaches_candidates(&self, seen: &BehaviourReport) -> bool {
+        let own = match seen.behaviour.origin() {
+            Origin::Entrypoint | Origin::Probe => true,
+            Origin::Exec | Origin::Unknown => false,
+        };
+        own && self.report.pod.verified && !seen.snapshot && self.policy.approvals.frozen.is_none()
     }
 
     /// Merges one behaviour. Where what is to be learned finds no room, nothing is done.
@@ -362,23 +304,14 @@ impl Context<'_> {
             }
         };
         match verdict {
-            Verdict::Known | Verdict::Unplaced => {}
+            Verdict::Known | Verdict::Unplaced => confirm(&mut entry, verified, self.times(seen).0),
             Verdict::Learned => {
                 begin_to_teach(&mut entry);
                 outcome.new_learned.push((self.report.container.clone(), id));
             }
             Verdict::Drift { rule } => {
-                entry.provisional = match before {
-                    Some(EntryState::Quarantined { .. }) => entry.provisional,
-                    Some(EntryState::Learned | EntryState::Accepted { .. }) | None => {
-                        self.policy.approvals.maturity(feed.maturity) == Maturity::Provisional
-                    }
-                };
-                if rule == Rule::DeniedBehaviour && before == Some(EntryState::Learned) {
-                    entry.lesson.past = Past::Denied;
-                }
-                entry.state = EntryState::Quarantined { rule };
-                entry.attributes = std::mem::take(&mut entry.attributes).raised();
+                let maturity = self.policy.approvals.maturity(feed.maturity);
+                raise(&mut entry, before, rule, maturity);
                 if before != Some(entry.state) {
                     let container = self.report.container.clone();
                     outcome.new_quarantined.push(Quarantine { container, id, rule });
@@ -398,8 +331,22 @@ impl Context<'_> {
     fn judge(&self, feed: &FeedBaseline, id: BehaviourId, seen: &BehaviourReport) -> Verdict {
         let verified = self.report.pod.verified;
         let (_, last_seen) = self.times(seen);
-        let verdict = judge(feed, id, self.policy, &seen.behaviour, verified, last_seen);
         let approvals = &self.policy.approvals;
+        let verdict = judge(feed, id, self.policy, &seen.behaviour, verified, last_seen);
+        let verdict = match approvals.maturity(feed.maturity) {
+            // What is approved is known whoever does it, and whenever.
+            Maturity::Provisional | Maturity::Enforcing
+                if verified && !rules::is_approved(&seen.behaviour, self.policy) =>
+            {
+                let occasion = Occasion {
+                    node: &self.batch.id.node,
+                    seen,
+                    at: last_seen,
+                };
+                bounds::within(feed.entries.get(&id), verdict, occasion)
+            }
+            Maturity::Learning | Maturity::Provisional | Maturity::Enforcing => verdict,
+        };
         approvals.review(approvals.standing(&self.report.container, &seen.behaviour), verdict)
     }
 
@@ -466,8 +413,12 @@ impl Context<'_> {
         };
         entry.count = entry.count.saturating_add(seen.count.max(1));
         if pod.verified {
-            let node = Seen::One(self.batch.id.node.clone());
-            entry.lesson.node = std::mem::take(&mut entry.lesson.node).join(node);
+            let node = if self.batch.runs_elsewhere {
+                Seen::One(self.batch.id.node.clone())
+            } else {
+                Seen::Several
+            };
+            entry.widen_bounds(seen, node);
             entry.lesson.revisions.extend(pod.template_hash.clone());
         }
         entry.unverified &= !pod.verified;

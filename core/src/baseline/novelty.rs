@@ -2,7 +2,7 @@
 
 mod bound;
 
-use super::{Entry, FeedBaseline, hours::HISTORY_HOURS};
+use super::{Entry, FeedBaseline, Past, hours::HISTORY_HOURS};
 use crate::{
     behaviour::Origin,
     policy::Policy,
@@ -120,7 +120,8 @@ impl FeedBaseline {
                 Origin::Exec => false,
             };
             let returned = entry.rule() == Some(Rule::ReturnedBehaviour);
-            own && !returned && !entry.unverified && !rules::is_approved(&entry.behaviour, policy)
+            let seen = entry.lesson.past != Past::Inherited;
+            own && seen && !returned && !entry.unverified && !rules::is_approved(&entry.behaviour, policy)
         };
         let held = self.entries.iter();
         let held = held.filter(move |(id, entry)| is_own(entry) && !self.dormant.contains_key(*id));

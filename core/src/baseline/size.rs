@@ -1,7 +1,7 @@
 //! How many bytes an entry takes in the object: never less than it really takes, whatever its numbers grow to.
 
 use super::{
-    Entry, Lesson, Past,
+    Entry, Lesson, Past, Phase,
     entry::{MAX_ANCESTOR, MAX_LINEAGE, implied_lineage},
 };
 use crate::{
@@ -122,7 +122,8 @@ pub(super) fn of(entry: &Entry) -> usize {
     of_key(&entry.behaviour) + lineage + quarantined + marks + of_lesson(&entry.lesson) + strangeness
 }
 
-/// What is said of how an entry came to be what it is: the node, with its field's name, `past`, and a bit a revision.
+/// What is said of how an entry came to be what it is: the node, with its field's name, `startup`, `past`, and a bit a
+/// revision.
 fn of_lesson(lesson: &Lesson) -> usize {
     let node = match &lesson.node {
         Seen::Unknown => 0,
@@ -131,10 +132,11 @@ fn of_lesson(lesson: &Lesson) -> usize {
     };
     let past = match lesson.past {
         Past::Plain => 0,
-        Past::Denied | Past::Absorbed => 19,
+        Past::Denied | Past::Absorbed | Past::Bounded | Past::Inherited => 20,
     };
     let revisions = if lesson.revisions.is_empty() { 0 } else { REVISIONS };
-    node + past + revisions
+    let startup = if lesson.phase == Phase::Startup { 15 } else { 0 };
+    node + past + revisions + startup
 }
 
 /// What the attributes take.

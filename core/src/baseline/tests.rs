@@ -2,8 +2,10 @@
 
 mod attacks;
 mod bad_input;
+mod bounds;
 mod flows;
 mod gained;
+mod inherit;
 mod maturity;
 mod modules;
 mod properties;

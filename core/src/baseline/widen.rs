@@ -15,27 +15,39 @@ mod tests;
 use std::{borrow::Cow, collections::btree_map};
 
 use super::{
-    Baseline, BehaviourReport, Entry, FeedBaseline, Marks,
+    Baseline, BehaviourReport, Entry, FeedBaseline, Marks, Phase,
     cap::{Used, comfortable},
 };
 use crate::{
     behaviour::{Behaviour, Feed, SourceLayer},
-    id::ContainerName,
+    id::{ContainerName, NodeName},
     policy::{Policy, approvals::Standing},
     rules,
+    seen::Seen,
 };
-use groups::{Groups, Key};
+use groups::{Groups, Key, Members};
 
 impl FeedBaseline {
     /// What is known of a behaviour: its own entry or, where there is none, the narrowest that stands for it.
     pub fn known(&self, container: &ContainerName, behaviour: &Behaviour, policy: &Policy) -> Option<&Entry> {
         let own = self.entries.get(&behaviour.id());
-        own.or_else(|| self.entries.get(&self.template_of(container, behaviour, policy)?.id()))
+        own.or_else(|| {
+            self.entries
+                .get(&self.template_of(container, behaviour, policy, None)?.id())
+        })
     }
 
     /// The narrowest learned template that stands for a behaviour without an entry of its own. A rule that needs no
     /// baseline sees the behaviour itself, and so does what people said of it; and a file that may have been changed is none of its folder's.
-    fn template_of(&self, container: &ContainerName, behaviour: &Behaviour, policy: &Policy) -> Option<Behaviour> {
+    ///
+    /// A template that only one `node` vouches for stands for nothing on another.
+    fn template_of(
+        &self,
+        container: &ContainerName,
+        behaviour: &Behaviour,
+        policy: &Policy,
+        node: Option<&NodeName>,
+    ) -> Option<Behaviour> {
         self.apart?;
         let may_be_stood_for = match behaviour {
             Behaviour::Process(process) => process.source() == SourceLayer::Image,
@@ -53,7 +65,11 @@ impl FeedBaseline {
         {
             return None;
         }
-        let stands = |template: &Behaviour| self.entries.get(&template.id()).is_some_and(Entry::stands_for_others);
+        let here = |entry: &Entry| node.is_none_or(|node| !entry.is_known_elsewhere_alone(node));
+        let stands = |template: &Behaviour| {
+            let held = self.entries.get(&template.id());
+            held.is_some_and(|entry| entry.stands_for_others() && here(entry))
+        };
         rungs::ladder(behaviour).find(stands)
     }
 }
@@ -72,14 +88,16 @@ impl Baseline {
     }
 }
 
-/// A report as it counts for what is learned: of the template that stands for its behaviour, where one does.
+/// A report as it counts for what is learned: of the template that stands for its behaviour, where one does on the node
+/// that tells of it.
 pub(crate) fn stand_in<'a>(
     feed: &FeedBaseline,
     container: &ContainerName,
     seen: &'a BehaviourReport,
     policy: &Policy,
+    node: Option<&NodeName>,
 ) -> Cow<'a, BehaviourReport> {
-    match feed.template_of(container, &seen.behaviour, policy) {
+    match feed.template_of(container, &seen.behaviour, policy, node) {
         None => Cow::Borrowed(seen),
         Some(behaviour) => {
             let mut report = BehaviourReport {
@@ -139,20 +157,25 @@ fn apart(baseline: &Baseline, feed: Feed) -> Option<u8> {
 
 fn join(baseline: &mut Baseline, feed: Feed, policy: &Policy, used: &mut Used, apart: u8, groups: &Groups) {
     let (joined, _) = groups.joined(apart);
+    let takes = |key: &Key, entry: &Entry| match joined.get(key) {
+        None => false,
+        Some(Members::All) => true,
+        Some(Members::OfNode(node)) => entry.lesson.node.one() == Some(node),
+    };
     for (container, held) in &mut baseline.containers {
         let Some(held) = held.feeds.get_mut(&feed) else {
             continue;
         };
         held.apart = Some(apart);
-        let widest = |behaviour: &Behaviour| {
-            let is_joined = |template: &Behaviour| joined.contains::<Key>(&(container.clone(), template.id()));
-            rungs::ladder(behaviour).filter(is_joined).last()
+        let widest = |entry: &Entry| {
+            let is_joined = |template: &Behaviour| takes(&(container.clone(), template.id()), entry);
+            rungs::ladder(&entry.behaviour).filter(is_joined).last()
         };
         let moving: Vec<_> = held
             .entries
             .iter()
             .filter(|(_, entry)| entry.stands_for_others() || is_member(entry, policy))
-            .filter_map(|(id, entry)| Some((*id, widest(&entry.behaviour)?)))
+            .filter_map(|(id, entry)| Some((*id, widest(entry)?)))
             .collect();
         for (id, template) in moving {
             if let Some(entry) = held.entries.remove(&id) {
@@ -171,6 +194,7 @@ fn put(held: &mut FeedBaseline, entry: Entry, template: Behaviour, used: &mut Us
         ..entry
     };
     part.attributes.build_id = None;
+    part.lesson.phase = Phase::Steady;
     match held.entries.entry(part.behaviour.id()) {
         btree_map::Entry::Vacant(vacant) => {
             used.add(&part);
@@ -201,7 +225,11 @@ fn absorb(whole: &mut Entry, part: Entry) {
     whole.days = Marks::union(whole.days, part.days);
     whole.pods = whole.pods.max(part.pods);
     whole.snapshot &= part.snapshot;
-    whole.lesson.node = std::mem::take(&mut whole.lesson.node).join(part.lesson.node);
     whole.lesson.revisions.extend(part.lesson.revisions);
+    // Where they differ in whom they are known by, several vouch for the kind; and what stands for many is of no start.
+    if whole.lesson.node != part.lesson.node {
+        whole.lesson.node = Seen::Several;
+    }
+    whole.lesson.phase = Phase::Steady;
     whole.generalised = true;
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Baseline, Entry, EntryState,
+    Baseline, Entry, EntryState, Past,
     dormant::{Dormant, bound},
     start::may_come,
 };
@@ -102,6 +102,8 @@ pub(super) fn expire(baseline: &mut Baseline, policy: &Policy, now: Timestamp) -
             let today = newest.map_or(now.day(), |day| Day(day).min(now.day()));
             let oldest = today.0.saturating_sub(i64::from(policy.window_days));
             let is_over = |entry: &Entry| match entry.state {
+                // It was not seen here: it can't wait for a start.
+                EntryState::Learned if entry.lesson.past == Past::Inherited => entry.days.newest < oldest,
                 EntryState::Learned => entry.days.newest < oldest && !may_come(entry, started, now),
                 EntryState::Accepted { .. } => entry.days.newest < oldest,
                 EntryState::Quarantined { .. } => false,
@@ -114,10 +116,15 @@ pub(super) fn expire(baseline: &mut Baseline, policy: &Policy, now: Timestamp) -
             for (id, entry) in over {
                 expiry.expired += 1;
                 let dormant = Dormant::of(&entry, feed.dormant.get(&id));
-                if !rules::is_approved(&entry.behaviour, policy) && dormant.is_remembered(policy.window_days, today) {
+                let was_seen = entry.lesson.past != Past::Inherited;
+                if was_seen
+                    && !rules::is_approved(&entry.behaviour, policy)
+                    && dormant.is_remembered(policy.window_days, today)
+                {
                     feed.dormant.insert(id, dormant);
                 }
             }
+            expiry.forgotten += feed.expire_candidates(Day(oldest));
             // Once all that was joined is gone, everything is told apart again.
             if !feed.entries.values().any(|entry| entry.generalised) {
                 feed.apart = None;

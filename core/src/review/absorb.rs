@@ -4,21 +4,18 @@
 //! destination groups and libraries, what visitors do, what nobody vouches for, and what anybody decided about. What only
 //! one node tells of, where the workload runs on several, is not absorbed either: one node can tell anything of its pods.
 
-use std::collections::BTreeSet;
-
+use super::width::{Width, shows_widely};
 use crate::{
     alert::{AlertState, Finding},
     baseline::{Baseline, Entry, limit},
     behaviour::{Behaviour, Feed, Origin},
-    id::{ContainerName, NodeName},
+    id::ContainerName,
     policy::Policy,
     rollout::{Evidence, RolloutVerdict, is_complete_and_broad},
     rules::Rule,
     time::{Duration, Timestamp},
 };
 
-/// Fewest pods that stand for a larger workload's: as for rollouts.
-const MIN_WITNESSES: usize = 8;
 /// How long after its record what a rollout brought is absorbed.
 const AFTER_ROLLOUT: Duration = Duration::from_hours(3 * 24);
 
@@ -67,7 +64,14 @@ impl Habit<'_> {
             && entry.days.count() >= policy.days
             && may_repeat(entry)
             && !self.is_of_a_raised_program(entry, baseline)
-            && self.shows_widely(entry, names_at_most)
+            && shows_widely(
+                self.evidence,
+                Width {
+                    percent: policy.pods_percent,
+                    names_at_most,
+                },
+                |pod| entry.shown_by.contains_key(pod),
+            )
     }
 
     /// Whether the program that talks or listens was itself raised: what it does is no habit of the workload's.
@@ -83,22 +87,6 @@ impl Habit<'_> {
             .filter(|other| other.is_quarantined());
         entry.behaviour.feed() != Feed::Process
             && raised.any(|other| other.behaviour.executable() == entry.behaviour.executable())
-    }
-
-    /// Whether enough of the running pods show it, on more nodes than one where they run on more than one.
-    fn shows_widely(&self, entry: &Entry, names_at_most: usize) -> bool {
-        let running: Vec<_> = self.evidence.pods.iter().filter(|(_, pod)| pod.running).collect();
-        let showing: Vec<_> = running
-            .iter()
-            .filter(|(uid, _)| entry.shown_by.contains_key(*uid))
-            .collect();
-        let share = (running.len() * usize::from(self.policy.absorb.pods_percent)).div_ceil(100);
-        let needed = if running.len() <= 2 { running.len() } else { share };
-        let nodes: BTreeSet<&NodeName> = running.iter().map(|(_, pod)| &pod.node).collect();
-        let shown_on: BTreeSet<&NodeName> = showing.iter().map(|(_, pod)| &pod.node).collect();
-        !running.is_empty()
-            && showing.len() >= needed.min(names_at_most.max(MIN_WITNESSES)).max(1)
-            && shown_on.len() >= nodes.len().min(2)
     }
 
     /// Whether the rollout that explains it is complete and recorded for long enough, and its pods still show it.

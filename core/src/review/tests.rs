@@ -11,6 +11,7 @@ use crate::{
 };
 
 mod attacks;
+mod candidates;
 
 const DAY: i64 = 86_400;
 

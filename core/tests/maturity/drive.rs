@@ -118,6 +118,7 @@ pub fn report(key: &str, time: Timestamp) -> BehaviourReport {
         first_seen: time,
         last_seen: time,
         snapshot: false,
+        startup: false,
     }
 }
 
@@ -136,6 +137,7 @@ pub fn batch(seq: u64, pod: usize, hours: BTreeSet<Hour>, behaviours: Vec<Behavi
             seq,
         },
         watched: BTreeSet::from([Feed::Process]),
+        runs_elsewhere: false,
         containers: vec![ContainerReport {
             hours,
             behaviours,

@@ -46,8 +46,10 @@ pub struct BehaviorApprovalSpec {
     /// Nothing is learned and nothing forgotten: what is not known is raised, however young the baseline is. Default false.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub freeze: bool,
-    /// A workload of the same namespace whose denials hold here, too, as those of the blue one of a blue-green pair. What was
-    /// approved, accepted or learned there is not taken over: this workload is scored against what it learned itself.
+    /// A workload of the same namespace whose denials hold here, too, as those of the blue one of a blue-green pair; and, once,
+    /// whose learned behaviour is taken over, where containers of both run the same image digest. What was taken over lapses
+    /// after the window unless it is seen here, and does not make this baseline mature. What was approved or accepted there
+    /// is not taken over. The condition `Inherited` says what became of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub inherit_from: Option<WorkloadReference>,
     /// Behaviour that is normal. It is not learned by that: without the approval it is as new as it was.
@@ -68,7 +70,8 @@ pub struct BehaviorApprovalStatus {
     /// Number of workloads that it holds for, of those that have a baseline.
     #[serde(default)]
     pub workloads: i32,
-    /// `Accepted`: the approval takes part in decisions.
+    /// `Accepted`: the approval takes part in decisions. `Inherited`: what the workload under `inheritFrom` learned was taken
+    /// over.
     #[serde(default)]
     pub conditions: Vec<Condition>,
 }

@@ -1,5 +1,8 @@
 //! What was learned of a workload. The operator's alone.
 
+mod candidate;
+mod inherited;
+
 use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
@@ -11,6 +14,9 @@ use super::{
     Behavior, BehaviorAttributes, CommandScore, FeedName, WorkloadReference, lenient,
     name::{DNS_LABEL, DNS_SUBDOMAIN},
 };
+
+pub use candidate::CandidateCommand;
+pub use inherited::InheritedFrom;
 
 /// What Anchorwatch learned of a workload, container by container and feed by feed. Written by the operator alone;
 /// what people decide goes into a BehaviorApproval.
@@ -39,6 +45,12 @@ use super::{
         priority = 1
     ),
     printcolumn(name = "Dormant", type_ = "integer", json_path = ".status.dormant", priority = 1),
+    printcolumn(
+        name = "Candidates",
+        type_ = "integer",
+        json_path = ".status.candidates",
+        priority = 1
+    ),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
 #[serde(rename_all = "camelCase")]
@@ -70,6 +82,9 @@ pub struct BehaviorBaselineStatus {
     /// Number of behaviours that were known and fell out of the window.
     #[serde(default)]
     pub dormant: i32,
+    /// Number of command lines that were judged usual and are not learned yet.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub candidates: i32,
     /// Wall-clock hours in which at least one pod was observed.
     #[serde(default)]
     pub hours_observed: i64,
@@ -85,6 +100,11 @@ pub struct BehaviorBaselineStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 8))]
     pub revisions: Vec<ObservedRevision>,
+    /// Workloads whose learned behaviour was taken over, once each, as a BehaviorApproval's `inheritFrom` asked. What of it
+    /// was not seen here yet says `past: Inherited`.
+    #[serde(default, deserialize_with = "lenient::list", skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    pub inherited: Vec<InheritedFrom>,
     /// Labels of the youngest pod when this was last written, at most 64: they tell which policy holds for the workload
     /// when no pod of it is there any more.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -185,6 +205,11 @@ pub struct FeedBaseline {
     #[serde(default, deserialize_with = "lenient::list", skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 192))]
     pub dormant: Vec<DormantBehavior>,
+    /// Command lines of known programs that were judged usual, and are learned once they were seen on three days in half of
+    /// the running pods. Until then they are no measure of others.
+    #[serde(default, deserialize_with = "lenient::list", skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 256))]
+    pub candidates: Vec<CandidateCommand>,
 }
 
 /// What the learned commands of a container suffice to tell of new ones.
@@ -307,6 +332,11 @@ pub enum EntryPast {
     Denied,
     /// It was raised, and learned because it repeated harmlessly or a rollout brought it.
     Absorbed,
+    /// It is learned within bounds, `startup` or one `node`, and raised beyond them; within them it stays known.
+    Bounded,
+    /// It was taken over from a workload named under `inherited`, and was not seen in this one yet: it lapses after the
+    /// window unless it is.
+    Inherited,
 }
 
 impl EntryState {
@@ -373,7 +403,8 @@ pub struct BaselineEntry {
     /// True where it was raised while the baseline was provisional.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub provisional: bool,
-    /// The node that reported it, while only one did; `*` for several.
+    /// The node that reported it, while only one did although pods of the workload ran on others as well: it is known
+    /// there alone. `*` where several did, or no other could have.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 253))]
     pub node: Option<String>,
@@ -382,6 +413,9 @@ pub struct BaselineEntry {
     #[serde(default, skip_serializing_if = "is_zero")]
     #[schemars(range(min = 0, max = 255))]
     pub revisions: i32,
+    /// True while it was only seen in the first minute of a container.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub startup: bool,
     /// What became of it on the way, where there is something to tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub past: Option<EntryPast>,

@@ -131,6 +131,9 @@ pub struct ReportedBehavior {
     /// True where it was only found (running, mapped or open) when the sensor started: nobody saw it happen.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub snapshot: bool,
+    /// True where this pod was only ever seen to do it in the first minute of the container.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub startup: bool,
 }
 
 /// Events that a sensor could not deliver.

@@ -96,6 +96,7 @@ mod tests {
                 first_seen: time,
                 last_seen: time,
                 snapshot: false,
+                startup: false,
             };
             let pod = ReportingPod {
                 uid: "uid".into(),
@@ -111,6 +112,7 @@ mod tests {
                     seq: hour.unsigned_abs(),
                 },
                 watched: [Feed::Process].into(),
+                runs_elsewhere: false,
                 containers: vec![ContainerReport {
                     hours: [Hour(hour)].into(),
                     behaviours: new_in.contains(&hour).then_some(seen).into_iter().collect(),

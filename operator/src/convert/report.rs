@@ -20,6 +20,7 @@ pub fn behaviours_from_crd(behaviors: Vec<ReportedBehavior>) -> Vec<BehaviourRep
             first_seen: from_micro_time(&reported.first_seen),
             last_seen: from_micro_time(&reported.last_seen),
             snapshot: reported.snapshot,
+            startup: reported.startup,
         })
     });
     reports.collect()

@@ -5,6 +5,7 @@ pub mod path;
 pub mod slots;
 
 use super::scope::Scope;
+use super::startup::Starts;
 use crate::keyed::KeyedMap;
 use slots::Slots;
 use std::collections::VecDeque;
@@ -63,6 +64,7 @@ pub struct Cgroups {
     unswept: Vec<u64>,
     scope: Scope,
     pub slots: Slots,
+    pub starts: Starts,
 }
 
 #[derive(Debug)]
@@ -84,6 +86,7 @@ impl Cgroups {
             unswept: Vec::new(),
             scope: Scope::default(),
             slots: Slots::default(),
+            starts: Starts::default(),
         }
     }
 
@@ -123,10 +126,11 @@ impl Cgroups {
             };
             self.ignore(id, known.ignored);
             self.known.insert(id, known);
-            if let Placement::Container(place) = &placement
-                && place.has_slot()
-            {
-                self.slots.entered(id, &place.id);
+            if let Placement::Container(place) = &placement {
+                self.starts.told(&place.id, id, at_ns);
+                if place.has_slot() {
+                    self.slots.entered(id, &place.id);
+                }
             }
         }
         placement
@@ -209,8 +213,11 @@ impl Cgroups {
 
     /// An id that came again meanwhile stays.
     fn forget_removed(&mut self, id: u64) {
-        if self.known.get(&id).is_some_and(|known| known.removed) {
-            self.known.remove(&id);
+        if self.known.get(&id).is_some_and(|known| known.removed)
+            && let Some(known) = self.known.remove(&id)
+            && let Placement::Container(place) = &known.placement
+        {
+            self.starts.forget(&place.id, id);
         }
     }
 }

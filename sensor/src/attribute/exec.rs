@@ -79,7 +79,7 @@ impl Attributor {
 
     pub(super) fn attribute_exec(&mut self, prepared: PreparedExec, container: &Arc<Container>) -> Outcome {
         let PreparedExec {
-            place: _,
+            place,
             exec,
             lineage,
             script,
@@ -120,6 +120,7 @@ impl Attributor {
             lineage,
             time_ns: exec.time_ns,
             standing,
+            startup: !standing && self.places.cgroups.starts.may_be_startup(&place.id, exec.time_ns),
             repeats: exec.repeats,
             key: exec.key,
         }))

@@ -99,7 +99,7 @@ impl Attributor {
                     Some(container) => self.attribute_flow(prepared, &container, now),
                     None => self.unattributed(&Pending::Flow(prepared)),
                 };
-                self.unless_lost(key, outcome)
+                self.unless_lost(key, outcome, now)
             })
             .collect()
     }
@@ -148,6 +148,7 @@ impl Attributor {
             lineage,
             time_ns: flow.time_ns,
             standing,
+            startup: !standing && self.places.cgroups.starts.may_be_startup(&place.id, flow.time_ns),
             repeats: flow.repeats,
             key: flow.key,
         }))

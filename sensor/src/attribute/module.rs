@@ -199,25 +199,30 @@ impl Attributor {
             facts,
             standing,
         };
-        if let Some(container) = container {
-            return self.attribute_module(prepared, &container);
-        }
         let key = prepared.code.key();
-        let outcome = self.wait(&prepared.place.id.clone(), Pending::Module(prepared), now);
-        self.unless_lost(key, outcome)
+        let outcome = match container {
+            Some(container) => self.attribute_module(prepared, &container),
+            None => self.wait(&prepared.place.id.clone(), Pending::Module(prepared), now),
+        };
+        self.unless_lost(key, outcome, now)
     }
 
     pub(super) fn attribute_module(&self, prepared: PreparedModule, container: &Arc<Container>) -> Outcome {
         let PreparedModule {
-            place: _,
+            place,
             code,
             lineage,
             facts,
             standing,
         } = prepared;
+        let startup = !standing && self.places.cgroups.starts.may_be_startup(&place.id, code.time_ns());
         let origin = self.origin_of_loader(code.loader(), container);
         let told = self.told(&code, origin, lineage, facts, Arc::clone(container));
-        Outcome::Attributed(Box::new(Attributed { standing, ..told }))
+        Outcome::Attributed(Box::new(Attributed {
+            standing,
+            startup,
+            ..told
+        }))
     }
 
     /// A kernel module's, whose container never became known.
@@ -286,6 +291,7 @@ impl Attributor {
             lineage,
             time_ns: code.time_ns(),
             standing: false,
+            startup: false,
             key,
             repeats,
         }

@@ -24,6 +24,8 @@ pub struct Attributed {
     pub time_ns: u64,
     /// It was found running when the sensor started, not seen to happen.
     pub standing: bool,
+    /// It was done in the first minute of its container, as far as is known.
+    pub startup: bool,
     /// How many equal ones the kernel swallowed since the last one that it sent.
     pub repeats: u64,
     /// What the kernel's filter knows it by.

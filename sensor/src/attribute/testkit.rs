@@ -34,6 +34,7 @@ pub fn sighting(behaviour: &Behaviour, at: Timestamp) -> Sighting<'_> {
         at,
         repeats: 0,
         standing: false,
+        startup: false,
     }
 }
 

@@ -132,6 +132,7 @@ impl Entry {
             first_seen: convert::micro_time(unreported.first),
             last_seen: convert::micro_time(unreported.last),
             snapshot: self.row.snapshot,
+            startup: self.row.startup,
         })
     }
 

@@ -26,7 +26,7 @@ impl Entry {
     }
 
     /// Counts a sighting. Whether it has to be told again as if it were new: what nobody could place teaches nothing, and
-    /// now it is placed.
+    /// now it is placed; or what was only done when the container started is done later.
     pub(super) fn count(&mut self, sighting: &Sighting<'_>) -> bool {
         let Sighting {
             behaviour,
@@ -36,6 +36,7 @@ impl Entry {
             at,
             repeats,
             standing,
+            startup,
         } = *sighting;
         let row = &mut self.row;
         let placed = row.behaviour.origin() == Origin::Unknown && behaviour.origin() != Origin::Unknown;
@@ -43,9 +44,15 @@ impl Entry {
         if *behaviour < row.behaviour {
             row.behaviour.clone_from(behaviour);
         }
+        let before = row.startup;
+        row.startup = match (row.snapshot, standing) {
+            (_, true) => before,
+            (true, false) => startup,
+            (false, false) => before && startup,
+        };
         row.snapshot &= standing;
         row.count_times(at, repeats.saturating_add(1));
-        placed
+        placed || (before && !row.startup)
     }
 
     /// Notes that the disk does not know it as it is, and that it is to be told again if that is news.

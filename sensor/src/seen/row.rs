@@ -55,6 +55,9 @@ pub struct BehaviourRow {
     /// True while it was only found when the sensor started, and never seen to happen.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub snapshot: bool,
+    /// True while it was only seen to happen in the first minute of a container.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub startup: bool,
 }
 
 /// Sightings that no batch has taken yet.
@@ -126,6 +129,7 @@ impl BehaviourRow {
             at,
             repeats,
             standing,
+            startup,
         } = *sighting;
         let mut row = Self {
             behaviour: behaviour.clone(),
@@ -138,6 +142,7 @@ impl BehaviourRow {
             unreported: None,
             reported_hour: None,
             snapshot: standing,
+            startup,
         };
         row.count_times(at, repeats.saturating_add(1));
         row

@@ -21,4 +21,6 @@ pub struct Sighting<'a> {
     pub repeats: u64,
     /// It was found when the sensor started, not seen to happen.
     pub standing: bool,
+    /// It was done in the first minute of its container, as far as is known.
+    pub startup: bool,
 }

@@ -208,6 +208,7 @@ impl Watch {
                 seq: self.seq,
             },
             watched: self.watched.clone(),
+            runs_elsewhere: false,
             containers: vec![report],
             losses,
         }
@@ -276,7 +277,8 @@ fn is_news(
     let Some(entry) = known.entry(container, &seen.behaviour, policy) else {
         return true;
     };
-    let happens = entry.snapshot && !seen.standing;
+    let happens =
+        !seen.standing && (entry.snapshot || (entry.is_of_start() && !entry.is_quarantined() && !seen.startup));
     // Another day, not a later one: the clock may have been ahead when it was last seen.
     let held = &known.baseline.containers[container].feeds[&feed];
     if happens || entry.last_seen.day() != at.day() || says_more(held, entry, scoring, container, seen) {
@@ -340,6 +342,7 @@ fn report(seen: &Attributed, at: Timestamp) -> BehaviourReport {
         first_seen: at,
         last_seen: at,
         snapshot: seen.standing,
+        startup: seen.startup,
     }
 }
 

@@ -3,16 +3,16 @@
 use std::collections::BTreeMap;
 
 use super::super::{
-    BehaviourReport, Entry, EntryState, Marks,
+    BehaviourReport, Entry, EntryState, Lesson, Marks, Maturity, Past,
     cap::{self, Class, Used},
 };
-use crate::{behaviour::Attributes, decide::Verdict};
+use crate::{behaviour::Attributes, decide::Verdict, rules::Rule, time::Timestamp};
 
 /// Adds what a report knows of a behaviour beside its key, if that finds room. Returns whether it did. A pod that nobody
-/// knows adds nothing to what others taught.
+/// knows adds nothing to what others taught, nor does what is shown beyond the bounds of what was learned.
 pub(super) fn grow(entry: &mut Entry, seen: &BehaviourReport, verified: bool, used: &Used) -> bool {
     let teaches = verified || entry.is_quarantined();
-    if !teaches || !entry.attributes.grows_by(&seen.attributes) {
+    if !teaches || entry.is_bounded() || !entry.attributes.grows_by(&seen.attributes) {
         return true;
     }
     let attributes = entry.attributes.clone().join(seen.attributes.clone());
@@ -21,7 +21,7 @@ pub(super) fn grow(entry: &mut Entry, seen: &BehaviourReport, verified: bool, us
         EntryState::Quarantined { .. } => attributes.raised(),
     };
     let before = std::mem::replace(&mut entry.attributes, attributes);
-    let class = Class::of(entry.state, entry.unverified);
+    let class = Class::of_entry(entry);
     let fits = cap::has_room_for(used, class, entry);
     if !fits {
         entry.attributes = before;
@@ -49,7 +49,7 @@ pub(super) fn find_room(
         Verdict::Drift { rule } => EntryState::Quarantined { rule },
     };
     let wanted = Class::of(state, entry.unverified && !verified);
-    let moves = match before.map(|before| Class::of(before, entry.unverified)) {
+    let moves = match before.map(|_| Class::of_entry(entry)) {
         None => true,
         Some(Class::Unverified) => wanted != Class::Unverified,
         Some(Class::Learned | Class::Beside | Class::Novel | Class::Grave) => false,
@@ -76,4 +76,39 @@ pub(super) fn begin_to_teach(entry: &mut Entry) {
     entry.pods = 0;
     entry.shown_by = BTreeMap::new();
     entry.provisional = false;
+}
+
+/// Raises an entry that was `before` so. What was learned keeps what it was learned as where it is raised beyond its bounds
+/// alone, or for a denial that may be taken back.
+pub(super) fn raise(entry: &mut Entry, before: Option<EntryState>, rule: Rule, maturity: Maturity) {
+    let was_learned = before == Some(EntryState::Learned) || entry.is_bounded();
+    entry.provisional = match before {
+        Some(EntryState::Quarantined { .. }) => entry.provisional,
+        Some(EntryState::Learned | EntryState::Accepted { .. }) | None => maturity == Maturity::Provisional,
+    };
+    entry.state = EntryState::Quarantined { rule };
+    if was_learned && rule.is_of_bounds() {
+        entry.lesson.past = Past::Bounded;
+        return;
+    }
+    if was_learned && rule == Rule::DeniedBehaviour {
+        entry.lesson.past = Past::Denied;
+    } else if entry.lesson.past == Past::Bounded {
+        entry.lesson.past = Past::Plain;
+    }
+    entry.attributes = std::mem::take(&mut entry.attributes).raised();
+}
+
+/// What was taken over from another workload is its own once it is seen in it, by a pod that is known: it counts from then
+/// on, as if it had been learned now. What is known of it beside its key stays.
+pub(super) fn confirm(entry: &mut Entry, verified: bool, first_seen: Timestamp) {
+    if verified && entry.lesson.past == Past::Inherited {
+        entry.lesson = Lesson::default();
+        entry.count = 0;
+        entry.first_seen = first_seen;
+        entry.last_seen = first_seen;
+        entry.days = Marks::NONE;
+        entry.pods = 0;
+        entry.snapshot = true;
+    }
 }

@@ -90,6 +90,7 @@ fn any_batch(
                 first_seen: at(first),
                 last_seen: at(first + length),
                 snapshot,
+                startup: count.is_multiple_of(2),
             },
         );
     (0..6_usize, vec(seen, 0..6), verified, 0..4_u64).prop_map(|(number, behaviours, verified, lost)| {
@@ -242,6 +243,8 @@ proptest! {
             for seen in batches.iter_mut().flat_map(|batch| &mut batch.containers[0].behaviours) {
                 seen.first_seen = seen.first_seen.minus(Duration::from_hours(1_000));
                 seen.last_seen = seen.last_seen.minus(Duration::from_hours(1_000));
+                // What is raised beyond the start is not counted for what is done within.
+                seen.startup = false;
             }
             // What cannot be placed does not count before learning is over.
             for batch in &mut batches {

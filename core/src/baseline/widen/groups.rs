@@ -6,13 +6,13 @@
 //! that many, although it takes one entry. So what a set of behaviours is charged with never falls as the set grows, and
 //! which number of siblings fits is a function of the set alone: of the greatest group first, whatever came first.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::{super::size, is_member, rungs};
 use crate::{
     baseline::{Baseline, Entry},
     behaviour::{Behaviour, Feed},
-    id::{BehaviourId, ContainerName},
+    id::{BehaviourId, ContainerName, NodeName},
     policy::Policy,
 };
 
@@ -25,6 +25,19 @@ const HEIGHTS: u32 = 3;
 
 /// A template of a container.
 pub(super) type Key = (ContainerName, BehaviourId);
+
+/// Behaviours that one node alone vouches for, and their bytes, by that node.
+type Nodes = BTreeMap<NodeName, (usize, usize)>;
+
+/// Whom a template takes in.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) enum Members {
+    /// All that is below it.
+    All,
+    /// What this node alone vouches for: but for its many siblings the others would be told apart. So whoever owns a node
+    /// and floods it gets a template that stands for nothing elsewhere.
+    OfNode(NodeName),
+}
 
 /// The learned behaviours of a feed below their templates.
 #[derive(Debug, Default)]
@@ -43,8 +56,12 @@ struct Node {
     /// Behaviours right below it, and their bytes.
     members: usize,
     bytes: usize,
+    /// Those of them that one node alone vouches for.
+    alone: Nodes,
     /// It is learned, and stands for what is below it.
     stands: bool,
+    /// The one node that vouches for it, where only one does.
+    vouches: Option<NodeName>,
     /// It is in the baseline for another reason, and can't stand for anything.
     barred: bool,
 }
@@ -67,6 +84,9 @@ impl Groups {
                 .and_then(|held| held.feeds.get(&feed));
             let entry = held.and_then(|held| held.entries.get(id));
             node.stands = entry.is_some_and(Entry::stands_for_others);
+            node.vouches = entry
+                .filter(|_| node.stands)
+                .and_then(|entry| entry.lesson.node.one().cloned());
             node.barred = entry.is_some_and(|entry| !entry.is_learned());
         }
         groups
@@ -80,7 +100,8 @@ impl Groups {
             }
             return;
         }
-        let own = stands.then(|| entry.behaviour.clone());
+        // What reads like a template is one of those that it would stand for.
+        let own = (stands || rungs::is_rung(&entry.behaviour)).then(|| entry.behaviour.clone());
         let path: Vec<Behaviour> = own.into_iter().chain(rungs::ladder(&entry.behaviour)).collect();
         let Some(nearest) = path.first() else {
             self.alone += size::of_key(&entry.behaviour);
@@ -88,8 +109,12 @@ impl Groups {
         };
         if !stands {
             let node = self.nodes.entry((container.clone(), nearest.id())).or_default();
+            let bytes = size::of_key(&entry.behaviour);
             node.members += 1;
-            node.bytes += size::of_key(&entry.behaviour);
+            node.bytes += bytes;
+            if let Some(alone) = entry.lesson.node.one() {
+                add(&mut node.alone, alone, (1, bytes));
+            }
         }
         for (index, template) in path.iter().enumerate() {
             let node = self.nodes.entry((container.clone(), template.id())).or_default();
@@ -129,34 +154,99 @@ impl Groups {
     }
 
     /// The templates that stand for what is below them where so many siblings are told apart, and what all is charged with.
-    pub(super) fn joined(&self, apart: u8) -> (BTreeSet<Key>, usize) {
-        let mut joined = BTreeSet::new();
-        let mut sums: BTreeMap<&Key, (usize, usize)> = BTreeMap::new();
+    pub(super) fn joined(&self, apart: u8) -> (BTreeMap<Key, Members>, usize) {
+        let mut joined = BTreeMap::new();
+        let mut sums: BTreeMap<&Key, Sum> = BTreeMap::new();
         let mut charge: usize = 0;
         for height in 0..HEIGHTS {
             let most = usize::from(apart) * BRANCHES.pow(height);
             for (key, node) in self.nodes.iter().filter(|(_, node)| node.height == height) {
-                let below = sums.get(key).copied().unwrap_or_default();
-                let (units, bytes) = (below.0 + node.members, below.1 + node.bytes);
-                let stands = node.stands || (units > most && !node.barred);
-                let (units, bytes) = match (stands, node.barred) {
-                    (true, _) => (most, most * self.usual),
-                    (false, false) => (units, bytes.min(most * self.usual)),
-                    (false, true) => (units, bytes),
-                };
-                if stands {
-                    joined.insert(key.clone());
-                }
+                let mut below = sums.remove(key).unwrap_or_default();
+                below.add(&Sum {
+                    units: node.members,
+                    bytes: node.bytes,
+                    alone: node.alone.clone(),
+                });
+                let (members, sum) = node.joined(below, most, most * self.usual);
+                joined.extend(members.map(|members| (key.clone(), members)));
                 let above = node.above.map(|above| (key.0.clone(), above));
                 match above.and_then(|above| self.nodes.get_key_value(&above)) {
-                    Some((above, _)) => {
-                        let sum = sums.entry(above).or_default();
-                        *sum = (sum.0 + units, sum.1 + bytes);
-                    }
-                    None => charge += bytes,
+                    Some((above, _)) => sums.entry(above).or_default().add(&sum),
+                    None => charge += sum.bytes,
                 }
             }
         }
         (joined, charge)
+    }
+}
+
+/// What lies below a template: how many behaviours it counts for, what they are charged with, and those of them that one
+/// node alone vouches for.
+#[derive(Clone, Debug, Default)]
+struct Sum {
+    units: usize,
+    bytes: usize,
+    alone: Nodes,
+}
+
+impl Sum {
+    fn add(&mut self, other: &Self) {
+        self.units += other.units;
+        self.bytes += other.bytes;
+        for (node, counts) in &other.alone {
+            add(&mut self.alone, node, *counts);
+        }
+    }
+}
+
+fn add(nodes: &mut Nodes, node: &NodeName, (units, bytes): (usize, usize)) {
+    let held = nodes.entry(node.clone()).or_default();
+    *held = (held.0 + units, held.1 + bytes);
+}
+
+impl Node {
+    /// Whom it takes in where it stands for more than so many, and what it counts for in the template above it.
+    fn joined(&self, below: Sum, most: usize, charge: usize) -> (Option<Members>, Sum) {
+        let stands = self.stands || (below.units > most && !self.barred);
+        if !stands {
+            let bytes = if self.barred {
+                below.bytes
+            } else {
+                below.bytes.min(charge)
+            };
+            return (None, Sum { bytes, ..below });
+        }
+        let most_of_one = below
+            .alone
+            .iter()
+            .max_by_key(|(_, counts)| counts.0)
+            .map(|(node, _)| node.clone());
+        let lead = self.vouches.clone().or_else(|| most_of_one.filter(|_| !self.stands));
+        let of_lead = lead
+            .as_ref()
+            .and_then(|lead| below.alone.get(lead))
+            .copied()
+            .unwrap_or_default();
+        let rest = (below.units - of_lead.0, below.bytes - of_lead.1);
+        match lead {
+            Some(lead) if rest.0 <= most => {
+                let mut alone = below.alone;
+                alone.insert(lead.clone(), (most, charge));
+                let sum = Sum {
+                    units: most + rest.0,
+                    bytes: charge + rest.1.min(charge),
+                    alone,
+                };
+                (Some(Members::OfNode(lead)), sum)
+            }
+            Some(_) | None => {
+                let sum = Sum {
+                    units: most,
+                    bytes: charge,
+                    alone: Nodes::new(),
+                };
+                (Some(Members::All), sum)
+            }
+        }
     }
 }

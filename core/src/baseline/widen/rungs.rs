@@ -56,6 +56,34 @@ pub(super) fn ladder(behaviour: &Behaviour) -> impl Iterator<Item = Behaviour> +
     std::iter::successors(next(behaviour), next)
 }
 
+/// Whether a behaviour reads like a template, which it may be without standing for anything: a listener on port 0, a question
+/// for `*.example.org`, a file that is called `<name>`.
+pub(super) fn is_rung(behaviour: &Behaviour) -> bool {
+    match behaviour {
+        Behaviour::Process(process) => is_any_of_folder(process.executable()),
+        Behaviour::Module(module) => is_any_of_folder(module.path()),
+        Behaviour::Network(network) => {
+            network.port() == 0
+                || is_everything(network.destination())
+                || match network.destination() {
+                    Destination::Name(name) => name.starts_with("*."),
+                    Destination::Service(service) => service.ends_with("/*"),
+                    Destination::Workload(workload) => workload.name == ANY,
+                    Destination::Prefix(_)
+                    | Destination::Group(_)
+                    | Destination::NameIn { .. }
+                    | Destination::Volume { .. }
+                    | Destination::Many(_)
+                    | Destination::Local => false,
+                }
+        }
+    }
+}
+
+fn is_any_of_folder(path: &str) -> bool {
+    path.rsplit_once('/').is_some_and(|(_, name)| name == ANY_FILE)
+}
+
 /// How wide a template is: 0 for the first rung, 2 for the last.
 pub(super) fn height(template: &Behaviour) -> u32 {
     let Behaviour::Network(network) = template else {

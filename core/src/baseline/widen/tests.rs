@@ -144,7 +144,7 @@ fn learned(batches: &[Vec<Behaviour>], room: usize) -> Baseline {
             let feed = baseline.feed_mut(&container(), Feed::Network, at(0));
             let time = at(i64::try_from(seq).expect("few") % 3 * 86_400);
             let report = seen(behaviour, time);
-            let report = stand_in(feed, &container(), &report, &policy);
+            let report = stand_in(feed, &container(), &report, &policy, None);
             let entry = Entry {
                 behaviour: report.behaviour.clone(),
                 attributes: report.attributes.clone(),
@@ -427,4 +427,59 @@ fn libraries_of_the_image_are_joined_by_their_folder_and_stay_approved() {
             .len(),
         1
     );
+}
+
+/// A workload on two nodes: `n1` tells of so many networks, and each of them of three of its own; it judges.
+fn flooded_by_one_node(many: u32) -> World {
+    let mut world = World::mature();
+    world.runs_on("n1", "p1", at(0));
+    world.runs_on("n2", "p2", at(0));
+    for (node, uid) in [("n1", "p1"), ("n2", "p2")] {
+        for third in 0..3_u8 {
+            let own = flow(Destination::prefix(std::net::IpAddr::from([20, 0, third * 7 + 1, 1])));
+            world.tells(node, uid, seen(&own, at(2)));
+        }
+    }
+    for report in scan(many, at(3)) {
+        world.tells("n1", "p1", report);
+    }
+    world
+}
+
+#[test]
+fn what_one_node_floods_is_joined_by_itself_and_stands_for_nothing_elsewhere() {
+    let mut world = flooded_by_one_node(1_500);
+    let templates: Vec<_> = world
+        .baseline
+        .entries()
+        .filter(|(_, _, entry)| entry.generalised)
+        .collect();
+    assert!(!templates.is_empty());
+    for (_, _, template) in templates {
+        assert_eq!(template.lesson.node, Seen::One("n1".into()), "{:?}", template.behaviour);
+    }
+    let sibling = |last: u8| flow(Destination::prefix(std::net::IpAddr::from([20, 99, last, 1])));
+    assert_eq!(world.tells("n1", "p1", seen(&sibling(1), at(100))).new_quarantined, []);
+    let raised = world.tells("n2", "p2", seen(&sibling(2), at(101))).new_quarantined;
+    assert_eq!(raised.len(), 1);
+    // What both nodes told of stays told apart, and known on both.
+    for (node, uid) in [("n1", "p1"), ("n2", "p2")] {
+        let own = flow(Destination::prefix(std::net::IpAddr::from([20, 0, 8, 1])));
+        assert_eq!(world.tells(node, uid, seen(&own, at(102))).new_quarantined, []);
+    }
+    invariants::baseline(&world.baseline, &world.policy).expect("the invariants of a baseline");
+}
+
+#[test]
+fn what_several_nodes_have_too_much_of_is_joined_for_all() {
+    let mut world = World::mature();
+    world.runs_on("n1", "p1", at(0));
+    world.runs_on("n2", "p2", at(0));
+    for (number, report) in scan(1_500, at(3)).into_iter().enumerate() {
+        let (node, uid) = [("n1", "p1"), ("n2", "p2")][number % 2];
+        world.tells(node, uid, report);
+    }
+    let sibling = flow(Destination::prefix(std::net::IpAddr::from([20, 99, 1, 1])));
+    world.runs_on("n3", "p3", at(0));
+    assert_eq!(world.tells("n3", "p3", seen(&sibling, at(100))).new_quarantined, []);
 }

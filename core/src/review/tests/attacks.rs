@@ -2,9 +2,13 @@
 
 use super::*;
 
+mod climbing;
 mod flooding;
+mod padding;
 mod repeating;
+mod restarting;
 mod spreading;
+mod twin;
 
 impl Watched {
     /// A workload of so many pods on two nodes.

@@ -76,6 +76,8 @@ pub struct Surroundings {
     pub declared: BTreeMap<WorkloadKey, BTreeSet<ContainerName>>,
     /// The repositories of the images of each workload's containers.
     pub repositories: BTreeMap<WorkloadKey, BTreeMap<ContainerName, String>>,
+    /// The workloads of which pods run on other nodes as well.
+    pub run_elsewhere: BTreeSet<WorkloadKey>,
     /// The outboxes of other nodes whose batches the baselines remember.
     pub outboxes: BTreeMap<NodeName, Outbox>,
 }
@@ -232,6 +234,13 @@ pub fn declared_by(world: &World, workload: &WorkloadKey) -> BTreeSet<ContainerN
     names.map(ContainerName::new).collect()
 }
 
+/// Whether pods of a workload run on other nodes than this one.
+fn runs_elsewhere(world: &World, workload: &WorkloadKey, node: &str) -> bool {
+    let pods = world.pods_of(workload);
+    pods.iter()
+        .any(|pod| pod.running && !pod.node.is_empty() && pod.node != node)
+}
+
 /// The repositories of the images of a workload's containers: of two, the youngest pod's.
 fn repositories_of(world: &World, workload: &WorkloadKey) -> BTreeMap<ContainerName, String> {
     let mut pods = world.pods_of(workload);
@@ -282,10 +291,16 @@ pub async fn surroundings<'a>(
     let declared = workloads
         .clone()
         .map(|workload| (workload.clone(), declared_by(&context.world, workload)));
-    let repositories = workloads.map(|workload| (workload.clone(), repositories_of(&context.world, workload)));
+    let run_elsewhere = workloads
+        .clone()
+        .filter(|workload| runs_elsewhere(&context.world, workload, node));
+    let repositories = workloads
+        .clone()
+        .map(|workload| (workload.clone(), repositories_of(&context.world, workload)));
     Ok(Surroundings {
         repositories: repositories.collect(),
         declared: declared.collect(),
+        run_elsewhere: run_elsewhere.cloned().collect(),
         outboxes: outboxes::of_others(context, node, &baselines).await?,
         baselines,
     })

@@ -107,20 +107,12 @@ pub fn plan(
         baselines: mut stored,
         declared,
         mut repositories,
+        run_elsewhere,
         mut outboxes,
     } = surroundings;
     outboxes.insert(report.name_any().into(), outboxes::of(&report));
-    let renewed = reports::is_renewed(&report);
-    let lost = lost(&report, renewed);
-    let mut tally = Tally {
-        repeated: !sorted.groups.is_empty(),
-        renewed,
-        merged: BTreeMap::new(),
-        rejected: sorted.rejected,
-        dropped: sorted.dropped,
-        unverified: sorted.unverified,
-        losses: all_lost(&report, &lost),
-    };
+    let lost = lost(&report, reports::is_renewed(&report));
+    let mut tally = Tally::begin(&report, &sorted, &lost);
     let mut baselines = Vec::new();
     for (workload, group) in sorted.groups {
         let watched = Feed::ALL.into_iter().filter(|feed| group.policy.watches(*feed));
@@ -145,6 +137,7 @@ pub fn plan(
         let batch = Batch {
             id: batch_id(&report),
             watched: node::watched(&report.spec.hooks),
+            runs_elsewhere: run_elsewhere.contains(&workload),
             containers: group.containers,
             losses: lost.clone(),
         };
@@ -211,6 +204,19 @@ fn lost(report: &SensorReport, renewed: bool) -> Losses {
 }
 
 impl Tally {
+    /// What is counted of a sorted batch whatever becomes of its behaviours.
+    fn begin(report: &SensorReport, sorted: &Sorted, lost: &Losses) -> Self {
+        Self {
+            repeated: !sorted.groups.is_empty(),
+            renewed: reports::is_renewed(report),
+            merged: BTreeMap::new(),
+            rejected: sorted.rejected,
+            dropped: sorted.dropped.clone(),
+            unverified: sorted.unverified,
+            losses: all_lost(report, lost),
+        }
+    }
+
     /// Counts behaviours that are dropped.
     pub fn drop(&mut self, reason: &'static str, behaviours: usize) {
         if behaviours > 0 {

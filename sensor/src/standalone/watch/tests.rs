@@ -37,6 +37,7 @@ fn shown(path: &str, behaviour: Behaviour, attributes: Attributes, lineage: &[&s
         time_ns: 0,
         standing: false,
         repeats: 0,
+        startup: false,
         key: None,
         observed: None,
     }

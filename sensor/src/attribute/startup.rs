@@ -3,11 +3,12 @@
 //! The kernel's filter would swallow for minutes what is done again after that minute, so that it is told to let it show
 //! again.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use super::cgroup::ContainerId;
 use crate::decode::FilterKey;
+use crate::keyed::KeyedMap;
 
 /// How long a container starts.
 pub const STARTUP: Duration = Duration::from_mins(1);
@@ -19,7 +20,7 @@ const MAX_AWAITED: usize = 16_384;
 #[derive(Debug, Default)]
 pub struct Starts {
     /// With the cgroup by which it was told of, in nanoseconds of `CLOCK_BOOTTIME`.
-    starts: HashMap<ContainerId, (u64, u64)>,
+    starts: KeyedMap<ContainerId, (u64, u64)>,
 }
 
 impl Starts {

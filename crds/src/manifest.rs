@@ -5,8 +5,7 @@ use kube::CustomResourceExt;
 use serde_json::{Map, Value, json};
 
 use crate::v1alpha1::{
-    BehaviorApproval, BehaviorBaseline, ClusterDriftPolicy, DriftAlert, DriftPolicy, RolloutIntent, RolloutRecord,
-    SensorReport,
+    BehaviorApproval, BehaviorBaseline, BehaviorQuery, ClusterDriftPolicy, DriftAlert, DriftPolicy, RolloutIntent, RolloutRecord, SensorReport,
 };
 
 /// Longest string where a type does not say otherwise, in characters: the longest path that Linux opens (`PATH_MAX`).
@@ -30,6 +29,7 @@ pub fn manifests() -> Vec<Manifest> {
     let mut all: Vec<Manifest> = [
         BehaviorApproval::crd(),
         BehaviorBaseline::crd(),
+        BehaviorQuery::crd(),
         ClusterDriftPolicy::crd(),
         DriftAlert::crd(),
         DriftPolicy::crd(),

@@ -3,6 +3,7 @@
 mod behavior;
 mod behavior_approval;
 mod behavior_baseline;
+mod behavior_query;
 mod drift_alert;
 mod drift_policy;
 mod duration;
@@ -25,6 +26,7 @@ pub use behavior_baseline::{
     CandidateCommand, CommandStanding, ContainerBaseline, DormantBehavior, EntryPast, EntryState, FeedBaseline,
     HourMarks, InheritedFrom, LeftOut, MergedBatch, ObservedRevision, PodSighting,
 };
+pub use behavior_query::{BehaviorQuery, BehaviorQuerySpec, BehaviorQueryStatus, QueryAnswer, QueryPhase};
 pub use drift_alert::{
     AlertState, DecidedOn, Decision, DecisionOutcome, Disposition, DriftAlert, DriftAlertSpec, DriftAlertStatus,
     Finding, FindingDecision, RolloutMatch, RolloutVerdict, Severity,

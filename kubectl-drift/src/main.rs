@@ -16,6 +16,7 @@ mod paint;
 mod policies;
 mod reference;
 mod report;
+mod search;
 mod show;
 mod status;
 mod table;
@@ -61,6 +62,9 @@ enum Command {
     List(list::Args),
     /// Tell of each workload whether alerting can be switched on, as a page, as text or as a document.
     Report(report::Args),
+    /// Find the workloads that run something like a command line, or like what an alert found.
+    #[command(after_help = search::AFTER_HELP)]
+    Search(search::Args),
     /// Show an alert: lineage, pods, rollout evidence.
     Show(show::Args),
     /// Tell whether Anchorwatch works: sensors, feeds, lag, losses, and policies and workloads without each other.
@@ -119,6 +123,7 @@ async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::Export(export) => return export::run(connection, &export).await,
         Command::List(list) => list::run(connection, &list).await?,
         Command::Report(report) => report::run(connection, &report).await?,
+        Command::Search(search) => return search::run(connection, &search).await,
         Command::Show(show) => show::run(connection, &show).await?,
         Command::Status(status) => return status::run(connection, &status).await,
         Command::Verify(verify) => return verify::run(connection, &verify).await,

@@ -11,6 +11,7 @@ mod ingest;
 mod keyed;
 mod policy;
 mod pools;
+mod query;
 mod review;
 mod rollout;
 
@@ -26,5 +27,6 @@ pub async fn run(context: &Context) {
         approval::run(context),
         review::run(context),
         pools::run(context),
+        query::run(context),
     );
 }

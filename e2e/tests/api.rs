@@ -8,6 +8,7 @@ mod api {
     mod intents;
     mod managers;
     mod policies;
+    mod queries;
     mod records;
     mod reports;
     mod schema;

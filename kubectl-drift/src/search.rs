@@ -97,11 +97,14 @@ pub async fn run(connection: &Connection, args: &Args) -> anyhow::Result<ExitCod
 
 async fn of_alert(client: &Client, namespace: &str, name: &str) -> anyhow::Result<String> {
     let name = name.trim_start_matches("driftalert/");
-    let alert = Api::<DriftAlert>::namespaced(client.clone(), namespace).get_opt(name).await?;
+    let alert = Api::<DriftAlert>::namespaced(client.clone(), namespace)
+        .get_opt(name)
+        .await?;
     let alert = alert.with_context(|| {
         format!("namespace {namespace} has no DriftAlert {name:?}: `kubectl drift list -A` lists all of them")
     })?;
-    asked::of_alert(&alert).with_context(|| format!("no finding of {name} is about a process: there is nothing to compare"))
+    asked::of_alert(&alert)
+        .with_context(|| format!("no finding of {name} is about a process: there is nothing to compare"))
 }
 
 /// Makes the query and waits for its answer. The operator deletes it.
@@ -152,7 +155,10 @@ fn render(status: &BehaviorQueryStatus, wide: bool, now: Timestamp) -> String {
     };
     let mut text = table(&headings, &status.answers.iter().map(row).collect::<Vec<_>>());
     if status.left_out > 0 {
-        text.push_str(&format!("{} command lines found no room in the index.\n", status.left_out));
+        text.push_str(&format!(
+            "{} command lines found no room in the index.\n",
+            status.left_out
+        ));
     }
     text
 }
@@ -175,7 +181,10 @@ mod tests {
         .unwrap();
         let now = "2026-01-01T02:00:00Z".parse().unwrap();
         let text = render(&status, true, now);
-        assert!(text.contains("0.25") && text.contains("Deployment/cart") && text.contains("/usr/bin/bash"), "{text}");
+        assert!(
+            text.contains("0.25") && text.contains("Deployment/cart") && text.contains("/usr/bin/bash"),
+            "{text}"
+        );
         assert!(!text.contains('\u{1b}'), "{text:?}");
         assert!(!render(&status, false, now).contains("EXECUTABLE"));
         let none = render(&BehaviorQueryStatus::default(), false, now);

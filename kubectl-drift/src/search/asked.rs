@@ -98,9 +98,13 @@ mod tests {
             process
         };
         let alert = |findings: Vec<serde_json::Value>| -> DriftAlert {
-            serde_json::from_value(json!({"metadata": {"name": "a"}, "spec": {}, "status": {"findings": findings}})).unwrap()
+            serde_json::from_value(json!({"metadata": {"name": "a"}, "spec": {}, "status": {"findings": findings}}))
+                .unwrap()
         };
-        assert_eq!(of_alert(&alert(vec![finding(process(Some("sh -c id")))])).unwrap(), "sh -c id");
+        assert_eq!(
+            of_alert(&alert(vec![finding(process(Some("sh -c id")))])).unwrap(),
+            "sh -c id"
+        );
         assert_eq!(of_alert(&alert(vec![finding(process(None))])).unwrap(), "/bin/sh");
         assert_eq!(of_alert(&alert(vec![])), None);
     }
@@ -109,6 +113,9 @@ mod tests {
     fn names_differ_and_are_names() {
         let [one, other] = [name().unwrap(), name().unwrap()];
         assert_ne!(one, other);
-        assert!(one.len() == 39 && one.chars().all(|c| c.is_ascii_alphanumeric() || c == '-'), "{one}");
+        assert!(
+            one.len() == 39 && one.chars().all(|c| c.is_ascii_alphanumeric() || c == '-'),
+            "{one}"
+        );
     }
 }

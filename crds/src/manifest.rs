@@ -5,7 +5,8 @@ use kube::CustomResourceExt;
 use serde_json::{Map, Value, json};
 
 use crate::v1alpha1::{
-    BehaviorApproval, BehaviorBaseline, BehaviorQuery, ClusterDriftPolicy, DriftAlert, DriftPolicy, RolloutIntent, RolloutRecord, SensorReport,
+    BehaviorApproval, BehaviorBaseline, BehaviorQuery, ClusterDriftPolicy, DriftAlert, DriftPolicy, RolloutIntent,
+    RolloutRecord, SensorReport,
 };
 
 /// Longest string where a type does not say otherwise, in characters: the longest path that Linux opens (`PATH_MAX`).

@@ -98,7 +98,7 @@ mod tests {
             process
         };
         let alert = |findings: Vec<serde_json::Value>| -> DriftAlert {
-            serde_json::from_value(json!({"metadata": {"name": "a"}, "spec": {}, "status": {"findings": findings}}))
+            serde_json::from_value(json!({"metadata": {"name": "a"}, "spec": {}, "status": {"workload": {"kind": "Deployment", "name": "a"}, "findings": findings}}))
                 .unwrap()
         };
         assert_eq!(

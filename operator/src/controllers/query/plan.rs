@@ -87,10 +87,10 @@ mod tests {
                 "feed": "process", "state": "Enforcing", "startedAt": "2026-01-01T00:00:00Z",
                 "entries": [
                     {"process": {"origin": "entrypoint", "parent": "/usr/bin/python3", "executable": "/usr/bin/bash", "source": "image"},
-                     "attributes": {"commands": commands}, "count": 1, "lastDay": 20454, "days": "1",
+                     "attributes": {"commands": commands}, "count": 1, "lastDay": 20454, "days": 1, "pods": 1,
                      "firstSeen": "2026-01-01T00:00:00Z", "lastSeen": "2026-01-02T00:00:00Z"},
                     {"process": {"origin": "entrypoint", "parent": "", "executable": "/app/server", "source": "image"},
-                     "count": 1, "lastDay": 20454, "days": "1",
+                     "count": 1, "lastDay": 20454, "days": 1, "pods": 1,
                      "firstSeen": "2026-01-01T00:00:00Z", "lastSeen": "2026-01-02T00:00:00Z"},
                 ],
             }]}]},

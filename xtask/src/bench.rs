@@ -51,7 +51,7 @@ enum Bench {
     Nearest,
     /// Core: forgetting what fell out of the window (half a minute).
     Expiry,
-    /// Fleet: the search over all workloads' commands by hnsw_rs, beside the exact one, 1,000 to a million (minutes).
+    /// Fleet: the search over all workloads' commands by `hnsw_rs`, beside the exact one, 1,000 to a million (minutes).
     Fleet,
     /// Core: the groups of networks that an address is in (a minute).
     Groups,

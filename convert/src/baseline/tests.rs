@@ -42,6 +42,14 @@ fn strangeness() -> Strangeness {
     }
 }
 
+fn state(raised_by: Option<Rule>, accepted: bool) -> EntryState {
+    match (raised_by, accepted) {
+        (None, _) => EntryState::Learned,
+        (Some(rule), true) => EntryState::Accepted { rule },
+        (Some(rule), false) => EntryState::Quarantined { rule },
+    }
+}
+
 /// Entries as merging makes them: seen on a day at least, and last not before first.
 fn entry() -> impl Strategy<Value = Entry> {
     let origins = prop_oneof![
@@ -50,13 +58,13 @@ fn entry() -> impl Strategy<Value = Entry> {
         Just(Origin::Exec),
         Just(Origin::Unknown),
     ];
-    let state = proptest::option::of(0..Rule::ALL.len());
+    let rule = proptest::option::of(0..Rule::ALL.len());
     let behaviour = (origins, ".{0,12}", ".{0,12}", proptest::option::of(".{1,8}"));
     let times = (0_i64..4_000_000_000, 0_i64..4_000_000_000);
     let marks = (any::<i64>(), 1..=u64::MAX);
     (
         behaviour,
-        state,
+        rule,
         times,
         marks,
         0..=i64::MAX as u64,
@@ -95,11 +103,7 @@ fn entry() -> impl Strategy<Value = Entry> {
                         addresses: [std::net::Ipv4Addr::new(192, 0, 2, 1).into()].into(),
                         ..Attributes::default()
                     },
-                    state: match (rule.map(|index| Rule::ALL[index]), snapshot) {
-                        (None, _) => EntryState::Learned,
-                        (Some(rule), true) => EntryState::Accepted { rule },
-                        (Some(rule), false) => EntryState::Quarantined { rule },
-                    },
+                    state: state(rule.map(|index| Rule::ALL[index]), snapshot),
                     lineage,
                     count,
                     first_seen: Timestamp::from_secs(first),

@@ -23,7 +23,16 @@ pub struct Generation {
     commands: Vec<Command>,
     /// The numbers of the commands, by what they are compared by.
     by_features: HashMap<Vec<u32>, Vec<usize>>,
-    left_out: usize,
+    /// How many command lines of holders found no room, by namespace.
+    left_out: BTreeMap<String, usize>,
+}
+
+/// A command line at one holder, and how alike it is: what is ranked before anything of it is copied.
+struct Found<'a> {
+    command: &'a Command,
+    holder: &'a Holder,
+    common: u32,
+    union: u32,
 }
 
 #[derive(Debug)]
@@ -40,7 +49,8 @@ impl Generation {
     }
 
     fn bounded(known: impl IntoIterator<Item = Known>, most: usize, most_holders: usize) -> Self {
-        let mut left_out = 0;
+        let mut left_out = BTreeMap::new();
+        let mut leave_out = |holder: Holder| *left_out.entry(holder.workload.namespace).or_default() += 1;
         let mut together: BTreeMap<(String, Vec<u32>), Vec<Holder>> = BTreeMap::new();
         for Known {
             command,
@@ -52,7 +62,7 @@ impl Generation {
             if holders.len() < most_holders {
                 holders.push(holder);
             } else {
-                left_out += 1;
+                leave_out(holder);
             }
         }
         let mut commands: Vec<Command> = together
@@ -66,15 +76,13 @@ impl Generation {
         if commands.len() > most {
             // Stable: of those that as many hold, the first by text stay.
             commands.sort_by_key(|command| std::cmp::Reverse(command.holders.len()));
-            left_out += commands
-                .drain(most..)
-                .map(|command| command.holders.len())
-                .sum::<usize>();
+            let rare = commands.drain(most..);
+            rare.flat_map(|command| command.holders).for_each(&mut leave_out);
         }
         Self::indexed(commands, left_out)
     }
 
-    fn indexed(commands: Vec<Command>, left_out: usize) -> Self {
+    fn indexed(commands: Vec<Command>, left_out: BTreeMap<String, usize>) -> Self {
         let mut by_features: HashMap<Vec<u32>, Vec<usize>> = HashMap::new();
         let mut places = Vec::new();
         for (number, command) in commands.iter().enumerate() {
@@ -102,18 +110,30 @@ impl Generation {
         self.commands.is_empty()
     }
 
-    /// How many command lines of holders found no room.
-    pub const fn left_out(&self) -> usize {
-        self.left_out
+    /// Number of different command lines of one namespace: nothing that others do changes it.
+    pub fn len_in(&self, namespace: &str) -> usize {
+        let here = |holder: &Holder| holder.workload.namespace == namespace;
+        let commands = self.commands.iter();
+        commands.filter(|command| command.holders.iter().any(here)).count()
     }
 
-    /// The nearest of one namespace, each compared: none is missed.
+    /// How many command lines of holders found no room.
+    pub fn left_out(&self) -> usize {
+        self.left_out.values().sum()
+    }
+
+    /// How many command lines of holders of one namespace found no room.
+    pub fn left_out_in(&self, namespace: &str) -> usize {
+        self.left_out.get(namespace).copied().unwrap_or_default()
+    }
+
+    /// The nearest of one namespace, each that found room compared: none of them is missed.
     pub fn nearest_in(&self, namespace: &str, asked: &Features, wanted: usize) -> Vec<Answer> {
         let asked = compared(asked);
         let here = |holder: &Holder| holder.workload.namespace == namespace;
-        let commands = self.commands.iter().filter(|command| command.holders.iter().any(here));
+        let commands = self.commands.iter();
         best(
-            commands.flat_map(|command| answers(command, &asked, here)).collect(),
+            commands.flat_map(|command| found(command, &asked, here)).collect(),
             wanted,
         )
     }
@@ -129,39 +149,47 @@ impl Generation {
         let numbers = exact.into_iter().chain(proposed).flatten();
         let commands = numbers.map(|number| &self.commands[*number]);
         best(
-            commands
-                .flat_map(|command| answers(command, &asked, |_| true))
-                .collect(),
+            commands.flat_map(|command| found(command, &asked, |_| true)).collect(),
             wanted,
         )
     }
 }
 
-fn answers(command: &Command, asked: &[u32], may: impl Fn(&Holder) -> bool) -> Vec<Answer> {
+fn found<'a>(command: &'a Command, asked: &[u32], may: impl Fn(&Holder) -> bool) -> impl Iterator<Item = Found<'a>> {
     let (common, union) = common_and_union(asked, &command.compared);
-    let holders = command.holders.iter().filter(|holder| common > 0 && may(holder));
-    let answer = |holder: &Holder| Answer {
-        command: command.text.clone(),
-        holder: holder.clone(),
+    let holders = command.holders.iter().filter(move |holder| common > 0 && may(holder));
+    holders.map(move |holder| Found {
+        command,
+        holder,
         common,
         union,
-    };
-    holders.map(answer).collect()
+    })
 }
 
 /// The nearest first; of those that are as near, the one that was seen last.
-fn best(mut answers: Vec<Answer>, wanted: usize) -> Vec<Answer> {
-    answers.sort_by(|a, b| {
+fn best(mut found: Vec<Found<'_>>, wanted: usize) -> Vec<Answer> {
+    found.sort_by(|a, b| {
         let cross = |a: u32, b: u32| u64::from(a) * u64::from(b);
         cross(b.common, a.union)
             .cmp(&cross(a.common, b.union))
             .then_with(|| b.holder.last_seen.cmp(&a.holder.last_seen))
-            .then_with(|| a.command.cmp(&b.command))
+            .then_with(|| a.command.text.cmp(&b.command.text))
             .then_with(|| a.holder.workload.cmp(&b.holder.workload))
             .then_with(|| a.holder.container.cmp(&b.holder.container))
     });
-    answers.truncate(wanted);
-    answers
+    found.truncate(wanted);
+    found.into_iter().map(Found::answer).collect()
+}
+
+impl Found<'_> {
+    fn answer(self) -> Answer {
+        Answer {
+            command: self.command.text.clone(),
+            holder: self.holder.clone(),
+            common: self.common,
+            union: self.union,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -214,7 +242,7 @@ mod tests {
         all
     }
 
-    fn found(answers: &[Answer]) -> Vec<(String, String, u32, u32)> {
+    fn shown(answers: &[Answer]) -> Vec<(String, String, u32, u32)> {
         let found = answers.iter();
         found
             .map(|one| {
@@ -231,17 +259,19 @@ mod tests {
     /// Every known command line compared.
     fn oracle(known: &[Known], asked: &Features, wanted: usize, namespace: Option<&str>) -> Vec<Answer> {
         let asked = compared(asked);
-        let all = known.iter().filter_map(|known| {
-            let (common, union) = common_and_union(&asked, &compared(&known.features));
-            let here = namespace.is_none_or(|namespace| known.holder.workload.namespace == namespace);
-            (here && common > 0).then(|| Answer {
-                command: known.command.clone(),
-                holder: known.holder.clone(),
-                common,
-                union,
-            })
-        });
-        best(all.collect(), wanted)
+        let here = |known: &&Known| namespace.is_none_or(|namespace| known.holder.workload.namespace == namespace);
+        let alone = |known: &Known| Command {
+            text: known.command.clone(),
+            compared: compared(&known.features),
+            holders: vec![known.holder.clone()],
+        };
+        let all: Vec<Command> = known.iter().filter(here).map(alone).collect();
+        best(
+            all.iter()
+                .flat_map(|command| found(command, &asked, |_| true))
+                .collect(),
+            wanted,
+        )
     }
 
     #[test]
@@ -255,7 +285,7 @@ mod tests {
         ] {
             let asked = features(line, "");
             let answers = generation.nearest_in("shop", &asked, 7);
-            assert_eq!(found(&answers), found(&oracle(&all, &asked, 7, Some("shop"))), "{line}");
+            assert_eq!(shown(&answers), shown(&oracle(&all, &asked, 7, Some("shop"))), "{line}");
         }
         assert!(generation.nearest_in("nowhere", &features("curl", ""), 7).is_empty());
     }
@@ -303,6 +333,22 @@ mod tests {
             answers.iter().filter(|answer| answer.command == "common line").count(),
             5
         );
+    }
+
+    #[test]
+    fn what_a_namespace_is_told_of_its_size_is_changed_by_no_other() {
+        let ours: Vec<Known> = (0..3)
+            .map(|n| known("shop", "ours", &format!("line {n}{n}x"), n))
+            .collect();
+        let counts = |all: Vec<Known>| {
+            let generation = Generation::bounded(all, 100, 2);
+            (generation.len_in("shop"), generation.left_out_in("shop"))
+        };
+        let theirs = (0..9).map(|n| known("bank", "theirs", "line of theirs", n));
+        assert_eq!(counts(ours.clone()), (3, 0));
+        assert_eq!(counts(ours.iter().cloned().chain(theirs).collect()), (3, 0));
+        let again = ours.iter().chain(&ours).chain(&ours).cloned();
+        assert_eq!(counts(again.collect()), (3, 3));
     }
 
     #[test]

@@ -48,10 +48,10 @@ pub struct BehaviorQueryStatus {
     /// The moment that is answered for: what was learned later is not in the answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub as_of: Option<Time>,
-    /// Number of different command lines that were known then, over all namespaces.
+    /// Number of different command lines that were known then, of what was searched: this namespace, or all.
     #[serde(default)]
     pub searched: i64,
-    /// Number of command lines that found no room in the index: what is rare may be missing.
+    /// Number of command lines, of what was searched, that found no room in the index: what is rare may be missing.
     #[serde(default)]
     pub left_out: i64,
     /// What was found, the most alike first.
@@ -84,10 +84,8 @@ pub struct QueryAnswer {
     #[schemars(length(max = 63))]
     pub container: String,
     /// Executable of the process.
-    #[schemars(length(max = 1024))]
     pub executable: String,
-    /// The command line, redacted on the node and templated.
-    #[schemars(length(max = 1024))]
+    /// The command line, redacted on the node and templated; the executable where there is none.
     pub command: String,
     /// How alike it is, from 0 to 1: the features that both have, of those that either has, compared exactly.
     #[schemars(range(min = 0.0, max = 1.0))]

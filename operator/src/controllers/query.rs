@@ -5,6 +5,8 @@
 
 mod index;
 mod plan;
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::BTreeMap,
@@ -44,7 +46,7 @@ const FRESH: Duration = Duration::from_mins(2);
 /// Why a query is not answered yet.
 #[derive(Debug, thiserror::Error)]
 enum AnswerError {
-    #[error("the index could not be made")]
+    #[error("the index could not be made or searched")]
     Index(#[from] JoinError),
     #[error("the answer could not be written")]
     Write(#[from] kube::Error),
@@ -100,6 +102,11 @@ impl<'a> Searching<'a> {
 
     async fn take(&mut self, query: BehaviorQuery) {
         let uid = query.uid().unwrap_or_default();
+        let query = plan::reduced(query);
+        let is_new = !self.asked.contains_key(&uid);
+        if is_new && plan::is_too_many(&query, self.asked.values()) && self.forget(&query).await {
+            return;
+        }
         self.answer(&query).await;
         self.asked.insert(uid, query);
     }
@@ -111,13 +118,8 @@ impl<'a> Searching<'a> {
         }
         for (uid, query) in std::mem::take(&mut self.asked) {
             if plan::is_over(&query, now) {
-                match self.delete(&query).await {
-                    Ok(()) => continue,
-                    Err(error) => warn!(
-                        controller = NAME,
-                        error = &error as &dyn Error,
-                        "a query can't be deleted now"
-                    ),
+                if self.forget(&query).await {
+                    continue;
                 }
             } else {
                 self.answer(&query).await;
@@ -126,7 +128,22 @@ impl<'a> Searching<'a> {
         }
     }
 
-    /// Answers it, unless it is answered. What fails is tried again.
+    /// Deletes it; false where that fails.
+    async fn forget(&self, query: &BehaviorQuery) -> bool {
+        let result = self.delete(query).await;
+        if let Err(error) = &result {
+            warn!(
+                controller = NAME,
+                namespace = query.namespace(),
+                error = error as &dyn Error,
+                "a query can't be deleted now"
+            );
+        }
+        result.is_ok()
+    }
+
+    /// Answers it, unless it is answered. What fails is tried again. Its name stays out of the log: who knows it may read
+    /// the answer.
     async fn answer(&mut self, query: &BehaviorQuery) {
         if !plan::is_open(query) {
             return;
@@ -139,7 +156,7 @@ impl<'a> Searching<'a> {
         if let Err(error) = result {
             warn!(
                 controller = NAME,
-                name = query.name_any(),
+                namespace = query.namespace(),
                 error = &error as &dyn Error,
                 "a query can't be answered now"
             );
@@ -148,10 +165,13 @@ impl<'a> Searching<'a> {
 
     async fn try_answer(&mut self, query: &BehaviorQuery) -> Result<(), AnswerError> {
         let (generation, as_of) = self.index().await?;
-        let answered = BehaviorQuery {
-            status: Some(plan::answer(query, &generation, as_of)),
-            ..query.clone()
-        };
+        let mut answered = query.clone();
+        // On a thread of its own: a large namespace is compared as a whole, and every controller shares this one.
+        let answered = tokio::task::spawn_blocking(move || {
+            answered.status = Some(plan::answer(&answered, &generation, as_of));
+            answered
+        });
+        let answered = answered.await?;
         let api: Api<BehaviorQuery> =
             Api::namespaced(self.context.client.clone(), &query.namespace().unwrap_or_default());
         unless_outdated(self.writes.replace_status(&api, &answered).await)?;

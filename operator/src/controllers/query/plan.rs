@@ -4,13 +4,53 @@ use anchorwatch_core::time::Timestamp as Seconds;
 use anchorwatch_crds::v1alpha1::{BehaviorQuery, BehaviorQueryStatus, QueryAnswer, QueryPhase};
 use anchorwatch_fleet::{Answer, Generation};
 use jiff::{SignedDuration, Timestamp};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use kube::ResourceExt;
 
 use super::index::features;
 
 /// How long a query is kept: long enough to be read, and short enough that nobody else comes across it.
 const KEPT: SignedDuration = SignedDuration::from_mins(5);
+
+/// Most queries of a namespace that are kept at a time. An answer is about 400 KiB at the very most.
+const MAX_KEPT: usize = 32;
+
+/// Whether a new query finds no room beside those that are kept, and is deleted unanswered.
+pub fn is_too_many<'a>(query: &BehaviorQuery, kept: impl IntoIterator<Item = &'a BehaviorQuery>) -> bool {
+    let beside = kept
+        .into_iter()
+        .filter(|other| other.metadata.namespace == query.metadata.namespace);
+    beside.count() >= MAX_KEPT
+}
+
+/// What is kept of a query: neither its answer nor what its requester wrote beside it.
+pub fn reduced(query: BehaviorQuery) -> BehaviorQuery {
+    let ObjectMeta {
+        name,
+        namespace,
+        uid,
+        resource_version,
+        creation_timestamp,
+        deletion_timestamp,
+        ..
+    } = query.metadata;
+    BehaviorQuery {
+        metadata: ObjectMeta {
+            name,
+            namespace,
+            uid,
+            resource_version,
+            creation_timestamp,
+            deletion_timestamp,
+            ..ObjectMeta::default()
+        },
+        spec: query.spec,
+        status: query.status.map(|status| BehaviorQueryStatus {
+            phase: status.phase,
+            ..BehaviorQueryStatus::default()
+        }),
+    }
+}
 
 /// Whether it waits for its answer.
 pub fn is_open(query: &BehaviorQuery) -> bool {
@@ -28,16 +68,20 @@ pub fn is_over(query: &BehaviorQuery, now: Timestamp) -> bool {
 pub fn answer(query: &BehaviorQuery, generation: &Generation, as_of: Timestamp) -> BehaviorQueryStatus {
     let asked = features(&query.spec.command);
     let wanted = usize::try_from(query.spec.limit).unwrap_or(1);
-    let found = if query.spec.all_namespaces {
-        generation.nearest(&asked, wanted)
+    let namespace = query.namespace().unwrap_or_default();
+    let (found, searched, left_out) = if query.spec.all_namespaces {
+        let found = generation.nearest(&asked, wanted);
+        (found, generation.len(), generation.left_out())
     } else {
-        generation.nearest_in(&query.namespace().unwrap_or_default(), &asked, wanted)
+        let found = generation.nearest_in(&namespace, &asked, wanted);
+        // Of this namespace alone: a number that grows by what is new to all would tell what others run.
+        (found, generation.len_in(&namespace), generation.left_out_in(&namespace))
     };
     BehaviorQueryStatus {
         phase: Some(QueryPhase::Answered),
         as_of: Some(Time(as_of)),
-        searched: number(generation.len()),
-        left_out: number(generation.left_out()),
+        searched: number(searched),
+        left_out: number(left_out),
         answers: found.into_iter().map(told).collect(),
     }
 }
@@ -113,7 +157,9 @@ mod tests {
         ];
         let generation = Generation::of(fleet.iter().flat_map(index::known));
         let status = answer(query, &generation, "2026-01-02T00:00:00Z".parse().unwrap());
-        assert_eq!((status.phase, status.searched), (Some(QueryPhase::Answered), 3));
+        // A namespace is told of its own two command lines; all have three, since both run the same server.
+        let searched = if query.spec.all_namespaces { 3 } else { 2 };
+        assert_eq!((status.phase, status.searched), (Some(QueryPhase::Answered), searched));
         let told = status.answers.into_iter();
         told.map(|one| (one.namespace, one.command, one.similarity)).collect()
     }
@@ -149,5 +195,37 @@ mod tests {
         assert!(!is_open(&query));
         assert!(!is_over(&query, "2026-01-02T00:04:59Z".parse().unwrap()));
         assert!(is_over(&query, "2026-01-02T00:05:00Z".parse().unwrap()));
+    }
+
+    #[test]
+    fn a_namespace_has_so_many_queries_at_a_time_whatever_others_ask() {
+        let other = || {
+            let mut other = query("ls", false);
+            other.metadata.namespace = Some("bank".to_owned());
+            other
+        };
+        let mut kept: Vec<BehaviorQuery> = vec![query("ls", false); MAX_KEPT - 1];
+        kept.extend(vec![other(); MAX_KEPT]);
+        assert!(!is_too_many(&query("ls", false), &kept));
+        kept.push(query("ls", false));
+        assert!(is_too_many(&query("ls", false), &kept));
+    }
+
+    #[test]
+    fn what_is_kept_of_a_query_has_neither_answers_nor_annotations() {
+        let mut asked = query("ls", true);
+        asked.metadata.annotations = Some([("note".to_owned(), "x".repeat(9_000))].into());
+        let whole = BehaviorQuery {
+            status: Some(BehaviorQueryStatus {
+                phase: Some(QueryPhase::Answered),
+                searched: 7,
+                ..BehaviorQueryStatus::default()
+            }),
+            ..asked.clone()
+        };
+        let kept = reduced(whole);
+        assert!(!is_open(&kept) && kept.metadata.annotations.is_none());
+        assert_eq!((kept.spec, kept.status.unwrap().searched), (asked.spec, 0));
+        assert_eq!(kept.metadata.creation_timestamp, asked.metadata.creation_timestamp);
     }
 }

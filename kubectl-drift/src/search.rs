@@ -2,7 +2,7 @@
 
 mod asked;
 
-use std::{process::ExitCode, time::Duration};
+use std::{fmt::Write as _, process::ExitCode, time::Duration};
 
 use anchorwatch_crds::v1alpha1::{BehaviorQuery, BehaviorQuerySpec, BehaviorQueryStatus, DriftAlert, QueryAnswer};
 use anyhow::{Context, bail};
@@ -25,11 +25,12 @@ Examples:
   kubectl drift search 'nc -e /bin/sh' -A -o wide
 
 Secrets in what you type are taken out before it leaves this machine, as sensors do. You find what you may list: \
-behaviorbaselines in the namespace or, with -A, everywhere. Exit codes: 0 something was found, 1 failed, 2 misuse, 3 nothing \
-was found.";
+behaviorbaselines in the namespace or, with -A, everywhere.
+
+Exit codes: 0 something was found, 1 failed, 2 misuse, 3 nothing was found.";
 
 /// How long the operator may take: it may have to make its index first.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// How often the answer is looked for.
 const POLL: Duration = Duration::from_millis(250);
 /// What the process ends with where nothing was found.
@@ -117,7 +118,10 @@ async fn ask(client: Client, namespace: &str, spec: BehaviorQuerySpec) -> anyhow
         .context("the search can't be asked for")?;
     let asked = Instant::now();
     while asked.elapsed() < PATIENCE {
-        let query = api.get(&name).await.context("the answer can't be read")?;
+        let query = api.get_opt(&name).await.context("the answer can't be read")?;
+        let query = query.with_context(|| {
+            format!("too many searches are asked for in namespace {namespace} just now: try again in five minutes")
+        })?;
         if let Some(status) = query.status.filter(|status| status.phase.is_some()) {
             return Ok(status);
         }
@@ -155,10 +159,8 @@ fn render(status: &BehaviorQueryStatus, wide: bool, now: Timestamp) -> String {
     };
     let mut text = table(&headings, &status.answers.iter().map(row).collect::<Vec<_>>());
     if status.left_out > 0 {
-        text.push_str(&format!(
-            "{} command lines found no room in the index.\n",
-            status.left_out
-        ));
+        writeln!(text, "{} command lines found no room in the index.", status.left_out)
+            .expect("writing to a String can't fail");
     }
     text
 }

@@ -50,6 +50,7 @@ async fn the_columns_of_what_people_read_every_day_are_the_documented_ones() {
             "behaviorbaselines",
             "Name Kind Workload State New/Week Learned Quarantined Hours Age",
         ),
+        ("behaviorqueries", "Name Phase Searched Age"),
         ("driftpolicies", "Name Mode Priority Workloads Accepted Age"),
         ("clusterdriftpolicies", "Name Mode Priority Workloads Accepted Age"),
         ("rolloutintents", "Name Kind Workload By Git State Record Age"),
@@ -83,6 +84,7 @@ async fn every_kind_has_its_short_name_the_category_and_a_status() {
     let expected = [
         ("behaviorapprovals", "ba"),
         ("behaviorbaselines", "bb"),
+        ("behaviorqueries", "bq"),
         ("clusterdriftpolicies", "cdp"),
         ("driftalerts", "da"),
         ("driftpolicies", "dp"),
@@ -114,7 +116,7 @@ async fn every_definition_is_established_structural_and_kept_on_uninstall() {
         .into_iter()
         .filter(|definition| definition.spec.group == anchorwatch_crds::GROUP)
         .collect();
-    assert_eq!(ours.len(), 8);
+    assert_eq!(ours.len(), 9);
     for definition in ours {
         let name = definition.metadata.name.unwrap_or_default();
         let annotations = definition.metadata.annotations.unwrap_or_default();

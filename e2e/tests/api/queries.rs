@@ -22,7 +22,8 @@ fn query(name: &str, all_namespaces: bool) -> DynamicObject {
     )
 }
 
-/// Binds roles to a person in a namespace, and returns the queries as that person sees them.
+/// Binds roles to a person in a namespace, and returns the queries as that person sees them, once the API server knows the
+/// last of the roles, which has to be the one to search.
 async fn person(cluster: &Cluster, namespace: &str, name: &str, roles: &[&str]) -> Api<DynamicObject> {
     for role in roles {
         let binding: RoleBinding = serde_json::from_value(json!({
@@ -37,7 +38,14 @@ async fn person(cluster: &Cluster, namespace: &str, name: &str, roles: &[&str]) 
             .unwrap();
     }
     let client = cluster.impersonate(name, &["system:authenticated"]).unwrap();
-    objects(&client, KIND, PLURAL, Some(namespace))
+    let queries = objects(&client, KIND, PLURAL, Some(namespace));
+    until("the role to search", Duration::from_secs(10), async || {
+        ensure!(queries.get_opt("nothing").await?.is_none());
+        Ok(())
+    })
+    .await
+    .unwrap();
+    queries
 }
 
 async fn ask(queries: &Api<DynamicObject>, query: &DynamicObject) -> Result<DynamicObject, kube::Error> {
@@ -61,7 +69,7 @@ async fn who_may_not_list_baselines_may_not_search_them() {
         &cluster,
         &namespace,
         "e2e-member",
-        &["anchorwatch-search", "anchorwatch-view"],
+        &["anchorwatch-view", "anchorwatch-search"],
     )
     .await;
     ask(&member, &query("q2", false)).await.unwrap();
@@ -91,7 +99,7 @@ async fn who_may_list_all_baselines_searches_all_and_the_operator_answers() {
     bindings.create(&PostParams::default(), &everywhere).await.unwrap();
     let warden = person(&cluster, &namespace, WARDEN, &["anchorwatch-search"]).await;
     ask(&warden, &query("all", true)).await.unwrap();
-    let status = until("the operator's answer", Duration::from_secs(60), async || {
+    let status = until("the operator's answer", Duration::from_mins(1), async || {
         let status = warden.get("all").await?.data["status"].clone();
         ensure!(status["phase"] != Value::Null, "no phase yet");
         Ok(status)

@@ -19,7 +19,8 @@ pub fn of_alert(alert: &DriftAlert) -> Option<String> {
     let mut asked = findings.filter_map(|finding| {
         let process = finding.behavior.process.as_ref()?;
         let line = process.command.as_ref().or(finding.attributes.commands.first());
-        Some(line.unwrap_or(&process.executable).clone())
+        let line = line.unwrap_or(&process.executable).clone();
+        Some(bounded_line(line, MAX_COMMAND))
     });
     asked.next()
 }

@@ -133,6 +133,18 @@ fn an_export_is_what_can_be_piped_into_apply() {
 }
 
 #[test]
+fn a_search_asks_for_what_was_typed_without_its_secret_and_shows_the_answer() {
+    let home = home();
+    let output = home.sh("kubectl drift search 'curl -u admin:hunter2correct http://x' -A -o json");
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    // The recorded answer repeats what was asked.
+    let said = said(&output);
+    assert!(said.contains("curl -u ") && !said.contains("hunter2correct"), "{said}");
+    let output = home.sh("kubectl drift search --like deployment-agent-4f0c9d1e -n shop");
+    assert!(super::support::said(&output).contains("/usr/bin/bash"));
+}
+
+#[test]
 fn a_context_that_is_not_there_and_a_namespace_without_anything_are_told() {
     let home = home();
     for (line, code, expected) in [

@@ -179,6 +179,15 @@ fn alert(name: &str, id: &str, severity: &str, summary: &str) -> Value {
     )
 }
 
+/// What the operator answers to a search: the shell, as if it were exactly what was asked for.
+pub fn answered(asked: &Value) -> Value {
+    let answer = json!({
+        "namespace": "shop", "kind": "Deployment", "name": "agent", "container": "app", "executable": "/usr/bin/bash",
+        "command": asked["command"], "similarity": 1.0, "firstSeen": ago(2, 6), "lastSeen": ago(1, 6),
+    });
+    json!({"phase": "Answered", "asOf": ago(0, 0), "searched": 2, "leftOut": 0, "answers": [answer]})
+}
+
 fn record(revision: i64) -> Value {
     object(
         "RolloutRecord",

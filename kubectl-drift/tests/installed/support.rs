@@ -112,8 +112,8 @@ fn is_executable(path: &Path) -> bool {
     std::fs::metadata(path).is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0)
 }
 
-/// The address of an API server that answers GET with objects by their paths, takes patches of them, and says that whoever
-/// asks is `alice`. It ends with the test.
+/// The address of an API server that answers GET with objects by their paths, takes patches of them, answers searches, and
+/// says that whoever asks is `alice`. It ends with the test.
 fn served(objects: BTreeMap<String, Value>) -> String {
     let objects: Objects = Arc::new(Mutex::new(objects));
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -142,6 +142,13 @@ async fn answer(State(objects): State<Objects>, method: Method, uri: Uri, body: 
                 201,
                 json!({"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview", "metadata": {}, "status": user}),
             )
+        }
+        ("POST", _) if uri.path().ends_with("/behaviorqueries") => {
+            let mut query: Value = serde_json::from_slice(&body).unwrap_or_default();
+            query["status"] = super::recorded::answered(&query["spec"]);
+            let name = query["metadata"]["name"].as_str().unwrap_or_default();
+            objects.insert(format!("{}/{name}", uri.path()), query.clone());
+            (201, query)
         }
         ("GET", Some(object)) => (200, object.clone()),
         ("PATCH", Some(object)) => {

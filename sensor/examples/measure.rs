@@ -24,6 +24,8 @@ mod memory;
 mod mixed;
 #[path = "measure/redis.rs"]
 mod redis;
+#[path = "measure/statistics.rs"]
+mod statistics;
 #[path = "measure/storm.rs"]
 mod storm;
 #[path = "measure/subject.rs"]

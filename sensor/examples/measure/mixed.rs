@@ -1,12 +1,12 @@
 //! Everyday work: 1,100 events a second of all feeds, nearly all of them known. What the sensor takes of a processor,
 //! its programs in the kernel included, and of memory.
 
-use anyhow::{Context, Result};
-use std::fs;
+use anyhow::Result;
 
 use crate::Bed;
 use crate::ground::Container;
 use crate::load::Loads;
+use crate::statistics::Statistics;
 use crate::subject::{Mode, Subject};
 use crate::work::{Kind, Work};
 use anchorwatch_figures::Figure;
@@ -14,7 +14,6 @@ use anchorwatch_figures::Figure;
 const RATE: u32 = 1_100;
 /// Of one round, in seconds.
 const LENGTH: u64 = 20;
-const STATISTICS: &str = "/proc/sys/kernel/bpf_stats_enabled";
 
 pub fn measure(bed: &Bed) -> Result<Vec<Figure>> {
     let _statistics = Statistics::on()?;
@@ -62,24 +61,4 @@ fn cost(bed: &Bed, container: &Container, subject: &Subject) -> Result<Cost> {
         process: subject.processor_time()?.saturating_sub(before.0).as_secs_f64() / took,
         programs: subject.program_time()?.saturating_sub(before.1).as_secs_f64() / took,
     })
-}
-
-/// The kernel's statistics of programs, switched back to what they were when this is dropped.
-#[derive(Debug)]
-struct Statistics(String);
-
-impl Statistics {
-    fn on() -> Result<Self> {
-        let before = fs::read_to_string(STATISTICS).with_context(|| format!("cannot read {STATISTICS}"))?;
-        fs::write(STATISTICS, "1").with_context(|| format!("cannot write {STATISTICS}"))?;
-        Ok(Self(before))
-    }
-}
-
-impl Drop for Statistics {
-    fn drop(&mut self) {
-        if let Err(error) = fs::write(STATISTICS, self.0.trim()) {
-            eprintln!("{STATISTICS} was {} before: {error}", self.0.trim());
-        }
-    }
 }

@@ -8,6 +8,7 @@ mod evidence {
     mod kinds;
     mod pushed;
     mod scene;
+    mod sensing;
     mod several;
     mod tampering;
 }

@@ -2,7 +2,7 @@
 
 use std::process::{Command, Output};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use crate::cluster::{CONTEXT, KUBECONFIG};
 
@@ -13,6 +13,39 @@ pub fn drift(arguments: &[&str]) -> Result<Output> {
         .args(["run", "--quiet", "--package", "kubectl-drift", "--"])
         .args(arguments);
     offered(&mut command).output().context("the plugin can't be run")
+}
+
+/// As [`drift`], and what it printed; an error where it ends otherwise than with this code.
+pub fn drift_ends(code: i32, arguments: &[&str]) -> Result<String> {
+    let output = drift(arguments)?;
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    ensure!(
+        output.status.code() == Some(code),
+        "kubectl drift {} ended with {:?}: {said}{}",
+        arguments.join(" "),
+        output.status.code(),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    Ok(said)
+}
+
+/// Runs `kubectl` with these arguments and what it reads; none where there is no kubectl.
+pub fn kubectl(arguments: &[&str], input: &str) -> Result<Option<Output>> {
+    use std::io::Write as _;
+    let mut command = Command::new("kubectl");
+    command.stdin(std::process::Stdio::piped());
+    command
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped());
+    let mut child = match offered(command.args(arguments)).spawn() {
+        Ok(child) => child,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error).context("kubectl can't be run"),
+    };
+    let mut stdin = child.stdin.take().context("it reads nothing")?;
+    stdin.write_all(input.as_bytes())?;
+    drop(stdin);
+    Ok(Some(child.wait_with_output()?))
 }
 
 fn offered(command: &mut Command) -> &mut Command {

@@ -4,5 +4,6 @@
 mod review {
     mod approvals;
     mod decisions;
+    mod plugin;
     mod scene;
 }

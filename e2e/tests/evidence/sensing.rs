@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use super::agents::{Agents, FOUND};
 
 /// Until a recording pod runs and has seen an agent's helper, which is spawned every few seconds.
-const RECORDED: Duration = Duration::from_secs(60);
+const RECORDED: Duration = Duration::from_mins(1);
 /// Datagrams to more ports than a container may show at once. They go to the pod network's gateway, which is this node.
 const FLOOD: &str = "\
 import socket

@@ -20,6 +20,8 @@ const SCRIPT: &str = "echo 0 > \"$0\" && exec unshare --mount chroot \"$@\"";
 
 /// Without the sensor, with it, and with its hooks alone.
 const WAYS: [Option<Mode>; 3] = [None, Some(Mode::Usual), Some(Mode::Hooks)];
+/// Those in which something is ours.
+const OURS: [Option<Mode>; 2] = [Some(Mode::Usual), Some(Mode::Hooks)];
 
 /// Of one run of the benchmark.
 #[derive(Debug, Clone, Copy, Default)]
@@ -40,15 +42,14 @@ pub fn measure(bed: &Bed, root: &Path) -> Result<Vec<Figure>> {
     let container = Container::create()?;
     let (mut with, mut hooks, mut above, mut rates) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for round in 0..bed.rounds {
-        let plain = turns(bed, &container, root, round)?;
-        let counted = {
+        let [without, usual, idle] = turns(bed, &container, root, (round, WAYS))?;
+        let [counted, counted_idle] = {
             let _statistics = Statistics::on()?;
-            turns(bed, &container, root, round)?
+            turns(bed, &container, root, (round, OURS))?
         };
-        let [without, usual, idle] = plain;
         with.push((usual.all / without.all - 1.0) * 100.0);
         hooks.push((idle.all / without.all - 1.0) * 100.0);
-        above.push((counted[1].ours - counted[2].ours) / without.all * 100.0);
+        above.push((counted.ours - counted_idle.ours) / without.all * 100.0);
         rates.push(usual.rate);
         eprintln!("redis: round {} of {}", round + 1, bed.rounds);
     }
@@ -62,11 +63,16 @@ pub fn measure(bed: &Bed, root: &Path) -> Result<Vec<Figure>> {
 }
 
 /// Each way once, in another order each round.
-fn turns(bed: &Bed, container: &Container, root: &Path, round: u32) -> Result<[Run; WAYS.len()]> {
-    let mut runs = [Run::default(); WAYS.len()];
-    for turn in 0..WAYS.len() {
-        let way = (round as usize + turn) % WAYS.len();
-        let subject = WAYS[way]
+fn turns<const N: usize>(
+    bed: &Bed,
+    container: &Container,
+    root: &Path,
+    (round, ways): (u32, [Option<Mode>; N]),
+) -> Result<[Run; N]> {
+    let mut runs = [Run::default(); N];
+    for turn in 0..N {
+        let way = (round as usize + turn) % N;
+        let subject = ways[way]
             .map(|mode| Subject::start(&bed.sensor, container, mode))
             .transpose()?;
         runs[way] = ask(bed, container, root, subject.as_ref())?;

@@ -3,20 +3,21 @@
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anchorwatch_core::{
     address::IpPrefix,
     behaviour::CapabilitySet,
-    id::ContainerName,
+    id::{ContainerName, WorkloadKey},
     policy::approvals::{
         Approvals, DestinationMatch, DestinationPattern, ListenerPattern, ModulePattern, Pattern, ProcessPattern,
         Statement,
     },
 };
 use anchorwatch_crds::v1alpha1::{
-    BehaviorApprovalSpec, NamedBehaviors, NamedDestination, NamedListener, NamedModule, NamedProcess,
+    BehaviorApproval, BehaviorApprovalSpec, NamedBehaviors, NamedDestination, NamedListener, NamedModule, NamedProcess,
 };
+use kube::ResourceExt;
 
 use crate::{
     behaviour::{
@@ -26,7 +27,37 @@ use crate::{
     },
     number::unsigned,
     policy::{Violation, spellings},
+    selection::approval_holds_for,
 };
+
+/// What approvals say of a workload together, whose pods have these labels. A workload that inherits from another is denied
+/// what is denied to that one.
+pub fn approvals_of<'a>(
+    approvals: &(impl Iterator<Item = &'a BehaviorApproval> + Clone),
+    workload: &WorkloadKey,
+    labels: &BTreeMap<String, String>,
+) -> Approvals {
+    let mut together = Approvals::default();
+    let none = BTreeMap::new();
+    let own = approvals.clone();
+    for approval in own.filter(|approval| approval_holds_for(approval, workload, labels)) {
+        approvals_from_crd(&approval.name_any(), &approval.spec, &mut together);
+        let Some(other) = &approval.spec.inherit_from else {
+            continue;
+        };
+        let other = WorkloadKey::new(&workload.namespace, &other.kind, &other.name);
+        let others = approvals.clone();
+        for denying in others.filter(|approval| approval_holds_for(approval, &other, &none)) {
+            let denials = BehaviorApprovalSpec {
+                approve: None,
+                freeze: false,
+                ..denying.spec.clone()
+            };
+            approvals_from_crd(&denying.name_any(), &denials, &mut together);
+        }
+    }
+    together
+}
 
 /// Adds what an approval says to what others say of the same workload. What can't be read says nothing.
 pub fn approvals_from_crd(name: &str, spec: &BehaviorApprovalSpec, into: &mut Approvals) {

@@ -12,7 +12,7 @@ mod policy;
 mod selection;
 mod time;
 
-pub use approval::{approval_violations, approvals_from_crd, named_from_pattern};
+pub use approval::{approval_violations, approvals_from_crd, approvals_of, named_from_pattern};
 pub use baseline::{baseline_from_crd, baseline_to_crd, sighting_from_crd, sightings_to_crd};
 pub use behaviour::{
     attributes_from_crd, attributes_to_crd, behaviour_from_crd, behaviour_to_crd, feed_from_crd, feed_to_crd,

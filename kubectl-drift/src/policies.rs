@@ -2,15 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use anchorwatch_convert::{
-    Materials, approval_holds_for, approvals_from_crd, policy_from_crd, policy_rank, policy_selects,
-};
-use anchorwatch_core::{
-    id::WorkloadKey,
-    policy::{Policy, approvals::Approvals},
-};
+use anchorwatch_convert::{Materials, approvals_of, policy_from_crd, policy_rank, policy_selects};
+use anchorwatch_core::{id::WorkloadKey, policy::Policy};
 use anchorwatch_crds::v1alpha1::{
-    BehaviorApproval, BehaviorApprovalSpec, ClusterDriftPolicy, DriftPolicy, DriftPolicySpec, DriftPolicyStatus,
+    BehaviorApproval, ClusterDriftPolicy, DriftPolicy, DriftPolicySpec, DriftPolicyStatus,
 };
 use anyhow::Context;
 use jiff::Timestamp;
@@ -96,20 +91,10 @@ impl Policies {
             .into_iter()
             .map(|policy| Held::new(&policy.metadata, policy.spec, policy.status));
         let sees_cluster = cluster.is_some();
-        let cluster = cluster.into_iter().flatten().map(|policy| {
-            let spec = policy.spec;
-            let spec = DriftPolicySpec {
-                selector: spec.selector,
-                priority: spec.priority,
-                mode: spec.mode,
-                baseline: spec.baseline,
-                feeds: spec.feeds,
-                tolerance: spec.tolerance,
-                correlation: spec.correlation,
-                rollout: spec.rollout,
-            };
-            Held::new(&policy.metadata, spec, policy.status)
-        });
+        let cluster = cluster
+            .into_iter()
+            .flatten()
+            .map(|policy| Held::new(&policy.metadata, policy.spec.into(), policy.status));
         Ok(Self {
             sees_cluster,
             ..Self::new(own.chain(cluster).collect(), approvals.items)
@@ -147,34 +132,8 @@ impl Policies {
         let held = self.holding(&workload.namespace, labels);
         let policy = held.map(|held| policy_from_crd(held.title(), &held.spec, &Materials::default()));
         Policy {
-            approvals: self.said_of(workload, labels),
+            approvals: approvals_of(&self.approvals.iter(), workload, labels),
             ..policy.unwrap_or_default()
         }
-    }
-
-    /// What people approved and denied of a workload; what is denied to the one that it inherits from is denied here, too.
-    fn said_of(&self, workload: &WorkloadKey, labels: &BTreeMap<String, String>) -> Approvals {
-        let mut together = Approvals::default();
-        let none = BTreeMap::new();
-        let holding = |workload: &WorkloadKey, labels: &BTreeMap<String, String>| -> Vec<&BehaviorApproval> {
-            let holds = |approval: &&BehaviorApproval| approval_holds_for(approval, workload, labels);
-            self.approvals.iter().filter(holds).collect()
-        };
-        for approval in holding(workload, labels) {
-            approvals_from_crd(&approval.name_any(), &approval.spec, &mut together);
-            let Some(other) = &approval.spec.inherit_from else {
-                continue;
-            };
-            let other = WorkloadKey::new(&workload.namespace, &other.kind, &other.name);
-            for denying in holding(&other, &none) {
-                let denials = BehaviorApprovalSpec {
-                    approve: None,
-                    freeze: false,
-                    ..denying.spec.clone()
-                };
-                approvals_from_crd(&denying.name_any(), &denials, &mut together);
-            }
-        }
-        together
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use anchorwatch_convert::{Violation, approval_holds_for as holds_for, approval_violations, approvals_from_crd};
+use anchorwatch_convert::{Violation, approval_holds_for as holds_for, approval_violations, approvals_of};
 use anchorwatch_core::{id::WorkloadKey, policy::approvals::Approvals};
 use anchorwatch_crds::v1alpha1::{BehaviorApproval, BehaviorApprovalSpec};
 use kube::ResourceExt;
@@ -33,30 +33,16 @@ impl Accepted {
         workload: &'a WorkloadKey,
         labels: &'a BTreeMap<String, String>,
     ) -> impl Iterator<Item = &'a BehaviorApproval> {
-        let all = self.0.iter().filter_map(|guarded| guarded.0.as_ref().ok());
-        all.filter(|approval| holds_for(approval, workload, labels))
+        self.all().filter(|approval| holds_for(approval, workload, labels))
     }
 
     /// What they say of a workload together. A workload that inherits from another is denied what is denied to that one.
     pub fn resolved(&self, workload: &WorkloadKey, labels: &BTreeMap<String, String>) -> Approvals {
-        let mut together = Approvals::default();
-        let none = BTreeMap::new();
-        for approval in self.holding(workload, labels) {
-            approvals_from_crd(&approval.name_any(), &approval.spec, &mut together);
-            let Some(other) = &approval.spec.inherit_from else {
-                continue;
-            };
-            let other = WorkloadKey::new(&workload.namespace, &other.kind, &other.name);
-            for denying in self.holding(&other, &none) {
-                let denials = BehaviorApprovalSpec {
-                    approve: None,
-                    freeze: false,
-                    ..denying.spec.clone()
-                };
-                approvals_from_crd(&denying.name_any(), &denials, &mut together);
-            }
-        }
-        together
+        approvals_of(&self.all(), workload, labels)
+    }
+
+    fn all(&self) -> impl Iterator<Item = &BehaviorApproval> + Clone {
+        self.0.iter().filter_map(|guarded| guarded.0.as_ref().ok())
     }
 }
 

@@ -39,18 +39,7 @@ impl From<&DriftPolicy> for Policy {
 
 impl From<&ClusterDriftPolicy> for Policy {
     fn from(policy: &ClusterDriftPolicy) -> Self {
-        let spec = policy.spec.clone();
-        let spec = DriftPolicySpec {
-            selector: spec.selector,
-            priority: spec.priority,
-            mode: spec.mode,
-            baseline: spec.baseline,
-            feeds: spec.feeds,
-            tolerance: spec.tolerance,
-            correlation: spec.correlation,
-            rollout: spec.rollout,
-        };
-        Self::new(None, &policy.metadata, spec)
+        Self::new(None, &policy.metadata, policy.spec.clone().into())
     }
 }
 

@@ -113,6 +113,31 @@ pub struct ClusterDriftPolicySpec {
     pub rollout: RolloutPolicy,
 }
 
+impl From<ClusterDriftPolicySpec> for DriftPolicySpec {
+    fn from(spec: ClusterDriftPolicySpec) -> Self {
+        let ClusterDriftPolicySpec {
+            selector,
+            priority,
+            mode,
+            baseline,
+            feeds,
+            tolerance,
+            correlation,
+            rollout,
+        } = spec;
+        Self {
+            selector,
+            priority,
+            mode,
+            baseline,
+            feeds,
+            tolerance,
+            correlation,
+            rollout,
+        }
+    }
+}
+
 /// Whether a deviation is only recorded or opens an alert.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 pub enum Mode {

@@ -150,6 +150,15 @@ pub struct Change {
     pub batch: BatchChange,
 }
 
+impl Change {
+    /// Whether nothing is lost by writing it later: there is nothing, or an acknowledgement alone. A batch that is sent once
+    /// more after a crash is acknowledged once more, and merged no second time.
+    pub fn can_wait(&self) -> bool {
+        let Self { rows, state, batch } = self;
+        rows.is_empty() && state.is_none() && matches!(batch, BatchChange::Keep | BatchChange::Clear)
+    }
+}
+
 /// The open file.
 #[derive(Debug)]
 pub struct Outbox {

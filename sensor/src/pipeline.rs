@@ -144,7 +144,12 @@ impl Pipeline {
                 Some(found) = standing.recv(), if takes_standing => self.standing(found),
                 Some(change) = cluster.recv() => self.cluster(change),
                 outcome = self.parts.intake.answered() => self.outcome(outcome, WallClock::read()),
-                Some(delivery) = deliveries.recv() => self.delivery(delivery)?,
+                Some(delivery) = deliveries.recv() => {
+                    self.delivery(delivery)?;
+                    if writer.is_free() {
+                        self.offer(&batches);
+                    }
+                }
                 written = writer.done() => self.written(written?, &batches),
                 () = sleep_until(wake), if writer.is_free() => {}
                 _ = tick.tick() => self.tick(&mut kernel)?,
@@ -345,13 +350,16 @@ impl Pipeline {
             change.batch = batch;
         }
         let (dirty, urgent) = self.parts.seen.dirty();
-        let flush = std::mem::take(&mut self.flush_due) && (dirty || self.parts.losses.take_changed());
-        if change != Change::default() || urgent || flush {
-            change.state = Some(self.parts.reporter.state_with(&self.parts.losses));
-            change.rows = self.parts.seen.take_rows();
-            self.latency.given();
+        let flush = std::mem::take(&mut self.flush_due)
+            && (dirty || self.parts.losses.take_changed() || change != Change::default());
+        if change.can_wait() && !urgent && !flush {
+            self.pending = change;
+            return None;
         }
-        (change != Change::default()).then_some(change)
+        change.state = Some(self.parts.reporter.state_with(&self.parts.losses));
+        change.rows = self.parts.seen.take_rows();
+        self.latency.given();
+        Some(change)
     }
 
     /// All that is in memory alone.
@@ -367,23 +375,28 @@ impl Pipeline {
             writer::Outcome::Written(took) => {
                 self.parts.metrics.commits.observe(took.as_secs_f64());
                 self.latency.written(boot_nanos(), &self.parts.metrics.latency);
-                // What a delivery decided meanwhile is not on the disk yet.
-                if self.pending == Change::default() {
-                    let outstanding = self.parts.reporter.outstanding();
-                    batches.send_if_modified(|current| {
-                        let news = current.as_ref() != outstanding;
-                        if news {
-                            *current = outstanding.cloned();
-                        }
-                        news
-                    });
-                }
+                self.offer(batches);
             }
             writer::Outcome::Failed(error) => {
                 self.parts.metrics.commit_errors.inc();
                 tracing::error!(error = %crate::error::Chain(&error), "outbox not written, trying again");
             }
         }
+    }
+
+    /// Has the batch sent that is outstanding, unless a delivery decided on it and it is not on the disk yet.
+    fn offer(&self, batches: &watch::Sender<Option<Outstanding>>) {
+        if !self.pending.can_wait() {
+            return;
+        }
+        let outstanding = self.parts.reporter.outstanding();
+        batches.send_if_modified(|current| {
+            let news = current.as_ref() != outstanding;
+            if news {
+                *current = outstanding.cloned();
+            }
+            news
+        });
     }
 }
 

@@ -43,6 +43,8 @@ pub struct Reporter {
     state: State,
     outstanding: Option<Outstanding>,
     hooks: Vec<HookReport>,
+    /// Whether the API server was told other hooks, or none.
+    hooks_are_news: bool,
     bucket: TokenBucket,
     next_marks: Instant,
     /// A number of the node's own between 0 and 1, renewed at each mark.
@@ -65,6 +67,7 @@ impl Reporter {
     ) -> Result<Self, BatchError> {
         let outstanding = batch.map(outstanding).transpose()?;
         Ok(Self {
+            hooks_are_news: !hooks.iter().map(HookTold::from).eq(state.hooks.iter().cloned()),
             state,
             outstanding,
             hooks,
@@ -87,7 +90,7 @@ impl Reporter {
         if self.outstanding.is_some() {
             return None;
         }
-        let next = if seen.has_due() || self.hooks_are_news() {
+        let next = if seen.has_due() || self.hooks_are_news {
             self.bucket.ready_at(now)
         } else {
             self.next_marks
@@ -111,7 +114,7 @@ impl Reporter {
             self.next_marks = now + MARKS + MARKS_JITTER.mul_f64(self.jitter);
             seen.queue_marks(wall);
         }
-        let reason = seen.has_due() || self.hooks_are_news() || (marks && !losses.is_empty());
+        let reason = seen.has_due() || self.hooks_are_news || (marks && !losses.is_empty());
         if !reason || !self.bucket.take(now) {
             return None;
         }
@@ -132,7 +135,9 @@ impl Reporter {
         spec.containers = containers;
         spec.node_behaviors = node.into_iter().flat_map(|node| node.behaviors).collect();
         self.keep(losses);
-        self.state.hooks = self.hooks.iter().map(HookTold::from).collect();
+        if std::mem::take(&mut self.hooks_are_news) {
+            self.state.hooks = self.hooks.iter().map(HookTold::from).collect();
+        }
         Some(self.put(&spec))
     }
 
@@ -200,14 +205,6 @@ impl Reporter {
         });
         self.state.next_seq = spec.seq + 1;
         (self.state.clone(), BatchChange::Close(bytes))
-    }
-
-    fn hooks_are_news(&self) -> bool {
-        !self
-            .hooks
-            .iter()
-            .map(HookTold::from)
-            .eq(self.state.hooks.iter().cloned())
     }
 }
 

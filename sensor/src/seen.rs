@@ -14,7 +14,7 @@ mod size;
 
 use anchorwatch_core::behaviour::{Attributes, Behaviour};
 use anchorwatch_core::id::BehaviourId;
-use anchorwatch_core::time::{Hour, Timestamp};
+use anchorwatch_core::time::{Day, Hour, Timestamp};
 use std::collections::VecDeque;
 
 use crate::attribute::command::Template;
@@ -147,7 +147,7 @@ impl Seen {
         let id = known.unwrap_or_else(|| sighting.behaviour.id());
         let Some(entry) = seen.entries.get_mut(&id) else {
             return match self.remember(&container.key, id, sighting) {
-                Ok(()) => self.with_command((&container.key, id), sighting, Sight::New),
+                Ok(()) => self.with_command((&container.key, id), sighting, (News::Yes, Sight::New)),
                 Err(reason) => Sight::Refused(reason),
             };
         };
@@ -166,7 +166,7 @@ impl Seen {
         }
         match news {
             News::No => Sight::Known,
-            News::Again | News::Yes => self.with_command((&container.key, id), sighting, Sight::Known),
+            News::Again | News::Yes => self.with_command((&container.key, id), sighting, (news, Sight::Known)),
         }
     }
 
@@ -191,56 +191,48 @@ impl Seen {
             entry.changed(is_news, (&container.key, id), &mut self.queues.fresh, &mut self.dirty);
         }
         if is_new_line {
-            self.with_command((&container.key, id), sighting, Sight::Known)
+            self.with_command((&container.key, id), sighting, (News::Yes, Sight::Known))
         } else {
             Sight::Known
         }
     }
 
-    /// Takes in the command line of a sighting that is counted, and was otherwise as said.
+    /// Takes in the command line of a sighting that is counted, and was otherwise as said. It is news.
     fn with_command(
         &mut self,
-        (key, id): (&ContainerKey, BehaviourId),
+        place: (&ContainerKey, BehaviourId),
         sighting: &Sighting<'_>,
-        sight: Sight,
+        (news, sight): (News, Sight),
     ) -> Sight {
         let Some(command) = sighting.command else {
             return sight;
         };
-        match self.wait((key, id), command, sighting) {
-            Ok(()) => sight,
-            Err(reason) => Sight::Refused(reason),
+        match (news, self.wait(place, (command, sighting.at.day()), news)) {
+            // It gives way where room is short.
+            (News::No | News::Again, _) | (News::Yes, Ok(())) => sight,
+            (News::Yes, Err(reason)) => Sight::Refused(reason),
         }
     }
 
-    /// Has a command line wait to be told. One that was told of on another day gives way where room is short.
+    /// Has a command line wait to be told.
     fn wait(
         &mut self,
         (key, id): (&ContainerKey, BehaviourId),
-        command: &Template,
-        sighting: &Sighting<'_>,
+        (command, day): (&Template, Day),
+        news: News,
     ) -> Result<(), LossReason> {
         let size = waiting_size(&command.line);
-        let seen = self.containers.get(key);
-        let Some((seen, entry)) = seen.and_then(|seen| Some((seen, seen.entries.get(&id)?))) else {
-            return Ok(());
-        };
-        let news = entry.row.news_of(sighting);
-        let room = if seen.room.has(&command.line, news) {
-            self.make_room(size)
-        } else {
-            Err(LossReason::CommandQuota)
-        };
-        match (news, room) {
-            (News::No, _) | (News::Again, Err(_)) => return Ok(()),
-            (News::Yes, Err(reason)) => return Err(reason),
-            (News::Again | News::Yes, Ok(())) => {}
+        let has_room = |seen: &SeenContainer| seen.room.has(&command.line, news);
+        if !self.containers.get(key).is_some_and(has_room) {
+            return Err(LossReason::CommandQuota);
         }
+        self.make_room(size)?;
         let seen = self.containers.get_mut(key);
-        let Some((seen, entry)) = seen.and_then(|seen| Some((&mut seen.room, seen.entries.get_mut(&id)?))) else {
+        // It was just counted, and room is made of what is told of: it is there.
+        let Some((room, entry)) = seen.and_then(|seen| Some((&mut seen.room, seen.entries.get_mut(&id)?))) else {
             return Ok(());
         };
-        entry.row.wait(command, sighting.at.day(), seen);
+        entry.row.wait(command, day, room);
         self.bytes += size;
         entry.changed(news == News::Yes, (key, id), &mut self.queues.fresh, &mut self.dirty);
         Ok(())

@@ -9,6 +9,7 @@ use super::{
     STATE, State,
 };
 use crate::attribute::pod::ContainerKey;
+use crate::seen::BehaviourRow;
 use crate::state::{StateError, StateFile};
 
 const FILE: &str = "outbox";
@@ -70,7 +71,7 @@ fn read(database: Database) -> Result<Option<Opened>, StateError> {
     for row in transaction.open_table(BEHAVIOURS)?.iter()? {
         let (key, value) = row?;
         let (container, id) = key.value();
-        let row: crate::seen::BehaviourRow = decoded(value.value())?;
+        let row = BehaviourRow::read(value.value()).map_err(|error| StateError::Damaged(error.to_string()))?;
         let stated: Option<BehaviourId> = id.try_into().ok().map(BehaviourId::from_bytes);
         if stated != Some(row.behaviour.id()) {
             return Err(StateError::Damaged("a behaviour's key is not its own".to_owned()));

@@ -277,6 +277,36 @@ async fn what_was_found_running_is_told_and_is_no_news_after_a_restart() {
     assert_eq!(unreported.count(), 0);
 }
 
+#[tokio::test]
+async fn a_crash_after_an_acknowledgement_sends_the_batch_once_more_and_goes_on_behind_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut sensor = start(&folder);
+    let hooks = sensor.batch().await;
+    sensor.acknowledge(&hooks).await;
+    sensor.task.abort();
+    assert!(sensor.task.await.unwrap_err().is_cancelled());
+
+    let mut sensor = start(&folder);
+    assert_eq!(sensor.batch().await, hooks, "the acknowledgement alone was not written");
+    sensor.acknowledge(&hooks).await;
+    sensor.create_container().await;
+    sensor.tell_pod().await;
+    sensor.run("/bin/sh", 10).await;
+    let news = sensor.batch().await;
+    assert_eq!((news.seq, told(&news)), (2, vec!["/bin/sh"]));
+    sensor.stop().await;
+}
+
+#[tokio::test]
+async fn an_acknowledgement_is_on_the_disk_when_the_sensor_has_ended_as_asked() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut sensor = start(&folder);
+    let hooks = sensor.batch().await;
+    sensor.acknowledge(&hooks).await;
+    sensor.stop().await;
+    assert_eq!(Outbox::open(folder.path(), "node-uid").unwrap().batch, None);
+}
+
 fn connection(address: &str) -> Standing {
     Standing::Socket(flow(address, 10).build())
 }

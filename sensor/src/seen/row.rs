@@ -42,7 +42,7 @@ pub struct BehaviourRow {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub waiting: BTreeMap<CommandKey, Waiting>,
     /// Command lines that batches have told of, as far as they are remembered, and of which day that was last.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(skip)]
     pub told: BTreeMap<CommandKey, Day>,
     /// Of the first sighting.
     pub lineage: Vec<Arc<str>>,
@@ -162,13 +162,52 @@ impl BehaviourRow {
     }
 }
 
+/// How a row is stored: as JSON, and behind it what was told, which is thousands of keys that change with each batch.
+impl BehaviourRow {
+    /// As it is stored.
+    pub fn stored(&self) -> Vec<u8> {
+        let mut stored = json(self);
+        stored.reserve_exact(self.told.len() * TOLD_BYTES);
+        for (key, day) in &self.told {
+            stored.extend_from_slice(&key.bytes());
+            stored.extend_from_slice(&day.0.to_le_bytes());
+        }
+        stored
+    }
+
+    /// From what was stored.
+    pub fn read(stored: &[u8]) -> serde_json::Result<Self> {
+        let mut rows = serde_json::Deserializer::from_slice(stored).into_iter::<Self>();
+        let row = rows
+            .next()
+            .unwrap_or_else(|| Err(serde::de::Error::custom("nothing is stored")))?;
+        let (told, []) = stored[rows.byte_offset()..].as_chunks::<TOLD_BYTES>() else {
+            return Err(serde::de::Error::custom("what was told is cut off"));
+        };
+        Ok(Self {
+            told: told.iter().map(told_at).collect(),
+            ..row
+        })
+    }
+}
+
+/// A command line's key, and the day on which it was told of.
+const TOLD_BYTES: usize = CommandKey::BYTES + size_of::<i64>();
+
+fn told_at(stored: &[u8; TOLD_BYTES]) -> (CommandKey, Day) {
+    let (mut key, mut day) = ([0; CommandKey::BYTES], [0; size_of::<i64>()]);
+    key.copy_from_slice(&stored[..CommandKey::BYTES]);
+    day.copy_from_slice(&stored[CommandKey::BYTES..]);
+    (CommandKey::from_bytes(key), Day(i64::from_le_bytes(day)))
+}
+
 impl RowChange {
     pub fn put_container(key: ContainerKey, row: &ContainerRow) -> Self {
-        Self::Container(key, Some(stored(row)))
+        Self::Container(key, Some(json(row)))
     }
 
     pub fn put_behaviour(key: ContainerKey, id: BehaviourId, row: &BehaviourRow) -> Self {
-        Self::Behaviour(key, id, Some(stored(row)))
+        Self::Behaviour(key, id, Some(row.stored()))
     }
 
     pub const fn remove_container(key: ContainerKey) -> Self {
@@ -180,6 +219,53 @@ impl RowChange {
     }
 }
 
-fn stored(row: &impl Serialize) -> Vec<u8> {
+fn json(row: &impl Serialize) -> Vec<u8> {
     serde_json::to_vec(row).expect("rows are plain data with text keys")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anchorwatch_core::behaviour::ProcessParts;
+
+    fn row(lines: &[&str]) -> BehaviourRow {
+        let behaviour = Behaviour::Process(ProcessParts::default().into());
+        let told = lines
+            .iter()
+            .zip(20_000..)
+            .map(|(line, day)| (CommandKey::of(line), Day(day)));
+        let sighting = crate::attribute::testkit::sighting(&behaviour, Timestamp::from_secs(1));
+        BehaviourRow {
+            told: told.collect(),
+            ..BehaviourRow::new(&sighting)
+        }
+    }
+
+    #[test]
+    fn a_row_reads_as_it_was_stored_with_all_that_was_told() {
+        for lines in [&[][..], &["{}"], &["a", "b", "c"]] {
+            let row = row(lines);
+            assert_eq!(BehaviourRow::read(&row.stored()).unwrap(), row);
+        }
+    }
+
+    #[test]
+    fn a_row_that_is_cut_anywhere_is_damaged_or_tells_some_lines_again() {
+        let row = row(&["a", "b"]);
+        let stored = row.stored();
+        for end in 0..stored.len() {
+            if let Ok(read) = BehaviourRow::read(&stored[..end]) {
+                assert_eq!((stored.len() - end) % TOLD_BYTES, 0);
+                assert!(read.told.iter().all(|told| row.told.get(told.0) == Some(told.1)));
+            }
+        }
+    }
+
+    #[test]
+    fn a_row_of_a_former_build_has_its_told_lines_told_again() {
+        let mut json: serde_json::Value = serde_json::from_slice(&row(&[]).stored()).unwrap();
+        json["told"] = serde_json::json!({"00112233445566778899aabbccddeeff": 20_000});
+        let read = BehaviourRow::read(json.to_string().as_bytes()).unwrap();
+        assert_eq!(read, row(&[]));
+    }
 }

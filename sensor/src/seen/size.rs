@@ -10,7 +10,7 @@ pub(super) const OVERHEAD: usize = 400;
 /// What an element of a set takes beside its text.
 const ELEMENT: usize = 32;
 
-/// What a command line takes that was told of: its key in hexadecimal digits, and a day.
+/// What a command line takes that was told of: its key, a day, and what a map needs for them.
 const TOLD: usize = 48;
 
 /// What a destination takes, at most but for the longest names.

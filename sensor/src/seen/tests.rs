@@ -51,7 +51,7 @@ fn restored(seen: &mut Seen) -> Seen {
                 containers.push((key, Row::Container(serde_json::from_slice(&row).unwrap())));
             }
             RowChange::Behaviour(key, _, Some(row)) => {
-                behaviours.push((key, Row::Behaviour(serde_json::from_slice(&row).unwrap())));
+                behaviours.push((key, Row::Behaviour(Box::new(BehaviourRow::read(&row).unwrap()))));
             }
             RowChange::Container(_, None) | RowChange::Behaviour(_, _, None) => {}
         }

@@ -22,13 +22,23 @@ impl From<Arc<str>> for Template {
 /// is taken for another one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct CommandKey([u8; 16]);
+pub struct CommandKey([u8; Self::BYTES]);
 
 impl CommandKey {
+    pub const BYTES: usize = 16;
+
     pub fn of(line: &str) -> Self {
-        let mut key = [0; 16];
-        key.copy_from_slice(&Sha256::digest(line.as_bytes())[..16]);
+        let mut key = [0; Self::BYTES];
+        key.copy_from_slice(&Sha256::digest(line.as_bytes())[..Self::BYTES]);
         Self(key)
+    }
+
+    pub const fn from_bytes(key: [u8; Self::BYTES]) -> Self {
+        Self(key)
+    }
+
+    pub const fn bytes(self) -> [u8; Self::BYTES] {
+        self.0
     }
 }
 

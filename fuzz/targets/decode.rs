@@ -11,7 +11,7 @@ fuzz_target!(|record: &[u8]| {
     let Ok(event) = decode(record) else { return };
     match event {
         RawEvent::Exec(exec) => {
-            let arguments: usize = exec.argv.iter().chain(&exec.argv_end).map(Vec::len).sum();
+            let arguments: usize = exec.argv.iter().chain(exec.argv_end.iter()).map(<[u8]>::len).sum();
             assert!(arguments + exec.filename.len() <= record.len());
             is_harmless(&exec.executable);
             is_harmless(&exec.filename);

@@ -1,5 +1,6 @@
 //! Bytes of the ring buffer → [`RawEvent`]; a total function: any bytes give an event or an error.
 
+mod arguments;
 mod module;
 pub mod network;
 
@@ -17,6 +18,7 @@ use anchorwatch_sensor_common::module::{KIND_KERNEL_MODULE, KIND_MAPPING};
 use anchorwatch_sensor_common::network::{DnsRecord, FlowRecord};
 use std::mem::{offset_of, size_of};
 
+pub use arguments::Arguments;
 pub use module::{KernelModule, Loader, MappedBy, Mapping};
 pub use network::{Dns, Flow, FlowKind, FlowProtocol};
 
@@ -93,11 +95,11 @@ pub struct Exec {
     /// Capabilities that the execution gave beyond what any would have given, a bit each; `None` where this kernel does
     /// not show them.
     pub caps_gained: Option<u64>,
-    pub argv: Vec<Vec<u8>>,
+    pub argv: Arguments,
     /// Arguments are missing behind `argv`, whose last one may be cut.
     pub argv_truncated: bool,
     /// The last ones of those that are too long, the first of them cut; empty for others.
-    pub argv_end: Vec<Vec<u8>>,
+    pub argv_end: Arguments,
     /// Bytes of all arguments together, each with a NUL.
     pub argv_total: u32,
 }
@@ -318,9 +320,9 @@ fn exec(record: &[u8], time_ns: u64) -> Result<Exec, DecodeError> {
         terminal: flag(FLAG_TERMINAL),
         setuid: flag(FLAG_SETUID),
         caps_gained: (!flag(FLAG_CAPS_UNKNOWN)).then(|| fixed.u64(offset_of!(ExecRecord, caps_gained))),
-        argv: arguments(head),
+        argv: Arguments::of_block(head),
         argv_truncated,
-        argv_end: arguments(end),
+        argv_end: Arguments::of_block(end),
         argv_total,
     })
 }
@@ -378,12 +380,9 @@ fn source(field: &'static str, value: u32) -> Result<Option<FileSource>, DecodeE
 
 /// Components come leaf first; a path reads root first.
 fn executable(components: &[u8], memory: bool, truncated: bool) -> Vec<u8> {
-    let parts: Vec<&[u8]> = components
-        .split(|byte| *byte == 0)
-        .filter(|part| !part.is_empty())
-        .collect();
     let mut path = Vec::with_capacity(components.len() + 1);
-    for part in parts.iter().rev() {
+    let parts = components.rsplit(|byte| *byte == 0).filter(|part| !part.is_empty());
+    for part in parts {
         if !(path.is_empty() && (memory || truncated)) {
             path.push(b'/');
         }
@@ -399,15 +398,6 @@ fn head_and_end(argv: &[u8], total: u32) -> (&[u8], &[u8]) {
     } else {
         (argv, &[])
     }
-}
-
-/// The kernel ends each argument with a NUL; a cut block ends with an argument that has none.
-fn arguments(block: &[u8]) -> Vec<Vec<u8>> {
-    if block.is_empty() {
-        return Vec::new();
-    }
-    let block = block.strip_suffix(&[0]).unwrap_or(block);
-    block.split(|byte| *byte == 0).map(<[u8]>::to_vec).collect()
 }
 
 #[cfg(test)]

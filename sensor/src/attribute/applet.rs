@@ -5,6 +5,7 @@
 //! file that was called by a name of the caller's choice is no multi-call binary: the name would be noise.
 
 use super::text;
+use crate::decode::Arguments;
 
 const MULTI_CALL: [&[u8]; 3] = [b"busybox", b"toybox", b"coreutils"];
 
@@ -12,18 +13,19 @@ const MULTI_CALL: [&[u8]; 3] = [b"busybox", b"toybox", b"coreutils"];
 ///
 /// Called by the binary's own name (`busybox sh`), the applet is the first argument. It is taken only if it is one of
 /// the names below: whatever else stands there is an argument, and arguments stay on the node.
-pub fn applet(executable: &[u8], argv: &[Vec<u8>]) -> Option<String> {
+pub fn applet(executable: &[u8], argv: &Arguments) -> Option<String> {
     let binary = text::base_name(executable);
     if !MULTI_CALL.iter().any(|name| is_called(binary, name)) {
         return None;
     }
-    let called = text::base_name(argv.first()?);
+    let mut argv = argv.iter();
+    let called = text::base_name(argv.next()?);
     // A login shell has a dash before its name.
     let called = called.strip_prefix(b"-").unwrap_or(called);
     if !MULTI_CALL.iter().any(|name| is_called(called, name)) {
         return Some(text::name(called));
     }
-    let first = argv.get(1).and_then(|argument| str::from_utf8(argument).ok());
+    let first = argv.next().and_then(|argument| str::from_utf8(argument).ok());
     let known = first.filter(|first| APPLETS.binary_search(first).is_ok());
     Some(known.map_or_else(|| text::name(called), str::to_owned))
 }
@@ -79,7 +81,7 @@ mod tests {
     use super::*;
 
     fn called(executable: &str, argv: &[&str]) -> Option<String> {
-        let argv: Vec<Vec<u8>> = argv.iter().map(|argument| argument.as_bytes().to_vec()).collect();
+        let argv: Arguments = argv.iter().collect();
         applet(executable.as_bytes(), &argv)
     }
 

@@ -12,7 +12,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use super::pod::Container;
-use crate::decode::Exec;
+use crate::decode::{self, Exec};
 pub use asked::{Asked, Asking, Rule};
 pub use template::{CommandKey, Template};
 
@@ -148,7 +148,7 @@ fn template(exec: &Exec, make: impl Fn(&[String]) -> Vec<String>) -> Arc<str> {
 }
 
 /// Arguments as text; what is no UTF-8 becomes U+FFFD.
-fn readable(argv: &[Vec<u8>]) -> Vec<String> {
+fn readable(argv: &decode::Arguments) -> Vec<String> {
     argv.iter()
         .map(|argument| String::from_utf8_lossy(argument).into_owned())
         .collect()
@@ -161,8 +161,8 @@ mod tests {
     use anchorwatch_core::redact;
     use proptest::prelude::*;
 
-    fn bytes(argv: &[&str]) -> Vec<Vec<u8>> {
-        argv.iter().map(|argument| argument.as_bytes().to_vec()).collect()
+    fn bytes(argv: &[&str]) -> decode::Arguments {
+        argv.iter().collect()
     }
 
     fn made(exec: &Exec) -> String {
@@ -222,7 +222,7 @@ mod tests {
         let of = |arguments, exec: &Exec| Commands::new(arguments).template(exec, &container("1"));
         assert_eq!(of(Arguments::None, &exec), None);
         let without = Exec {
-            argv: Vec::new(),
+            argv: decode::Arguments::default(),
             ..exec
         };
         assert_eq!(of(Arguments::Redacted, &without), None);
@@ -235,7 +235,8 @@ mod tests {
             argv_end in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..300), 0..4),
             argv_truncated: bool, argv_total: u32,
         ) {
-            let argv_end = if argv_truncated { argv_end } else { Vec::new() };
+            let argv_end = argv_end.into_iter().filter(|_| argv_truncated).collect();
+            let argv = argv.into_iter().collect();
             let exec = Exec { argv, argv_truncated, argv_end, argv_total, ..exec("/bin/x").build() };
             let template = made(&exec);
             prop_assert!(template.len() <= MAX_COMMAND);

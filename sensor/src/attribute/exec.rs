@@ -31,8 +31,8 @@ impl Attributor {
         let place = match self.places.placement_in(exec.cgroup_id, exec.container, process) {
             None => return Outcome::Lost(Feed::Process, LossReason::CgroupUnknown, Whose::Unknown),
             Some(Placement::Host) => {
-                let executable = text::path(&exec.executable, exec.path_truncated);
-                self.remember(exec.exec_id, executable.into(), false);
+                let executable = self.executables.path(&exec.executable, exec.path_truncated);
+                self.remember(exec.exec_id, executable, false);
                 return Outcome::Host;
             }
             Some(Placement::Unrecognised) => {
@@ -54,7 +54,7 @@ impl Attributor {
     }
 
     fn prepare(&mut self, place: Place, exec: Exec, standing: bool) -> PreparedExec {
-        let executable: Arc<str> = text::path(&exec.executable, exec.path_truncated).into();
+        let executable = self.executables.path(&exec.executable, exec.path_truncated);
         let mut lineage = Vec::with_capacity(exec.ancestors.len() + 1);
         for id in exec.ancestors.iter().rev() {
             lineage.push(self.ancestor(*id));

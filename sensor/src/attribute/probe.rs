@@ -79,11 +79,7 @@ pub fn is_one_of(exec: &Exec, commands: &[Command]) -> bool {
 
 fn is(exec: &Exec, command: &Command) -> bool {
     if !exec.script {
-        return exec
-            .argv
-            .iter()
-            .map(Vec::as_slice)
-            .eq(command.iter().map(String::as_bytes));
+        return exec.argv.iter().eq(command.iter().map(String::as_bytes));
     }
     // The kernel has put the interpreter, at most one argument of it, and the script's path in the place of argv[0].
     let Some((called, arguments)) = command.split_first() else {
@@ -93,8 +89,8 @@ fn is(exec: &Exec, command: &Command) -> bool {
     let (Some(in_front @ 2..=3), true) = (in_front, names(called.as_bytes(), &exec.filename)) else {
         return false;
     };
-    let tail = exec.argv[in_front..].iter().map(Vec::as_slice);
-    exec.argv[in_front - 1] == exec.filename && tail.eq(arguments.iter().map(String::as_bytes))
+    let mut behind = exec.argv.iter().skip(in_front - 1);
+    behind.next() == Some(&exec.filename) && behind.eq(arguments.iter().map(String::as_bytes))
 }
 
 /// A command without a slash is looked up in `PATH`.

@@ -2,7 +2,7 @@
 
 use super::cgroup::ContainerId;
 use super::pod::{Container, PodFacts, PodIdentity};
-use crate::decode::{Exec, FileSource, Flow, FlowKind, FlowProtocol, Loader, MappedBy, Mapping, OriginMark};
+use crate::decode::{Arguments, Exec, FileSource, Flow, FlowKind, FlowProtocol, Loader, MappedBy, Mapping, OriginMark};
 use crate::seen::Sighting;
 use crate::snapshot::SeededProcess;
 use anchorwatch_core::behaviour::{Attributes, Behaviour};
@@ -103,16 +103,16 @@ pub fn exec(executable: &str) -> ExecBuilder {
         terminal: false,
         setuid: false,
         caps_gained: Some(0),
-        argv: vec![executable.as_bytes().to_vec()],
+        argv: [executable].iter().collect(),
         argv_truncated: false,
-        argv_end: Vec::new(),
+        argv_end: Arguments::default(),
         argv_total: u32::try_from(executable.len() + 1).unwrap(),
     })
 }
 
 impl ExecBuilder {
     pub fn argv(mut self, argv: &[&str]) -> Self {
-        self.0.argv = argv.iter().map(|argument| argument.as_bytes().to_vec()).collect();
+        self.0.argv = argv.iter().collect();
         self
     }
 

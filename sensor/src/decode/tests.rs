@@ -110,7 +110,7 @@ prop_compose! {
             euid: privileges.0, caps_gained: privileges.1, stdout_socket: privileges.2, terminal: privileges.3,
             setuid: privileges.4,
             argv_total: u32::try_from(argv.iter().map(|argument| argument.len() + 1).sum::<usize>()).unwrap(),
-            argv, argv_end: Vec::new(),
+            argv: argv.iter().collect(), argv_end: Arguments::default(),
         }
     }
 }
@@ -166,21 +166,6 @@ fn a_file_in_memory_keeps_its_kernel_name() {
 fn a_cut_path_has_no_leading_slash() {
     assert_eq!(executable(b"bash\0bin\0", false, true), b"bin/bash");
     assert_eq!(executable(b"bash\0bin\0", false, false), b"/bin/bash");
-}
-
-#[test]
-fn empty_arguments_are_kept() {
-    assert_eq!(arguments(b"a\0\0b\0"), [b"a".to_vec(), b"".to_vec(), b"b".to_vec()]);
-    assert_eq!(arguments(b"\0"), [b"".to_vec()]);
-    assert_eq!(arguments(b""), Vec::<Vec<u8>>::new());
-}
-
-#[test]
-fn a_cut_argument_block_keeps_its_last_part() {
-    assert_eq!(
-        arguments(b"sh\0-c\0ech"),
-        [b"sh".to_vec(), b"-c".to_vec(), b"ech".to_vec()]
-    );
 }
 
 #[test]

@@ -139,7 +139,8 @@ impl Live {
             .status();
         assert!(status.unwrap().success());
         let mut events = Vec::new();
-        let is_fence = |event: &RawEvent| matches!(event, RawEvent::Exec(exec) if exec.argv.last() == Some(&fence));
+        let is_fence =
+            |event: &RawEvent| matches!(event, RawEvent::Exec(exec) if exec.argv.last() == Some(fence.as_slice()));
         while !events.iter().any(is_fence) {
             let next = self
                 .runtime

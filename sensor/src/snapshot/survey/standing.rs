@@ -1,7 +1,7 @@
 //! A process that stands there → the execution that it must have come from.
 
 use crate::attribute::text;
-use crate::decode::{Exec, FileSource};
+use crate::decode::{Arguments, Exec, FileSource};
 use crate::snapshot::SeededProcess;
 use std::fs;
 use std::path::Path;
@@ -38,9 +38,9 @@ pub fn exec(process: &SeededProcess, source: FileSource, sockets: [bool; 2], ter
         terminal,
         setuid: false,
         caps_gained: None,
-        argv: process.argv.clone(),
+        argv: process.argv.iter().collect(),
         argv_truncated: false,
-        argv_end: Vec::new(),
+        argv_end: Arguments::default(),
         argv_total: total(&process.argv),
     }
 }

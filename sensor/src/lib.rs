@@ -16,6 +16,7 @@ pub mod attribute;
 pub mod btf;
 pub mod capability;
 pub mod clock;
+pub mod completion;
 pub mod convert;
 pub mod decode;
 pub mod dns;

@@ -3,9 +3,10 @@
 mod commands;
 
 use anchorwatch_sensor::args::{Args, Command, LogFormat};
+use anchorwatch_sensor::completion;
 use anchorwatch_sensor::error::Chain;
-use clap::{CommandFactory, Parser};
-use std::io::IsTerminal;
+use clap::Parser;
+use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
 
@@ -17,10 +18,8 @@ fn main() -> ExitCode {
         Some(Command::Record(recording)) => commands::record::run(&options, &recording),
         Some(Command::Standalone(standing)) => commands::standalone::run(&options, &standing),
         Some(Command::Completion { shell }) => {
-            let mut command = Args::command();
-            let name = command.get_name().to_owned();
-            clap_complete::generate(shell, &mut command, name, &mut std::io::stdout());
-            Ok(ExitCode::SUCCESS)
+            let written = std::io::stdout().write_all(completion::script(shell).as_bytes());
+            written.map(|()| ExitCode::SUCCESS).map_err(Into::into)
         }
         None => commands::node::run(&options),
     };

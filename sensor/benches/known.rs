@@ -4,7 +4,8 @@
 #![allow(
     missing_docs,
     clippy::unwrap_used,
-    reason = "a bench that cannot set its scene up fails"
+    clippy::cast_precision_loss,
+    reason = "a bench that cannot set its scene up fails; its counts are small"
 )]
 
 use anchorwatch_core::id::WorkloadKey;
@@ -136,8 +137,70 @@ impl Sensor {
     }
 }
 
+/// Command lines of one program, none of them like another: a word of letters, which no template takes for a number.
+fn new_lines(first: u64, count: u64) -> Vec<Vec<u8>> {
+    let word = |mut number: u64| {
+        let mut word = String::from("new-");
+        for _ in 0..8 {
+            word.push(char::from(b'a' + u8::try_from(number % 26).unwrap_or(0)));
+            number /= 26;
+        }
+        word
+    };
+    (first..first + count)
+        .map(|number| record(number, &["/bin/true", &word(number)]))
+        .collect()
+}
+
+/// Between two batches, in a storm.
+const LINES_A_BATCH: u64 = 300;
+/// What a report holds, nearly.
+const SPACE: usize = 120 << 10;
+
+/// A command line that was never there, of a known program: what it takes until it is told of, its share of the batch and
+/// of what is written to the disk included.
+fn a_new_command(criterion: &mut Criterion) {
+    let mut sensor = Sensor::new();
+    let mut next = 2;
+    let mut times = Times::default();
+    criterion.bench_function("a new command line of a known program, in user space", |bencher| {
+        bencher.iter_custom(|count| {
+            let mut storm: Vec<Vec<Vec<u8>>> = Vec::new();
+            for _ in 0..count {
+                storm.push(new_lines(next, LINES_A_BATCH));
+                next += LINES_A_BATCH;
+            }
+            times.each(count, |index| {
+                for bytes in &storm[index] {
+                    sensor.take(bytes);
+                }
+                let told = sensor.seen.take_due(SPACE);
+                assert!(!told.is_empty());
+                (told, sensor.seen.take_rows())
+            })
+        });
+    });
+    let micros: Vec<f64> = times
+        .micros()
+        .iter()
+        .map(|micros| micros / LINES_A_BATCH as f64)
+        .collect();
+    Figure::shown(
+        "sensor: a new command line of a known program in user space, on average",
+        &micros,
+        "µs",
+    )
+    .print();
+}
+
 fn main() {
     let mut criterion = Criterion::default().configure_from_args();
+    a_known_event(&mut criterion);
+    a_new_command(&mut criterion);
+    criterion.final_summary();
+}
+
+fn a_known_event(criterion: &mut Criterion) {
     let mut sensor = Sensor::new();
     let records: Vec<Vec<u8>> = corpus().iter().zip(2..).map(|(argv, id)| record(id, argv)).collect();
     for bytes in &records {
@@ -155,5 +218,4 @@ fn main() {
     let micros = times.micros();
     Figure::shown("sensor: a known event in user space, p50", &micros, "µs").print();
     Figure::percentile_at_most("sensor: a known event in user space, p99", &micros, 99, "µs", 1.0).print();
-    criterion.final_summary();
 }

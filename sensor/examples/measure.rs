@@ -12,6 +12,8 @@
 
 #[path = "measure/api.rs"]
 mod api;
+#[path = "measure/clock.rs"]
+mod clock;
 #[path = "measure/ground.rs"]
 mod ground;
 #[path = "measure/latency.rs"]

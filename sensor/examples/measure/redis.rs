@@ -14,6 +14,8 @@ use crate::subject::{Mode, Subject};
 use anchorwatch_figures::Figure;
 
 const REQUESTS: u64 = 300_000;
+/// Before those whose time is taken: what is new about server and client is told of meanwhile, once.
+const WARM_UP: u64 = 5_000;
 const CEILING: Duration = Duration::from_secs(30);
 /// The shell puts itself into the container and runs the rest with another root.
 const SCRIPT: &str = "echo 0 > \"$0\" && exec unshare --mount chroot \"$@\"";
@@ -84,13 +86,18 @@ fn turns<const N: usize>(
 fn ask(bed: &Bed, container: &Container, root: &Path, subject: Option<&Subject>) -> Result<Run> {
     let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
     let server = Server::start(container, root, port)?;
-    let requests = bed.amount(REQUESTS).to_string();
+    let ask = |requests: u64| {
+        let requests = requests.to_string();
+        let mut client = inside(container, root, "/usr/bin/redis-benchmark");
+        client.args(["-p", &port.to_string(), "-n", &requests, "-t", "get", "--csv"]);
+        client.output().context("cannot run redis-benchmark")
+    };
+    ask(WARM_UP)?;
+    subject.map_or(Ok(()), Subject::settle)?;
     let sensor = || subject.map_or(Ok(Duration::ZERO), Subject::processor_time);
     let programs = || subject.map_or(Ok(Duration::ZERO), Subject::program_time);
     let before = (container.processor_time()?, sensor()?, programs()?);
-    let output = inside(container, root, "/usr/bin/redis-benchmark")
-        .args(["-p", &port.to_string(), "-n", &requests, "-t", "get", "--csv"])
-        .output()?;
+    let output = ask(bed.amount(REQUESTS))?;
     let seconds = |after: Duration, before| after.saturating_sub(before).as_secs_f64();
     let load = seconds(container.processor_time()?, before.0);
     let sensor = seconds(sensor()?, before.1);

@@ -12,11 +12,15 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use crate::api::Api;
+use crate::clock;
 use crate::ground::Container;
 
 /// How long it may take until it watches, or until it ends.
 const CEILING: Duration = Duration::from_mins(1);
 const PAUSE: Duration = Duration::from_millis(20);
+/// Whoever takes less than this share of a processor for so long has nothing to do.
+const QUIET: Duration = Duration::from_millis(500);
+const QUIET_SHARE: f64 = 0.01;
 
 /// How the sensor runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,18 +128,27 @@ impl Subject {
 
     /// Its processor time, in user space and in the kernel, without the programs that run in other processes.
     pub fn processor_time(&self) -> Result<Duration> {
-        let stat = fs::read_to_string(self.proc("stat"))?;
-        // The name in parentheses may hold anything; user and system time are the 12th and 13th field behind it.
-        let behind = stat.rsplit_once(')').context("no name in stat")?.1;
-        let ticks: u64 = behind
-            .split_whitespace()
-            .skip(11)
-            .take(2)
-            .filter_map(|ticks| ticks.parse::<u64>().ok())
-            .sum();
-        Ok(Duration::from_secs_f64(
-            ticks as f64 / rustix::param::clock_ticks_per_second() as f64,
-        ))
+        clock::processor_time(self.child.id())
+    }
+
+    /// Waits until it has done what it was given: what is new is hashed and told of, and nothing is left but what it does
+    /// now and then.
+    pub fn settle(&self) -> Result<()> {
+        let start = Instant::now();
+        let mut before = self.processor_time()?;
+        loop {
+            sleep(QUIET);
+            let now = self.processor_time()?;
+            if now.saturating_sub(before) < QUIET.mul_f64(QUIET_SHARE) {
+                return Ok(());
+            }
+            ensure!(
+                start.elapsed() < CEILING,
+                "the sensor is busy after {} s",
+                CEILING.as_secs()
+            );
+            before = now;
+        }
     }
 
     /// What its programs took in the kernel, in whatever process; counted only while the kernel's statistics are on.

@@ -5,6 +5,7 @@ pub mod cgroup;
 pub mod command;
 pub mod destination;
 mod exec;
+mod executables;
 mod flow;
 mod known;
 mod layer;
@@ -42,6 +43,7 @@ use cgroup::hierarchy::Hierarchy;
 use cgroup::slots::FilterOrder;
 use cgroup::{ContainerId, Holder, Placement};
 use command::{Arguments, Asked, Commands};
+use executables::Executables;
 use flow::PreparedFlow;
 use lineage::Lineage;
 use network::Destinations;
@@ -90,6 +92,7 @@ pub struct Attributor {
     held: Vec<PreparedFlow>,
     proc: ProcFolder,
     commands: Commands,
+    executables: Executables,
     /// What had been put into containers from outside before the sensor came, by exec id.
     visits: HashMap<u64, Visit>,
     unresolved_ancestors: u64,
@@ -111,6 +114,7 @@ impl Attributor {
             held: Vec::new(),
             proc,
             commands: Commands::new(Arguments::default()),
+            executables: Executables::default(),
             visits: HashMap::new(),
             unresolved_ancestors: 0,
             scope: Scope::default(),
@@ -261,7 +265,7 @@ impl Attributor {
     pub fn expire(&mut self, now: Instant) -> Vec<Outcome> {
         self.places.expire(now);
         while let Some(key) = self.awaited.pop_due(now) {
-            self.show_again(Some(key));
+            self.places.cgroups.slots.let_through(key);
         }
         let mut outcomes = Vec::new();
         for pending in self.waiting.expire(now) {
@@ -290,8 +294,9 @@ impl Attributor {
         match (&outcome, key) {
             (Outcome::Lost(..), key) => self.show_again(key),
             (Outcome::Attributed(attributed), Some(key)) if attributed.startup => {
-                let at_once = self.awaited.push(key, now);
-                self.show_again(at_once);
+                if let Some(at_once) = self.awaited.push(key, now) {
+                    self.places.cgroups.slots.let_through(at_once);
+                }
             }
             (
                 Outcome::Attributed(_)

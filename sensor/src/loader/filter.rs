@@ -17,6 +17,9 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
+/// `BPF_EXIST` (include/uapi/linux/bpf.h): what was pushed out meanwhile is not put back.
+const EXIST: u64 = 2;
+
 /// What passes the filter, and how often.
 #[derive(Debug, Clone)]
 pub struct FilterOptions {
@@ -235,12 +238,26 @@ impl Filter {
 
     /// Shows an event again that could not be kept.
     pub fn forget(&mut self, feed: FilterFeed, key: u64) -> Result<(), MapError> {
-        let keys = match feed {
+        absent_is_fine(self.keys(feed).remove(&key))
+    }
+
+    /// Lets an event through once more, with what was swallowed of it. What the kernel counts between reading and writing
+    /// is lost: a key's count is a lower bound, and the totals are exact.
+    pub fn let_through(&mut self, feed: FilterFeed, key: u64) -> Result<(), MapError> {
+        let keys = self.keys(feed);
+        let known = keys.get(&key, 0);
+        absent_is_fine(known.and_then(|Remembered(known)| {
+            let due = SeenValue { due_ns: 0, ..known };
+            keys.insert(key, Remembered(due), EXIST)
+        }))
+    }
+
+    fn keys(&mut self, feed: FilterFeed) -> &mut HashMap<MapData, u64, Remembered> {
+        match feed {
             FilterFeed::Process => &mut self.process,
             FilterFeed::Network | FilterFeed::Dns => &mut self.network,
             FilterFeed::Module => &mut self.module,
-        };
-        absent_is_fine(keys.remove(&key))
+        }
     }
 
     /// What became of a registered container's events, by feed.

@@ -96,6 +96,7 @@ impl Kernel for LiveKernel {
             FilterOrder::Below { cgroup, container } => filter.register_below(cgroup, container)?,
             FilterOrder::Release(cgroup) => drop(filter.release(cgroup)?),
             FilterOrder::Forget(FilterKey { feed, hash }) => filter.forget(feed, hash)?,
+            FilterOrder::LetThrough(FilterKey { feed, hash }) => filter.let_through(feed, hash)?,
         }
         Ok(())
     }

@@ -81,12 +81,19 @@ fn what_a_container_repeats_is_sent_once_and_counted() {
         lost: [0; LOST],
     };
     assert_eq!(totals(&live, &container), expected);
-    // User space could not keep it: it shows again.
+    // It would be told otherwise now: it is let through once more, with what was swallowed.
     let key = sent[1].key.unwrap();
-    live.loaded.filter_mut().forget(key.feed, key.hash).unwrap();
+    live.loaded.filter_mut().let_through(key.feed, key.hash).unwrap();
+    run(&live, &container, "same");
     run(&live, &container, "same");
     let again = of(&mut live, &container);
-    assert_eq!((arguments(&again), again[0].repeats), (vec!["same".to_owned()], 0));
+    assert_eq!((arguments(&again), again[0].repeats), (vec!["same".to_owned()], 4));
+    // User space could not keep it: it shows as if it were new.
+    live.loaded.filter_mut().forget(key.feed, key.hash).unwrap();
+    live.loaded.filter_mut().let_through(key.feed, key.hash).unwrap();
+    run(&live, &container, "same");
+    let new = of(&mut live, &container);
+    assert_eq!((arguments(&new), new[0].repeats), (vec!["same".to_owned()], 0));
 }
 
 #[test]

@@ -14,8 +14,10 @@ pub enum FilterOrder {
     Below { cgroup: u64, container: u64 },
     /// A container whose cgroup is gone.
     Release(u64),
-    /// An event that could not be kept, or would be told otherwise now: it is to show again.
+    /// An event that could not be kept: it is to show again as if it were new.
     Forget(FilterKey),
+    /// An event that was told of, and would be told otherwise now: it is let through once more, with what was swallowed.
+    LetThrough(FilterKey),
     /// A cgroup of the host: nothing is wanted of it.
     Ignore(u64),
     /// No longer.
@@ -67,6 +69,10 @@ impl Slots {
 
     pub fn forget(&mut self, key: FilterKey) {
         self.orders.push(FilterOrder::Forget(key));
+    }
+
+    pub fn let_through(&mut self, key: FilterKey) {
+        self.orders.push(FilterOrder::LetThrough(key));
     }
 
     pub fn take_orders(&mut self) -> Vec<FilterOrder> {

@@ -61,6 +61,8 @@ pub struct LoadOptions {
     /// Feeds whose hooks are tried. Those of the process feed are tried in any case: every feed's lineage is theirs. Fewer
     /// than all only for tests, most of whose time would be the verifier's.
     pub feeds: Vec<Feed>,
+    /// Ways that are not tried, by their names: tests of those that are tried after them need that.
+    pub without: Vec<&'static str>,
     /// Whether to attach what was loaded; off for tests that need to see what its absence does.
     pub attach: bool,
     /// Whether the programs do nothing: for measuring what their hooks alone cost.
@@ -83,6 +85,7 @@ impl Default for LoadOptions {
             cgroup_root: PathBuf::from("/sys/fs/cgroup"),
             cgroup_scope: CgroupScope::Pods,
             feeds: Feed::ALL.to_vec(),
+            without: Vec::new(),
             attach: true,
             idle: false,
         }

@@ -25,6 +25,8 @@ mod facts;
 mod files;
 #[path = "live/filter.rs"]
 mod filter;
+#[path = "live/hooks.rs"]
+mod hooks;
 #[path = "live/kernel_modules.rs"]
 mod kernel_modules;
 #[path = "live/lineage.rs"]
@@ -37,6 +39,8 @@ mod modules;
 mod network;
 #[path = "live/placement.rs"]
 mod placement;
+#[path = "live/processes.rs"]
+mod processes;
 #[path = "live/record.rs"]
 mod record;
 #[path = "live/refusal.rs"]

@@ -130,6 +130,8 @@ pub enum HookError {
     },
     #[error("the object has no program {0}: it was built from other sources")]
     Missing(&'static str),
+    #[error("the options leave it out")]
+    NotWanted,
     #[error("this kernel lacks a field that it needs")]
     NoField,
     #[error("there is no unified cgroup hierarchy")]
@@ -147,9 +149,12 @@ impl HookError {
     pub(super) const fn is_unsupported(&self) -> bool {
         match self {
             Self::Program(ProgramError::Btf(_)) | Self::NoField | Self::NoCgroups | Self::NoBpfLsm => true,
-            Self::Program(_) | Self::Refused { .. } | Self::Missing(_) | Self::Cgroup { .. } | Self::Occupied(_) => {
-                false
-            }
+            Self::Program(_)
+            | Self::Refused { .. }
+            | Self::Missing(_)
+            | Self::NotWanted
+            | Self::Cgroup { .. }
+            | Self::Occupied(_) => false,
         }
     }
 }

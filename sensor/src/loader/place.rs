@@ -27,16 +27,18 @@ const STATISTICS: [&str; 3] = ["processed ", "stack depth ", "verification time 
 pub(super) struct Placer<'a> {
     btf: &'a Btf,
     attach: bool,
+    without: &'a [&'static str],
     cgroups: Vec<PathBuf>,
     capabilities: Capabilities,
 }
 
 impl<'a> Placer<'a> {
-    pub(super) fn new(btf: &'a Btf, capabilities: Capabilities, options: &LoadOptions) -> Self {
+    pub(super) fn new(btf: &'a Btf, capabilities: Capabilities, options: &'a LoadOptions) -> Self {
         Self {
             btf,
             capabilities,
             attach: options.attach,
+            without: &options.without,
             cgroups: cgroups::find(&options.cgroup_root, &options.cgroup_scope),
         }
     }
@@ -71,6 +73,9 @@ impl<'a> Placer<'a> {
     /// Puts one program in place and returns how many instructions the verifier walked; leaves nothing behind if it
     /// fails.
     fn way(&self, ebpf: &mut Ebpf, way: &Way) -> Result<Option<u32>, HookError> {
+        if self.without.contains(&way.name) {
+            return Err(HookError::NotWanted);
+        }
         if !self.capabilities.has(way.needs) {
             return Err(HookError::NoField);
         }

@@ -4,6 +4,7 @@ use crate::files::{in_root, overlay_scene};
 use crate::fixture::{Live, live_with, only, skip};
 use anchorwatch_core::behaviour::Feed;
 use anchorwatch_sensor::decode::{FileSource, MappedBy, Mapping, RawEvent};
+use anchorwatch_sensor::loader::LoadOptions;
 use anchorwatch_sensor::modules::{Answer, MappedFile, ModuleLimits, ModulePlaces, Modules, Wanted, WantedFile};
 use rustix::fs::{Mode, OFlags};
 use rustix::mm::{MapFlags, MprotectFlags, ProtFlags};
@@ -95,9 +96,25 @@ fn is_by_descriptor(live: &Live) -> bool {
 
 #[test]
 fn a_library_is_told_once_with_all_that_it_is() {
-    let Some(mut live) = live_with_mappings("a_library_is_told_once_with_all_that_it_is") else {
-        return;
+    if let Some(live) = live_with_mappings("a_library_is_told_once_with_all_that_it_is") {
+        assert_a_library_is_told_once(live);
+    }
+}
+
+#[test]
+fn a_library_is_told_once_with_all_that_it_is_where_the_kernel_gives_no_trampolines() {
+    let name = "a_library_is_told_once_with_all_that_it_is_where_the_kernel_gives_no_trampolines";
+    let options = LoadOptions {
+        without: vec!["fentry/security_mmap_file"],
+        ..only(Feed::Module)
     };
+    if let Some(live) = live_with(name, &options, |_| {}) {
+        assert!(is_by_descriptor(&live), "{:?}", live.loaded.hooks());
+        assert_a_library_is_told_once(live);
+    }
+}
+
+fn assert_a_library_is_told_once(mut live: Live) {
     let (path, file) = library(&live, "library");
     let readable = Mapped::new(&file, ProtFlags::READ);
     let first = Mapped::new(&file, CODE);

@@ -70,9 +70,11 @@ impl Test {
 }
 
 impl Report {
-    /// Whether no test failed and no program is too much for a verifier.
+    /// Whether no test failed, none was skipped (the guest has all that they need), and no program is too much for a
+    /// verifier.
     pub fn holds(&self) -> bool {
-        self.failed == 0 && self.verified.iter().all(|program| program.instructions <= MAX_VERIFIED)
+        let is_bounded = |program: &Verified| program.instructions <= MAX_VERIFIED;
+        self.failed == 0 && self.skipped.is_empty() && self.verified.iter().all(is_bounded)
     }
 
     /// As in `3 passed, 0 failed, 1 skipped`.
@@ -200,11 +202,19 @@ mod tests {
             let console = CONSOLE
                 .replace("FAILED", "ok")
                 .replace("with 101", "with 0")
+                .replace("guest: skipped two: no overlay: none", "")
                 .replace("a 33", instructions);
             parse(&console).unwrap().holds()
         };
         assert!(walked("a 100000"));
         assert!(!walked("a 100001"));
+    }
+
+    #[test]
+    fn a_skipped_test_fails_a_run_since_a_guest_has_all_that_tests_need() {
+        let skipped = CONSOLE.replace("FAILED", "ok").replace("with 101", "with 0");
+        let report = parse(&skipped).unwrap();
+        assert_eq!((report.failed, report.skipped.len(), report.holds()), (0, 1, false));
     }
 
     #[test]

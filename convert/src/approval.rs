@@ -27,7 +27,7 @@ use crate::{
     },
     number::unsigned,
     policy::{Violation, spellings},
-    selection::approval_holds_for,
+    selection::{approval_holds_for, selector_violations},
 };
 
 /// What approvals say of a workload together, whose pods have these labels. A workload that inherits from another is denied
@@ -78,8 +78,23 @@ pub fn approvals_from_crd(name: &str, spec: &BehaviorApprovalSpec, into: &mut Ap
     }
 }
 
-/// What of an approval can't be taken as it is, although the schema takes it.
+/// What keeps an approval from being accepted, although the schema takes it; nothing for one that makes sense. One that does
+/// not takes no part in decisions.
 pub fn approval_violations(spec: &BehaviorApprovalSpec) -> Vec<Violation> {
+    let mut violations = Vec::new();
+    match (&spec.workload, &spec.selector) {
+        (Some(_), None) => {}
+        (None, Some(selector)) => violations.extend(selector_violations(selector, true)),
+        (Some(_), Some(_)) | (None, None) => violations.push(Violation {
+            field: "spec".into(),
+            expected: "expected either spec.workload or spec.selector".into(),
+        }),
+    }
+    violations.extend(unreadable(spec));
+    violations
+}
+
+fn unreadable(spec: &BehaviorApprovalSpec) -> Vec<Violation> {
     let of = |list: &str, named: &Option<NamedBehaviors>| -> Vec<Violation> {
         let failed = named.iter().flat_map(patterns).filter_map(|(_, pattern)| pattern.err());
         failed

@@ -24,5 +24,5 @@ pub use policy::{
     DocumentError, Materials, Text, Violation, arguments_from_document, inline_violations, materials, policy_from_crd,
     policy_from_document,
 };
-pub use selection::{approval_holds_for, policy_rank, policy_selects};
+pub use selection::{approval_holds_for, policy_rank, policy_selects, selector_violations};
 pub use time::{from_clock, from_micro_time, from_time, to_time};

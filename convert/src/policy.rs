@@ -9,8 +9,8 @@ use std::collections::BTreeSet;
 
 use anchorwatch_core::normalise::domain_name;
 use anchorwatch_core::policy::{
-    AbsorbPolicy, MaturityMethod, MaturityPolicy, Mode, ModulePolicy, NetworkPolicy, OnMatch, OnUnmatched, Policy,
-    ProcessPolicy, RolloutPolicy, SpikePolicy, TolerancePolicy, approvals::Approvals,
+    AbsorbPolicy, AlertsPolicy, MaturityMethod, MaturityPolicy, Mode, ModulePolicy, NetworkPolicy, OnMatch,
+    OnUnmatched, Policy, ProcessPolicy, RolloutPolicy, SpikePolicy, TolerancePolicy, approvals::Approvals,
 };
 use anchorwatch_core::severity::Severity;
 use anchorwatch_crds::v1alpha1::{self as crd, DriftPolicySpec, FeedPolicies};
@@ -76,6 +76,11 @@ pub fn policy_from_crd(name: String, spec: &DriftPolicySpec, materials: &Materia
             require_intent_from: spec.rollout.require_intent_from.iter().cloned().collect(),
             git_revision_annotations: spec.rollout.git_revision_annotations.clone(),
             retention_days: spec.rollout.retention.get(),
+        },
+        alerts: AlertsPolicy {
+            per_workload: unsigned(spec.alerts.per_workload),
+            per_namespace: unsigned(spec.alerts.per_namespace),
+            retention_days: spec.alerts.retention.get(),
         },
         absorb: absorb(&spec.baseline.absorb),
         approvals: Approvals::default(),

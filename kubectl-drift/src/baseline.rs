@@ -5,10 +5,9 @@ mod render;
 mod tests;
 mod view;
 
-use clap::ValueEnum;
 use jiff::Timestamp;
 
-use crate::{connect::Connection, workload, workload::Wanted};
+use crate::{connect::Connection, output::Output, workload, workload::Wanted};
 use view::View;
 pub(crate) use view::{QUARANTINED, label};
 
@@ -31,27 +30,12 @@ pub struct Args {
     output: Output,
 }
 
-#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
-enum Output {
-    /// For people.
-    Table,
-    /// The same with pods, nodes, revisions and times.
-    Wide,
-    Json,
-    Yaml,
-}
-
 /// Shows the baseline of a workload.
 pub async fn run(connection: &Connection, args: &Args) -> anyhow::Result<()> {
     let (client, namespace) = connection.open().await?;
     let known = workload::find(&client, &namespace, &args.workload).await?;
     let view = View::of(&known);
     let now = Timestamp::now();
-    match args.output {
-        Output::Table => print!("{}", render::text(&view, args.limit, false, now)),
-        Output::Wide => print!("{}", render::text(&view, args.limit, true, now)),
-        Output::Json => println!("{}", serde_json::to_string_pretty(&view)?),
-        Output::Yaml => print!("{}", serde_yaml::to_string(&view)?),
-    }
-    Ok(())
+    args.output
+        .print(&view, |wide| render::text(&view, args.limit, wide, now))
 }

@@ -12,6 +12,7 @@ mod diff;
 mod explain;
 mod export;
 mod list;
+mod output;
 mod paint;
 mod policies;
 mod reference;

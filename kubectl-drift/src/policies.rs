@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use anchorwatch_convert::{Materials, approvals_of, policy_from_crd, policy_rank, policy_selects};
+use anchorwatch_convert::{Materials, approval_violations, approvals_of, policy_from_crd, policy_rank, policy_selects};
 use anchorwatch_core::{id::WorkloadKey, policy::Policy};
 use anchorwatch_crds::v1alpha1::{
     BehaviorApproval, ClusterDriftPolicy, DriftPolicy, DriftPolicySpec, DriftPolicyStatus,
@@ -109,6 +109,8 @@ impl Policies {
             (priority, is_cluster, created, name.to_owned())
         };
         policies.sort_by_cached_key(rank);
+        // What the operator refuses takes no part in decisions.
+        approvals.retain(|approval| approval_violations(&approval.spec).is_empty());
         approvals.sort_by_cached_key(ResourceExt::name_any);
         Self {
             policies,

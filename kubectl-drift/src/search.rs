@@ -6,13 +6,13 @@ use std::{fmt::Write as _, process::ExitCode, time::Duration};
 
 use anchorwatch_crds::v1alpha1::{BehaviorQuery, BehaviorQuerySpec, BehaviorQueryStatus, DriftAlert, QueryAnswer};
 use anyhow::{Context, bail};
-use clap::ValueEnum;
 use jiff::Timestamp;
 use kube::{Api, Client, api::PostParams};
 use tokio::time::{Instant, sleep};
 
 use crate::{
     connect::Connection,
+    output::Output,
     table::table,
     text::{age, safe},
 };
@@ -56,14 +56,6 @@ pub struct Args {
     output: Output,
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Output {
-    Table,
-    Wide,
-    Json,
-    Yaml,
-}
-
 /// Asks the operator and shows what it answers.
 pub async fn run(connection: &Connection, args: &Args) -> anyhow::Result<ExitCode> {
     let (client, namespace) = connection.open().await?;
@@ -81,14 +73,8 @@ pub async fn run(connection: &Connection, args: &Args) -> anyhow::Result<ExitCod
         limit: args.limit,
     };
     let status = ask(client, &namespace, spec).await?;
-    match args.output {
-        Output::Json => println!("{}", serde_json::to_string_pretty(&status)?),
-        Output::Yaml => print!("{}", serde_yaml::to_string(&status)?),
-        Output::Table | Output::Wide => {
-            let wide = matches!(args.output, Output::Wide);
-            print!("{}", render(&status, wide, Timestamp::now()));
-        }
-    }
+    args.output
+        .print(&status, |wide| render(&status, wide, Timestamp::now()))?;
     Ok(if status.answers.is_empty() {
         ExitCode::from(NOTHING)
     } else {

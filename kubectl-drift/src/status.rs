@@ -8,10 +8,9 @@ mod tests;
 
 use std::process::ExitCode;
 
-use clap::ValueEnum;
 use jiff::Timestamp;
 
-use crate::connect::Connection;
+use crate::{connect::Connection, output::Output};
 use health::{Health, assess};
 
 /// Exit code where something is not as it should be.
@@ -22,8 +21,8 @@ const UNHEALTHY: u8 = 3;
 #[command(after_help = "\
 Healthy is: the operator holds its lease; every node that is ready has a sensor whose report is taken within two minutes and not \
 older than two hours and a half; no hook failed, and each feed has one that works; each policy makes sense. Policies that hold \
-for no workload, workloads that no policy selects, hooks that another way stands in for, and losses are told, and change nothing \
-of that.\n\nIt reads SensorReports, which cluster administrators may.\n\n\
+for no workload, workloads that no policy selects, hooks that another way stands in for or that the node's kernel lacks or forbids, \
+and losses are told, and change nothing of that.\n\nIt reads SensorReports, which cluster administrators may.\n\n\
 Examples:\n  kubectl drift status\n  kubectl drift status -o wide\n  kubectl drift status -o json --operator-namespace security\n\n\
 Exit codes: 0 healthy, 1 could not be told, 2 misuse, 3 not healthy.")]
 pub struct Args {
@@ -38,27 +37,12 @@ pub struct Args {
     output: Output,
 }
 
-#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
-enum Output {
-    /// For people.
-    Table,
-    /// The same with every hook.
-    Wide,
-    Json,
-    Yaml,
-}
-
 /// Tells how Anchorwatch is, and says by the exit code whether that is well.
 pub async fn run(connection: &Connection, args: &Args) -> anyhow::Result<ExitCode> {
     let (client, _) = connection.open().await?;
     let facts = fetch::facts(&client, &args.operator_namespace, &args.lease).await?;
     let health = assess(&facts, Timestamp::now());
-    match args.output {
-        Output::Table => print!("{}", render::text(&health, false)),
-        Output::Wide => print!("{}", render::text(&health, true)),
-        Output::Json => println!("{}", serde_json::to_string_pretty(&health)?),
-        Output::Yaml => print!("{}", serde_yaml::to_string(&health)?),
-    }
+    args.output.print(&health, |wide| render::text(&health, wide))?;
     Ok(verdict(&health))
 }
 

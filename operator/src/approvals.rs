@@ -2,15 +2,12 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use anchorwatch_convert::{Violation, approval_holds_for as holds_for, approval_violations, approvals_of};
+use anchorwatch_convert::{approval_holds_for as holds_for, approval_violations, approvals_of};
 use anchorwatch_core::{id::WorkloadKey, policy::approvals::Approvals};
-use anchorwatch_crds::v1alpha1::{BehaviorApproval, BehaviorApprovalSpec};
+use anchorwatch_crds::v1alpha1::BehaviorApproval;
 use kube::ResourceExt;
 
-use crate::{
-    policies::selector_violations,
-    world::{Guarded, World, readable},
-};
+use crate::world::{Guarded, World, readable};
 
 /// The approvals that make sense, by name within their namespaces.
 #[derive(Clone, Debug, Default)]
@@ -20,7 +17,7 @@ impl Accepted {
     /// Those of the world.
     pub fn of(world: &World) -> Self {
         let mut accepted = readable(&world.approvals);
-        let makes_sense = |approval: &BehaviorApproval| violations(&approval.spec).is_empty();
+        let makes_sense = |approval: &BehaviorApproval| approval_violations(&approval.spec).is_empty();
         accepted.retain(|guarded| guarded.0.as_ref().is_ok_and(makes_sense));
         // What several say must not depend on the order in which a watch told of them.
         accepted.sort_by_cached_key(|guarded| guarded.0.as_ref().map(ResourceExt::name_any).unwrap_or_default());
@@ -44,21 +41,6 @@ impl Accepted {
     fn all(&self) -> impl Iterator<Item = &BehaviorApproval> + Clone {
         self.0.iter().filter_map(|guarded| guarded.0.as_ref().ok())
     }
-}
-
-/// What keeps an approval from being accepted; nothing for one that makes sense.
-pub fn violations(spec: &BehaviorApprovalSpec) -> Vec<Violation> {
-    let mut violations = Vec::new();
-    match (&spec.workload, &spec.selector) {
-        (Some(_), None) => {}
-        (None, Some(selector)) => violations.extend(selector_violations(selector, true)),
-        (Some(_), Some(_)) | (None, None) => violations.push(Violation {
-            field: "spec".into(),
-            expected: "expected either spec.workload or spec.selector".into(),
-        }),
-    }
-    violations.extend(approval_violations(spec));
-    violations
 }
 
 #[cfg(test)]
@@ -130,26 +112,5 @@ mod tests {
         assert_eq!((green.approve.len(), green.frozen), (0, None));
         let blue = accepted.resolved(&workload("blue"), &BTreeMap::new());
         assert_eq!((blue.approve.len(), blue.frozen.as_deref()), (1, Some("blue")));
-    }
-
-    #[test]
-    fn each_violation_names_its_field_and_what_was_expected() {
-        let spec: BehaviorApprovalSpec = serde_json::from_value(json!({
-            "selector": {},
-            "approve": {"destinations": [{"name": "example.org"}, {"network": "192.0.2.1/24"}]},
-            "deny": {"destinations": [{"workload": "shop"}]},
-        }))
-        .unwrap();
-        let violations = violations(&spec);
-        let fields: Vec<_> = violations.iter().map(|violation| violation.field.as_str()).collect();
-        assert_eq!(
-            fields,
-            [
-                "spec.selector",
-                "spec.approve.destinations[1].network",
-                "spec.deny.destinations[0].workload"
-            ]
-        );
-        assert!(violations[1].expected.contains("192.0.2.0/24"), "{violations:?}");
     }
 }

@@ -2,11 +2,13 @@
 
 use std::{cmp::Ordering, collections::BTreeMap, sync::Arc};
 
-use anchorwatch_convert::{Materials, Violation, inline_violations, policy_from_crd, policy_rank, policy_selects};
+use anchorwatch_convert::{
+    Materials, Violation, inline_violations, policy_from_crd, policy_rank, policy_selects, selector_violations,
+};
 use anchorwatch_core::{id::WorkloadKey, policy::Policy as Resolved};
 use anchorwatch_crds::v1alpha1::{BehaviorBaseline, ClusterDriftPolicy, DriftPolicy, DriftPolicySpec};
 use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::core::Selector;
 
 use crate::{
@@ -122,34 +124,6 @@ impl Policy {
         let own = self.namespace.as_deref();
         policy_rank(self.spec.priority, own, self.created, &self.name)
     }
-}
-
-pub fn selector_violations(selector: &LabelSelector, namespaced: bool) -> Vec<Violation> {
-    let labels = selector.match_labels.as_ref().map_or(0, BTreeMap::len);
-    let requirements = selector.match_expressions.as_deref().unwrap_or_default();
-    let mut violations = Vec::new();
-    if namespaced && labels + requirements.len() == 0 {
-        violations.push(Violation {
-            field: "spec.selector".into(),
-            expected: "expected at least one label under matchLabels or one expression under matchExpressions".into(),
-        });
-    }
-    for (index, requirement) in requirements.iter().enumerate() {
-        let values = requirement.values.as_ref().map_or(0, Vec::len);
-        let expected = match (requirement.operator.as_str(), values) {
-            ("In" | "NotIn", 0) => "expected at least one value for the operators In and NotIn".to_owned(),
-            ("Exists" | "DoesNotExist", 1..) => {
-                "expected no value for the operators Exists and DoesNotExist".to_owned()
-            }
-            ("In" | "NotIn" | "Exists" | "DoesNotExist", _) => continue,
-            (other, _) => format!("expected the operator In, NotIn, Exists or DoesNotExist, but it is {other:?}"),
-        };
-        violations.push(Violation {
-            field: format!("spec.selector.matchExpressions[{index}]"),
-            expected,
-        });
-    }
-    violations
 }
 
 /// Every policy that can be read, whether it makes sense or not.

@@ -123,6 +123,10 @@ fn the_denial_of_a_behaviour_denies_it_after_it_was_written_and_read() {
     for behaviour in behaviours {
         let pattern = Pattern::of(&behaviour).unwrap();
         let written = BehaviorApprovalSpec {
+            workload: Some(anchorwatch_crds::v1alpha1::WorkloadReference {
+                kind: "Deployment".into(),
+                name: "agent".into(),
+            }),
             deny: Some(named_from_pattern(&pattern, Some(&"app".into()))),
             ..BehaviorApprovalSpec::default()
         };
@@ -141,6 +145,7 @@ fn the_denial_of_a_behaviour_denies_it_after_it_was_written_and_read() {
 #[test]
 fn what_can_not_be_read_says_where_and_what_was_expected_and_takes_no_part() {
     let text = "
+workload: {kind: Deployment, name: agent}
 deny:
   destinations:
     - {workload: shop/cart}
@@ -160,4 +165,25 @@ deny:
         ]
     );
     assert_eq!(approvals(text), Approvals::default());
+}
+
+#[test]
+fn each_violation_names_its_field_and_what_was_expected() {
+    let spec: BehaviorApprovalSpec = serde_json::from_value(serde_json::json!({
+        "selector": {},
+        "approve": {"destinations": [{"name": "example.org"}, {"network": "192.0.2.1/24"}]},
+        "deny": {"destinations": [{"workload": "shop"}]},
+    }))
+    .unwrap();
+    let violations = approval_violations(&spec);
+    let fields: Vec<_> = violations.iter().map(|violation| violation.field.as_str()).collect();
+    assert_eq!(
+        fields,
+        [
+            "spec.selector",
+            "spec.approve.destinations[1].network",
+            "spec.deny.destinations[0].workload"
+        ]
+    );
+    assert!(violations[1].expected.contains("192.0.2.0/24"), "{violations:?}");
 }

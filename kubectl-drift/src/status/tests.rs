@@ -126,6 +126,30 @@ async fn each_fault_is_named() {
 }
 
 #[tokio::test]
+async fn a_hook_that_the_kernel_refuses_is_a_note_while_another_sees_the_feed() {
+    let policies = [policy("agents", "agent", "True")];
+    let refused = hook("module_load", "module", "unsupported");
+    let mut hooks = all_attached();
+    hooks.as_array_mut().unwrap().push(refused.clone());
+    let beside = health(&[report(FRESH, 7, &hooks)], &policies, RENEWED).await;
+    assert!(beside.healthy, "{:?}", beside.wrong);
+    assert_eq!(
+        beside.notes,
+        ["on node node1 the kernel does not have or forbids the hook module_load: because"]
+    );
+    let alone = json!([
+        hook("exec", "process", "attached"),
+        hook("bind", "network", "attached"),
+        refused
+    ]);
+    let alone = health(&[report(FRESH, 7, &alone)], &policies, RENEWED).await;
+    assert_eq!(
+        alone.wrong,
+        ["on node node1 the module feed is not watched: nothing is seen of it"]
+    );
+}
+
+#[tokio::test]
 async fn a_policy_that_makes_no_sense_is_wrong_and_holds_for_nobody() {
     let health = health(
         &[report(FRESH, 7, &all_attached())],

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use anchorwatch_convert::approval_holds_for as holds_for;
+use anchorwatch_convert::{approval_holds_for as holds_for, approval_violations};
 use anchorwatch_core::id::WorkloadKey;
 use anchorwatch_crds::v1alpha1::{BehaviorApproval, BehaviorApprovalStatus};
 use jiff::Timestamp;
@@ -13,7 +13,6 @@ use kube::{
 
 use super::driver::{Driver, queue};
 use crate::{
-    approvals::violations,
     baselines, clock,
     conditions::{self, ACCEPTED, INHERITED, Statement},
     context::Context,
@@ -48,7 +47,8 @@ pub async fn run(context: &Context) {
         | Change::ClusterPolicy
         | Change::Deployment(_)
         | Change::ReplicaSet(_)
-        | Change::Pod(_) => Vec::new(),
+        | Change::Pod(_)
+        | Change::Crowding(_) => Vec::new(),
     };
     let queue = queue(context.world.subscribe(), concerned);
     Driver::new(context, NAME, 1)
@@ -141,7 +141,7 @@ fn plan(
 }
 
 fn accepted(approval: &BehaviorApproval, workloads: &[WorkloadKey]) -> Statement {
-    let violations = violations(&approval.spec);
+    let violations = approval_violations(&approval.spec);
     let (reason, message) = match (violations.as_slice(), workloads) {
         ([], []) => (
             "Awaited",

@@ -20,8 +20,9 @@ pub enum HookStatus {
     },
     /// Loaded and not attached, as the options asked.
     Loaded,
-    /// This kernel does not have it.
+    /// This kernel does not have it, or forbids it to whoever has every right that it takes.
     Unsupported(String),
+    /// It could be had: a right is missing, or something is wrong with it.
     Failed(String),
 }
 
@@ -145,16 +146,15 @@ pub enum HookError {
 }
 
 impl HookError {
-    /// Whether the kernel lacks it, rather than refuses it.
+    /// Whether the kernel lacks it or forbids it whatever rights the sensor is given, rather than refuses it as it is.
     pub(super) const fn is_unsupported(&self) -> bool {
         match self {
             Self::Program(ProgramError::Btf(_)) | Self::NoField | Self::NoCgroups | Self::NoBpfLsm => true,
-            Self::Program(_)
-            | Self::Refused { .. }
-            | Self::Missing(_)
-            | Self::NotWanted
-            | Self::Cgroup { .. }
-            | Self::Occupied(_) => false,
+            Self::Refused { refusal, .. } => match refusal {
+                Refusal::Lockdown | Refusal::Unknown => true,
+                Refusal::Capabilities(_) => false,
+            },
+            Self::Program(_) | Self::Missing(_) | Self::NotWanted | Self::Cgroup { .. } | Self::Occupied(_) => false,
         }
     }
 }

@@ -6,15 +6,10 @@ use anchorwatch_core::features::Features;
 
 use crate::{
     entry::{Answer, Holder, Known},
+    gathering::{Command, Gathered, Gathering, MAX_COMMANDS, MAX_HOLDERS},
     graph::Graph,
     jaccard::{common_and_union, compared},
 };
-
-/// Most different command lines of a generation, of about 3 KiB each with their place in the graph. A cluster of ten
-/// thousand nodes runs the same few thousand again and again.
-pub const MAX_COMMANDS: usize = 50_000;
-/// Most holders that are kept of one command line: enough to show who runs it, and a bound for what everybody runs.
-pub const MAX_HOLDERS: usize = 256;
 
 /// What is known at one moment.
 #[derive(Debug)]
@@ -35,13 +30,6 @@ struct Found<'a> {
     union: u32,
 }
 
-#[derive(Debug)]
-struct Command {
-    text: String,
-    compared: Vec<u32>,
-    holders: Vec<Holder>,
-}
-
 impl Generation {
     /// Of all that is known. Of too much, the command lines of most holders stay; how much was left out is counted.
     pub fn of(known: impl IntoIterator<Item = Known>) -> Self {
@@ -49,36 +37,11 @@ impl Generation {
     }
 
     fn bounded(known: impl IntoIterator<Item = Known>, most: usize, most_holders: usize) -> Self {
-        let mut left_out = BTreeMap::new();
-        let mut leave_out = |holder: Holder| *left_out.entry(holder.workload.namespace).or_default() += 1;
-        let mut together: BTreeMap<(String, Vec<u32>), Vec<Holder>> = BTreeMap::new();
-        for Known {
-            command,
-            features,
-            holder,
-        } in known
-        {
-            let holders = together.entry((command, compared(&features))).or_default();
-            if holders.len() < most_holders {
-                holders.push(holder);
-            } else {
-                leave_out(holder);
-            }
+        let mut gathering = Gathering::new(most, most_holders);
+        for known in known {
+            gathering.take(known);
         }
-        let mut commands: Vec<Command> = together
-            .into_iter()
-            .map(|((text, compared), holders)| Command {
-                text,
-                compared,
-                holders,
-            })
-            .collect();
-        if commands.len() > most {
-            // Stable: of those that as many hold, the first by text stay.
-            commands.sort_by_key(|command| std::cmp::Reverse(command.holders.len()));
-            let rare = commands.drain(most..);
-            rare.flat_map(|command| command.holders).for_each(&mut leave_out);
-        }
+        let Gathered { commands, left_out } = gathering.done();
         Self::indexed(commands, left_out)
     }
 

@@ -6,9 +6,11 @@
 //! by its features, never by the graph; a single namespace is compared as a whole.
 
 mod entry;
+mod gathering;
 mod generation;
 pub mod graph;
 mod jaccard;
 
 pub use entry::{Answer, Holder, Known};
-pub use generation::{Generation, MAX_COMMANDS, MAX_HOLDERS};
+pub use gathering::{MAX_COMMANDS, MAX_HOLDERS};
+pub use generation::Generation;

@@ -5,16 +5,21 @@ mod krew;
 use std::{
     env::consts::ARCH,
     fs,
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::Command,
 };
 
 use anyhow::{Context, Result, bail, ensure};
 
+use crate::test::{Counts, Environment};
 use crate::{paths, progress, run};
 use krew::{Manifest, install};
 
-/// Build the plugin's archive and krew manifest, and install it from them as krew does.
+/// Where nothing can be downloaded from.
+const FROM: &str = "https://downloads.example.org/anchorwatch";
+
+/// Build the plugin's archive and krew manifest, and have krew install it from them.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  cargo xtask package --from https://downloads.example.org/anchorwatch\n\nTo install what was made, \
@@ -26,7 +31,7 @@ pub struct Arguments {
     #[arg(
         long,
         value_name = "URL",
-        default_value = "https://downloads.example.org/anchorwatch"
+        default_value = FROM
     )]
     from: String,
     /// Folder that archive and manifest are written to.
@@ -35,19 +40,53 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments) -> Result<()> {
-    let binary = build()?;
     let into = paths::repository().join(&arguments.into);
-    let (archive, manifest) = package(&binary, &arguments.from, &into)?;
+    let Made { archive, manifest } = package(&build()?, &arguments.from, &into)?;
     let home = tempfile::tempdir().context("cannot make a temporary folder")?;
-    let installed = install(&manifest, &archive, home.path(), "linux", go_name(ARCH)?)?;
-    let said = run::output(Command::new(installed).arg("--version"))?;
+    let said = run::output(Command::new(install(&manifest, &archive, home.path())?).arg("--version"))?;
     println!(
-        "{}\n{}\ninstalled and run: {}",
+        "{}\n{}\ninstalled by krew and run: {}",
         archive.display(),
-        into.join("drift.yaml").display(),
+        manifest.display(),
         said.trim()
     );
     Ok(())
+}
+
+/// The plugin as it is released is built, packaged, installed by krew and run. For the tests.
+pub fn release(_: &Environment) -> Result<Counts> {
+    let into = tempfile::tempdir().context("cannot make a temporary folder")?;
+    run(&Arguments {
+        from: FROM.to_owned(),
+        into: into.path().to_owned(),
+    })?;
+    Ok(Counts::one_passed())
+}
+
+/// krew takes what is packaged, and nothing else in its place. For the tests: a script stands in for the plugin.
+pub fn krew_takes_it(_: &Environment) -> Result<Counts> {
+    let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
+    let binary = folder.path().join("plugin");
+    fs::write(&binary, "#!/bin/sh\necho \"run as $(basename \"$0\")\"\n")?;
+    let Made { archive, manifest } = package(&binary, FROM, &folder.path().join("made"))?;
+    let home = folder.path().join("krew");
+    let said = run::output(&mut Command::new(install(&manifest, &archive, &home)?))?;
+    ensure!(
+        said.trim() == "run as kubectl-drift",
+        "the installed plugin says {said:?}"
+    );
+    let store = home.join("store/drift").join(format!("v{}", env!("CARGO_PKG_VERSION")));
+    ensure!(store.join("LICENSE").exists(), "krew did not install the licence");
+    fs::write(&archive, "something else")?;
+    let Err(refusal) = install(&manifest, &archive, &folder.path().join("other")) else {
+        bail!("krew installed another archive than the manifest names");
+    };
+    let refusal = format!("{refusal:#}");
+    ensure!(
+        refusal.contains("checksum"),
+        "krew refuses an altered archive by {refusal}"
+    );
+    Ok(Counts::one_passed())
 }
 
 /// One static binary: it runs on every Linux.
@@ -81,8 +120,15 @@ fn go_name(arch: &str) -> Result<&'static str> {
     }
 }
 
+/// What a package is made of.
+#[derive(Debug)]
+struct Made {
+    archive: PathBuf,
+    manifest: PathBuf,
+}
+
 /// Writes the archive of a binary and the manifest that installs it.
-fn package(binary: &Path, from: &str, into: &Path) -> Result<(PathBuf, Manifest)> {
+fn package(binary: &Path, from: &str, into: &Path) -> Result<Made> {
     let version = env!("CARGO_PKG_VERSION");
     let arch = go_name(ARCH)?;
     let name = format!("kubectl-drift-{version}-linux-{arch}.tar.gz");
@@ -94,6 +140,7 @@ fn package(binary: &Path, from: &str, into: &Path) -> Result<(PathBuf, Manifest)
     ] {
         fs::copy(path, folder.path().join(name)).with_context(|| format!("cannot copy {}", path.display()))?;
     }
+    fs::set_permissions(folder.path().join("kubectl-drift"), fs::Permissions::from_mode(0o755))?;
     let archive = into.join(&name);
     // The same bytes whenever and by whomever it is made.
     let mut tar = Command::new("tar");
@@ -123,77 +170,28 @@ fn package(binary: &Path, from: &str, into: &Path) -> Result<(PathBuf, Manifest)
         "the manifest is none that krew takes: {}",
         violations.join("; ")
     );
-    run::write_atomically(&into.join("drift.yaml"), serde_yaml::to_string(&manifest)?)?;
-    Ok((archive, manifest))
+    let path = into.join("drift.yaml");
+    run::write_atomically(&path, serde_yaml::to_string(&manifest)?)?;
+    Ok(Made {
+        archive,
+        manifest: path,
+    })
 }
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt as _;
-
     use super::*;
 
-    /// A program that says what it is called.
-    fn stand_in(folder: &Path) -> PathBuf {
-        let path = folder.join("plugin");
-        fs::write(&path, "#!/bin/sh\necho \"run as $(basename \"$0\")\"\n").unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
-        path
-    }
-
     #[test]
-    fn what_is_packaged_is_installed_from_its_manifest_and_runs() {
+    fn an_archive_is_the_same_however_often_it_is_made_and_the_manifest_names_where_it_is() {
         let folder = tempfile::tempdir().unwrap();
-        let binary = stand_in(folder.path());
-        let from = "https://downloads.example.org/anchorwatch/";
-        let (archive, _) = package(&binary, from, &folder.path().join("made")).unwrap();
-        let text = fs::read_to_string(folder.path().join("made/drift.yaml")).unwrap();
-        let manifest: Manifest = serde_yaml::from_str(&text).unwrap();
-        assert!(
-            text.contains("uri: https://downloads.example.org/anchorwatch/kubectl-drift-"),
-            "{text}"
-        );
-        let home = folder.path().join("krew");
-        let installed = install(&manifest, &archive, &home, "linux", go_name(ARCH).unwrap()).unwrap();
-        assert_eq!(installed, home.join("bin/kubectl-drift"));
-        assert_eq!(
-            run::output(&mut Command::new(&installed)).unwrap().trim(),
-            "run as kubectl-drift"
-        );
-        assert!(
-            home.join("store/drift")
-                .join(format!("v{}", env!("CARGO_PKG_VERSION")))
-                .join("LICENSE")
-                .exists()
-        );
-    }
-
-    #[test]
-    fn an_archive_is_the_same_however_often_it_is_made() {
-        let folder = tempfile::tempdir().unwrap();
-        let binary = stand_in(folder.path());
-        let made = |into: &str| {
-            let (archive, _) = package(&binary, "https://x.example", &folder.path().join(into)).unwrap();
-            fs::read(archive).unwrap()
-        };
-        assert_eq!(made("one"), made("two"));
-    }
-
-    #[test]
-    fn an_archive_that_was_changed_and_a_platform_that_is_not_there_are_refused() {
-        let folder = tempfile::tempdir().unwrap();
-        let binary = stand_in(folder.path());
-        let (archive, manifest) = package(&binary, "https://x.example", &folder.path().join("made")).unwrap();
-        let home = folder.path().join("krew");
-        let arch = go_name(ARCH).unwrap();
-        let said = install(&manifest, &archive, &home, "plan9", arch)
-            .unwrap_err()
-            .to_string();
-        assert!(said.contains("no platform for plan9"), "{said}");
-        fs::write(&archive, "something else").unwrap();
-        let said = install(&manifest, &archive, &home, "linux", arch)
-            .unwrap_err()
-            .to_string();
-        assert!(said.contains("is not what the manifest names"), "{said}");
+        let binary = folder.path().join("plugin");
+        fs::write(&binary, "#!/bin/sh\n").unwrap();
+        let made = |into: &str| package(&binary, "https://x.example/", &folder.path().join(into)).unwrap();
+        let (one, two) = (made("one"), made("two"));
+        assert_eq!(fs::read(one.archive).unwrap(), fs::read(two.archive).unwrap());
+        let text = fs::read_to_string(one.manifest).unwrap();
+        assert!(text.contains("uri: https://x.example/kubectl-drift-"), "{text}");
+        serde_yaml::from_str::<Manifest>(&text).unwrap();
     }
 }

@@ -1,10 +1,13 @@
 //! What starts what in a container, as a tree that can be drawn: each program once, under whoever started it first.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet, VecDeque},
+};
 
 use anchorwatch_core::{
     baseline::{Baseline, ContainerBaseline, Entry},
-    behaviour::Behaviour,
+    behaviour::{Behaviour, Direction},
     rules::subject,
 };
 use serde::Serialize;
@@ -13,6 +16,8 @@ use crate::baseline::label;
 
 /// Most programs that are drawn of a container.
 const MOST: usize = 80;
+/// Known destinations that are drawn of a program, those that were seen most often.
+const DESTINATIONS: usize = 3;
 
 /// The programs of a container.
 #[derive(Clone, Debug, Serialize)]
@@ -64,6 +69,7 @@ fn lineage(name: &str, container: &ContainerBaseline) -> Lineage {
     let entries = || container.feeds.values().flat_map(|feed| feed.entries.values());
     let mut programs: BTreeMap<&str, Program<'_>> = BTreeMap::new();
     let mut raised: BTreeMap<&str, Vec<&Entry>> = BTreeMap::new();
+    let mut reached: BTreeMap<&str, Vec<&Entry>> = BTreeMap::new();
     for entry in entries() {
         match &entry.behaviour {
             Behaviour::Process(process) => {
@@ -76,6 +82,9 @@ fn lineage(name: &str, container: &ContainerBaseline) -> Lineage {
             }
             Behaviour::Network(_) | Behaviour::Module(_) if entry.is_quarantined() => {
                 raised.entry(entry.behaviour.executable()).or_default().push(entry);
+            }
+            Behaviour::Network(network) if network.direction() != Direction::Listen => {
+                reached.entry(network.executable()).or_default().push(entry);
             }
             Behaviour::Network(_) | Behaviour::Module(_) => {}
         }
@@ -99,6 +108,9 @@ fn lineage(name: &str, container: &ContainerBaseline) -> Lineage {
     let mut nodes: Vec<Node> = nodes.into_iter().map(|(_, node)| node).collect();
     for (path, entries) in &raised {
         nodes.extend(entries.iter().map(|entry| leaf(entry, places.get(path).copied())));
+    }
+    for (path, entries) in reached {
+        nodes.extend(destinations(entries, places.get(path).copied()));
     }
     let left_out = nodes.len().saturating_sub(MOST);
     Lineage {
@@ -162,6 +174,23 @@ fn leaf(entry: &Entry, parent: Option<usize>) -> Node {
         parent,
         also: Vec::new(),
     }
+}
+
+/// The known destinations of a program: the most usual, and one that stands for the rest.
+fn destinations(mut entries: Vec<&Entry>, parent: Option<usize>) -> Vec<Node> {
+    entries.sort_by_key(|entry| (Reverse(entry.count), entry.behaviour.id()));
+    let rest = entries.split_off(entries.len().min(DESTINATIONS));
+    let mut nodes: Vec<Node> = entries.into_iter().map(|entry| leaf(entry, parent)).collect();
+    if let Some(first) = rest.first() {
+        let (number, executable) = (rest.len(), first.behaviour.executable());
+        nodes.push(Node {
+            label: format!("and {number} more"),
+            what: format!("{number} more known destinations of {executable}"),
+            count: rest.iter().fold(0, |sum, entry| sum.saturating_add(entry.count)),
+            ..leaf(first, parent)
+        });
+    }
+    nodes
 }
 
 const fn badness(entry: &Entry) -> u8 {
@@ -240,6 +269,30 @@ mod tests {
         let expected = [("python3", None), ("sh", Some("python3")), ("date", Some("python3"))];
         assert_eq!(drawn(&lineage), expected);
         assert_eq!(lineage.nodes[2].also, [1]);
+    }
+
+    #[test]
+    fn where_a_program_usually_goes_is_drawn_and_the_rest_is_counted() {
+        let mut entries = vec![child("/usr/bin/curl", "")];
+        for number in 1..=5 {
+            entries.push(json!({
+                "id": format!("{number:032x}"), "state": "Learned", "count": number, "pods": 1,
+                "network": {"origin": "entrypoint", "executable": "/usr/bin/curl", "direction": "connect", "protocol": "tcp",
+                            "port": 443, "destination": {"name": format!("{number}.example.org")}},
+                "firstSeen": "2026-01-01T00:00:00Z", "lastSeen": "2026-01-01T00:00:00Z", "lastDay": 20_454, "days": 1,
+            }));
+        }
+        let lineage = of(&entries);
+        let expected = [
+            "5.example.org:443",
+            "4.example.org:443",
+            "3.example.org:443",
+            "and 2 more",
+        ];
+        let drawn = drawn(&lineage);
+        assert_eq!(drawn[0], ("curl", None));
+        assert_eq!(drawn[1..], expected.map(|label| (label, Some("curl"))));
+        assert_eq!((lineage.nodes[4].count, lineage.nodes[4].state), (3, "Learned"));
     }
 
     #[test]

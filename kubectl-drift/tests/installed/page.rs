@@ -56,8 +56,11 @@ fn a_browser_shows_the_page_and_runs_nothing_of_it() {
 }
 
 #[test]
-fn the_page_is_as_wide_as_the_window_at_two_widths_and_prints() {
-    if !has("chromium", "the_page_is_as_wide_as_the_window_at_two_widths_and_prints") {
+fn the_page_is_as_wide_as_the_window_at_two_widths_light_and_dark_and_prints() {
+    if !has(
+        "chromium",
+        "the_page_is_as_wide_as_the_window_at_two_widths_light_and_dark_and_prints",
+    ) {
         return;
     }
     let home = page();
@@ -66,10 +69,17 @@ fn the_page_is_as_wide_as_the_window_at_two_widths_and_prints() {
         .unwrap()
         .replace("<meta http-equiv", "<meta name");
     home.file("open.html", &page);
-    for width in [360, 1280] {
+    for (width, scheme, back) in [
+        (360, "light", "rgb(255, 255, 255)"),
+        (1280, "light", "rgb(255, 255, 255)"),
+        (360, "dark", "rgb(20, 24, 29)"),
+        (1280, "dark", "rgb(20, 24, 29)"),
+    ] {
+        // A frame is as light or dark as what it stands in.
         let frame = format!(
-            "<body><iframe id=f src=open.html style='width:{width}px;height:900px;border:0'></iframe><script>\
-             onload=()=>{{const d=f.contentDocument.documentElement;document.title=d.scrollWidth+' of '+d.clientWidth}}</script>"
+            "<html style='color-scheme:{scheme}'><body><iframe id=f src=open.html style='width:{width}px;height:900px;border:0'></iframe><script>\
+             onload=()=>{{const d=f.contentDocument.documentElement;document.title=d.scrollWidth+' of '+d.clientWidth+' '+\
+             f.contentWindow.getComputedStyle(f.contentDocument.body).backgroundColor}}</script>"
         );
         home.file("frame.html", &frame);
         let mut browser = browser(&home);
@@ -77,11 +87,11 @@ fn the_page_is_as_wide_as_the_window_at_two_widths_and_prints() {
         let shown = browser.arg(address(&home.path("frame.html"))).output().unwrap();
         let dom = String::from_utf8_lossy(&shown.stdout);
         assert!(
-            dom.contains(&format!("<title>{width} of {width}</title>")),
+            dom.contains(&format!("<title>{width} of {width} {back}</title>")),
             "{}",
             said(&shown)
         );
-        picture(&home, width);
+        picture(&home, width, scheme);
     }
     let printed = browser(&home)
         .arg(format!("--print-to-pdf={}", home.path("page.pdf").display()))
@@ -93,9 +103,15 @@ fn the_page_is_as_wide_as_the_window_at_two_widths_and_prints() {
 }
 
 /// A picture of the page at a width, kept where the environment asks for it.
-fn picture(home: &Home, width: u32) {
-    let path = home.path(&format!("page-{width}.png"));
-    let shown = browser(home)
+fn picture(home: &Home, width: u32, scheme: &str) {
+    let name = format!("page-{width}-{scheme}.png");
+    let path = home.path(&name);
+    let mut browser = browser(home);
+    if scheme == "dark" {
+        // What the browser takes for the person's preference where nothing else tells it.
+        browser.arg("--blink-settings=preferredColorScheme=0");
+    }
+    let shown = browser
         .arg(format!("--screenshot={}", path.display()))
         .arg(format!("--window-size={width},2600"))
         .arg(address(&home.path("page.html")))
@@ -104,6 +120,6 @@ fn picture(home: &Home, width: u32) {
     let png = std::fs::read(&path).unwrap_or_default();
     assert!(png.starts_with(b"\x89PNG") && png.len() > 10_000, "{}", said(&shown));
     if let Some(folder) = std::env::var_os("ANCHORWATCH_PICTURES") {
-        std::fs::copy(&path, Path::new(&folder).join(format!("page-{width}.png"))).unwrap();
+        std::fs::copy(&path, Path::new(&folder).join(name)).unwrap();
     }
 }

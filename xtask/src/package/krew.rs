@@ -1,21 +1,18 @@
-//! A krew manifest, what krew checks of it, and what krew does with it.
+//! A krew manifest, what krew checks of it before it is published, and krew itself installing from it.
 //!
-//! After `pkg/index/types.go`, `internal/index/validation/validate.go` and `internal/installation/install.go` of
-//! kubernetes-sigs/krew 0.4: the archive's SHA-256 is checked, what `files` names is moved into
-//! `store/<plugin>/<version>`, and `bin/kubectl-<plugin>` becomes a link to `bin` in there.
+//! After `pkg/index/types.go` and `internal/index/validation/validate.go` of kubernetes-sigs/krew 0.4.
 
 use std::{
     collections::BTreeMap,
     fs,
     path::{Component, Path, PathBuf},
-    process::Command,
 };
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::run;
+use crate::{run, setup::go};
 
 const API_VERSION: &str = "krew.googlecontainertools.github.com/v1alpha2";
 const NAME: &str = "drift";
@@ -144,17 +141,6 @@ impl Manifest {
         }
         found
     }
-
-    fn platform(&self, os: &str, arch: &str) -> Option<&Platform> {
-        self.spec.platforms.iter().find(|platform| {
-            let labels = &platform.selector.match_labels;
-            labels.iter().all(|(name, value)| match name.as_str() {
-                "os" => value == os,
-                "arch" => value == arch,
-                _ => false,
-            })
-        })
-    }
 }
 
 fn stays_within(path: &str) -> bool {
@@ -169,42 +155,16 @@ fn digest(path: &Path) -> Result<String> {
     Ok(hex::encode(Sha256::digest(bytes)))
 }
 
-/// Installs a plugin from an archive as krew does, below `home`, and returns the link that kubectl finds it by.
-pub fn install(manifest: &Manifest, archive: &Path, home: &Path, os: &str, arch: &str) -> Result<PathBuf> {
-    let platform = manifest
-        .platform(os, arch)
-        .with_context(|| format!("the manifest has no platform for {os} on {arch}"))?;
-    ensure!(
-        digest(archive)? == platform.sha256,
-        "{} is not what the manifest names by its SHA-256",
-        archive.display()
-    );
-    let unpacked = tempfile::tempdir().context("cannot make a temporary folder")?;
-    run::quiet(
-        Command::new("tar")
-            .arg("-xzf")
-            .arg(archive)
-            .arg("-C")
-            .arg(unpacked.path()),
-    )?;
-    let store = home
-        .join("store")
-        .join(&manifest.metadata.name)
-        .join(&manifest.spec.version);
-    for file in &platform.files {
-        // Without the `.` of `to: .`: no folder can be made by that name.
-        let to: PathBuf = store.join(&file.to).components().collect();
-        fs::create_dir_all(&to).with_context(|| format!("cannot make {}", to.display()))?;
-        let name = Path::new(&file.from).file_name().context("a file has a name")?;
-        fs::copy(unpacked.path().join(&file.from), to.join(name))
-            .with_context(|| format!("the archive has no {}", file.from))?;
-    }
-    let bin = home.join("bin");
-    fs::create_dir_all(&bin).with_context(|| format!("cannot make {}", bin.display()))?;
-    let link = bin.join(format!("kubectl-{}", manifest.metadata.name.replace('-', "_")));
-    std::os::unix::fs::symlink(store.join(&platform.bin), &link)
-        .with_context(|| format!("cannot make {}", link.display()))?;
-    Ok(link)
+/// Has krew install a plugin from its manifest and archive, below `home`, and returns the link that kubectl finds it by.
+pub fn install(manifest: &Path, archive: &Path, home: &Path) -> Result<PathBuf> {
+    let mut krew = run::command(go::krew()?);
+    krew.arg("install")
+        .arg(format!("--manifest={}", manifest.display()))
+        .arg(format!("--archive={}", archive.display()))
+        .env("KREW_ROOT", home)
+        .env("KREW_NO_UPGRADE_CHECK", "1");
+    run::quiet(&mut krew)?;
+    Ok(home.join("bin").join(format!("kubectl-{NAME}")))
 }
 
 #[cfg(test)]

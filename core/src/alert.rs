@@ -5,14 +5,19 @@ mod companion;
 mod disposition;
 mod finding;
 mod group;
+mod losses;
 mod mismatch;
+mod namespace;
 mod overflow;
 mod plan;
+mod retention;
+mod room;
 mod ruling;
 mod settle;
 mod state;
 #[cfg(test)]
 mod tests;
+pub mod transition;
 
 use std::collections::BTreeMap;
 
@@ -28,7 +33,9 @@ use crate::{
 pub use disposition::{Decided, DecidedOn, Decision, Disposition, Outcome};
 pub use finding::{Finding, MAX_SHOWN_BY};
 pub use group::{MAX_AGE, MAX_FINDINGS};
+pub use namespace::{KIND as NAMESPACE_KIND, plan_namespace, workload as namespace_workload};
 pub use plan::{AlertInput, AlertPlan, plan_alerts};
+pub use room::{Crowd, LeftOutAlerts, Place};
 pub use ruling::Denial;
 pub(crate) use ruling::is_decided;
 pub use state::AlertState;

@@ -1,6 +1,7 @@
 //! The policy that holds for a workload, resolved: every default filled in.
 
 mod absorb;
+mod alerts;
 pub mod approvals;
 pub mod groups;
 pub mod hashes;
@@ -9,7 +10,7 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-pub use self::absorb::AbsorbPolicy;
+pub use self::{absorb::AbsorbPolicy, alerts::AlertsPolicy};
 use self::{approvals::Approvals, groups::Groups, hashes::Hashes};
 use crate::{address::IpPrefix, behaviour::Feed, time::Duration};
 
@@ -36,6 +37,8 @@ pub struct Policy {
     pub correlation_window: Duration,
     /// What a rollout explains.
     pub rollout: RolloutPolicy,
+    /// How many alerts are kept, and for how long.
+    pub alerts: AlertsPolicy,
     /// What is learned although it was raised, because it repeats harmlessly.
     pub absorb: AbsorbPolicy,
     /// What people approved and denied of the workload.
@@ -238,6 +241,7 @@ impl Default for Policy {
                 git_revision_annotations: GIT_REVISION.map(str::to_owned).into(),
                 retention_days: 90,
             },
+            alerts: AlertsPolicy::default(),
             absorb: AbsorbPolicy::default(),
             approvals: Approvals::default(),
         }

@@ -1,5 +1,6 @@
 //! The rules: each with a stable id, what it sees, how grave that is, and its sentence. One file a rule.
 
+mod alert_overflow;
 mod changed_hash;
 mod denied_behaviour;
 mod destination_spike;
@@ -76,6 +77,8 @@ pub enum Rule {
     ChangedHash,
     /// More was new than there was room for.
     NoveltyOverflow,
+    /// More is undecided than there is room for alerts.
+    AlertOverflow,
     /// A pod that runs another image than what was recorded of its revision.
     DigestMismatch,
     /// A process that was started from outside the container, as `kubectl exec` does.
@@ -101,7 +104,7 @@ pub struct RuleError {
 
 impl Rule {
     /// Every rule, the least grave first.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::ReturnedBehaviour,
         Self::StartupInSteady,
         Self::KnownOnOneNode,
@@ -117,6 +120,7 @@ impl Rule {
         Self::PrivilegesGained,
         Self::ChangedHash,
         Self::NoveltyOverflow,
+        Self::AlertOverflow,
         Self::DigestMismatch,
         Self::ExecFromOutside,
         Self::SocketAsStdin,
@@ -141,6 +145,7 @@ impl Rule {
             Self::PrivilegesGained => privileges_gained::ID,
             Self::ChangedHash => changed_hash::ID,
             Self::NoveltyOverflow => novelty_overflow::ID,
+            Self::AlertOverflow => alert_overflow::ID,
             Self::DigestMismatch => digest_mismatch::ID,
             Self::NewDestination => new_destination::ID,
             Self::NewListener => new_listener::ID,
@@ -169,6 +174,7 @@ impl Rule {
             Self::PrivilegesGained => privileges_gained::SEVERITY,
             Self::ChangedHash => changed_hash::SEVERITY,
             Self::NoveltyOverflow => novelty_overflow::SEVERITY,
+            Self::AlertOverflow => alert_overflow::SEVERITY,
             Self::DigestMismatch => digest_mismatch::SEVERITY,
             Self::NewDestination => new_destination::SEVERITY,
             Self::NewListener => new_listener::SEVERITY,
@@ -197,6 +203,7 @@ impl Rule {
             Self::PrivilegesGained => privileges_gained::PAGE,
             Self::ChangedHash => changed_hash::PAGE,
             Self::NoveltyOverflow => novelty_overflow::PAGE,
+            Self::AlertOverflow => alert_overflow::PAGE,
             Self::DigestMismatch => digest_mismatch::PAGE,
             Self::NewDestination => new_destination::PAGE,
             Self::NewListener => new_listener::PAGE,
@@ -228,6 +235,7 @@ impl Rule {
             | Self::PrivilegesGained
             | Self::ChangedHash => false,
             Self::NoveltyOverflow
+            | Self::AlertOverflow
             | Self::DigestMismatch
             | Self::ExecFromOutside
             | Self::SocketAsStdin
@@ -257,6 +265,7 @@ impl Rule {
             | Self::PrivilegesGained
             | Self::ChangedHash
             | Self::NoveltyOverflow
+            | Self::AlertOverflow
             | Self::SocketAsStdin => true,
             Self::DigestMismatch
             | Self::ExecFromOutside
@@ -271,7 +280,7 @@ impl Rule {
     pub const fn is_of_several(self) -> bool {
         matches!(
             self,
-            Self::DestinationSpike | Self::NoveltyOverflow | Self::DigestMismatch
+            Self::DestinationSpike | Self::NoveltyOverflow | Self::AlertOverflow | Self::DigestMismatch
         )
     }
 
@@ -303,6 +312,7 @@ impl Rule {
             Self::PrivilegesGained => privileges_gained::sentence(behaviour),
             Self::ChangedHash => changed_hash::sentence(behaviour),
             Self::NoveltyOverflow => novelty_overflow::sentence(behaviour),
+            Self::AlertOverflow => alert_overflow::sentence(),
             Self::DigestMismatch => digest_mismatch::sentence(behaviour),
             Self::NewDestination => new_destination::sentence(behaviour),
             Self::NewListener => new_listener::sentence(behaviour),
@@ -353,6 +363,7 @@ pub fn without_baseline(behaviour: &Behaviour, policy: &Policy) -> Option<Rule> 
         | Rule::PrivilegesGained
         | Rule::ChangedHash
         | Rule::NoveltyOverflow
+        | Rule::AlertOverflow
         | Rule::DigestMismatch
         | Rule::SocketAsStdin => false,
         Rule::UnapprovedModule => unapproved_module::fires(behaviour, &policy.module),

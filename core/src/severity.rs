@@ -10,6 +10,7 @@ use crate::{
 
 /// How grave a finding is, the least first.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Severity {
     /// Worth a line in a report.
     #[default]

@@ -32,9 +32,9 @@ pub use drift_alert::{
     Finding, FindingDecision, RolloutMatch, RolloutVerdict, Severity,
 };
 pub use drift_policy::{
-    AbsorbPolicy, AbsorbSeverity, BaselinePolicy, ClusterDriftPolicy, ClusterDriftPolicySpec, CorrelationPolicy,
-    DriftPolicy, DriftPolicySpec, DriftPolicyStatus, MaturityMethod, MaturityPolicy, Mode, OnMatch, OnUnmatched,
-    RolloutPolicy,
+    AbsorbPolicy, AbsorbSeverity, AlertsPolicy, BaselinePolicy, ClusterDriftPolicy, ClusterDriftPolicySpec,
+    CorrelationPolicy, DriftPolicy, DriftPolicySpec, DriftPolicyStatus, MaturityMethod, MaturityPolicy, Mode, OnMatch,
+    OnUnmatched, RolloutPolicy,
 };
 pub use duration::{Days, Duration, DurationError};
 pub use feed_policy::{

@@ -16,6 +16,8 @@ use crate::wait::until;
 
 /// Name of the agent's container, and of its Deployment, Service and policy where a test wants only one.
 pub const AGENT: &str = "agent";
+/// Who rolls it out, as the records of its rollouts have it.
+const MANAGER: &str = "pipeline";
 /// Where it listens.
 const PORT: u16 = 8080;
 /// An image is pulled and python starts meanwhile.
@@ -100,8 +102,12 @@ impl Agent {
 
     /// Merges something into its Deployment, and waits for nothing.
     pub async fn change(&self, patch: &Value) -> Result<()> {
+        let parameters = PatchParams {
+            field_manager: Some(MANAGER.to_owned()),
+            ..PatchParams::default()
+        };
         self.deployments()
-            .patch(&self.name, &PatchParams::default(), &Patch::Strategic(patch))
+            .patch(&self.name, &parameters, &Patch::Strategic(patch))
             .await?;
         Ok(())
     }
@@ -204,9 +210,11 @@ impl Agent {
             + DeserializeOwned,
     {
         let api: Api<K> = Api::namespaced(self.cluster.client.clone(), &self.namespace);
-        Ok(api
-            .create(&PostParams::default(), &serde_json::from_value(object)?)
-            .await?)
+        let parameters = PostParams {
+            field_manager: Some(MANAGER.to_owned()),
+            ..PostParams::default()
+        };
+        Ok(api.create(&parameters, &serde_json::from_value(object)?).await?)
     }
 
     fn deployments(&self) -> Api<Deployment> {

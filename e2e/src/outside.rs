@@ -72,7 +72,7 @@ impl Outside {
 }
 
 /// Notes for whoever counts that a test was skipped.
-fn skip(test: &str, reason: &str) -> Result<()> {
+pub fn skip(test: &str, reason: &str) -> Result<()> {
     if let Some(path) = env::var_os(SKIP_FILE) {
         let mut file = File::options().append(true).create(true).open(path)?;
         writeln!(file, "{test}: {reason}")?;

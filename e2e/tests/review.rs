@@ -3,7 +3,11 @@
 
 mod review {
     mod approvals;
+    mod crowd;
     mod decisions;
+    mod grave;
+    mod other_tools;
     mod plugin;
+    mod replicas;
     mod scene;
 }

@@ -53,9 +53,34 @@ pub struct Args {
     #[arg(long, env = "ANCHORWATCH_VERIFY_EVERY", default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..))]
     pub verify_every: u64,
 
+    /// Most series of `anchorwatch_operator_alert_findings` that are told apart by namespace, workload's kind and rule; 0 for
+    /// none at all.
+    #[arg(long, env = "ANCHORWATCH_ALERT_SERIES", default_value_t = 2_000)]
+    pub alert_series: usize,
+
+    /// Tell each change of an alert's state on standard output, a line of JSON each
+    /// (docs/reference/alert-transition.schema.json).
+    #[arg(long, env = "ANCHORWATCH_ALERT_LOG")]
+    pub alert_log: bool,
+
+    /// Write alerts as reports that other tools read, in this API. Without it none are written.
+    #[arg(long, env = "ANCHORWATCH_OPEN_REPORTS", value_enum)]
+    pub open_reports: Option<ReportApi>,
+
     /// How log lines look on standard error. What is logged is chosen by `RUST_LOG`.
     #[arg(long, env = "ANCHORWATCH_LOG_FORMAT", value_enum, default_value_t = LogFormat::Json)]
     pub log_format: LogFormat,
+}
+
+/// In which API reports for other tools are written.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub enum ReportApi {
+    /// The first of the others that the cluster serves.
+    Auto,
+    /// Report of openreports.io/v1alpha1.
+    OpenReports,
+    /// PolicyReport of wgpolicyk8s.io/v1alpha2, the older form.
+    PolicyReport,
 }
 
 /// How log lines look.

@@ -9,7 +9,10 @@ use kube::{
 };
 use tracing::warn;
 
-use crate::{heads::Heads, metrics::Metrics, scorings::Scorings, test_switch::TestSwitches, world::World};
+use crate::{
+    alert_log::AlertLog, args::ReportApi, crowding::Crowding, heads::Heads, metrics::Metrics, refusals::Refusals,
+    scorings::Scorings, test_switch::TestSwitches, world::World,
+};
 
 /// How often the chains of evidence are checked where nobody says otherwise.
 const VERIFY_EVERY: Duration = Duration::from_mins(10);
@@ -29,6 +32,14 @@ pub struct Context {
     pub verify_every: Duration,
     /// Names of field managers that an admission policy ties to their users.
     pub bound_managers: Arc<BTreeSet<String>>,
+    /// What found no room among the alerts.
+    pub crowding: Arc<Crowding>,
+    /// Denials that were refused.
+    pub refusals: Arc<Refusals>,
+    /// What happens to alerts, for log pipelines.
+    pub alert_log: AlertLog,
+    /// In which API alerts are reported to other tools; none where they are not.
+    pub open_reports: Option<ReportApi>,
     /// What commands are judged by.
     pub scorings: Arc<Scorings>,
     /// What a test took away.
@@ -49,6 +60,10 @@ impl Context {
             world,
             metrics,
             heads: Arc::default(),
+            crowding: Arc::default(),
+            refusals: Arc::default(),
+            alert_log: AlertLog::default(),
+            open_reports: None,
             verify_every: VERIFY_EVERY,
             bound_managers: Arc::default(),
             switches,

@@ -9,6 +9,7 @@ mod audit;
 mod driver;
 mod ingest;
 mod keyed;
+mod open_reports;
 mod policy;
 mod pools;
 mod query;
@@ -20,6 +21,7 @@ pub async fn run(context: &Context) {
     tokio::join!(
         ingest::run(context),
         alert::run(context),
+        alert::run_namespaces(context),
         ageing::run(context),
         rollout::run(context),
         audit::run(context),
@@ -28,5 +30,6 @@ pub async fn run(context: &Context) {
         review::run(context),
         pools::run(context),
         query::run(context),
+        open_reports::run(context),
     );
 }

@@ -1,6 +1,7 @@
 //! The operator: parses, wires, waits.
 
 mod admin;
+mod alert_log;
 mod approvals;
 mod args;
 mod baselines;
@@ -9,12 +10,14 @@ mod conditions;
 mod context;
 mod controllers;
 mod convert;
+mod crowding;
 mod heads;
 mod inheritance;
 mod lease;
 mod losses;
 mod metrics;
 mod policies;
+mod refusals;
 mod reports;
 mod scorings;
 mod signing;
@@ -33,6 +36,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::{
     admin::{Admin, Readiness},
+    alert_log::AlertLog,
     args::{Args, LogFormat},
     context::Context,
     lease::{Election, Held},
@@ -49,6 +53,7 @@ async fn main() -> anyhow::Result<()> {
     let switches = TestSwitches::from_env();
     clock::step(switches.clock);
     metrics.show_switches(&switches);
+    metrics.alerts.bound_series(args.alert_series);
     if switches.active() {
         warn!(?switches, "test switches are set: not for production");
     }
@@ -99,6 +104,8 @@ async fn lead(
         let mut context = Context::new(client.clone(), world.clone(), admin.metrics.clone(), switches, identity);
         context.bound_managers = std::sync::Arc::new(args.bound_managers.iter().cloned().collect());
         context.verify_every = std::time::Duration::from_secs(args.verify_every);
+        context.alert_log = AlertLog { on: args.alert_log };
+        context.open_reports = args.open_reports;
         let client = client.clone();
         tokio::join!(feeds.run(client), controllers::run(&context), async {
             world.ready().await;

@@ -1,19 +1,21 @@
 //! Every metric of the operator. Labels are bounded: kinds, states and reasons of our own, nothing per pod.
 
+mod alerts;
+mod evidence;
+mod feeds;
+
 use std::time::Duration;
 
-use anchorwatch_core::chain::Check;
 use prometheus::{
     Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
     TextEncoder,
 };
 
-use crate::{heads::Heads, test_switch::TestSwitches};
+use self::{alerts::AlertMetrics, evidence::EvidenceMetrics, feeds::FeedMetrics};
+use crate::test_switch::TestSwitches;
 
 /// From the API's own latency to the longest that a reconciliation may take.
 const RECONCILE_BUCKETS: [f64; 9] = [0.001, 0.005, 0.02, 0.05, 0.1, 0.5, 2.0, 10.0, 30.0];
-/// Around the budget of two seconds.
-const EVENT_TO_ALERT_BUCKETS: [f64; 10] = [0.05, 0.1, 0.2, 0.35, 0.5, 1.0, 2.0, 5.0, 30.0, 300.0];
 /// The operator's metrics.
 #[derive(Clone, Debug)]
 pub struct Metrics {
@@ -42,12 +44,8 @@ pub struct Metrics {
     pub baselines: IntGaugeVec,
     /// Baselines that had no room for something.
     pub baselines_truncated: IntGauge,
-    /// Alerts by severity and state.
-    pub alerts: IntGaugeVec,
-    /// Alerts created.
-    pub alerts_created: IntCounter,
-    /// From the first event of an alert's first finding to the alert.
-    pub event_to_alert: Histogram,
+    /// What is told of alerts.
+    pub alerts: AlertMetrics,
     /// Rollout records created.
     pub records_created: IntCounter,
     /// What is told of the evidence.
@@ -58,94 +56,6 @@ pub struct Metrics {
     pub malformed_objects: IntCounterVec,
     work: Work,
     test_switch_active: IntGauge,
-}
-
-/// What is told of each feed.
-#[derive(Clone, Debug)]
-pub struct FeedMetrics {
-    /// Behaviours that were merged, by feed.
-    pub merged_behaviors: IntCounterVec,
-    /// Nodes on which a feed is not watched, by feed.
-    pub unwatched_nodes: IntGaugeVec,
-    /// Findings by feed and state.
-    pub findings: IntGaugeVec,
-}
-
-impl FeedMetrics {
-    fn new(r: &Registry) -> Result<Self, prometheus::Error> {
-        Ok(Self {
-            merged_behaviors: counters(
-                r,
-                "behaviors_merged_total",
-                "Reported behaviours that were merged into baselines, by feed",
-                &["feed"],
-            )?,
-            unwatched_nodes: gauges(
-                r,
-                "unwatched_nodes",
-                "Nodes whose sensor sees nothing of a feed, by feed",
-                &["feed"],
-            )?,
-            findings: gauges(r, "findings", "Findings by feed and state", &["feed", "state"])?,
-        })
-    }
-}
-
-/// What is told of the chains of evidence.
-#[derive(Clone, Debug)]
-pub struct EvidenceMetrics {
-    /// When all chains were checked last, in seconds since 1970.
-    pub verified: IntGauge,
-    breaks: IntGaugeVec,
-    chains: IntGauge,
-    records: IntGauge,
-    heads: IntGauge,
-}
-
-impl EvidenceMetrics {
-    fn new(r: &Registry) -> Result<Self, prometheus::Error> {
-        Ok(Self {
-            verified: gauge(
-                r,
-                "evidence_verified_timestamp_seconds",
-                "When all chains of RolloutRecords were checked last",
-            )?,
-            breaks: gauges(
-                r,
-                "evidence_breaks",
-                "Chains of RolloutRecords that are broken, by the check that failed first",
-                &["check"],
-            )?,
-            chains: gauge(r, "evidence_chains", "Chains of RolloutRecords that are whole")?,
-            records: gauge(r, "evidence_records", "RolloutRecords that are sealed")?,
-            heads: gauge(
-                r,
-                "evidence_heads",
-                "First 48 bits of the SHA-256 over the heads of all chains, as a number: what an outside log holds of them",
-            )?,
-        })
-    }
-
-    /// Shows what an audit found broken. Every check is named, so that a rule sees the first break as a change.
-    pub fn show_breaks(&self, broken: impl Iterator<Item = Check>) {
-        for check in Check::ALL {
-            self.breaks.with_label_values(&[check.name()]).set(0);
-        }
-        for check in broken {
-            self.breaks.with_label_values(&[check.name()]).inc();
-        }
-    }
-
-    /// Shows how many chains are whole, and how many records are sealed.
-    pub fn show_chains(&self, whole: usize, records: usize) {
-        self.chains.set(whole.try_into().unwrap_or(i64::MAX));
-        self.records.set(records.try_into().unwrap_or(i64::MAX));
-    }
-
-    /// Shows the heads of all chains.
-    pub fn show_heads(&self, heads: &Heads) {
-        self.heads.set(heads.digest().number());
-    }
 }
 
 /// What the operator itself does.
@@ -235,14 +145,7 @@ impl Metrics {
                 "baselines_truncated",
                 "Baselines that had no room for something that was reported",
             )?,
-            alerts: gauges(r, "alerts", "DriftAlerts by severity and state", &["severity", "state"])?,
-            alerts_created: counter(r, "alerts_created_total", "DriftAlerts created")?,
-            event_to_alert: histogram(
-                r,
-                "event_to_alert_seconds",
-                "From the event in the container, to the second below, to the DriftAlert in the API",
-                &EVENT_TO_ALERT_BUCKETS,
-            )?,
+            alerts: AlertMetrics::new(r)?,
             records_created: counter(r, "rollout_records_created_total", "RolloutRecords created")?,
             evidence: EvidenceMetrics::new(r)?,
             workloads_without_policy: gauge(

@@ -23,6 +23,7 @@ pub mod feeds;
 pub mod index;
 pub mod intents;
 pub mod resolve;
+pub mod series;
 mod show;
 
 use crate::signing::Signing;
@@ -77,6 +78,11 @@ impl World {
     /// What changes from now on.
     pub fn subscribe(&self) -> mpsc::UnboundedReceiver<Change> {
         self.subscribers.subscribe()
+    }
+
+    /// Tells whoever subscribed of what this operator itself found.
+    pub fn tell(&self, change: &Change) {
+        self.subscribers.publish(change);
     }
 
     /// The pod of this UID, if it exists or did within the last hour.

@@ -109,6 +109,13 @@ pub fn is_refused(error: &kube::Error) -> bool {
     matches!(status.code, UNPROCESSABLE | TOO_LARGE) || status.message.contains("request is too large")
 }
 
+/// True where whoever decides about what is admitted does not want the object: the schema, or a policy or webhook.
+pub fn is_unwanted(error: &kube::Error) -> bool {
+    const BAD_REQUEST: u16 = 400;
+    let refused = matches!(error, kube::Error::Api(status) if status.code == BAD_REQUEST || status.is_forbidden());
+    is_refused(error) || (refused && !is_terminating(error))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -139,6 +146,24 @@ mod tests {
             assert_eq!(
                 is_refused(&refused(code, "Any", message)),
                 refused_for_ever,
+                "{code} {message}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_admission_denies_is_unwanted_and_what_may_work_later_is_not() {
+        for (code, reason, message, unwanted) in [
+            (422, "Invalid", "denied by a policy", true),
+            (403, "Forbidden", "denied by a webhook", true),
+            (400, "BadRequest", "denied by a webhook", true),
+            (403, "Forbidden", "it is being terminated", false),
+            (409, "Conflict", "was changed", false),
+            (500, "InternalError", "a webhook does not answer", false),
+        ] {
+            assert_eq!(
+                is_unwanted(&refused(code, reason, message)),
+                unwanted,
                 "{code} {message}"
             );
         }

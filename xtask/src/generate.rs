@@ -77,6 +77,7 @@ fn files() -> Result<Vec<Folder>> {
         path: "docs/reference",
         files: vec![
             ("recording.schema.json".to_owned(), recording()?),
+            ("alert-transition.schema.json".to_owned(), transition()?),
             ("cli.md".to_owned(), command_line()?),
             ("rules.md".to_owned(), rules::page()),
         ],
@@ -104,6 +105,12 @@ fn command_line() -> Result<String> {
 /// The schema of a recording's line. JSON has no comments: that it is generated stands in the reference beside it.
 fn recording() -> Result<String> {
     let schema = anchorwatch_core::observation::schema::schema();
+    Ok(format!("{}\n", serde_json::to_string_pretty(&schema)?))
+}
+
+/// The schema of a line about an alert.
+fn transition() -> Result<String> {
+    let schema = anchorwatch_core::alert::transition::schema();
     Ok(format!("{}\n", serde_json::to_string_pretty(&schema)?))
 }
 

@@ -6,6 +6,7 @@ use anyhow::{Context, Result};
 
 use crate::cluster::{self, Kubectl};
 use crate::image::{self, Published};
+use crate::setup::go;
 use crate::{paths, progress, run};
 
 /// Namespace of the release.
@@ -79,7 +80,10 @@ impl Installed {
             ]);
             if release == "anchorwatch" {
                 helm.args(["--set", &format!("image.registry={registry}")]);
-                helm.args(["--set-json", BOUND_MANAGER]);
+                helm.args(["--set-json", BOUND_MANAGER, "--set", "alerts.log.enabled=true"]);
+                if self.serves_open_reports()? {
+                    helm.args(["--set", "alerts.openReports.enabled=true"]);
+                }
                 for part in ["operator", "sensor"] {
                     let digest = &self.image(&format!("anchorwatch-{part}"))?.digest;
                     helm.args(["--set", &format!("image.{part}Digest={digest}")]);
@@ -88,6 +92,18 @@ impl Installed {
             run::quiet(&mut helm)?;
         }
         Ok(())
+    }
+
+    /// Gives the local cluster the kind in which alerts are reported to other tools. A person's own is left as it is: the
+    /// kind is not ours.
+    fn serves_open_reports(&self) -> Result<bool> {
+        if self.kubectl.kubeconfig().is_none() {
+            return Ok(false);
+        }
+        let definition = go::open_reports()?;
+        let mut kubectl = self.kubectl.command();
+        run::quiet(kubectl.args(["apply", "--server-side", "--filename"]).arg(definition))?;
+        Ok(true)
     }
 
     /// Tells a program of e2e where the cluster is and which images there are.

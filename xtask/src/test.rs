@@ -12,8 +12,11 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 
 use crate::cluster;
-use ledger::{Counts, Ledger};
-use stages::{Environment, Extent, Stage};
+use ledger::Ledger;
+use stages::{Extent, Stage};
+
+pub use ledger::Counts;
+pub use stages::Environment;
 
 /// What all stages together may take, builds and set-up aside: longer, and nobody runs them.
 const LONGEST: Duration = Duration::from_mins(20);

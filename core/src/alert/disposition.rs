@@ -15,6 +15,7 @@ use crate::{rules::Rule, time::Timestamp};
 
 /// A decision about a finding.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Decision {
     /// It is normal from now on.
     Accept,

@@ -1,24 +1,23 @@
 //! The plan: which alerts to make and to change, out of what is quarantined.
 
+mod planning;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+use self::planning::{Planning, open_findings};
 use super::{
-    Alert, AlertState, Decision, Disposition, Finding,
-    burst::{Bursts, bursts},
-    group::{joins, open, sum_up},
-    mismatch,
-    overflow::overflows,
-    ruling::{About, Denial, Ruled, is_decided, rule_on},
-    settle::{Settled, settle},
+    Alert,
+    losses::copy_losses,
+    room::{Crowd, LeftOutAlerts, leave_out, sum},
+    ruling::Denial,
 };
 use crate::{
-    baseline::{Baseline, Entry, FeedBaseline, Past},
-    id::{ContainerName, FindingId, WorkloadKey, alert_name},
-    policy::{Policy, approvals::Standing},
+    baseline::Baseline,
+    id::WorkloadKey,
+    policy::Policy,
     rollout::Evidence,
-    rules::Rule,
     time::{Duration, Timestamp},
 };
 
@@ -35,6 +34,10 @@ pub struct AlertInput<'a> {
     pub policy: &'a Policy,
     /// Its rollouts and pods.
     pub evidence: &'a Evidence,
+    /// What else there is in its namespace.
+    pub crowd: Crowd<'a>,
+    /// Denials that could not be made, by the names of their objects, and why.
+    pub refused: &'a BTreeMap<String, String>,
     /// The time.
     pub now: Timestamp,
 }
@@ -48,6 +51,12 @@ pub struct AlertPlan {
     pub update: Vec<Alert>,
     /// Names of the alerts that stay as they are.
     pub unchanged: Vec<String>,
+    /// Names of the alerts to be deleted: closed for longer than they are kept, or without room beside graver ones.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub delete: Vec<String>,
+    /// What found no room.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub left_out: Option<LeftOutAlerts>,
     /// Denials to be made before the alerts can say that they hold.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub denials: Vec<Denial>,
@@ -57,7 +66,8 @@ pub struct AlertPlan {
     pub reasons: Vec<String>,
 }
 
-/// Plans the alerts of a workload: every quarantined entry of the baseline is a finding of exactly one alert.
+/// Plans the alerts of a workload: every quarantined entry of the baseline is a finding of exactly one alert, or is counted
+/// among what found no room.
 ///
 /// The plan is a function of what is there, never of what changed, so that an event missed, a crash before writing or a
 /// second run do no harm: counts are copied from the baseline, and an alert's name follows from its first finding. An
@@ -65,18 +75,7 @@ pub struct AlertPlan {
 /// entry was learned meanwhile is resolved, one whose entry is gone stays as it was: evidence is not taken back. A finding
 /// that is closed accounts for what was seen until then; what is seen later is a finding of another alert, which names it.
 pub fn plan_alerts(input: &AlertInput<'_>) -> AlertPlan {
-    let mut plan = Planning {
-        input,
-        made_up: bursts(input.baseline, input.policy)
-            .into_iter()
-            .chain(overflows(input.baseline))
-            .chain(mismatch::of_evidence(input.evidence))
-            .collect(),
-        accepting: accepting(input.alerts),
-        denials: Vec::new(),
-        retry_after: None,
-        reasons: Vec::new(),
-    };
+    let mut plan = Planning::of(input);
     let mut alerts: Vec<Alert> = input.alerts.to_vec();
     alerts.sort_by(|a, b| a.name.cmp(&b.name));
     let mut held = BTreeSet::new();
@@ -87,288 +86,27 @@ pub fn plan_alerts(input: &AlertInput<'_>) -> AlertPlan {
     for alert in &alerts {
         plan.account_for(alert, &mut held);
     }
-    let existing = alerts.len();
     plan.place(&mut alerts, &held);
+    let mut delete = plan.let_go(&mut alerts);
+    let left_out = leave_out(&mut alerts, input);
+    let before = |alert: &Alert| input.alerts.iter().find(|before| before.name == alert.name);
     for alert in &mut alerts {
-        let before = input.alerts.iter().find(|before| before.name == alert.name);
+        let before = before(alert);
         copy_losses(alert, input.baseline, before);
     }
-    let create = alerts.split_off(existing);
+    let evicted = left_out.iter().filter(|alert| before(alert).is_some());
+    delete.extend(evicted.map(|alert| alert.name.clone()));
+    let (existing, create): (Vec<Alert>, Vec<Alert>) = alerts.into_iter().partition(|alert| before(alert).is_some());
     let (unchanged, update): (Vec<Alert>, Vec<Alert>) =
-        alerts.into_iter().partition(|alert| input.alerts.contains(alert));
+        existing.into_iter().partition(|alert| input.alerts.contains(alert));
     AlertPlan {
         create,
         update,
         unchanged: unchanged.into_iter().map(|alert| alert.name).collect(),
+        delete,
+        left_out: sum(&left_out),
         denials: plan.denials,
         requeue_after: plan.retry_after,
         reasons: plan.reasons,
     }
-}
-
-/// Findings, by container, that an alert has.
-type Held = BTreeSet<(ContainerName, FindingId)>;
-
-/// The findings that somebody accepts.
-fn accepting(alerts: &[Alert]) -> Held {
-    let accepted = alerts.iter().flat_map(|alert| {
-        let accepts = |disposition: &Disposition| disposition.decision == Decision::Accept;
-        let ids = alert
-            .dispositions
-            .iter()
-            .filter(move |(_, disposition)| accepts(disposition));
-        ids.map(|(id, _)| (alert.container.clone(), *id))
-    });
-    accepted.collect()
-}
-
-/// The findings that are open.
-fn open_findings(alerts: &[Alert]) -> Held {
-    let findings = alerts.iter().flat_map(|alert| {
-        let open = alert.findings.iter().filter(|finding| !finding.state.is_closed());
-        open.map(|finding| (alert.container.clone(), finding.id))
-    });
-    findings.collect()
-}
-
-struct Planning<'a> {
-    input: &'a AlertInput<'a>,
-    /// Entries that stand for several, or for what has none.
-    made_up: Bursts,
-    /// The findings that somebody accepts in any alert.
-    accepting: Held,
-    denials: Vec<Denial>,
-    retry_after: Option<Duration>,
-    reasons: Vec<String>,
-}
-
-impl Planning<'_> {
-    /// Brings the findings of an existing alert up to date that are open, or that somebody decided about anew.
-    fn bring_up(&mut self, alert: &mut Alert, open: &Held, held: &mut Held) {
-        let container = alert.container.clone();
-        for finding in &mut alert.findings {
-            let disposition = alert.dispositions.get(&finding.id);
-            let closed = finding.state.is_closed();
-            if closed && is_decided(finding, disposition) {
-                continue;
-            }
-            let key = (container.clone(), finding.id);
-            let elsewhere = held.contains(&key) || (closed && open.contains(&key));
-            if elsewhere && !closed {
-                self.reasons.push(format!(
-                    "{}: {} is kept as it is: another alert has it",
-                    alert.name, finding.id
-                ));
-                continue;
-            }
-            let about = About {
-                alert: &alert.name,
-                container: &container,
-                elsewhere,
-                disposition,
-            };
-            *finding = self.renew(&about, finding);
-            if !finding.state.is_closed() {
-                held.insert(key);
-            }
-        }
-        sum_up(alert);
-    }
-
-    /// Notes the entries that closed findings of an alert account for.
-    fn account_for(&self, alert: &Alert, held: &mut Held) {
-        for finding in alert.findings.iter().filter(|finding| finding.state.is_closed()) {
-            let entry = self.entry_of(&alert.container, finding.id);
-            if entry.is_some_and(|entry| entry.is_quarantined() && finding.accounts_for(&entry)) {
-                held.insert((alert.container.clone(), finding.id));
-            }
-        }
-    }
-
-    /// A finding as its entry and what people decided have it now.
-    fn renew(&mut self, about: &About<'_>, finding: &Finding) -> Finding {
-        let (name, container, id) = (about.alert, about.container, finding.id);
-        let closed = finding.state.is_closed();
-        let entry = self.entry_of(container, id);
-        let reopens = about
-            .disposition
-            .is_some_and(|about| about.decision == Decision::Escalate);
-        let standing = self.input.policy.approvals.standing(container, &finding.behaviour);
-        let next = match entry.as_ref().map(|entry| (entry, entry.rule())) {
-            None => {
-                self.reasons
-                    .push(format!("{name}: {id} is kept: the baseline lacks it"));
-                finding.clone()
-            }
-            Some((_, None)) if closed => finding.clone(),
-            // Whoever accepted it took that back: the baseline is about to raise it again.
-            Some((entry, None)) if entry.is_accepted() && !self.accepting.contains(&(container.clone(), id)) => {
-                finding.clone()
-            }
-            Some((entry, None)) => self.resolve(name, finding, why_known(entry)),
-            Some((entry, Some(_))) if closed && (about.elsewhere || !(reopens || finding.accounts_for(entry))) => {
-                finding.clone()
-            }
-            Some((entry, Some(rule))) => match standing {
-                Standing::Approved(by) if rule != Rule::DeniedBehaviour => {
-                    self.resolve(name, finding, format!("the BehaviorApproval {by} approves it"))
-                }
-                Standing::Approved(_) | Standing::Unsaid | Standing::Denied(_) => {
-                    let before = Some(finding).filter(|_| !closed);
-                    Finding {
-                        recurs: finding.recurs.clone(),
-                        ..self.settle(name, container, id, (entry, rule), before)
-                    }
-                }
-            },
-        };
-        let Ruled { finding, denial } = rule_on(self.input, about, next, entry.as_ref());
-        if let Some(decided) = &finding.decided {
-            self.reasons.push(format!(
-                "{name}: {id} is decided: {:?}, {:?}",
-                decided.decision, decided.outcome
-            ));
-        }
-        self.denials.extend(denial);
-        finding
-    }
-
-    fn resolve(&mut self, name: &str, finding: &Finding, why: String) -> Finding {
-        self.reasons.push(format!("{name}: {} is resolved: {why}", finding.id));
-        Finding {
-            state: AlertState::Resolved,
-            resolution: Some(why),
-            ..finding.clone()
-        }
-    }
-
-    /// Gives an alert to every quarantined entry that has none, the oldest first.
-    fn place(&mut self, alerts: &mut Vec<Alert>, held: &Held) {
-        let input = self.input;
-        let made_up = self.made_up.clone();
-        let made_up = made_up.iter().map(|((container, id), entry)| (container, *id, entry));
-        let mut homeless: Vec<_> = input
-            .baseline
-            .entries()
-            .chain(made_up)
-            .filter_map(|(container, id, entry)| Some((container, id, entry, entry.rule()?)))
-            .filter(|(container, id, ..)| !held.contains(&((*container).clone(), *id)))
-            .filter(|(container, _, entry, rule)| !is_approved(input.policy, container, entry, *rule))
-            .collect();
-        // Objects hold whole seconds: within one, who started a process comes before the process.
-        homeless.sort_by_key(|(container, id, entry, _)| (entry.raised_since(), entry.lineage.len(), *container, *id));
-        for (container, id, entry, rule) in homeless {
-            let name = free_name(input, alerts, container, id, entry.raised_since());
-            let finding = Finding {
-                recurs: closed_before(alerts, container, id),
-                ..self.settle(&name, container, id, (entry, rule), None)
-            };
-            if let Some(alert) = joins(input, alerts, container, &finding) {
-                self.reasons.push(format!("{}: {id} joins it", alert.name));
-                alert.findings.push(finding);
-                sum_up(alert);
-            } else {
-                let mut alert = open(input, container, name);
-                alert.findings.push(finding);
-                sum_up(&mut alert);
-                alerts.push(alert);
-            }
-        }
-    }
-
-    fn entry_of(&self, container: &ContainerName, id: FindingId) -> Option<Entry> {
-        let held = self.input.baseline.containers.get(container);
-        let held = held.and_then(|container| container.feeds.values().find_map(|feed| feed.entries.get(&id)));
-        held.or_else(|| self.made_up.get(&(container.clone(), id))).cloned()
-    }
-
-    fn settle(
-        &mut self,
-        name: &str,
-        container: &ContainerName,
-        id: FindingId,
-        entry: (&Entry, Rule),
-        before: Option<&Finding>,
-    ) -> Finding {
-        let Settled { finding, retry_after } = settle(self.input, container, id, entry, before);
-        self.retry_after = match (self.retry_after, retry_after) {
-            (Some(a), Some(b)) => Some(a.min(b)),
-            (a, b) => a.or(b),
-        };
-        let why = finding.rollout.as_ref().map_or("", |rollout| &rollout.reason);
-        self.reasons.push(format!("{name}: {id} is {:?}: {why}", finding.state));
-        finding
-    }
-}
-
-/// Why what was raised is known now.
-fn why_known(entry: &Entry) -> String {
-    let days = entry.days.count();
-    match (entry.is_learned(), entry.lesson.past == Past::Absorbed) {
-        (true, true) => format!(
-            "it was absorbed into the baseline: seen on {days} days, in {} pods at least",
-            entry.pods
-        ),
-        (true, false) => "it was learned".to_owned(),
-        (false, _) => "it was accepted in another alert".to_owned(),
-    }
-}
-
-/// Whether an approval says that what was raised is normal.
-fn is_approved(policy: &Policy, container: &ContainerName, entry: &Entry, rule: Rule) -> bool {
-    match policy.approvals.standing(container, &entry.behaviour) {
-        Standing::Approved(_) => rule != Rule::DeniedBehaviour,
-        Standing::Unsaid | Standing::Denied(_) => false,
-    }
-}
-
-/// The latest alert in which a finding was closed.
-fn closed_before(alerts: &[Alert], container: &ContainerName, id: FindingId) -> Option<String> {
-    let closed = alerts.iter().filter(|alert| alert.container == *container);
-    let closed = closed.filter_map(|alert| {
-        let mut findings = alert.findings.iter();
-        let finding = findings.find(|finding| finding.id == id && finding.state.is_closed())?;
-        Some((finding.last_seen, &alert.name))
-    });
-    closed.max().map(|(_, name)| name.clone())
-}
-
-/// The name of the alert that a finding opens. Where another alert has it already, the next attempt's.
-fn free_name(
-    input: &AlertInput<'_>,
-    alerts: &[Alert],
-    container: &ContainerName,
-    id: FindingId,
-    first_seen: Timestamp,
-) -> String {
-    // As many attempts as there are alerts, and one more, can't all be taken.
-    (0..=u32::try_from(alerts.len()).unwrap_or(u32::MAX))
-        .map(|attempt| alert_name(input.workload, container, id, first_seen, attempt))
-        .find(|name| alerts.iter().all(|alert| alert.name != *name))
-        .unwrap_or_default()
-}
-
-/// How long before an alert's first finding a loss may still have hidden what led to it.
-const LED_TO: Duration = Duration::from_hours(1);
-
-/// Copies into an alert that changed what the sensors lost of its container from a while before its first finding on;
-/// what was lost at an unknown time is among it. An alert that stays as it is keeps what it says: losses alone are no
-/// reason to write every alert of a workload again.
-fn copy_losses(alert: &mut Alert, baseline: &Baseline, before: Option<&Alert>) {
-    if before.is_some_and(|before| before == alert) {
-        return;
-    }
-    let Some(container) = baseline.containers.get(&alert.container) else {
-        return;
-    };
-    let from = alert.first_seen.minus(LED_TO);
-    let counts = |feed: &FeedBaseline| -> BTreeMap<String, u64> {
-        let concerned = feed
-            .losses
-            .iter()
-            .filter(|(_, lost)| lost.last.is_none_or(|last| last >= from));
-        concerned.map(|(why, lost)| (why.clone(), lost.count)).collect()
-    };
-    let lost = container.feeds.iter().map(|(feed, held)| (*feed, counts(held)));
-    alert.evidence = lost.filter(|(_, reasons)| !reasons.is_empty()).collect();
 }

@@ -164,6 +164,12 @@ fn denied(
     let workload = input.workload;
     let hash = short_hash(&[container.as_str().as_bytes(), finding.id.as_bytes()]);
     let name = object_name(&workload.kind, &workload.name, Some(&format!("deny-{hash}")));
+    if let Some(why) = input.refused.get(&name) {
+        let why = format!(
+            "the BehaviorApproval {name} is refused ({why}): have one made that is taken, or deny it in a policy"
+        );
+        return (Outcome::Refused(why), None);
+    }
     let outcome = Outcome::Awaits(format!("the BehaviorApproval {name} denies it"));
     let denial = Denial {
         name,

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// Where an alert or a finding stands.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum AlertState {
     /// Waits, for a minute or so, for the digests and records that may explain it.
     #[default]

@@ -7,6 +7,8 @@ mod mismatch;
 mod properties;
 mod provisional;
 mod replay;
+mod room;
+mod transitions;
 
 use super::*;
 use crate::{
@@ -23,6 +25,8 @@ use crate::{
 struct Watched {
     world: World,
     alerts: Vec<Alert>,
+    /// Denials that nobody takes, and why.
+    refused: BTreeMap<String, String>,
 }
 
 impl Watched {
@@ -32,6 +36,7 @@ impl Watched {
         Self {
             world,
             alerts: Vec::new(),
+            refused: BTreeMap::new(),
         }
     }
 
@@ -42,6 +47,8 @@ impl Watched {
             alerts: &self.alerts,
             policy: &self.world.policy,
             evidence: &self.world.evidence,
+            crowd: Crowd::default(),
+            refused: &self.refused,
             now,
         })
     }
@@ -64,6 +71,7 @@ impl Watched {
     }
 
     fn carry_out(&mut self, plan: &AlertPlan) {
+        self.alerts.retain(|alert| !plan.delete.contains(&alert.name));
         for alert in plan.create.iter().chain(&plan.update) {
             match self.alerts.iter_mut().find(|held| held.name == alert.name) {
                 Some(held) => held.clone_from(alert),

@@ -1,7 +1,9 @@
 //! What becomes known without a person, and what never does.
 
+use std::collections::BTreeMap;
+
 use crate::{
-    alert::{Alert, AlertInput, AlertState, Decision, Disposition, plan_alerts},
+    alert::{Alert, AlertInput, AlertState, Crowd, Decision, Disposition, plan_alerts},
     baseline::{EntryState, Past},
     behaviour::{Behaviour, Destination},
     review::review,
@@ -43,6 +45,8 @@ impl Watched {
                 alerts: &self.alerts,
                 policy: &self.world.policy,
                 evidence: &self.world.evidence,
+                crowd: Crowd::default(),
+                refused: &BTreeMap::new(),
                 now,
             });
             for alert in plan.create.into_iter().chain(plan.update) {

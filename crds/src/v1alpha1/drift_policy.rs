@@ -1,11 +1,15 @@
 //! What people ask for: which workloads are watched, what "normal" needs, and what a deviation leads to.
 
+mod alerts;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, LabelSelector};
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Days, Duration, FeedPolicies};
+
+pub use alerts::AlertsPolicy;
 
 /// Asks for the workloads of its namespace that the selector matches to be watched, and says what a deviation from
 /// their baseline leads to. Where several policies match a workload, the one with the highest priority holds, then the
@@ -59,6 +63,9 @@ pub struct DriftPolicySpec {
     /// What a rollout explains.
     #[serde(default)]
     pub rollout: RolloutPolicy,
+    /// How many alerts are kept, and for how long.
+    #[serde(default)]
+    pub alerts: AlertsPolicy,
 }
 
 /// As a DriftPolicy, for the workloads of every namespace. A DriftPolicy of the same priority goes before it.
@@ -111,6 +118,9 @@ pub struct ClusterDriftPolicySpec {
     /// What a rollout explains.
     #[serde(default)]
     pub rollout: RolloutPolicy,
+    /// How many alerts are kept, and for how long.
+    #[serde(default)]
+    pub alerts: AlertsPolicy,
 }
 
 impl From<ClusterDriftPolicySpec> for DriftPolicySpec {
@@ -124,6 +134,7 @@ impl From<ClusterDriftPolicySpec> for DriftPolicySpec {
             tolerance,
             correlation,
             rollout,
+            alerts,
         } = spec;
         Self {
             selector,
@@ -134,6 +145,7 @@ impl From<ClusterDriftPolicySpec> for DriftPolicySpec {
             tolerance,
             correlation,
             rollout,
+            alerts,
         }
     }
 }

@@ -46,7 +46,7 @@ async fn what_is_accepted_is_silent_in_every_replica_and_after_the_operator_rest
     scene.ends().await;
 }
 
-async fn restart_operator(scene: &Scene) {
+pub async fn restart_operator(scene: &Scene) {
     let install = Install::of(&scene.cluster);
     let pods: Api<Pod> = Api::namespaced(scene.cluster.client.clone(), &install.namespace);
     for pod in install.pods(Component::Operator).await.unwrap() {

@@ -6,22 +6,24 @@ mod apply;
 mod denials;
 mod expect;
 mod fetch;
+mod namespace;
 mod plan;
 #[cfg(test)]
 mod tests;
 
 use std::{sync::Arc, time::Duration};
 
-use anchorwatch_core::id::WorkloadKey;
+use anchorwatch_core::{alert::LeftOutAlerts, id::WorkloadKey};
 use anchorwatch_crds::v1alpha1::BehaviorBaseline;
 use kube::runtime::{controller::Action, reflector::ObjectRef};
 
 use self::expect::Expected;
-pub use self::fetch::alerts_of;
+pub use self::{fetch::alerts_of, namespace::run as run_namespaces};
 use super::driver::{Driver, queue};
 use crate::{
     baselines, clock,
     context::Context,
+    refusals::BELIEVED,
     world::{Guarded, World, changes::Change, evidence::DEPLOYMENT},
 };
 
@@ -55,13 +57,29 @@ async fn reconcile(
     if !expected.arrived(&workload, &context.world.alerts) {
         return Ok(Action::requeue(CATCH_UP));
     }
-    let Some(known) = fetch::fetch(&context.world, &workload, baseline, &context.switches) else {
+    let Some(known) = fetch::fetch(context, &workload, baseline) else {
+        crowds(context, &workload, None);
         return Ok(Action::await_change());
     };
     let plan = plan::plan(&known, clock::now());
     let requeue_after = plan.requeue_after;
-    apply::apply(context, expected, &workload, &known, plan).await?;
+    crowds(context, &workload, plan.left_out);
+    let outdated = apply::apply(context, expected, &known.workload, &known.objects, plan).await?;
+    let refused = (!known.refused.is_empty()).then_some(BELIEVED);
+    let requeue_after = requeue_after
+        .into_iter()
+        .chain(refused)
+        .chain(outdated.then_some(CATCH_UP))
+        .min();
     Ok(requeue_after.map_or_else(Action::await_change, Action::requeue))
+}
+
+/// Notes what found no room among a workload's alerts, and tells its namespace where that is news.
+fn crowds(context: &Context, workload: &WorkloadKey, left_out: Option<LeftOutAlerts>) {
+    if context.crowding.note(workload, left_out) {
+        let namespace = workload.namespace.clone();
+        context.world.tell(&Change::Crowding(namespace));
+    }
 }
 
 type BaselineRef = ObjectRef<Guarded<BehaviorBaseline>>;
@@ -89,6 +107,8 @@ fn concerned(world: &World, change: Change) -> Vec<BaselineRef> {
         Change::Pod(pod) => world.workload(&pod).iter().map(baselines::reference).collect(),
         Change::Policy | Change::ClusterPolicy => baselines::all(world, None),
         Change::Approval(approval) => baselines::all(world, approval.namespace.as_deref()),
+        // What another workload has no room for may be graver than what this one has.
+        Change::Crowding(namespace) => baselines::all(world, Some(&namespace)),
         Change::Report(_) | Change::Intent(_) => Vec::new(),
     }
 }

@@ -84,6 +84,7 @@ fn concerns_policies(change: &Change) -> bool {
         | Change::Record(_)
         | Change::Intent(_)
         | Change::Approval(_)
-        | Change::Deployment(_) => false,
+        | Change::Deployment(_)
+        | Change::Crowding(_) => false,
     }
 }

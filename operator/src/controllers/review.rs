@@ -59,7 +59,8 @@ pub async fn run(context: &Context) {
         | Change::ClusterPolicy
         | Change::Deployment(_)
         | Change::ReplicaSet(_)
-        | Change::Pod(_) => Vec::new(),
+        | Change::Pod(_)
+        | Change::Crowding(_) => Vec::new(),
     };
     let queue = queue(context.world.subscribe(), concerned);
     Driver::new(context, NAME, 2)

@@ -86,7 +86,7 @@ fn concerned(world: &World, change: Change) -> Vec<WorkloadKey> {
                 .into_iter()
                 .collect()
         }
-        Change::Report(_) | Change::Baseline(_) | Change::Approval(_) => Vec::new(),
+        Change::Report(_) | Change::Baseline(_) | Change::Approval(_) | Change::Crowding(_) => Vec::new(),
     }
 }
 

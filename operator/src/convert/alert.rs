@@ -8,7 +8,7 @@ use anchorwatch_convert::{
     unsigned,
 };
 use anchorwatch_core::{
-    alert::{Alert, AlertState, Decided, DecidedOn, Decision, Disposition, Finding, Outcome},
+    alert::{Alert, AlertState, Decided, DecidedOn, Decision, Disposition, Finding, Outcome, Place},
     behaviour::Feed,
     id::{PodUid, WorkloadKey},
     rollout::{RolloutMatch, RolloutVerdict},
@@ -90,6 +90,18 @@ pub fn alert_to_crd(alert: &Alert) -> DriftAlertStatus {
         policy: alert.policy.clone(),
         conditions: Vec::new(),
     }
+}
+
+/// The room that an alert takes; none where it takes none.
+pub fn place_of(alert: &DriftAlert) -> Option<Place> {
+    let status = alert.status.as_ref()?;
+    Place::of(
+        alert.metadata.name.as_deref().unwrap_or_default(),
+        severity_from_crd(status.severity),
+        state_from_crd(status.state),
+        !alert.spec.dispositions.is_empty(),
+        status.first_seen.as_ref().map(from_time).unwrap_or_default(),
+    )
 }
 
 /// None where it is of a feed that this version does not know.

@@ -39,6 +39,8 @@ pub enum Change {
     ReplicaSet(Arc<OwnerFacts>),
     /// A pod.
     Pod(Arc<PodFacts>),
+    /// What found no room among the alerts of a namespace.
+    Crowding(String),
 }
 
 /// Whoever wants to hear of changes. Queues are unbounded, because a reader only sorts changes into a queue of its own

@@ -30,7 +30,7 @@ impl Workload {
         let api_version = match key.kind.as_str() {
             "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet" => "apps/v1",
             "Job" | "CronJob" => "batch/v1",
-            "Node" | "Pod" => "v1",
+            "Namespace" | "Node" | "Pod" => "v1",
             _ => "",
         };
         Self {

@@ -7,7 +7,7 @@ use anchorwatch_core::behaviour::Feed;
 use anchorwatch_crds::v1alpha1::{BehaviorBaselineStatus, FeedName, SensorReport};
 use prometheus::IntGaugeVec;
 
-use super::{World, readable};
+use super::{World, readable, series};
 use crate::{
     conditions::{TRUNCATED, watched_on_node},
     metrics::Metrics,
@@ -17,17 +17,18 @@ use crate::{
 impl World {
     /// Sets the gauges that speak of the whole.
     pub fn show(&self, metrics: &Metrics) {
-        let alerts = readable(&self.alerts);
-        let alerts = alerts
-            .iter()
-            .filter_map(|guarded| guarded.0.as_ref().ok()?.status.as_ref());
+        let held = readable(&self.alerts);
+        let alerts = held.iter().filter_map(|guarded| guarded.0.as_ref().ok());
+        let series = series::of(alerts.clone(), metrics.alerts.most_series());
+        metrics.alerts.show_series(series);
+        let alerts = alerts.filter_map(|alert| alert.status.as_ref());
         let findings = alerts.clone().flat_map(|status| &status.findings);
         set(
             &metrics.feeds.findings,
             findings.map(|finding| vec![name(finding.feed), format!("{:?}", finding.state)]),
         );
         set(
-            &metrics.alerts,
+            &metrics.alerts.by_state,
             alerts.map(|status| vec![format!("{:?}", status.severity), format!("{:?}", status.state)]),
         );
 

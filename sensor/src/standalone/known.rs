@@ -37,7 +37,9 @@ impl Known {
             let mut findings = alert.findings.iter();
             findings.any(|finding| match finding.rule {
                 // No entry of its own: it follows from those of an hour.
-                Rule::DestinationSpike | Rule::NoveltyOverflow | Rule::DigestMismatch => baseline.quarantined() > 0,
+                Rule::DestinationSpike | Rule::NoveltyOverflow | Rule::AlertOverflow | Rule::DigestMismatch => {
+                    baseline.quarantined() > 0
+                }
                 _ => baseline
                     .entries()
                     .any(|(_, id, entry)| id == finding.id && entry.is_quarantined()),

@@ -1,6 +1,6 @@
 //! The decision: behaviours into baselines, and alerts out of what is quarantined in them, as the operator does it.
 
-use anchorwatch_core::alert::{AlertInput, plan_alerts};
+use anchorwatch_core::alert::{AlertInput, Crowd, plan_alerts};
 use anchorwatch_core::baseline::{
     Batch, BehaviourReport, ContainerReport, Entry, FeedBaseline, Maturity, MergeOutcome, ReportingPod, Scoring, age,
     merge_scored,
@@ -62,7 +62,11 @@ impl Watch {
     /// Goes on from what was known before.
     pub fn new(policy: Policy, watched: BTreeSet<Feed>, known: BTreeMap<WorkloadKey, Known>) -> Self {
         Self {
-            policy,
+            // Each is told once; nobody decides here.
+            policy: Policy {
+                alerts: policy.alerts.without_bounds(),
+                ..policy
+            },
             watched,
             // What was not told before the end is told now.
             unplanned: known.keys().cloned().collect(),
@@ -159,8 +163,11 @@ impl Watch {
                 policy: &self.policy,
                 // Nothing is rolled out to a host that anybody could know of.
                 evidence: &Evidence::default(),
+                crowd: Crowd::default(),
+                refused: &BTreeMap::new(),
                 now,
             });
+            known.alerts.retain(|alert| !plan.delete.contains(&alert.name));
             for alert in plan.create.into_iter().chain(plan.update) {
                 let before = known.alerts.iter().position(|before| before.name == alert.name);
                 news.extend(Told::news(&alert, before.map(|at| &known.alerts[at]), now));

@@ -73,6 +73,34 @@ pub fn coredns() -> Result<PathBuf> {
     install("coredns", versions::COREDNS, &module, "-s -w", "2 minutes")
 }
 
+/// The definition of OpenReports' Report: for the tests, it is no part of what is installed.
+pub fn open_reports() -> Result<PathBuf> {
+    go_version()?;
+    let version = versions::OPEN_REPORTS;
+    let folder = tool::cached(
+        &format!("openreports-{version}"),
+        &format!("fetching the definitions of OpenReports {version}"),
+        |folder| {
+            let mut command = run::command("go");
+            let module = format!("github.com/openreports/reports-api@v{version}");
+            command.args(["mod", "download", "-json", &module]).current_dir(folder);
+            let fetched: serde_json::Value = serde_json::from_str(&run::output(&mut command)?)?;
+            let fetched = Path::new(fetched["Dir"].as_str().context("the module has no folder")?);
+            let name = "openreports.io_reports.yaml";
+            std::fs::copy(fetched.join("config/crd").join(name), folder.join("reports.yaml"))
+                .with_context(|| format!("the module has no {name}"))?;
+            Ok(())
+        },
+    )?;
+    Ok(folder.join("reports.yaml"))
+}
+
+/// The krew program.
+pub fn krew() -> Result<PathBuf> {
+    let module = format!("sigs.k8s.io/krew/cmd/krew@v{}", versions::KREW);
+    install("krew", versions::KREW, &module, "-s -w", "1 minute")
+}
+
 /// The Helm program.
 pub fn helm() -> Result<PathBuf> {
     let module = format!("helm.sh/helm/v3/cmd/helm@v{}", versions::HELM);

@@ -4,6 +4,10 @@
 pub const KUBERNETES: &str = "1.35.4";
 /// Helm, built from its Go module.
 pub const HELM: &str = "3.22.0";
+/// OpenReports, whose definitions come from its Go module.
+pub const OPEN_REPORTS: &str = "0.2.1";
+/// krew, built from its Go module: it installs the plugin in the tests.
+pub const KREW: &str = "0.4.3";
 /// CoreDNS, built from its Go module: the cluster's DNS.
 pub const COREDNS: &str = "1.12.4";
 /// The linker of the eBPF programs; 0.10.4 is the newest that works with the LLVM of the nightly compiler below.

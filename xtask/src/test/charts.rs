@@ -6,6 +6,7 @@ use anyhow::{Result, ensure};
 use super::ledger::Counts;
 use super::stages::Environment;
 use crate::cluster::Kubectl;
+use crate::setup::debian;
 use crate::{install, paths, run};
 
 /// What has to outlive an uninstall.
@@ -24,7 +25,7 @@ pub fn check(environment: &Environment) -> Result<Counts> {
         run::quiet(kubectl.helm()?.args(["lint", "--strict"]).arg(folder))?;
         counts.passed += 1;
     }
-    rule_renders(kubectl)?;
+    rules_fire(kubectl)?;
     counts.passed += 1;
     resolvers_reach_the_sensor(kubectl)?;
     counts.passed += 1;
@@ -44,21 +45,27 @@ pub fn check(environment: &Environment) -> Result<Counts> {
     Ok(counts)
 }
 
-/// The alerting rule is off by default, and so never part of what is installed here.
-fn rule_renders(kubectl: &Kubectl) -> Result<()> {
+/// The alerting rules are off by default, and so never part of what is installed here: Prometheus's own tool takes them, and
+/// they fire as their tests say.
+fn rules_fire(kubectl: &Kubectl) -> Result<()> {
     let mut command = kubectl.helm()?;
     command.args(["template", "anchorwatch", "--set", "prometheusRule.enabled=true"]);
     command.args(["--show-only", "templates/prometheusrule.yaml"]);
     let text = run::output(command.arg(paths::repository().join("charts/anchorwatch")))?;
-    let rule: serde_yaml::Value = serde_yaml::from_str(&text)?;
-    let expression = rule["spec"]["groups"][0]["rules"][0]["expr"]
-        .as_str()
-        .unwrap_or_default();
-    ensure!(
-        expression.contains("anchorwatch_operator_alerts{state="),
-        "the PrometheusRule asks for {expression:?}"
-    );
-    Ok(())
+    let object: serde_yaml::Value = serde_yaml::from_str(&text)?;
+    let folder = tempfile::tempdir()?;
+    std::fs::write(
+        folder.path().join("rules.yaml"),
+        serde_yaml::to_string(&object["spec"])?,
+    )?;
+    std::fs::write(folder.path().join("rules.test.yaml"), include_str!("rules.test.yaml"))?;
+    let promtool = debian::unpacked("trixie", &["promtool"])?.join("usr/bin/promtool");
+    let mut promtool = run::command(promtool);
+    run::quiet(
+        promtool
+            .args(["test", "rules", "rules.test.yaml"])
+            .current_dir(folder.path()),
+    )
 }
 
 /// Resolvers that are in no Service are the sensor's argument, and what is no address is refused.

@@ -10,7 +10,7 @@ use super::{cargo, charts};
 use crate::check::{self, Check, Verdict};
 use crate::install::{self, Installed};
 use crate::vm;
-use crate::{cluster, demo, fuzz};
+use crate::{cluster, demo, fuzz, package};
 
 /// One line of the ledger.
 #[derive(Debug)]
@@ -133,6 +133,8 @@ pub const ALL: &[Stage] = &[
         extent: Extent::Full,
         work: Work::Fuzz,
     },
+    own("krew", Need::Nothing, Extent::Usual, package::krew_takes_it),
+    own("package", Need::Nothing, Extent::Full, package::release),
     own("vm", Need::Root, Extent::Usual, oldest_kernel),
     own("vm-others", Need::Root, Extent::Full, other_kernels),
     own("demo-before-tests", Need::Cluster, Extent::Full, demonstration),

@@ -264,6 +264,24 @@ fn what_is_denied_is_denied_for_the_workload_before_the_alert_says_so() {
 }
 
 #[test]
+fn a_denial_that_nobody_takes_is_refused_with_the_reason_and_made_once_it_is_taken() {
+    let mut watched = raised();
+    watched.decides(&shell(), disposition(Decision::Deny, "alice"));
+    let name = watched.act(at(300)).denials[0].name.clone();
+    watched.refused.insert(name.clone(), "approvals come from Git".into());
+    assert_eq!(watched.act(at(301)).denials, []);
+    let Outcome::Refused(why) = watched.outcome(&shell()) else {
+        panic!("{:?}", watched.outcome(&shell()));
+    };
+    assert!(why.contains(&name) && why.contains("approvals come from Git"), "{why}");
+    assert_eq!(watched.states(&shell()), [AlertState::Open]);
+    watched.refused.clear();
+    assert_eq!(watched.act(at(900)).denials[0].name, name);
+    watched.carries_out(at(901));
+    assert_eq!(watched.states(&shell()), [AlertState::Denied]);
+}
+
+#[test]
 fn what_is_escalated_stays_so_until_somebody_decides_otherwise() {
     let mut watched = raised();
     watched.decides(&shell(), disposition(Decision::Escalate, "alice"));

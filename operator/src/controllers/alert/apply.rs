@@ -1,41 +1,53 @@
 //! Makes and changes alerts, and tells of the new ones.
 
-use anchorwatch_core::id::WorkloadKey;
+use anchorwatch_core::alert::NAMESPACE_KIND;
 use anchorwatch_crds::v1alpha1::{BehaviorApproval, DriftAlert};
 use k8s_openapi::api::core::v1::ObjectReference;
-use kube::{Api, Resource, ResourceExt, runtime::events::Event};
+use kube::{
+    Api, Resource, ResourceExt,
+    api::{DeleteParams, Preconditions},
+    runtime::events::{Event, EventType},
+};
 use tracing::{debug, error, info};
 
 use super::{
     NAME,
     expect::Expected,
-    fetch::Known,
+    fetch::Objects,
     plan::{Announcement, NewAlert, Plan},
 };
 use crate::{
     context::Context,
-    writes::{Writes, is_already_exists, is_gone, is_refused},
+    world::resolve::Workload,
+    writes::{Writes, is_already_exists, is_gone, is_unwanted},
 };
 
-/// Carries it out. A conflict is a failure as any other: the retry plans anew.
+/// Most characters that are repeated of a refusal. An Event takes 1024 bytes; a character takes up to four.
+const SAID: usize = 160;
+
+/// Carries it out. A conflict is a failure as any other: the retry plans anew. Returns whether what was planned is outdated
+/// already, since a denial was refused.
 pub async fn apply(
     context: &Context,
     expected: &Expected,
-    workload: &WorkloadKey,
-    known: &Known,
+    about: &Workload,
+    before: &Objects,
     plan: Plan,
-) -> kube::Result<()> {
+) -> kube::Result<bool> {
     let Plan {
         create,
         update,
+        delete,
+        left_out: _,
         denials,
         requeue_after: _,
         reasons,
     } = plan;
-    if !create.is_empty() || !update.is_empty() {
+    let workload = &about.key;
+    if !create.is_empty() || !update.is_empty() || !delete.is_empty() {
         debug!(%workload, ?reasons, "alerts change");
     }
-    deny(context, &workload.namespace, denials).await?;
+    let refused = deny(context, about, denials).await?;
     let api: Api<DriftAlert> = Api::namespaced(context.client.clone(), &workload.namespace);
     let writes = Writes::new(&context.metrics, NAME);
     for alert in create {
@@ -53,38 +65,98 @@ pub async fn apply(
             Made::Nowhere => continue,
         };
         expected.expect(workload, &written);
-        context.metrics.alerts_created.inc();
-        context.metrics.event_to_alert.observe(delay.as_secs_f64());
-        announce(context, known, &written, announcement).await;
+        context.alert_log.tell(None, Some(&written));
+        context.metrics.alerts.created.inc();
+        context.metrics.alerts.delay.observe(delay.as_secs_f64());
+        announce(context, about, &written, announcement).await;
+    }
+    for object in delete {
+        if remove(&api, &writes, &object).await? {
+            context.alert_log.tell(Some(&object), None);
+        }
     }
     for object in update {
         match writes.replace_status(&api, &object).await {
-            Ok(written) => expected.expect(workload, &written),
+            Ok(written) => {
+                expected.expect(workload, &written);
+                let before = before
+                    .get(&object.name_any())
+                    .and_then(|guarded| guarded.0.as_ref().ok());
+                context.alert_log.tell(before, Some(&written));
+            }
             Err(error) if is_gone(&error) => {}
             Err(error) => return Err(error),
         }
     }
-    Ok(())
+    Ok(refused)
 }
 
-/// Makes denials. One that is there already is as good, if it denies what it should: the next plan knows.
-async fn deny(context: &Context, namespace: &str, denials: Vec<BehaviorApproval>) -> kube::Result<()> {
+/// Deletes an alert as it was when that was decided: whoever decides about it meanwhile goes first. Returns whether it was
+/// there.
+async fn remove(api: &Api<DriftAlert>, writes: &Writes, object: &DriftAlert) -> kube::Result<bool> {
+    let parameters = DeleteParams::default().preconditions(Preconditions {
+        uid: object.uid(),
+        resource_version: object.resource_version(),
+    });
+    match writes.delete(api, &object.name_any(), &parameters).await {
+        Ok(()) => Ok(true),
+        Err(error) if is_gone(&error) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Makes denials. One that is there already is as good, if it denies what it should: the next plan knows. Returns whether any
+/// was refused.
+async fn deny(context: &Context, about: &Workload, denials: Vec<BehaviorApproval>) -> kube::Result<bool> {
+    let namespace = about.key.namespace.as_str();
     let api: Api<BehaviorApproval> = Api::namespaced(context.client.clone(), namespace);
     let writes = Writes::new(&context.metrics, NAME);
+    let mut refused = false;
     for denial in denials {
+        let name = denial.name_any();
         match writes.create(&api, &denial).await {
-            Ok(_) => info!(namespace, name = denial.name_any(), "a denial was made"),
+            Ok(_) => info!(namespace, name, "a denial was made"),
             Err(error) if is_already_exists(&error) || is_gone(&error) => {}
-            Err(error) if is_refused(&error) => error!(
-                namespace,
-                name = denial.name_any(),
-                error = &error as &dyn std::error::Error,
-                "a denial is refused"
-            ),
+            Err(error) if is_unwanted(&error) => {
+                refused = true;
+                context.refusals.note(namespace, &name, said(&error));
+                tell_of_refusal(context, about, &denial, &error).await;
+            }
             Err(error) => return Err(error),
         }
     }
-    Ok(())
+    Ok(refused)
+}
+
+/// What the API server said, as far as an alert has room for it.
+fn said(error: &kube::Error) -> String {
+    let said = match error {
+        kube::Error::Api(status) => status.message.clone(),
+        other => other.to_string(),
+    };
+    said.chars().take(SAID).collect()
+}
+
+async fn tell_of_refusal(context: &Context, about: &Workload, denial: &BehaviorApproval, error: &kube::Error) {
+    error!(
+        namespace = about.key.namespace,
+        name = denial.name_any(),
+        error = error as &dyn std::error::Error,
+        "a denial is refused"
+    );
+    let note = format!(
+        "what somebody denied is not: the BehaviorApproval {} is refused: {}",
+        denial.name_any(),
+        said(error)
+    );
+    let event = Event {
+        type_: EventType::Warning,
+        reason: "DenialRefused".into(),
+        note: Some(note),
+        action: "Deny".into(),
+        secondary: None,
+    };
+    context.publish(&event, &reference(about)).await;
 }
 
 /// What came of making an alert.
@@ -117,9 +189,8 @@ async fn make(api: &Api<DriftAlert>, writes: &Writes, object: &DriftAlert) -> ku
     writes.replace_status(api, &made).await.map(Made::Now)
 }
 
-async fn announce(context: &Context, known: &Known, alert: &DriftAlert, announcement: Announcement) {
+async fn announce(context: &Context, workload: &Workload, alert: &DriftAlert, announcement: Announcement) {
     let Announcement { type_, note } = announcement;
-    let workload = &known.workload;
     info!(
         namespace = workload.key.namespace,
         name = alert.name_any(),
@@ -127,15 +198,6 @@ async fn announce(context: &Context, known: &Known, alert: &DriftAlert, announce
         reason = note,
         "drift"
     );
-    let about = ObjectReference {
-        api_version: told(&workload.api_version),
-        kind: Some(workload.key.kind.clone()),
-        // A node is in no namespace, wherever its alerts are.
-        namespace: (workload.key.kind != "Node").then(|| workload.key.namespace.clone()),
-        name: Some(workload.key.name.clone()),
-        uid: told(&workload.uid),
-        ..ObjectReference::default()
-    };
     let event = Event {
         type_,
         reason: "DriftDetected".into(),
@@ -143,7 +205,21 @@ async fn announce(context: &Context, known: &Known, alert: &DriftAlert, announce
         action: "Raise".into(),
         secondary: Some(alert.object_ref(&())),
     };
-    context.publish(&event, &about).await;
+    context.publish(&event, &reference(workload)).await;
+}
+
+/// The object that a workload is.
+fn reference(workload: &Workload) -> ObjectReference {
+    ObjectReference {
+        api_version: told(&workload.api_version),
+        kind: Some(workload.key.kind.clone()),
+        // Nodes and namespaces are in no namespace, wherever their alerts are.
+        namespace: (!matches!(workload.key.kind.as_str(), "Node" | NAMESPACE_KIND))
+            .then(|| workload.key.namespace.clone()),
+        name: Some(workload.key.name.clone()),
+        uid: told(&workload.uid),
+        ..ObjectReference::default()
+    }
 }
 
 /// A text, where there is one.

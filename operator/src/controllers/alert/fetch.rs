@@ -2,13 +2,19 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use anchorwatch_core::{alert::Alert, baseline::Baseline, id::WorkloadKey, policy::Policy, rollout::Evidence};
+use anchorwatch_core::{
+    alert::{Alert, Place},
+    baseline::Baseline,
+    id::WorkloadKey,
+    policy::Policy,
+    rollout::Evidence,
+};
 use anchorwatch_crds::v1alpha1::{BehaviorBaseline, DriftAlert};
 
 use crate::{
-    convert::{alert_from_crd, baseline_from_crd},
+    context::Context,
+    convert::{alert_from_crd, baseline_from_crd, place_of},
     policies::Policies,
-    test_switch::TestSwitches,
     world::{Guarded, World, readable, resolve::Workload},
 };
 
@@ -25,18 +31,21 @@ pub struct Known {
     pub evidence: Evidence,
     /// Its alerts.
     pub alerts: Vec<Alert>,
-    /// The objects of those, by name.
-    pub objects: BTreeMap<String, Arc<Guarded<DriftAlert>>>,
+    /// The objects of those.
+    pub objects: Objects,
+    /// Denials that the API server would not take, by name, and why.
+    pub refused: BTreeMap<String, String>,
+    /// The room that the alerts of the namespace's other workloads take.
+    pub others: Vec<Place>,
 }
+
+/// Alerts by name.
+pub type Objects = BTreeMap<String, Arc<Guarded<DriftAlert>>>;
 
 /// Gathers it; none where nothing is quarantined, nothing was, and no pod ran what was not rolled out, or no policy holds any
 /// more: what was raised then stays as it is.
-pub fn fetch(
-    world: &World,
-    workload: &WorkloadKey,
-    baseline: &BehaviorBaseline,
-    switches: &TestSwitches,
-) -> Option<Known> {
+pub fn fetch(context: &Context, workload: &WorkloadKey, baseline: &BehaviorBaseline) -> Option<Known> {
+    let world: &World = &context.world;
     let objects = alerts_of(world, workload);
     let quarantined = baseline.status.as_ref().map_or(0, |status| status.quarantined);
     if quarantined == 0 && objects.is_empty() && !world.has_further_digests(workload) {
@@ -48,7 +57,7 @@ pub fn fetch(
     let located = world
         .youngest_pod_of(workload)
         .map_or_else(|| Workload::of_the_past(workload.clone()), |(_, located)| located);
-    let evidence = if switches.no_rollout_match {
+    let evidence = if context.switches.no_rollout_match {
         Evidence::default()
     } else {
         world.evidence(workload)
@@ -62,22 +71,40 @@ pub fn fetch(
         policy,
         evidence,
         alerts: alerts.collect(),
+        refused: context.refusals.of(&workload.namespace),
+        others: places_beside(world, workload),
         objects,
     })
 }
 
 /// The alerts of a workload that have a status, by name.
-pub fn alerts_of(world: &World, workload: &WorkloadKey) -> BTreeMap<String, Arc<Guarded<DriftAlert>>> {
-    let is_about = |alert: &DriftAlert| {
-        let about = alert.status.as_ref().map(|status| &status.workload);
-        alert.metadata.namespace.as_deref() == Some(workload.namespace.as_str())
-            && about.is_some_and(|about| about.kind == workload.kind && about.name == workload.name)
-    };
+pub fn alerts_of(world: &World, workload: &WorkloadKey) -> Objects {
     let mut alerts = readable(&world.alerts);
-    alerts.retain(|guarded| guarded.0.as_ref().is_ok_and(is_about));
+    alerts.retain(|guarded| guarded.0.as_ref().is_ok_and(|alert| is_about(alert, workload)));
     let named = alerts.into_iter().map(|guarded| {
         let name = guarded.0.as_ref().ok().and_then(|alert| alert.metadata.name.clone());
         (name.unwrap_or_default(), guarded)
     });
     named.collect()
+}
+
+fn is_about(alert: &DriftAlert, workload: &WorkloadKey) -> bool {
+    let about = alert.status.as_ref().map(|status| &status.workload);
+    alert.metadata.namespace.as_deref() == Some(workload.namespace.as_str())
+        && about.is_some_and(|about| about.kind == workload.kind && about.name == workload.name)
+}
+
+/// The room that the alerts of a namespace's other workloads take.
+fn places_beside(world: &World, workload: &WorkloadKey) -> Vec<Place> {
+    let alerts = readable(&world.alerts);
+    let beside = alerts.iter().filter_map(|guarded| {
+        let alert = guarded.0.as_ref().ok()?;
+        let within = alert.metadata.namespace.as_deref() == Some(workload.namespace.as_str());
+        if within && !is_about(alert, workload) {
+            place_of(alert)
+        } else {
+            None
+        }
+    });
+    beside.collect()
 }

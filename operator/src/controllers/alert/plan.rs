@@ -2,12 +2,18 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use anchorwatch_core::alert::{Alert, AlertInput, AlertState, plan_alerts};
+use anchorwatch_core::{
+    alert::{Alert, AlertInput, AlertPlan, AlertState, Crowd, LeftOutAlerts, plan_alerts},
+    id::WorkloadKey,
+};
 use anchorwatch_crds::v1alpha1::{BehaviorApproval, DriftAlert, DriftAlertSpec, DriftAlertStatus};
 use jiff::Timestamp;
 use kube::runtime::events::EventType;
 
-use super::{denials, fetch::Known};
+use super::{
+    denials,
+    fetch::{Known, Objects},
+};
 use crate::convert::{alert_to_crd, from_clock};
 
 /// What is to be done about a workload's alerts.
@@ -17,6 +23,10 @@ pub struct Plan {
     pub create: Vec<NewAlert>,
     /// Alerts whose status changes, with the resourceVersion that this was decided on.
     pub update: Vec<DriftAlert>,
+    /// Alerts to be deleted, as they were when that was decided.
+    pub delete: Vec<DriftAlert>,
+    /// What found no room.
+    pub left_out: Option<LeftOutAlerts>,
     /// Denials to be made, before the alerts are written.
     pub denials: Vec<BehaviorApproval>,
     /// When to plan again.
@@ -45,6 +55,9 @@ pub struct Announcement {
     pub note: String,
 }
 
+/// How soon what found no room is planned again: room is made by what is decided about other workloads, too.
+pub const LOOK_FOR_ROOM: Duration = Duration::from_mins(1);
+
 /// Plans.
 pub fn plan(known: &Known, now: Timestamp) -> Plan {
     let decided = plan_alerts(&AlertInput {
@@ -53,15 +66,39 @@ pub fn plan(known: &Known, now: Timestamp) -> Plan {
         alerts: &known.alerts,
         policy: &known.policy,
         evidence: &known.evidence,
+        crowd: Crowd {
+            others: &known.others,
+            left_out: None,
+        },
+        refused: &known.refused,
         now: from_clock(now),
     });
-    let create = decided.create.iter().map(|alert| NewAlert {
+    let waits = decided.left_out.map(|_| LOOK_FOR_ROOM);
+    let mut plan = as_objects(&known.workload.key, decided, &known.objects, now);
+    plan.requeue_after = plan.requeue_after.into_iter().chain(waits).min();
+    plan
+}
+
+/// What was decided, as objects.
+pub fn as_objects(workload: &WorkloadKey, decided: AlertPlan, objects: &Objects, now: Timestamp) -> Plan {
+    let AlertPlan {
+        create,
+        update,
+        unchanged: _,
+        delete,
+        left_out,
+        denials,
+        requeue_after,
+        reasons,
+    } = decided;
+    let held = |name: &str| objects.get(name)?.0.as_ref().ok();
+    let create = create.iter().map(|alert| NewAlert {
         object: new_object(alert),
         announcement: announcement(alert),
         delay: from_clock(now).since(alert.first_seen),
     });
-    let update = decided.update.iter().filter_map(|alert| {
-        let before = known.objects.get(&alert.name)?.0.as_ref().ok()?;
+    let update = update.iter().filter_map(|alert| {
+        let before = held(&alert.name)?;
         let status = DriftAlertStatus {
             conditions: before
                 .status
@@ -78,13 +115,11 @@ pub fn plan(known: &Known, now: Timestamp) -> Plan {
     Plan {
         create: create.collect(),
         update: update.collect(),
-        denials: decided
-            .denials
-            .iter()
-            .map(|denial| denials::object(&known.workload.key, denial))
-            .collect(),
-        requeue_after: decided.requeue_after,
-        reasons: decided.reasons,
+        delete: delete.iter().filter_map(|name| held(name)).cloned().collect(),
+        left_out,
+        denials: denials.iter().map(|denial| denials::object(workload, denial)).collect(),
+        requeue_after,
+        reasons,
     }
 }
 

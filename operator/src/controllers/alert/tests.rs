@@ -174,7 +174,7 @@ async fn what_an_ended_job_left_is_raised_by_an_operator_that_never_saw_its_pods
     let (client, calls) = keeper();
     reconcile_in(&made, &client, &Expected::default(), &drift).await;
     assert_eq!(writes(&calls), 2);
-    assert_eq!(made.metrics.alerts_created.get(), 1);
+    assert_eq!(made.metrics.alerts.created.get(), 1);
     let event = calls
         .lines()
         .into_iter()
@@ -197,10 +197,10 @@ async fn an_alert_that_was_there_with_its_status_is_neither_counted_nor_told_of_
     let drift = baseline(&["/bin/sh"]);
     reconcile_in(&made, &client, &Expected::default(), &drift).await;
     let events = |calls: &Calls| calls.lines().iter().filter(|line| line.ends_with("/events")).count();
-    assert_eq!((made.metrics.alerts_created.get(), events(&calls)), (1, 1));
+    assert_eq!((made.metrics.alerts.created.get(), events(&calls)), (1, 1));
     // Another operator, or this one with a cache that lags.
     reconcile_in(&made, &client, &Expected::default(), &drift).await;
-    assert_eq!((made.metrics.alerts_created.get(), events(&calls)), (1, 1));
+    assert_eq!((made.metrics.alerts.created.get(), events(&calls)), (1, 1));
 }
 
 #[tokio::test]

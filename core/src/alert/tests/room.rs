@@ -1,0 +1,236 @@
+//! How many alerts there are, and for how long.
+
+use super::*;
+use crate::{baseline::EntryState, policy::AlertsPolicy, review::review, rules::Rule};
+
+const DAY: i64 = 86_400;
+/// Further apart than what would join one alert.
+const APART: i64 = 4_000;
+
+/// So long after the baseline began to judge.
+fn after(seconds: i64) -> Timestamp {
+    at(1_000 + seconds)
+}
+
+/// A workload that may have so many undecided alerts, and its namespace.
+fn bounded(per_workload: u32, per_namespace: u32) -> Watched {
+    let mut watched = Watched::mature();
+    watched.world.policy.alerts = AlertsPolicy {
+        per_workload,
+        per_namespace,
+        retention_days: 30,
+    };
+    watched
+}
+
+/// Shows something new, and carries out what is planned then.
+fn shows(watched: &mut Watched, behaviour: &Behaviour, second: i64) -> AlertPlan {
+    watched.world.shows_at("p1", "h1", '1', behaviour, after(second));
+    let plan = watched.plan(after(second));
+    watched.carry_out(&plan);
+    plan
+}
+
+fn names(alerts: &[Alert]) -> Vec<&str> {
+    alerts.iter().map(|alert| alert.name.as_str()).collect()
+}
+
+#[test]
+fn what_finds_no_room_has_no_alert_is_counted_and_gets_one_when_there_is_room_again() {
+    let mut watched = bounded(2, 500);
+    for number in 0..2 {
+        let plan = shows(&mut watched, &numbered(number), APART * i64::try_from(number).unwrap());
+        assert_eq!((plan.create.len(), plan.left_out), (1, None));
+    }
+    let third = shows(&mut watched, &numbered(2), APART * 2);
+    assert_eq!((third.create.len(), third.delete.len()), (0, 0));
+    let left_out = LeftOutAlerts {
+        findings: 1,
+        first_seen: after(APART * 2),
+        last_seen: after(APART * 2),
+    };
+    assert_eq!(third.left_out, Some(left_out));
+    let again = watched.plan(after(APART * 2));
+    assert_eq!(
+        (again.create.len(), again.update.len(), again.left_out),
+        (0, 0, third.left_out)
+    );
+
+    let id = watched.alerts[0].findings[0].id;
+    watched.alerts[0]
+        .dispositions
+        .insert(id, disposition(Decision::Dismiss, "alice"));
+    let plan = watched.plan(after(APART * 3));
+    assert_eq!((plan.create.len(), plan.left_out), (1, None), "a decision makes room");
+}
+
+#[test]
+fn what_is_graver_takes_the_room_of_what_is_less_grave_and_what_is_high_needs_none() {
+    let mut watched = bounded(1, 500);
+    watched.world.shows_at("p1", "h1", '1', &numbered(0), after(0));
+    let feed = watched.world.baseline.feed_mut(&container(), Feed::Process, after(0));
+    let entry = feed.entries.get_mut(&numbered(0).id()).expect("an entry");
+    entry.state = EntryState::Quarantined {
+        rule: Rule::ReturnedBehaviour,
+    };
+    let plan = watched.plan(after(0));
+    watched.carry_out(&plan);
+    let before = watched.alerts[0].clone();
+    assert_eq!(before.severity, Severity::Low);
+    let plan = shows(&mut watched, &numbered(1), APART);
+    assert_eq!(plan.delete, [before.name]);
+    assert_eq!(watched.alerts[0].severity, Severity::Medium);
+    assert_eq!(plan.left_out.map(|left_out| left_out.findings), Some(1));
+    assert_eq!(watched.plan(after(APART)).delete, [""; 0]);
+
+    let grave = shows(&mut watched, &fileless(), APART * 2);
+    assert_eq!((grave.create.len(), grave.delete.len()), (1, 0));
+    assert_eq!(watched.alerts.len(), 2);
+}
+
+#[test]
+fn the_alerts_of_other_workloads_take_the_room_of_a_namespace() {
+    let mut watched = bounded(50, 2);
+    let others: Vec<Place> = (0..2)
+        .map(|number| Place {
+            name: format!("deployment-other-{number}"),
+            severity: Severity::Medium,
+            quiet: false,
+            first_seen: after(-100),
+        })
+        .collect();
+    watched.world.shows_at("p1", "h1", '1', &numbered(1), after(0));
+    let planned = |others: &[Place]| {
+        plan_alerts(&AlertInput {
+            workload: &workload(),
+            baseline: &watched.world.baseline,
+            alerts: &watched.alerts,
+            policy: &watched.world.policy,
+            evidence: &watched.world.evidence,
+            crowd: Crowd { others, left_out: None },
+            refused: &BTreeMap::new(),
+            now: after(0),
+        })
+    };
+    assert_eq!(
+        (planned(&others[..1]).create.len(), planned(&others).create.len()),
+        (1, 0)
+    );
+    assert_eq!(planned(&others).left_out.map(|left_out| left_out.findings), Some(1));
+}
+
+#[test]
+fn a_namespace_has_one_high_alert_for_as_long_as_anything_has_no_room() {
+    let left_out = |findings, second| LeftOutAlerts {
+        findings,
+        first_seen: at(10),
+        last_seen: at(second),
+    };
+    let made = plan_namespace("shop", Some(left_out(990, 20)), &[], at(30)).create;
+    assert_eq!(made.len(), 1);
+    let alert = &made[0];
+    assert_eq!(
+        (
+            alert.workload.to_string().as_str(),
+            alert.severity,
+            alert.state,
+            alert.count
+        ),
+        ("shop/Namespace/shop", Severity::High, AlertState::Escalated, 990)
+    );
+    assert_eq!(alert.findings[0].rule, Rule::AlertOverflow);
+    assert!(
+        alert.summary.starts_with("more is undecided below High"),
+        "{}",
+        alert.summary
+    );
+
+    let same = plan_namespace("shop", Some(left_out(990, 20)), &made, at(40));
+    assert_eq!((same.create.len(), same.update.len(), same.unchanged.len()), (0, 0, 1));
+    let more = plan_namespace("shop", Some(left_out(991, 50)), &made, at(60)).update;
+    assert_eq!((more[0].count, more[0].name == alert.name), (991, true));
+    let none = plan_namespace("shop", None, &made, at(60));
+    assert_eq!(
+        (none.delete, none.update.len(), none.unchanged.len()),
+        (vec![alert.name.clone()], 0, 0)
+    );
+
+    let mut dismissed = made.clone();
+    let id = alert.findings[0].id;
+    dismissed[0]
+        .dispositions
+        .insert(id, disposition(Decision::Dismiss, "alice"));
+    let dismissed = plan_namespace("shop", Some(left_out(990, 20)), &dismissed, at(60)).update;
+    assert_eq!(dismissed[0].state, AlertState::Dismissed);
+    let again = plan_namespace("shop", Some(left_out(1_000, 70)), &dismissed, at(80)).create;
+    assert_eq!(again[0].findings[0].recurs.as_ref(), Some(&alert.name));
+    let kept = plan_namespace("shop", None, &dismissed, at(90));
+    assert_eq!(
+        kept.delete, [""; 0],
+        "what people decided about is kept for as long as any closed alert"
+    );
+}
+
+#[test]
+fn a_closed_alert_is_kept_for_its_retention_and_an_open_one_for_ever() {
+    let mut watched = bounded(50, 500);
+    shows(&mut watched, &numbered(1), 0);
+    shows(&mut watched, &numbered(2), APART);
+    let open = watched.alerts[1].name.clone();
+    let id = watched.alerts[0].findings[0].id;
+    watched.alerts[0]
+        .dispositions
+        .insert(id, disposition(Decision::Accept, "alice"));
+    let pass = |watched: &mut Watched, now: Timestamp| {
+        let plan = watched.plan(now);
+        watched.carry_out(&plan);
+        let World {
+            baseline,
+            policy,
+            evidence,
+            ..
+        } = &mut watched.world;
+        review(baseline, &watched.alerts, policy, evidence, now);
+        plan
+    };
+    pass(&mut watched, after(DAY));
+    let accepted = pass(&mut watched, after(DAY));
+    assert_eq!(watched.state(&numbered(1)), AlertState::Accepted);
+    assert_eq!(accepted.requeue_after, Some(Duration::from_hours(30 * 24)));
+    assert_eq!(pass(&mut watched, after(31 * DAY - 1)).delete, [""; 0]);
+    assert_eq!(pass(&mut watched, after(31 * DAY)).delete.len(), 1);
+    assert_eq!(names(&watched.alerts), [open.as_str()]);
+
+    // It is known for as long as it is seen, with or without its alert.
+    let entry = watched.world.baseline.entry(&container(), id).unwrap();
+    assert!(entry.is_accepted());
+    assert_eq!(pass(&mut watched, after(400 * DAY)).create.len(), 0);
+    assert_eq!(names(&watched.alerts), [open.as_str()]);
+}
+
+#[test]
+fn what_was_dismissed_is_not_raised_anew_when_its_alert_goes() {
+    let mut watched = bounded(50, 500);
+    shows(&mut watched, &numbered(1), 0);
+    let id = watched.alerts[0].findings[0].id;
+    watched.alerts[0]
+        .dispositions
+        .insert(id, disposition(Decision::Dismiss, "alice"));
+    let plan = watched.plan(after(10));
+    watched.carry_out(&plan);
+    // The baseline did not let go of it yet: the alert stays, however old it is.
+    let late = watched.plan(after(90 * DAY));
+    assert_eq!((late.delete.len(), late.create.len()), (0, 0));
+    let World {
+        baseline,
+        policy,
+        evidence,
+        ..
+    } = &mut watched.world;
+    assert_eq!(
+        review(baseline, &watched.alerts, policy, evidence, after(20)).released,
+        1
+    );
+    let over = watched.plan(after(90 * DAY));
+    assert_eq!((over.delete.len(), over.create.len()), (1, 0));
+}

@@ -1,0 +1,73 @@
+//! Forty replicas: what all of them do is one alert, and one decision about it holds for all of them.
+
+use anchorwatch_crds::v1alpha1::{AlertState, DriftAlert, EntryState};
+use anchorwatch_e2e::wait::until;
+use anyhow::{Context, ensure};
+use kube::api::{Api, ListParams};
+
+use super::decisions::restart_operator;
+use super::scene::{JUDGES, SOON, Scene};
+
+const REPLICAS: u32 = 40;
+const SHELL: [&str; 3] = ["bash", "-c", "exit"];
+
+#[tokio::test]
+#[ignore = "needs a cluster"]
+async fn what_forty_replicas_do_is_one_alert_and_is_silent_on_all_of_them_once_it_is_accepted() {
+    let scene = Scene::new("forty").await;
+    scene.starts(REPLICAS, JUDGES).await;
+    scene.judged().await;
+    everyone(&scene).await;
+    let alerts: Api<DriftAlert> = scene.all();
+    let status = until("one alert that counts all of them", SOON, async || {
+        let alerts = alerts.list(&ListParams::default()).await?.items;
+        ensure!(alerts.len() == 1, "there are {}", alerts.len());
+        let status = alerts[0].status.clone().context("it has no status")?;
+        let shell = status.findings.iter().find(|finding| {
+            finding
+                .behavior
+                .process
+                .as_ref()
+                .is_some_and(|process| process.executable.ends_with("/bash"))
+        });
+        let counted = shell.map(|finding| (finding.count, finding.pods));
+        ensure!(counted == Some((i64::from(REPLICAS), 40)), "it counts {counted:?}");
+        Ok(status)
+    })
+    .await
+    .unwrap();
+    let shown_by = status.findings[0].shown_by.len();
+    assert!(
+        (1..=16).contains(&shown_by),
+        "a sample of the pods is named: {shown_by}"
+    );
+
+    let (alert, finding) = scene
+        .finding("/bash", |finding| finding.state == AlertState::Open)
+        .await;
+    scene.decides("alice", "Accept", &alert, &finding).await;
+    let before = scene.entry("/bash", |entry| entry.state == EntryState::Accepted).await;
+    restart_operator(&scene).await;
+    everyone(&scene).await;
+    scene
+        .entry("/bash", |entry| entry.count >= before.count + i64::from(REPLICAS))
+        .await;
+    let found: Vec<_> = scene
+        .findings("/bash")
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|(_, finding)| finding.state)
+        .collect();
+    assert_eq!(found, [AlertState::Accepted]);
+    scene.ends().await;
+}
+
+/// Every replica runs a shell.
+async fn everyone(scene: &Scene) {
+    let pods = scene.agent.pods().await.unwrap();
+    assert_eq!(pods.len(), 40);
+    for pod in pods {
+        scene.agent.ask_pod(&pod.metadata.name.unwrap(), &SHELL).await.unwrap();
+    }
+}

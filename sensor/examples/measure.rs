@@ -34,6 +34,8 @@ mod storm;
 mod subject;
 #[path = "measure/throughput.rs"]
 mod throughput;
+#[path = "measure/turns.rs"]
+mod turns;
 #[path = "measure/work.rs"]
 mod work;
 

@@ -1,5 +1,4 @@
-//! What an everyday server notices of the sensor: Debian's redis in a container, asked by its own benchmark. Processor
-//! time, and not the time on the clock, which depends on who is awake when.
+//! What an everyday server notices of the sensor: Debian's redis in a container, asked by its own benchmark.
 
 use anyhow::{Context, Result, ensure};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -9,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use crate::Bed;
 use crate::ground::Container;
-use crate::statistics::Statistics;
 use crate::subject::{Mode, Subject};
+use crate::turns::{Meter, Spent, above_the_hooks, more, turns};
 use anchorwatch_figures::Figure;
 
 const REQUESTS: u64 = 300_000;
@@ -22,36 +21,26 @@ const SCRIPT: &str = "echo 0 > \"$0\" && exec unshare --mount chroot \"$@\"";
 
 /// Without the sensor, with it, and with its hooks alone.
 const WAYS: [Option<Mode>; 3] = [None, Some(Mode::Usual), Some(Mode::Hooks)];
-/// Those in which something is ours.
-const OURS: [Option<Mode>; 2] = [Some(Mode::Usual), Some(Mode::Hooks)];
 
 /// Of one run of the benchmark.
 #[derive(Debug, Clone, Copy, Default)]
 struct Run {
-    /// Processor seconds of server, client and sensor; what programs took is in them.
-    all: f64,
-    /// Processor seconds of programs and sensor alone; programs are counted only while the kernel's statistics are on.
-    ours: f64,
+    spent: Spent,
     /// Answered a second.
     rate: f64,
 }
 
 /// `root` is a folder with redis and what it needs.
-///
-/// Server and client wake each other as it comes, and a run differs from the next by ten times the budget. So that what
-/// is ours is also counted by itself: what programs and sensor take, less what the same hooks take without any work.
 pub fn measure(bed: &Bed, root: &Path) -> Result<Vec<Figure>> {
     let container = Container::create()?;
+    let mut ask = |subject: Option<&Subject>| ask(bed, &container, root, subject);
     let (mut with, mut hooks, mut above, mut rates) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for round in 0..bed.rounds {
-        let [without, usual, idle] = turns(bed, &container, root, (round, WAYS))?;
-        let [counted, counted_idle] = {
-            let _statistics = Statistics::on()?;
-            turns(bed, &container, root, (round, OURS))?
-        };
-        with.push((usual.all / without.all - 1.0) * 100.0);
-        hooks.push((idle.all / without.all - 1.0) * 100.0);
-        above.push((counted.ours - counted_idle.ours) / without.all * 100.0);
+        let [without, usual, idle] = turns(bed, &container, (round, WAYS), &mut ask)?;
+        let ours = above_the_hooks(bed, &container, round, &mut |subject| Ok(ask(subject)?.spent))?;
+        with.push(more(usual.spent, without.spent));
+        hooks.push(more(idle.spent, without.spent));
+        above.push(ours / without.spent.all * 100.0);
         rates.push(usual.rate);
         eprintln!("redis: round {} of {}", round + 1, bed.rounds);
     }
@@ -62,24 +51,6 @@ pub fn measure(bed: &Bed, root: &Path) -> Result<Vec<Figure>> {
         Figure::at_most("redis-benchmark, above the hooks", &above, "%", 0.5),
         Figure::shown("redis-benchmark, requests", &rates, "requests/s"),
     ])
-}
-
-/// Each way once, in another order each round.
-fn turns<const N: usize>(
-    bed: &Bed,
-    container: &Container,
-    root: &Path,
-    (round, ways): (u32, [Option<Mode>; N]),
-) -> Result<[Run; N]> {
-    let mut runs = [Run::default(); N];
-    for turn in 0..N {
-        let way = (round as usize + turn) % N;
-        let subject = ways[way]
-            .map(|mode| Subject::start(&bed.sensor, container, mode))
-            .transpose()?;
-        runs[way] = ask(bed, container, root, subject.as_ref())?;
-    }
-    Ok(runs)
 }
 
 /// Lets the benchmark ask.
@@ -93,22 +64,15 @@ fn ask(bed: &Bed, container: &Container, root: &Path, subject: Option<&Subject>)
         client.output().context("cannot run redis-benchmark")
     };
     ask(WARM_UP)?;
-    subject.map_or(Ok(()), Subject::settle)?;
-    let sensor = || subject.map_or(Ok(Duration::ZERO), Subject::processor_time);
-    let programs = || subject.map_or(Ok(Duration::ZERO), Subject::program_time);
-    let before = (container.processor_time()?, sensor()?, programs()?);
+    let meter = Meter::start(container, subject)?;
     let output = ask(bed.amount(REQUESTS))?;
-    let seconds = |after: Duration, before| after.saturating_sub(before).as_secs_f64();
-    let load = seconds(container.processor_time()?, before.0);
-    let sensor = seconds(sensor()?, before.1);
-    let programs = seconds(programs()?, before.2);
+    let spent = meter.stop()?;
     drop(server);
     let text = String::from_utf8_lossy(&output.stdout);
     let line = text.lines().find(|line| line.starts_with("\"GET\""));
     let rate = line.and_then(|line| line.split(',').nth(1)?.trim_matches('"').parse().ok());
     Ok(Run {
-        all: load + sensor,
-        ours: programs + sensor,
+        spent,
         rate: rate.with_context(|| format!("redis-benchmark said {text:?}"))?,
     })
 }

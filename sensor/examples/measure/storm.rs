@@ -1,9 +1,6 @@
 //! How much more of the processors a load takes with the sensor than without, in turns within one run; and with a sensor
 //! that forwards everything, which shows what the filter is worth, and one whose programs do nothing, which shows what the
 //! hooks cost.
-//!
-//! Processor time, the sensor's own included, and not the time on the clock: a storm has every processor busy, so that it
-//! is slower by as much, and what the machine does beside it is left out.
 
 use anyhow::Result;
 use std::thread::sleep;
@@ -13,6 +10,7 @@ use crate::Bed;
 use crate::ground::Container;
 use crate::load::Loads;
 use crate::subject::{Mode, Subject, total};
+use crate::turns::{Meter, Spent, above_the_hooks, more, turns};
 use crate::work::{Kind, Work};
 use anchorwatch_figures::Figure;
 
@@ -78,91 +76,61 @@ pub const MMAP: [Storm; 1] = [Storm {
 /// Without the sensor, with it, with one that forwards everything, and with one that does nothing.
 const WAYS: [Option<Mode>; 4] = [None, Some(Mode::Usual), Some(Mode::Naive), Some(Mode::Hooks)];
 
-/// Processor seconds of each round, by way.
+/// By how many percent each round took more than the one without the sensor beside it.
 #[derive(Debug, Default)]
-struct Times {
-    without: Vec<f64>,
+struct Shares {
     with: Vec<f64>,
-    naive: Vec<f64>,
     hooks: Vec<f64>,
+    above: Vec<f64>,
+    naive: Vec<f64>,
 }
 
 pub fn measure(bed: &Bed, storms: &[Storm]) -> Result<Vec<Figure>> {
     let mut figures = Vec::new();
     for storm in storms {
-        let times = rounds(bed, storm)?;
-        let slower = |with: &[f64]| slower(&times.without, with);
-        let with = slower(&times.with);
-        let hooks = slower(&times.hooks);
-        let above: Vec<f64> = with.iter().zip(&hooks).map(|(with, hooks)| with - hooks).collect();
-        figures.push(Figure::shown(storm.name, &with, "%"));
-        figures.push(Figure::shown(&format!("{}, hooks alone", storm.name), &hooks, "%"));
+        let shares = rounds(bed, storm)?;
+        let named = |what: &str| format!("{}, {what}", storm.name);
+        figures.push(Figure::shown(storm.name, &shares.with, "%"));
+        figures.push(Figure::shown(&named("hooks alone"), &shares.hooks, "%"));
         figures.push(Figure::at_most(
-            &format!("{}, above the hooks", storm.name),
-            &above,
+            &named("above the hooks"),
+            &shares.above,
             "%",
             storm.budget,
         ));
-        figures.push(Figure::shown(
-            &format!("{}, naive", storm.name),
-            &slower(&times.naive),
-            "%",
-        ));
+        figures.push(Figure::shown(&named("naive"), &shares.naive, "%"));
         let lost = lost(bed, storm)?;
         figures.push(if storm.within_quota {
-            Figure::at_most(&format!("{}, lost", storm.name), &[lost], "events", 0.0)
+            Figure::at_most(&named("lost"), &[lost], "events", 0.0)
         } else {
-            Figure::shown(
-                &format!("{}, beyond the quota and counted", storm.name),
-                &[lost],
-                "events",
-            )
+            Figure::shown(&named("beyond the quota and counted"), &[lost], "events")
         });
     }
     Ok(figures)
 }
 
-/// By how many percent each round was slower than the one without beside it.
-fn slower(without: &[f64], with: &[f64]) -> Vec<f64> {
-    without
-        .iter()
-        .zip(with)
-        .map(|(without, with)| (with / without - 1.0) * 100.0)
-        .collect()
-}
-
-/// In another order each time, so that what changes with time hits all ways alike.
-fn rounds(bed: &Bed, storm: &Storm) -> Result<Times> {
+fn rounds(bed: &Bed, storm: &Storm) -> Result<Shares> {
     let container = Container::create()?;
-    let mut times = Times::default();
+    let mut shares = Shares::default();
+    let mut run = |subject: Option<&Subject>| spent(bed, storm, &container, subject);
     for round in 0..bed.rounds {
-        for turn in 0..WAYS.len() {
-            let way = WAYS[(round as usize + turn) % WAYS.len()];
-            let subject = way
-                .map(|mode| Subject::start(&bed.sensor, &container, mode))
-                .transpose()?;
-            let took = processor_time(bed, storm, &container, subject.as_ref())?;
-            drop(subject);
-            match way {
-                None => times.without.push(took),
-                Some(Mode::Usual) => times.with.push(took),
-                Some(Mode::Naive) => times.naive.push(took),
-                Some(Mode::Hooks) => times.hooks.push(took),
-            }
-        }
+        let [without, usual, naive, hooks] = turns(bed, &container, (round, WAYS), &mut run)?;
+        let above = above_the_hooks(bed, &container, round, &mut run)?;
+        shares.with.push(more(usual, without));
+        shares.hooks.push(more(hooks, without));
+        shares.above.push(above / without.all * 100.0);
+        shares.naive.push(more(naive, without));
         eprintln!("{}: round {} of {}", storm.name, round + 1, bed.rounds);
     }
-    Ok(times)
+    Ok(shares)
 }
 
 /// What a storm takes, and the sensor meanwhile.
-fn processor_time(bed: &Bed, storm: &Storm, container: &Container, subject: Option<&Subject>) -> Result<f64> {
+fn spent(bed: &Bed, storm: &Storm, container: &Container, subject: Option<&Subject>) -> Result<Spent> {
     let loads = Loads::prepare(container, &works(bed, storm))?;
-    let sensor = || subject.map_or(Ok(Duration::ZERO), Subject::processor_time);
-    let before = container.processor_time()? + sensor()?;
+    let meter = Meter::start(container, subject)?;
     loads.run()?;
-    let after = container.processor_time()? + sensor()?;
-    Ok(after.saturating_sub(before).as_secs_f64())
+    meter.stop()
 }
 
 /// What the sensor lost of one storm.

@@ -83,15 +83,18 @@ fn listens(socket: Socket) {
 /// Mostly in an interrupt, where the current task is anybody's.
 #[inline(always)]
 fn ends(pointer: *mut c_void, socket: Socket) {
-    let Some(noted) = noted(pointer) else { return };
     let bytes_sent = socket.bytes_sent();
-    // SAFETY: a value of the map; its socket ends, so that nobody connects it.
-    let act = unsafe { &mut *noted };
-    if bytes_sent > 0 && act.goes_to(&socket.remote()) {
-        act.record.header.time_ns = now();
-        act.record.direction = FLOW_CLOSE;
-        act.record.bytes_sent = bytes_sent;
-        report(act);
+    if bytes_sent > 0
+        && let Some(noted) = noted(pointer)
+    {
+        // SAFETY: a value of the map; its socket ends, so that nobody connects it.
+        let act = unsafe { &mut *noted };
+        if act.goes_to(&socket.remote()) {
+            act.record.header.time_ns = now();
+            act.record.direction = FLOW_CLOSE;
+            act.record.bytes_sent = bytes_sent;
+            report(act);
+        }
     }
     ended(pointer);
 }

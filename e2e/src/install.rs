@@ -88,6 +88,18 @@ impl Install {
             .collect())
     }
 
+    /// What the operator's `/metrics` says.
+    pub async fn metrics(&self) -> Result<String> {
+        let pods = self.pods(Component::Operator).await?;
+        let name = pods
+            .first()
+            .and_then(|pod| pod.metadata.name.clone())
+            .unwrap_or_default();
+        let path = format!("/api/v1/namespaces/{}/pods/{name}:8080/proxy/metrics", self.namespace);
+        let request = http::Request::get(path).body(Vec::new())?;
+        Ok(self.cluster.client.request_text(request).await?)
+    }
+
     /// How often the containers of a component's pods were started again.
     pub async fn restarts(&self, component: Component) -> Result<i32> {
         let pods = self.pods(component).await?;

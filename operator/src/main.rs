@@ -62,7 +62,7 @@ async fn main() -> anyhow::Result<()> {
         readiness: Readiness::default(),
         world: SharedWorld::default(),
     };
-    let client = Client::try_default()
+    let client = clock::answers::client(&admin.metrics)
         .await
         .context("no way to the API server is configured")?;
     let mut terminate = signal(SignalKind::terminate())?;

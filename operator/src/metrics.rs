@@ -64,6 +64,7 @@ struct Work {
     api_writes: IntCounterVec,
     reconciles: IntCounterVec,
     reconcile_seconds: HistogramVec,
+    clock_ahead: IntGauge,
 }
 
 impl Work {
@@ -87,6 +88,11 @@ impl Work {
                 "Duration of a reconciliation by controller",
                 &RECONCILE_BUCKETS,
                 &["controller"],
+            )?,
+            clock_ahead: gauge(
+                r,
+                "clock_ahead_seconds",
+                "How far this node's clock is ahead of the API server's; beyond 5 the operator goes by the API server's",
             )?,
         })
     }
@@ -172,6 +178,11 @@ impl Metrics {
     /// Says whether a test switch is set.
     pub fn show_switches(&self, switches: &TestSwitches) {
         self.test_switch_active.set(switches.active().into());
+    }
+
+    /// How far this node's clock is ahead of the API server's.
+    pub fn clock_ahead(&self) -> IntGauge {
+        self.work.clock_ahead.clone()
     }
 
     /// Counts a reconciliation.

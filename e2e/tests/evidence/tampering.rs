@@ -105,7 +105,7 @@ async fn the_operator_finds_a_gap_at_its_start_and_its_metrics_say_so() {
         .await
         .unwrap();
     until("the operator's audit", RECORDED, async || {
-        let metrics = metrics(&scene, &install).await?;
+        let metrics = install.metrics().await?;
         let line = metrics
             .lines()
             .find(|line| line.contains(r#"evidence_breaks{check="beginning"}"#));
@@ -121,21 +121,4 @@ async fn the_operator_finds_a_gap_at_its_start_and_its_metrics_say_so() {
         .await
         .unwrap();
     scene.cluster.remove_namespace(&scene.namespace).await.unwrap();
-}
-
-async fn metrics(scene: &Scene, install: &Install) -> anyhow::Result<String> {
-    let pods = install.pods(Component::Operator).await?;
-    let name = pods
-        .first()
-        .and_then(|pod| pod.metadata.name.clone())
-        .unwrap_or_default();
-    let path = format!(
-        "/api/v1/namespaces/{}/pods/{name}:8080/proxy/metrics",
-        install.namespace
-    );
-    Ok(scene
-        .cluster
-        .client
-        .request_text(http::Request::get(path).body(Vec::new())?)
-        .await?)
 }

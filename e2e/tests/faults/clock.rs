@@ -1,40 +1,61 @@
-//! The operator's clock is stepped by an hour, and it is killed in the middle of a rollout: the evidence stays in order.
+//! The operator's clock is stepped by an hour, and it is killed in the middle of a rollout: the evidence stays in order,
+//! says the right times, and explains what it explains at any time.
 
 use std::time::Duration;
 
-use anchorwatch_crds::v1alpha1::{DriftPolicy, RolloutRecord};
-use anchorwatch_e2e::install::{Component, Goal};
+use anchorwatch_crds::v1alpha1::{AlertState, DriftAlert, RolloutRecord};
+use anchorwatch_e2e::agent::{AGENT, Agent, Judgement};
+use anchorwatch_e2e::install::{Component, Goal, Install};
+use anchorwatch_e2e::registry::Image;
 use anchorwatch_e2e::wait::until;
 use anchorwatch_e2e::{AgentImages, Cluster};
-use anyhow::{Result, ensure};
-use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
-use kube::api::{Api, ListParams, Patch, PatchParams, PostParams};
-use serde_json::{Value, json};
+use anyhow::{Context, Result, ensure};
+use k8s_openapi::api::apps::v1::ReplicaSet;
+use kube::api::{Api, ListParams};
 
 use super::turn::with_switches;
 
 /// A pod is started and its digests told; the operator is started again, after a back-off.
 const RECORDED: Duration = Duration::from_secs(90);
+/// By how many seconds the clock is stepped.
+const HOUR: i64 = 3_600;
 
 struct Scene {
     cluster: Cluster,
     namespace: String,
-    images: AgentImages,
+    agent: Agent,
+    /// The image that all others are made of.
+    image: Image,
 }
 
 impl Scene {
-    fn deployments(&self) -> Api<Deployment> {
-        Api::namespaced(self.cluster.client.clone(), &self.namespace)
-    }
-
-    async fn rolls_out(&self, image: &str) {
-        let container = json!({"name": "web", "image": image});
-        let patch = json!({"spec": {"template": {"spec": {"containers": [container]}}}});
-        let parameters = PatchParams::default();
-        self.deployments()
-            .patch("web", &parameters, &Patch::Strategic(patch))
+    async fn new() -> Self {
+        let cluster = Cluster::offered().await.unwrap();
+        let namespace = cluster.fresh_namespace("clock").await.unwrap();
+        let first = AgentImages::offered().unwrap().first;
+        let agent = Agent::new(&cluster, &namespace, AGENT);
+        let judgement = Judgement {
+            minimum: "8s",
+            correlation: "10m",
+        };
+        agent.start(&first, 1, judgement).await.unwrap();
+        until("the baseline to judge", RECORDED, async || agent.is_judged().await)
             .await
             .unwrap();
+        Self {
+            image: Image::parse(&first).unwrap(),
+            agent,
+            namespace,
+            cluster,
+        }
+    }
+
+    /// Rolls out an image of another digest, and has its pod run a program.
+    async fn rolls_out(&self, note: &str, program: &str) {
+        let tag = format!("clock-{note}-{}", std::process::id());
+        let image = self.image.push_as(&tag, note).unwrap();
+        self.agent.roll_out(&image).await.unwrap();
+        self.agent.ask(&[program]).await.unwrap();
     }
 
     /// The records, by their place in the chain, once there are so many.
@@ -50,7 +71,8 @@ impl Scene {
         .unwrap()
     }
 
-    /// Each record is the next link of the chain, of the next revision, and says when its ReplicaSet was made.
+    /// Each record is the next link of the chain, of the next revision, says when its ReplicaSet was made, and was written
+    /// soon after.
     async fn is_in_order(&self, records: &[RolloutRecord]) -> Result<()> {
         let sets: Api<ReplicaSet> = Api::namespaced(self.cluster.client.clone(), &self.namespace);
         let sets = sets.list(&ListParams::default()).await?.items;
@@ -75,66 +97,78 @@ impl Scene {
                 "{:?}: {made:?}",
                 record.metadata.name
             );
+            let after = spec.recorded_at.0.duration_since(spec.started_at.0);
+            ensure!(
+                (0..RECORDED.as_secs().cast_signed()).contains(&after.as_secs()),
+                "{:?} was written {after} after its rollout started",
+                record.metadata.name
+            );
         }
         Ok(())
     }
+
+    /// What a program was found to be, once it is suppressed by the record of a revision.
+    async fn is_explained(&self, program: &str, revision: u32) {
+        let record = format!("deployment-{AGENT}-{revision}");
+        until(&format!("{program} to be explained"), RECORDED, async || {
+            let alerts: Api<DriftAlert> = Api::namespaced(self.cluster.client.clone(), &self.namespace);
+            let alerts = alerts.list(&ListParams::default()).await?.items;
+            let statuses = alerts.iter().filter_map(|alert| alert.status.as_ref());
+            let mut findings = statuses.flat_map(|status| &status.findings);
+            let found = findings.find(|finding| finding.behavior.executable() == program);
+            let found = found.context("it is not found yet")?;
+            let rollout = found.rollout.clone().context("nothing is said of a rollout")?;
+            ensure!(
+                found.state == AlertState::Suppressed && rollout.record.as_ref() == Some(&record),
+                "it is {:?}: {}",
+                found.state,
+                rollout.reason
+            );
+            Ok(())
+        })
+        .await
+        .unwrap();
+    }
 }
 
-fn deployment(image: &str) -> Value {
-    json!({
-        "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"},
-        "spec": {
-            "selector": {"matchLabels": {"app": "web"}},
-            "template": {
-                "metadata": {"labels": {"app": "web"}},
-                "spec": {
-                    "terminationGracePeriodSeconds": 1,
-                    "containers": [{"name": "web", "image": image, "command": ["sleep", "100000"]}],
-                },
-            },
-        },
+/// Waits until the operator says that its node's clock is so far ahead: the switch does what it says.
+async fn is_stepped(install: &Install, by: i64) {
+    until("the operator to notice its clock", RECORDED, async || {
+        let metrics = install.metrics().await?;
+        let mut lines = metrics.lines();
+        let line = lines.find_map(|line| line.strip_prefix("anchorwatch_operator_clock_ahead_seconds "));
+        let ahead: i64 = line.context("it does not say")?.parse()?;
+        ensure!((ahead - by).abs() < 5, "it is {ahead} s ahead");
+        Ok(())
     })
+    .await
+    .unwrap();
 }
 
 #[tokio::test]
 #[ignore = "needs a cluster"]
 async fn the_evidence_stays_in_order_whatever_the_operators_clock_says_and_when_it_dies_halfway() {
-    let cluster = Cluster::offered().await.unwrap();
-    let scene = Scene {
-        namespace: cluster.fresh_namespace("clock").await.unwrap(),
-        images: AgentImages::offered().unwrap(),
-        cluster,
-    };
-    let policy: DriftPolicy = serde_json::from_value(json!({
-        "apiVersion": "anchorwatch.dev/v1alpha1", "kind": "DriftPolicy", "metadata": {"name": "web"},
-        "spec": {"selector": {"matchLabels": {"app": "web"}}},
-    }))
-    .unwrap();
-    let policies: Api<DriftPolicy> = Api::namespaced(scene.cluster.client.clone(), &scene.namespace);
-    policies.create(&PostParams::default(), &policy).await.unwrap();
-    let made = serde_json::from_value(deployment(&scene.images.first)).unwrap();
-    scene.deployments().create(&PostParams::default(), &made).await.unwrap();
+    let scene = Scene::new().await;
     scene.records(1).await;
 
     // An hour ahead, and killed after the record was made and before anything was told of it.
+    let step = HOUR.to_string();
+    let record = format!("deployment-{AGENT}-2");
     let ahead = [
-        ("ANCHORWATCH_TEST_CLOCK", "3600"),
+        ("ANCHORWATCH_TEST_CLOCK", step.as_str()),
         ("ANCHORWATCH_TEST_KILL", "operator-mid-record"),
-        ("ANCHORWATCH_TEST_KILL_AT", "deployment-web-2"),
+        ("ANCHORWATCH_TEST_KILL_AT", &record),
         ("ANCHORWATCH_TEST_KILL_MARKER", "/scratch/killed"),
     ];
-    let next = scene.images.next.clone();
     with_switches(
         &scene.cluster,
         Component::Operator,
         &ahead,
         Goal::Ready,
         async |install| {
-            scene.rolls_out(&next).await;
-            let records = scene.records(2).await;
-            let (recorded, started) = (records[1].spec.recorded_at.0, records[1].spec.started_at.0);
-            let ahead = recorded.duration_since(started).as_secs();
-            assert!(ahead >= 3_600, "the clock is stepped: {ahead} s");
+            is_stepped(install, HOUR).await;
+            scene.rolls_out("ahead", "/usr/bin/id").await;
+            scene.records(2).await;
             until("the operator's second life", RECORDED, async || {
                 ensure!(install.restarts(Component::Operator).await? >= 1, "it lives on");
                 Ok(())
@@ -142,25 +176,26 @@ async fn the_evidence_stays_in_order_whatever_the_operators_clock_says_and_when_
             .await
             .unwrap();
             install.reached(Component::Operator, Goal::Ready).await.unwrap();
+            scene.is_explained("/usr/bin/id", 2).await;
         },
     )
     .await;
     // An hour behind.
-    let behind = [("ANCHORWATCH_TEST_CLOCK", "-3600")];
-    with_switches(&scene.cluster, Component::Operator, &behind, Goal::Ready, async |_| {
-        let image = json!([{"name": "web", "env": [{"name": "AGAIN", "value": "1"}]}]);
-        let patch = json!({"spec": {"template": {"spec": {"containers": image}}}});
-        let parameters = PatchParams::default();
-        scene
-            .deployments()
-            .patch("web", &parameters, &Patch::Strategic(patch))
-            .await
-            .unwrap();
-        let records = scene.records(3).await;
-        let (recorded, started) = (records[2].spec.recorded_at.0, records[2].spec.started_at.0);
-        assert!(recorded < started, "the clock is stepped: {recorded} and {started}");
-        scene.is_in_order(&records).await.unwrap();
-    })
+    let step = (-HOUR).to_string();
+    let behind = [("ANCHORWATCH_TEST_CLOCK", step.as_str())];
+    with_switches(
+        &scene.cluster,
+        Component::Operator,
+        &behind,
+        Goal::Ready,
+        async |install| {
+            is_stepped(install, -HOUR).await;
+            scene.rolls_out("behind", "/usr/bin/uname").await;
+            let records = scene.records(3).await;
+            scene.is_in_order(&records).await.unwrap();
+            scene.is_explained("/usr/bin/uname", 3).await;
+        },
+    )
     .await;
     let records = scene.records(3).await;
     scene.is_in_order(&records).await.unwrap();

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     baseline::{
-        Baseline, Batch, BehaviourReport, ContainerReport, MergeOutcome, ReportingPod, Scoring, merge, merge_scored,
+        Baseline, Batch, BehaviourReport, ContainerReport, Maturity, MergeOutcome, ReportingPod, Scoring, merge,
+        merge_scored,
     },
     behaviour::{
         Attributes, Behaviour, CapabilitySet, Destination, Direction, Feed, ModuleBehaviour, ModuleParts,
@@ -12,7 +13,7 @@ use crate::{
     },
     id::{BatchId, ContainerName, ImageDigest, NodeName, PodUid, TemplateHash, WorkloadKey, WorkloadUid},
     policy::{MaturityMethod, Mode, Policy},
-    rollout::{Actor, CurrentRevision, Evidence, Pod, Record, RecordKind, RecordedContainer},
+    rollout::{Actor, CurrentRevision, Evidence, NodeImages, Pod, Record, RecordKind, RecordedContainer, plan_digests},
     time::{Duration, Hour, Timestamp},
 };
 
@@ -223,6 +224,17 @@ impl World {
         merge(&mut self.baseline, &batch, &self.policy, time)
     }
 
+    /// Merges a report about another container of a pod, of a workload whose baselines judge.
+    pub fn injected_shows(&mut self, container: &ContainerName, pod: ReportingPod, report: BehaviourReport) {
+        self.seq += 1;
+        let now = report.last_seen;
+        let mut batch = batch(self.seq, pod, vec![report]);
+        batch.containers[0].container = container.clone();
+        let feed = self.baseline.feed_mut(container, Feed::Process, at(0));
+        feed.maturity = Maturity::Enforcing;
+        merge(&mut self.baseline, &batch, &self.policy, now);
+    }
+
     /// Merges a report of a node's sensor about a pod of revision `h1`, when it was last seen. Whether pods run on other
     /// nodes as well is as the evidence has it.
     pub fn tells(&mut self, node: &str, uid: &str, report: BehaviourReport) -> MergeOutcome {
@@ -256,6 +268,19 @@ impl World {
         self.evidence.pods.insert(PodUid::new(uid), pod);
     }
 
+    /// Records what pods run beside what is recorded of their revision, all that there is.
+    pub fn records_further(&mut self) {
+        self.records_further_by(&NodeImages::default());
+    }
+
+    /// The same, with what the pods' node says of its images.
+    pub fn records_further_by(&mut self, node: &NodeImages) {
+        let recorded = |evidence: &Evidence| at(i64::try_from(evidence.records.len()).unwrap_or_default());
+        while let Some(new) = plan_digests(&workload(), &self.evidence, recorded(&self.evidence)) {
+            self.evidence.records.push(new.with_images(node).record);
+        }
+    }
+
     /// Takes a pod away.
     pub fn stops(&mut self, uid: &str) {
         self.evidence.pods.remove(&PodUid::new(uid));
@@ -284,6 +309,8 @@ pub fn record(revision: u64, hash: &str, runs: char, started: Timestamp) -> Reco
         digest: digest(runs),
         pinned: None,
         injected: false,
+        also: BTreeSet::new(),
+        platform: None,
     };
     Record {
         name: format!("deployment-agent-{revision}"),

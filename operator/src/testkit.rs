@@ -154,7 +154,7 @@ pub fn agent_pod(name: &str) -> PodFacts {
         succeeded: false,
         ready: None,
         declared: vec!["main".into()],
-        repositories: [].into(),
+        images: [("main".to_owned(), "agent:1".to_owned())].into(),
         containers: Vec::new(),
     }
 }

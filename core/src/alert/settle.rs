@@ -6,7 +6,7 @@ use super::{AlertInput, AlertState, Finding, companion::second_feed};
 use crate::{
     baseline::{Entry, Sighting, limit},
     behaviour::Feed,
-    id::{ContainerName, FindingId, PodUid},
+    id::{ContainerName, FindingId, ImageDigest, PodUid},
     policy::{Mode, OnMatch, OnUnmatched},
     rollout::{Judgement, RolloutMatch, RolloutVerdict, StillExplained, judge, still_explained},
     rules::Rule,
@@ -134,7 +134,13 @@ fn remembered(
             sighting.recall(held.digest.clone(), held.template_hash.clone());
         }
         if let Some(pod) = input.evidence.pods.get(uid) {
-            let digest = pod.digests.get(container).cloned();
+            // Of one image a node may tell now this digest, now that one.
+            let told = sighting.digest.one().cloned();
+            let is_told = |digest: &&ImageDigest| {
+                told.as_ref()
+                    .is_none_or(|told| told == *digest || !input.evidence.is_one_image(container, told, digest))
+            };
+            let digest = pod.digests.get(container).filter(is_told).cloned();
             sighting.recall(digest.into(), pod.template_hash.clone().into());
         }
     }

@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{Record, RecordedContainer, TemplateChange};
-use crate::id::{ContainerName, ImageDigest, TemplateHash};
+use super::{
+    Record, RecordedContainer, TemplateChange,
+    likeness::{Likeness, likeness},
+};
+use crate::id::{ContainerName, TemplateHash};
 
 /// What a revision is, compared with the one before it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
@@ -36,7 +39,7 @@ pub(super) fn action(
     if older.iter().any(|record| record.template_hash == *template_hash) {
         return RolloutAction::Rollback;
     }
-    if digests(&previous.containers) != digests(containers) {
+    if !run_the_same(&previous.containers, containers) {
         return RolloutAction::Update;
     }
     match changes {
@@ -45,10 +48,14 @@ pub(super) fn action(
     }
 }
 
-/// Digests by container.
-fn digests(containers: &BTreeMap<ContainerName, RecordedContainer>) -> BTreeMap<&ContainerName, &ImageDigest> {
-    containers
-        .iter()
-        .map(|(name, container)| (name, &container.digest))
-        .collect()
+/// Whether the same containers run the same images. Where nobody tells, they count as others.
+fn run_the_same(
+    before: &BTreeMap<ContainerName, RecordedContainer>,
+    now: &BTreeMap<ContainerName, RecordedContainer>,
+) -> bool {
+    let runs_the_same = |(name, held)| {
+        let older = before.get(name);
+        older.is_some_and(|older| likeness(older, held) == Likeness::Same)
+    };
+    before.len() == now.len() && now.iter().all(runs_the_same)
 }

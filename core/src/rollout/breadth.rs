@@ -1,6 +1,6 @@
 //! How widely a finding shows among the pods of a revision.
 
-use super::{Evidence, Record, heirs::Heirs};
+use super::{Evidence, Pod, Record, sidecar::Sidecar};
 use crate::{baseline::Entry, id::ContainerName, policy::RolloutPolicy, time::Timestamp};
 
 /// Fewest pods that can stand for a larger workload's: whoever floods a baseline, so that its entries name fewer, must
@@ -38,9 +38,14 @@ impl Breadth {
 /// two pods have to show a finding, half of more. An entry names `names_at_most` pods, and may not be able to name half of
 /// a large workload's: then all that it may name have to be running pods of the revision, if they are [`MIN_WITNESSES`] at
 /// least. If they are fewer, nothing is said of such a workload.
-pub(super) fn breadth(entry: &Entry, names_at_most: usize, heirs: &Heirs<'_>, evidence: &Evidence) -> Breadth {
+pub(super) fn breadth(
+    entry: &Entry,
+    names_at_most: usize,
+    is_of_revision: impl Fn(&Pod) -> bool,
+    evidence: &Evidence,
+) -> Breadth {
     let running = || evidence.pods.iter().filter(|(_, pod)| pod.running || pod.succeeded);
-    let of_revision = || running().filter(|(_, pod)| pod.template_hash.as_ref().is_some_and(|hash| heirs.have(hash)));
+    let of_revision = || running().filter(|(_, pod)| is_of_revision(pod));
     let total = of_revision().count();
     let showing = of_revision()
         .filter(|(uid, _)| entry.shown_by.contains_key(uid))
@@ -68,11 +73,11 @@ pub(crate) fn is_complete_and_broad(
     evidence: &Evidence,
     policy: &RolloutPolicy,
 ) -> bool {
-    let breadth = breadth(
-        entry,
-        names_at_most,
-        &evidence.heirs(record, container, policy),
-        evidence,
-    );
+    if record.containers.get(container).is_some_and(|held| held.injected) {
+        return Sidecar::of(container, evidence).is_complete_and_broad(record, entry, names_at_most);
+    }
+    let heirs = evidence.heirs(record, container, policy);
+    let of_revision = |pod: &Pod| pod.template_hash.as_ref().is_some_and(|hash| heirs.have(hash));
+    let breadth = breadth(entry, names_at_most, of_revision, evidence);
     !breadth.others_run && breadth.is_enough()
 }

@@ -2,7 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::{Intent, Record, heirs::Heirs};
+use super::{
+    Intent, Record, RecordKind, RecordedContainer,
+    heirs::Heirs,
+    likeness::{Likeness, likeness},
+};
 use crate::{
     id::{ContainerName, ImageDigest, NodeName, PodUid, TemplateHash, WorkloadUid},
     policy::RolloutPolicy,
@@ -84,6 +88,40 @@ impl Evidence {
             .collect();
         records.sort_by_key(|record| record.revision);
         records
+    }
+
+    /// The records of further digests that are linked to a revision's.
+    pub(super) fn linked<'a>(&'a self, revision: &'a Record) -> impl Iterator<Item = &'a Record> {
+        let of_revision = |record: &&Record| matches!(&record.kind, RecordKind::Digest { of } if *of == revision.name);
+        self.records.iter().filter(|record| record.sealed).filter(of_revision)
+    }
+
+    /// What is recorded of a container of a revision that tells another digest than the revision's record.
+    pub(super) fn further<'a>(
+        &'a self,
+        revision: &'a Record,
+        container: &'a ContainerName,
+        digest: &'a ImageDigest,
+    ) -> Option<&'a RecordedContainer> {
+        let mut held = self
+            .linked(revision)
+            .filter_map(|record| record.containers.get(container));
+        held.find(|held| held.digest == *digest)
+    }
+
+    /// Whether two digests that a pod told of a container are of one image.
+    pub(crate) fn is_one_image(&self, container: &ContainerName, one: &ImageDigest, other: &ImageDigest) -> bool {
+        let held = |digest: &ImageDigest| {
+            let sealed = self.records.iter().filter(|record| record.sealed);
+            let held = sealed.filter_map(|record| record.containers.get(container));
+            held.filter(|held| held.digest == *digest).collect::<Vec<_>>()
+        };
+        let others = held(other);
+        one == other
+            || held(one).into_iter().any(|one| {
+                let is_tied = |other: &&RecordedContainer| likeness(one, other) == Likeness::Same;
+                others.iter().any(is_tied)
+            })
     }
 
     /// A record of a rollout, and those of later ones that go on with what it brought to a container.

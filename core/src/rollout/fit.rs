@@ -1,9 +1,13 @@
 //! Whether a pod that shows a finding is of a recorded revision.
 
-use super::{Evidence, Record, heirs::Heirs};
+use super::{
+    Evidence, Pod, Record, RecordedContainer,
+    heirs::Heirs,
+    likeness::{Likeness, likeness},
+};
 use crate::{
     baseline::Sighting,
-    id::{ContainerName, PodUid},
+    id::{ContainerName, ImageDigest, PodUid},
     seen::Seen,
     text::shown,
 };
@@ -15,6 +19,8 @@ pub(super) enum Fit {
     Yes,
     /// Not all of it is known yet.
     Unknown(String),
+    /// It is of the revision, and runs something else than is recorded; whether that is another image is told in a moment.
+    Unsettled(String),
     /// It is not of the revision.
     No(String),
     /// It is of the revision, and runs, or has run, something else than what is recorded of it: a tag was pushed again, or
@@ -35,8 +41,8 @@ pub(super) fn fits_any(
     for record in heirs.newest_first() {
         match (fits(record, container, uid, sighting, evidence), &worst) {
             (Fit::Yes, _) => return Fit::Yes,
-            (fit @ (Fit::Unknown(_) | Fit::Mismatch(_) | Fit::No(_)), Fit::No(_)) => worst = fit,
-            (Fit::Unknown(_) | Fit::Mismatch(_) | Fit::No(_), _) => {}
+            (fit @ (Fit::Unknown(_) | Fit::Unsettled(_) | Fit::Mismatch(_) | Fit::No(_)), Fit::No(_)) => worst = fit,
+            (Fit::Unknown(_) | Fit::Unsettled(_) | Fit::Mismatch(_) | Fit::No(_), _) => {}
         }
     }
     worst
@@ -65,26 +71,57 @@ pub(super) fn fits(
         }
     }
     let digest = live.and_then(|pod| pod.digests.get(container).cloned());
-    let recorded = record.containers.get(container).map(|recorded| &recorded.digest);
     match sighting.digest.clone().join(digest.into()) {
-        Seen::One(digest) if Some(&digest) == recorded => Fit::Yes,
+        Seen::One(digest) => runs(record, container, &digest, (live, &sighting.pod), evidence),
         Seen::Unknown => Fit::Unknown(format!("the digest that pod {pod} runs is not known")),
-        Seen::One(digest) => match recorded {
-            Some(recorded) => Fit::Mismatch(format!(
-                "digest mismatch: pod {pod} shows it and runs {}, but {} records {}: the image's tag was pushed again, or \
-                 the pod was changed",
-                digest.short(),
-                record.name,
-                recorded.short()
-            )),
-            None => Fit::No(format!(
-                "pod {pod} shows it and runs {}, which {} does not record",
-                digest.short(),
-                record.name
-            )),
-        },
         Seen::Several => Fit::Mismatch(format!(
             "digest mismatch: pod {pod} shows it and has run more than one digest"
         )),
     }
+}
+
+/// Whether what a pod of a revision runs is what is recorded of it: the same image, whatever digest of it is told.
+fn runs(
+    record: &Record,
+    container: &ContainerName,
+    digest: &ImageDigest,
+    (live, pod): (Option<&Pod>, &str),
+    evidence: &Evidence,
+) -> Fit {
+    let pod = shown(pod);
+    let Some(recorded) = record.containers.get(container) else {
+        return Fit::No(format!(
+            "pod {pod} shows it and runs {}, which {} does not record",
+            digest.short(),
+            record.name
+        ));
+    };
+    if recorded.digest == *digest {
+        return Fit::Yes;
+    }
+    let runs = evidence.further(record, container, digest);
+    match runs.map(|runs| likeness(recorded, runs)) {
+        Some(Likeness::Same) => Fit::Yes,
+        Some(Likeness::Unknown) => Fit::No(format!(
+            "pod {pod} shows it and runs {}, but {} records {} of another platform: whether they are one image, nobody tells",
+            digest.short(),
+            record.name,
+            recorded.digest.short()
+        )),
+        // It is about to be recorded, with what its node knows of it.
+        None if live.is_some_and(|live| live.running && live.digests.get(container) == Some(digest)) => {
+            Fit::Unsettled(mismatch(record, recorded, digest, &pod))
+        }
+        Some(Likeness::Other) | None => Fit::Mismatch(mismatch(record, recorded, digest, &pod)),
+    }
+}
+
+fn mismatch(record: &Record, recorded: &RecordedContainer, digest: &ImageDigest, pod: &str) -> String {
+    format!(
+        "digest mismatch: pod {pod} shows it and runs {}, but {} records {}: the image's tag was pushed again, or the pod was \
+         changed",
+        digest.short(),
+        record.name,
+        recorded.digest.short()
+    )
 }

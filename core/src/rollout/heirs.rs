@@ -1,10 +1,12 @@
 //! Which revisions go on with what a rollout brought.
 
-use std::collections::BTreeSet;
-
-use super::{Record, trust::distrust};
+use super::{
+    Record, RecordedContainer,
+    likeness::{Likeness, likeness},
+    trust::distrust,
+};
 use crate::{
-    id::{ContainerName, ImageDigest, TemplateHash},
+    id::{ContainerName, TemplateHash},
     policy::RolloutPolicy,
 };
 
@@ -26,13 +28,15 @@ impl<'a> Heirs<'a> {
         policy: &RolloutPolicy,
     ) -> Self {
         let (before, after) = records.split_at(brought.min(records.len()));
-        let digest = |record: &&'a Record| record.containers.get(container).map(|held| &held.digest);
-        let ran_before: BTreeSet<&ImageDigest> = before.iter().filter_map(digest).collect();
+        let held = |record: &&'a Record| record.containers.get(container);
+        let ran_before: Vec<&RecordedContainer> = before.iter().filter_map(held).collect();
         let first = after.first();
         let goes_on = |record: &&&'a Record| {
-            digest(record).is_some_and(|runs| {
-                first.and_then(digest) == Some(runs)
-                    || (!ran_before.contains(runs) && distrust(record, container, policy).is_none())
+            held(record).is_some_and(|runs| {
+                let brought = first.and_then(held);
+                brought.is_some_and(|brought| likeness(brought, runs) == Likeness::Same)
+                    || (ran_before.iter().all(|older| likeness(older, runs) == Likeness::Other)
+                        && distrust(record, container, policy).is_none())
             })
         };
         let later = after.iter().skip(1).filter(goes_on);

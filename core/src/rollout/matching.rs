@@ -1,12 +1,15 @@
 //! Whether a rollout explains a finding.
 
 use super::{
-    Evidence, Expected, Intent, Record,
+    Evidence, Expected, Intent, Pod, Record,
     breadth::breadth,
     evidence::rollout_start,
     fit::{Fit, fits, fits_any},
     heirs::Heirs,
     judgement::{Judgement, RolloutVerdict},
+    likeness::{Likeness, likeness},
+    plan::is_unrecorded,
+    sidecar::Sidecar,
     trust::distrust,
 };
 use crate::{
@@ -62,6 +65,9 @@ pub fn judge(
         policy: &policy.rollout,
         now,
     };
+    if is_injected(container, &records, evidence) {
+        return Sidecar::of(container, evidence).judge(entry, names_at_most, &policy.rollout, now);
+    }
     if let Some(mismatch) = case.mismatch(&records) {
         return mismatch;
     }
@@ -77,6 +83,40 @@ pub fn judge(
         (_, [only]) => case.first_record(only).unwrap_or_else(|judgement| judgement),
         (_, [.., _, _]) => case.recorded(&records),
     }
+}
+
+/// Whether a container is one that the template of the newest revision lacks, and pods have all the same. While a revision
+/// is not recorded, its template may have it.
+fn is_injected(container: &ContainerName, records: &[&Record], evidence: &Evidence) -> bool {
+    let Some(newest) = records.last() else { return false };
+    let mut pods = evidence.pods.values();
+    !is_unrecorded(evidence)
+        && !newest.containers.contains_key(container)
+        && pods.any(|pod| pod.images.contains_key(container))
+}
+
+/// How long after a rollout's start a behaviour was first seen, where that is within the window.
+pub(super) fn in_time(
+    entry: &Entry,
+    policy: &RolloutPolicy,
+    started_at: Timestamp,
+    record: &Record,
+) -> Result<Duration, Judgement> {
+    let first_seen = entry.first_seen;
+    if first_seen.plus(CLOCK_SKEW) < started_at {
+        let reason = "it was seen before the latest rollout started".to_owned();
+        return Err(Judgement::unmatched(None, reason));
+    }
+    let after = first_seen.since(started_at);
+    if after > policy.window {
+        let reason = format!(
+            "the latest rollout, {}, started {} s before it",
+            record.name,
+            after.as_secs()
+        );
+        return Err(Judgement::unmatched(None, reason));
+    }
+    Ok(after)
 }
 
 /// What is judged, and by what.
@@ -95,23 +135,9 @@ impl Case<'_> {
         self.entry.first_seen.plus(EVIDENCE_WAIT)
     }
 
-    /// How long after the rollout's start the behaviour was first seen, where that is within the window.
+    /// See [`in_time`].
     fn in_time(&self, started_at: Timestamp, record: &Record) -> Result<Duration, Judgement> {
-        let first_seen = self.entry.first_seen;
-        if first_seen.plus(CLOCK_SKEW) < started_at {
-            let reason = "it was seen before the latest rollout started".to_owned();
-            return Err(Judgement::unmatched(None, reason));
-        }
-        let after = first_seen.since(started_at);
-        if after > self.policy.window {
-            let reason = format!(
-                "the latest rollout, {}, started {} s before it",
-                record.name,
-                after.as_secs()
-            );
-            return Err(Judgement::unmatched(None, reason));
-        }
-        Ok(after)
+        in_time(self.entry, self.policy, started_at, record)
     }
 
     /// Where a pod that shows it is of a recorded revision and runs something else, whenever that was rolled out.
@@ -123,13 +149,27 @@ impl Case<'_> {
             });
             // A rollback has two records of one template, and may have brought what the tag names now.
             let judged: Vec<(&Record, Fit)> = judged.filter(|(_, fit)| !matches!(fit, Fit::No(_))).collect();
-            if let Some((record, Fit::Mismatch(reason))) = judged.first()
-                && judged.iter().all(|(_, fit)| matches!(fit, Fit::Mismatch(_)))
-            {
-                return Some(Judgement::never(Some(record), reason.clone()));
+            let is_another = |fit: &Fit| matches!(fit, Fit::Mismatch(_) | Fit::Unsettled(_));
+            if !judged.iter().all(|(_, fit)| is_another(fit)) {
+                continue;
+            }
+            match judged.first() {
+                Some((record, Fit::Mismatch(reason))) => return Some(Judgement::never(Some(record), reason.clone())),
+                Some((record, Fit::Unsettled(reason))) => return Some(self.unsettled(record, reason.clone())),
+                Some((_, Fit::Yes | Fit::Unknown(_) | Fit::No(_))) | None => {}
             }
         }
         None
+    }
+
+    /// A pod runs another digest, of which nothing is recorded yet.
+    fn unsettled(&self, record: &Record, reason: String) -> Judgement {
+        let left = self.deadline().since(self.now);
+        if left.is_zero() {
+            Judgement::never(Some(record), reason)
+        } else {
+            Judgement::pending(Some(record), reason, left)
+        }
     }
 
     /// Where a pod that shows it is of a revision that neither a record nor the workload names, the picture of the
@@ -230,18 +270,29 @@ impl Case<'_> {
         };
         let after = self.in_time(record.started_at, record)?;
         let unmatched = |reason: String| Judgement::unmatched(Some(record), reason);
-        let Some(digest) = record.containers.get(self.container).map(|recorded| &recorded.digest) else {
+        let Some(recorded) = record.containers.get(self.container) else {
             let reason = format!("{} records no container {}", record.name, self.container);
             return Err(unmatched(reason));
         };
-        if previous.containers.get(self.container).map(|recorded| &recorded.digest) == Some(digest) {
-            let reason = format!(
-                "{} runs the same image as {}, {}",
-                record.name,
-                previous.name,
-                digest.short()
-            );
-            return Err(unmatched(reason));
+        let digest = &recorded.digest;
+        match previous
+            .containers
+            .get(self.container)
+            .map(|before| likeness(before, recorded))
+        {
+            Some(Likeness::Same) => {
+                let (record, previous) = (&record.name, &previous.name);
+                let reason = format!("{record} runs the same image as {previous}, {}", digest.short());
+                return Err(unmatched(reason));
+            }
+            Some(Likeness::Unknown) => {
+                let (record, previous) = (&record.name, &previous.name);
+                let reason = format!(
+                    "{record} was seen on another platform than {previous}: whether it runs another image, nobody tells"
+                );
+                return Err(unmatched(reason));
+            }
+            Some(Likeness::Other) | None => {}
         }
         if self.entry.shown_by.is_empty() {
             return Err(unmatched("which pods show it is not known".to_owned()));
@@ -263,6 +314,7 @@ impl Case<'_> {
                 Fit::Yes => {}
                 Fit::Unknown(reason) => unknown = unknown.or(Some(reason)),
                 Fit::No(reason) => return Err(Judgement::unmatched(Some(record), reason)),
+                Fit::Unsettled(reason) => return Err(self.unsettled(record, reason)),
                 Fit::Mismatch(reason) => return Err(Judgement::never(Some(record), reason)),
             }
         }
@@ -320,7 +372,8 @@ impl Case<'_> {
         digest: &ImageDigest,
         after: Duration,
     ) -> Result<Judgement, Judgement> {
-        let breadth = breadth(self.entry, self.names_at_most, heirs, self.evidence);
+        let of_revision = |pod: &Pod| pod.template_hash.as_ref().is_some_and(|hash| heirs.have(hash));
+        let breadth = breadth(self.entry, self.names_at_most, of_revision, self.evidence);
         let share = format!(
             "{} of {} running pods of the revision show it",
             breadth.showing, breadth.running

@@ -1,11 +1,11 @@
 //! When a revision is recorded, and with what.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
 use super::{
-    Actor, Evidence, GitRevision, NewRecord, Pod, Record, RecordKind, RecordedContainer, Template,
+    Actor, Evidence, GitRevision, NewRecord, NodeImages, Pod, Record, RecordKind, RecordedContainer, Template,
     action::action,
     evidence::{CurrentRevision, rollout_start},
     intent::announced,
@@ -36,6 +36,8 @@ pub struct RevisionFacts {
     pub change_cause: Option<String>,
     /// The revision of the sources.
     pub git_revision: Option<GitRevision>,
+    /// What the node of the [`witness`] says of its images.
+    pub images: NodeImages,
 }
 
 /// What to do about a revision's record.
@@ -76,9 +78,13 @@ pub fn plan_record(facts: &RevisionFacts, evidence: &Evidence, now: Timestamp) -
         return nothing("the revision is recorded");
     }
     let records = evidence.records();
-    let Some((witness, containers)) = witness(facts, evidence, current, &records) else {
+    let Some((witness, containers)) = witness_of(&facts.template, evidence, current, &records) else {
         return RecordPlan::Wait;
     };
+    let told = containers
+        .into_iter()
+        .map(|(name, held)| (name, facts.images.tell(held)));
+    let containers: BTreeMap<_, _> = told.collect();
     // Never by the operator's clock where a resource tells: it may be stepped.
     let started_at = rollout_start(evidence, records.last().copied())
         .unwrap_or(now)
@@ -102,7 +108,7 @@ pub fn plan_record(facts: &RevisionFacts, evidence: &Evidence, now: Timestamp) -
             sealed: true,
         },
         workload: facts.workload.clone(),
-        witness,
+        witness: witness.name.clone(),
         action: Some(action),
         changes,
         change_cause: cause.map(|cause| bounded(cause, MAX_CAUSE)),
@@ -110,13 +116,20 @@ pub fn plan_record(facts: &RevisionFacts, evidence: &Evidence, now: Timestamp) -
     }))
 }
 
+/// The pod that the revision which a workload is at is recorded by, where it is to be recorded and there is one.
+pub fn witness<'a>(template: &Template, evidence: &'a Evidence) -> Option<&'a Pod> {
+    let current = evidence.current.as_ref().filter(|_| is_unrecorded(evidence))?;
+    let (pod, _) = witness_of(template, evidence, current, &evidence.records())?;
+    Some(pod)
+}
+
 /// The oldest pod of the revision that runs, or ended well, and tells all of its template's digests, and what it runs.
-fn witness(
-    facts: &RevisionFacts,
-    evidence: &Evidence,
+fn witness_of<'a>(
+    template: &Template,
+    evidence: &'a Evidence,
     current: &CurrentRevision,
     records: &[&Record],
-) -> Option<(String, BTreeMap<ContainerName, RecordedContainer>)> {
+) -> Option<(&'a Pod, BTreeMap<ContainerName, RecordedContainer>)> {
     let last_start = records.last().map(|newest| newest.started_at);
     let of_revision = |pod: &&Pod| {
         // What still runs from the first time that a re-used ReplicaSet was rolled out may run an older image of its tag.
@@ -125,8 +138,7 @@ fn witness(
     };
     let mut pods: Vec<&Pod> = evidence.pods.values().filter(of_revision).collect();
     pods.sort_by_key(|pod| (pod.created, pod.name.clone()));
-    pods.iter()
-        .find_map(|pod| Some((pod.name.clone(), recorded(&facts.template, pod)?)))
+    pods.into_iter().find_map(|pod| Some((pod, recorded(template, pod)?)))
 }
 
 /// What a pod runs of a template, where its status tells all of it.
@@ -141,6 +153,8 @@ fn recorded(template: &Template, pod: &Pod) -> Option<BTreeMap<ContainerName, Re
             digest: pod.digests.get(name)?.clone(),
             pinned: container.pinned(),
             injected: false,
+            also: BTreeSet::new(),
+            platform: None,
         };
         Some((name.clone(), recorded))
     });
@@ -155,13 +169,7 @@ pub fn plan_digests(workload: &WorkloadKey, evidence: &Evidence, now: Timestamp)
     if revision.revision != current.revision {
         return None;
     }
-    let of_revision = |record: &&Record| matches!(&record.kind, RecordKind::Digest { of } if *of == revision.name);
-    let linked: Vec<&Record> = evidence
-        .records
-        .iter()
-        .filter(|record| record.sealed)
-        .filter(of_revision)
-        .collect();
+    let linked: Vec<&Record> = evidence.linked(revision).collect();
     if linked.len() >= MAX_DIGEST_RECORDS {
         return None;
     }
@@ -190,7 +198,10 @@ pub fn plan_digests(workload: &WorkloadKey, evidence: &Evidence, now: Timestamp)
                 of: revision.name.clone(),
             },
             containers: news,
+            // Whoever rolled the revision out pushed no tag and injected no container.
+            who: None,
             announced: None,
+            started_at: pod.created,
             recorded_at: now.whole_second(),
             ..revision.clone()
         },
@@ -215,6 +226,8 @@ fn further(revision: &Record, pod: &Pod, name: &ContainerName, digest: &ImageDig
         digest: digest.clone(),
         pinned: template.and_then(|container| container.pinned.clone()),
         injected: template.is_none(),
+        also: BTreeSet::new(),
+        platform: None,
     }
 }
 

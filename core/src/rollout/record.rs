@@ -1,10 +1,10 @@
 //! What a record of a rollout says.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::{Announcement, RolloutAction, TemplateChange};
+use super::{Announcement, NodeImages, RolloutAction, TemplateChange};
 use crate::{
     chain::Checkpoint,
     id::{ContainerName, ImageDigest, TemplateHash, WorkloadKey, WorkloadUid},
@@ -30,7 +30,7 @@ pub struct Record {
     pub who: Option<Actor>,
     /// Who announced the rollout before it started, where somebody did.
     pub announced: Option<Announcement>,
-    /// When the rollout started.
+    /// When the rollout started; of further digests, when the pod that told them was made.
     pub started_at: Timestamp,
     /// When the record was made.
     pub recorded_at: Timestamp,
@@ -65,6 +65,10 @@ pub struct RecordedContainer {
     pub pinned: Option<ImageDigest>,
     /// True for a container that the template lacks.
     pub injected: bool,
+    /// Other digests by which the pod's node knew the image: that of an index for several platforms, or of its part.
+    pub also: BTreeSet<ImageDigest>,
+    /// The platform whose part `digest` may be; none where the runtime tells what the reference named.
+    pub platform: Option<String>,
 }
 
 /// Who changed a template.
@@ -111,5 +115,16 @@ impl Record {
             RecordKind::Revision => true,
             RecordKind::Digest { .. } | RecordKind::Checkpoint(_) => false,
         }
+    }
+}
+
+impl NewRecord {
+    /// The record, with what the witness's node knows of the images that it holds.
+    #[must_use]
+    pub fn with_images(mut self, node: &NodeImages) -> Self {
+        let containers = std::mem::take(&mut self.record.containers);
+        let told = containers.into_iter().map(|(name, held)| (name, node.tell(held)));
+        self.record.containers = told.collect();
+        self
     }
 }

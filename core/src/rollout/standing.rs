@@ -7,6 +7,7 @@ use super::{
     fit::{Fit, fits_any},
     is_unrecorded,
     matching::{EVIDENCE_WAIT, LOOK_AGAIN},
+    sidecar::Sidecar,
 };
 use crate::{
     baseline::{Entry, Sighting},
@@ -46,6 +47,9 @@ pub fn still_explained(
         let reason = format!("it is now a finding of {rule}");
         return Some(StillExplained::No { reason });
     }
+    if record.containers.get(container).is_some_and(|held| held.injected) {
+        return Some(Sidecar::of(container, evidence).still_explains(record, entry, now));
+    }
     let heirs = evidence.heirs(record, container, policy);
     let mut wait: Option<Duration> = None;
     for (uid, sighting) in &entry.shown_by {
@@ -53,7 +57,7 @@ pub fn still_explained(
             Fit::Yes => {}
             Fit::No(reason) if !is_of_new_revision(sighting, evidence) => return Some(StillExplained::No { reason }),
             Fit::Mismatch(reason) => return Some(StillExplained::No { reason }),
-            Fit::Unknown(reason) | Fit::No(reason) => {
+            Fit::Unknown(reason) | Fit::Unsettled(reason) | Fit::No(reason) => {
                 let left = sighting.first_seen.plus(EVIDENCE_WAIT).since(now);
                 if left.is_zero() {
                     return Some(StillExplained::No { reason });

@@ -1,8 +1,10 @@
 //! Which findings a rollout explains, and which it does not, however near it is.
 
 mod intents;
+mod platforms;
 mod recording;
 mod several;
+mod sidecars;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -108,7 +110,12 @@ fn a_container_that_the_template_lacks_is_explained_by_no_rollout() {
         .into_values()
         .map(|held| (ContainerName::new("other"), held))
         .collect();
-    assert_eq!(verdict(&world, at(1_008)), RolloutVerdict::Unmatched);
+    assert_eq!(
+        verdict(&world, at(1_008)),
+        RolloutVerdict::Pending,
+        "a record of it is awaited"
+    );
+    assert_eq!(verdict(&world, at(1_063)), RolloutVerdict::Unmatched);
 }
 
 #[test]
@@ -385,6 +392,17 @@ fn a_mismatch_is_told_however_long_ago_the_rollout_was_and_of_a_first_revision_t
     world.recorded(1, "h1", '1', at(-10_000));
     world.runs("o1", "h1", '6', at(900_000));
     world.shows_at("o1", "h1", '6', &what_is_new(), at(900_001));
+    assert_eq!(
+        verdict(&world, at(900_002)),
+        RolloutVerdict::Pending,
+        "what its node knows of the digest is about to be recorded"
+    );
+    assert_eq!(
+        verdict(&world, at(900_061)),
+        RolloutVerdict::Never,
+        "and not awaited for ever"
+    );
+    world.records_further();
     assert_eq!(verdict(&world, at(900_002)), RolloutVerdict::Never);
     // After a rollback, either of its two records may be the pod's.
     world.recorded(2, "h2", '2', at(0));

@@ -57,7 +57,7 @@ pub struct RolloutRecordSpec {
     #[schemars(length(max = 253))]
     pub witness: String,
     /// When the rollout started: when the revision's ReplicaSet or ControllerRevision was made or, for a rollback to an
-    /// older one, when its first pod was made.
+    /// older one, when its first pod was made. Of a `Digest`, when the pod that told of it was made.
     pub started_at: Time,
     /// When the record was written, by the operator's clock.
     pub recorded_at: Time,
@@ -264,6 +264,16 @@ pub struct RecordedContainer {
     /// True for a container that the template lacks: something put it into the pod.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub injected: bool,
+    /// Other digests of the same image, as the witness's node told when this was recorded: that of an index of several
+    /// platforms, or of one platform's part. By them pods on different platforms are known to run one image.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 8), inner(length(min = 1, max = 128)))]
+    pub also: Vec<String>,
+    /// The platform of the witness's node, where its runtime may tell the digest of a platform's part of an image. Absent
+    /// where it always tells the digest of what the reference named, as containerd does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub platform: Option<String>,
 }
 
 /// What the operator says of a record.
@@ -276,7 +286,7 @@ pub struct RolloutRecordStatus {
     /// When the first pod of the revision was ready.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_ready_at: Option<Time>,
-    /// When another revision took its place, where it was rolled back: when an older template was rolled out again.
+    /// When it was rolled back: when an older template was rolled out again, or an Argo Rollout was aborted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rolled_back_at: Option<Time>,
     /// When the rollout was complete.
@@ -319,6 +329,6 @@ pub enum RolloutProgress {
     Complete,
     /// Another revision took its place.
     Superseded,
-    /// An older template was rolled out again.
+    /// An older template was rolled out again, or it was an Argo Rollout and aborted: pods of the revision before run.
     RolledBack,
 }

@@ -4,7 +4,8 @@ use std::{collections::BTreeMap, time::Duration};
 
 use anchorwatch_core::{
     baseline::{
-        Baseline, Batch, BehaviourReport, ContainerReport, Entry, EntryState, Lost, Marks, Maturity, ReportingPod, merge,
+        Baseline, Batch, BehaviourReport, ContainerReport, Entry, EntryState, Lost, Marks, Maturity, ReportingPod,
+        merge,
     },
     behaviour::{
         Attributes, Behaviour, Destination, Direction, Feed, ModuleParts, NetworkParts, Origin, ProcessParts, Protocol,

@@ -123,13 +123,13 @@ fn judging(baseline: &BehaviorBaseline) -> Vec<(ContainerName, FeedBaseline)> {
 /// The repositories of all containers' images.
 fn repositories(world: &World) -> BTreeMap<(WorkloadKey, ContainerName), String> {
     let mut repositories = BTreeMap::new();
-    for pod in world.pods_where(|pod| !pod.repositories.is_empty()) {
+    for pod in world.pods_where(|pod| !pod.images.is_empty()) {
         let Some(workload) = world.workload(&pod) else {
             continue;
         };
-        for (name, repository) in &pod.repositories {
+        for (name, repository) in pod.repositories() {
             let key = (workload.clone(), ContainerName::new(name));
-            repositories.insert(key, repository.clone());
+            repositories.insert(key, repository.to_owned());
         }
     }
     repositories

@@ -2,8 +2,10 @@
 
 mod announced;
 mod apply;
+mod argo;
 mod fetch;
 mod gone;
+mod images;
 mod plan;
 mod revision;
 mod who;
@@ -33,7 +35,7 @@ pub async fn run(context: &Context) {
 }
 
 async fn reconcile(context: &Context, workload: &WorkloadKey) -> kube::Result<Option<Duration>> {
-    let Some(known) = fetch::fetch(&context.world, workload) else {
+    let Some(mut known) = fetch::fetch(&context.world, workload) else {
         if context.world.youngest_pod_of(workload).is_none() {
             return gone::prune(context, workload).await;
         }
@@ -44,8 +46,19 @@ async fn reconcile(context: &Context, workload: &WorkloadKey) -> kube::Result<Op
     } else {
         None
     };
-    let plan = plan::plan(&known, facts.as_ref(), &context.world.signing, clock::now());
-    let again = plan.again;
+    let mut ask_again = None;
+    if argo::wants_progress(&known)
+        && let Some(progress) = argo::progress(&context.client, &known.workload).await?
+    {
+        known.progress = progress;
+        ask_again = argo::ask_again(progress);
+    }
+    let further = match plan::further(&known, clock::now()) {
+        Some((new, pod)) if facts.is_none() => Some((new, pod, images::ask(&context.client, pod).await?)),
+        Some(_) | None => None,
+    };
+    let plan = plan::plan(&known, facts.as_ref(), further, &context.world.signing, clock::now());
+    let again = plan.again.into_iter().chain(ask_again).min();
     apply::apply(context, &known.workload, plan).await?;
     Ok(again)
 }

@@ -22,6 +22,8 @@ pub fn record_from_crd(record: &RolloutRecord, sealed: bool) -> Record {
             digest: container.digest.parse().ok()?,
             pinned: container.pinned.as_ref().and_then(|digest| digest.parse().ok()),
             injected: container.injected,
+            also: container.also.iter().filter_map(|digest| digest.parse().ok()).collect(),
+            platform: container.platform.clone(),
         };
         Some((ContainerName::new(&container.name), recorded))
     });
@@ -98,6 +100,8 @@ pub fn record_to_crd(new: NewRecord) -> RolloutRecord {
             digest: container.digest.into(),
             pinned: container.pinned.map(Into::into),
             injected: container.injected,
+            also: container.also.into_iter().map(Into::into).collect(),
+            platform: container.platform,
         });
     let spec = RolloutRecordSpec {
         record_type,
@@ -198,6 +202,8 @@ mod tests {
                     init,
                     image: format!("registry/{name}"),
                     pinned: injected.then(|| digest.clone()),
+                    also: init.then(|| digest.clone()).into_iter().collect(),
+                    platform: init.then(|| "linux/arm64".to_owned()),
                     digest,
                     injected,
                 };

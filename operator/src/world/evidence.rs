@@ -125,12 +125,17 @@ impl World {
     }
 
     fn evidence_of(&self, pod: &PodFacts) -> Pod {
-        let digests = pod.containers.iter().filter_map(|container| {
+        // An ephemeral container is somebody's visit, and no part of what was rolled out.
+        let lasting = pod
+            .containers
+            .iter()
+            .filter(|container| pod.images.contains_key(&container.name));
+        let digests = lasting.filter_map(|container| {
             let digest = container.digest.clone()?;
             Some((ContainerName::new(&container.name), digest))
         });
-        let images = pod.containers.iter();
-        let images = images.map(|container| (ContainerName::new(&container.name), container.image.clone()));
+        let images = pod.images.iter();
+        let images = images.map(|(name, image)| (ContainerName::new(name), image.clone()));
         Pod {
             name: pod.name.clone(),
             node: pod.node.as_str().into(),

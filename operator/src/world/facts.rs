@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use anchorwatch_core::{
     chain::canonical,
     id::{ImageDigest, short_hash},
+    rollout::repository,
 };
 use jiff::Timestamp;
 use k8s_openapi::{
@@ -85,8 +86,9 @@ pub struct PodFacts {
     pub ready: Option<Timestamp>,
     /// Names of the containers that its specification declares, of every sort.
     pub declared: Vec<String>,
-    /// The repositories of their images, by the container's name.
-    pub repositories: BTreeMap<String, String>,
+    /// The images that its specification names, by the container's name. Ephemeral containers are somebody's visit, and left
+    /// out.
+    pub images: BTreeMap<String, String>,
     /// Its containers, in the order of its status.
     pub containers: Vec<ContainerFacts>,
 }
@@ -98,8 +100,6 @@ pub struct ContainerFacts {
     pub name: String,
     /// True for an init container.
     pub init: bool,
-    /// The image that it was started from, as the status names it.
-    pub image: String,
     /// The digest that it runs; absent until the status tells.
     pub digest: Option<ImageDigest>,
 }
@@ -111,6 +111,13 @@ impl PodFacts {
         label(TEMPLATE_HASH)
             .or_else(|| label(ARGO_TEMPLATE_HASH))
             .or_else(|| label(CONTROLLER_REVISION))
+    }
+
+    /// The repositories of its containers' images, by the container's name.
+    pub fn repositories(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.images
+            .iter()
+            .map(|(name, image)| (name.as_str(), repository(image)))
     }
 
     /// Whether its specification declares a container.
@@ -156,7 +163,7 @@ impl From<Pod> for PodFacts {
             name: pod.metadata.name.unwrap_or_default(),
             uid: pod.metadata.uid.unwrap_or_default(),
             declared: pod.spec.as_ref().map(declared).unwrap_or_default(),
-            repositories: pod.spec.as_ref().map(repositories).unwrap_or_default(),
+            images: pod.spec.as_ref().map(images).unwrap_or_default(),
             node: pod.spec.and_then(|spec| spec.node_name).unwrap_or_default(),
             labels: pod.metadata.labels.unwrap_or_default(),
             controller,
@@ -184,26 +191,15 @@ fn ready(status: &PodStatus) -> Option<Timestamp> {
     ready.last_transition_time.as_ref().map(|time| time.0)
 }
 
-/// Repositories of the images of its containers; ephemeral ones are somebody's visit.
-fn repositories(spec: &PodSpec) -> BTreeMap<String, String> {
+/// Images of its containers; ephemeral ones are somebody's visit.
+fn images(spec: &PodSpec) -> BTreeMap<String, String> {
     let containers = spec.init_containers.iter().flatten().chain(&spec.containers);
-    let images = containers.filter_map(|container| Some((&container.name, container.image.as_deref()?)));
-    images
-        .map(|(name, image)| (name.clone(), repository(image).to_owned()))
-        .collect()
-}
-
-/// An image's name without tag and digest: `registry.example.com:5000/tools/agent`. A colon before the last slash is a
-/// port's.
-fn repository(image: &str) -> &str {
-    let named = image.split('@').next().unwrap_or_default();
-    let path = named.rfind('/').map_or(0, |slash| slash + 1);
-    named[path..].find(':').map_or(named, |colon| &named[..path + colon])
+    let images = containers.filter_map(|container| Some((container.name.clone(), container.image.clone()?)));
+    images.collect()
 }
 
 fn container(status: ContainerStatus, init: bool) -> ContainerFacts {
     ContainerFacts {
-        image: status.image,
         digest: ImageDigest::from_image_id(&status.image_id).ok(),
         name: status.name,
         init,
@@ -361,36 +357,23 @@ mod tests {
                 succeeded: false,
                 ready: None,
                 declared: ["setup", "agent", "debugger"].map(Into::into).into(),
-                repositories: [("agent".to_owned(), "registry:5000/tools/agent".to_owned())].into(),
+                images: [("agent".to_owned(), "registry:5000/tools/agent:1.2".to_owned())].into(),
                 containers: vec![
                     ContainerFacts {
                         name: "setup".into(),
                         init: true,
-                        image: "i".into(),
                         digest: digest.parse().ok(),
                     },
                     ContainerFacts {
                         name: "agent".into(),
                         init: false,
-                        image: "a".into(),
                         digest: None,
                     },
                 ],
             }
         );
         assert_eq!(facts.template_hash(), Some("5d"));
-    }
-
-    #[test]
-    fn a_repository_is_an_image_without_tag_and_digest() {
-        for (image, expected) in [
-            ("nginx", "nginx"),
-            ("nginx:1.27", "nginx"),
-            ("registry:5000/a/b", "registry:5000/a/b"),
-            ("registry:5000/a/b:v1@sha256:00", "registry:5000/a/b"),
-            ("", ""),
-        ] {
-            assert_eq!(repository(image), expected, "{image}");
-        }
+        let repositories: Vec<_> = facts.repositories().collect();
+        assert_eq!(repositories, [("agent", "registry:5000/tools/agent")]);
     }
 }

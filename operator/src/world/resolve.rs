@@ -115,7 +115,7 @@ mod tests {
             succeeded: false,
             ready: None,
             declared: Vec::new(),
-            repositories: [].into(),
+            images: [].into(),
             containers: Vec::new(),
         }
     }

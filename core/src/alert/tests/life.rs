@@ -293,6 +293,9 @@ fn what_a_tag_that_was_pushed_again_brings_is_at_least_high_and_escalates() {
     watched.world.runs("o1", "h1", '6', at(90_000));
     watched.world.shows_at("o1", "h1", '6', &numbered(1), at(90_001));
     watched.act(at(90_002));
+    assert_eq!(watched.finding(numbered(1).id()).state, AlertState::Correlating);
+    watched.world.records_further();
+    watched.act(at(90_003));
     let finding = watched.finding(numbered(1).id());
     assert_eq!(
         (finding.severity, finding.state),

@@ -24,6 +24,7 @@ fn facts() -> RevisionFacts {
         }),
         change_cause: Some("a new helper".to_owned()),
         git_revision: None,
+        images: NodeImages::default(),
     }
 }
 

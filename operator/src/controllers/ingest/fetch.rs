@@ -245,9 +245,9 @@ fn runs_elsewhere(world: &World, workload: &WorkloadKey, node: &str) -> bool {
 fn repositories_of(world: &World, workload: &WorkloadKey) -> BTreeMap<ContainerName, String> {
     let mut pods = world.pods_of(workload);
     pods.sort_unstable_by_key(|pod| pod.created);
-    let repositories = pods.iter().flat_map(|pod| &pod.repositories);
+    let repositories = pods.iter().flat_map(|pod| pod.repositories());
     repositories
-        .map(|(name, repository)| (ContainerName::new(name), repository.clone()))
+        .map(|(name, repository)| (ContainerName::new(name), repository.to_owned()))
         .collect()
 }
 

@@ -5,10 +5,10 @@ use std::time::Duration;
 use anchorwatch_core::{
     chain::Checkpoint,
     rollout::{
-        ChainedRecord, NewRecord, Pruning, Record, RecordKind, RecordPlan, RevisionFacts, is_unrecorded, plan_digests,
-        plan_pruning, plan_record,
+        ChainedRecord, NewRecord, NodeImages, Pod, Pruning, Record, RecordKind, RecordPlan, RevisionFacts,
+        is_unrecorded, plan_digests, plan_pruning, plan_record, witness,
     },
-    time::Duration as CoreDuration,
+    time::{Duration as CoreDuration, Timestamp as CoreTimestamp},
 };
 use anchorwatch_crds::v1alpha1::{
     RecordType, RolloutAction, RolloutIntent, RolloutProgress, RolloutRecord, RolloutRecordStatus,
@@ -17,7 +17,7 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
 
-use super::{announced, fetch::Known};
+use super::{announced, fetch::Known, images};
 use crate::{
     convert::{from_clock, record_to_crd},
     signing::Signing,
@@ -46,14 +46,42 @@ pub fn wants_facts(known: &Known) -> bool {
     is_unrecorded(&known.evidence) && pods.any(|pod| pod.template_hash.as_ref() == current && !pod.digests.is_empty())
 }
 
+/// The record of what runs beside what is recorded, where one is missing, and the pod that shows it.
+pub fn further(known: &Known, now: Timestamp) -> Option<(NewRecord, &Pod)> {
+    let new = plan_digests(&known.workload.key, &known.evidence, from_clock(now))?;
+    let pod = known.evidence.pods.values().find(|pod| pod.name == new.witness)?;
+    Some((new, pod))
+}
+
+/// What is to be recorded, as far as its witness's node tells of its images; none, and when to ask again, where it may
+/// tell in a moment.
+fn recorded(
+    known: &Known,
+    facts: Option<&RevisionFacts>,
+    further: Option<(NewRecord, &Pod, NodeImages)>,
+    now: CoreTimestamp,
+) -> (Option<NewRecord>, Option<Duration>) {
+    let revision = facts.and_then(|facts| match plan_record(facts, &known.evidence, now) {
+        RecordPlan::Create(new) => Some((*new, witness(&facts.template, &known.evidence)?, facts.images.clone())),
+        RecordPlan::Nothing { reason: _ } | RecordPlan::Wait => None,
+    });
+    match revision.or(further) {
+        Some((new, pod, node)) if images::is_awaited(&node, &new, pod, now) => (None, Some(images::ASK_AGAIN)),
+        Some((new, _, node)) => (Some(new.with_images(&node)), None),
+        None => (None, None),
+    }
+}
+
 /// Plans.
-pub fn plan(known: &Known, facts: Option<&RevisionFacts>, signing: &Signing, now: Timestamp) -> Plan {
+pub fn plan(
+    known: &Known,
+    facts: Option<&RevisionFacts>,
+    further: Option<(NewRecord, &Pod, NodeImages)>,
+    signing: &Signing,
+    now: Timestamp,
+) -> Plan {
     let time = from_clock(now);
-    let revision = match facts.map(|facts| plan_record(facts, &known.evidence, time)) {
-        Some(RecordPlan::Create(new)) => Some(*new),
-        Some(RecordPlan::Nothing { reason: _ } | RecordPlan::Wait) | None => None,
-    };
-    let further = || plan_digests(&known.workload.key, &known.evidence, time);
+    let (create, awaited) = recorded(known, facts, further, time);
     let pruning = plan_pruning(
         &chained(known, signing),
         CoreDuration::from_hours(24 * u64::from(known.policy.rollout.retention_days)),
@@ -61,9 +89,9 @@ pub fn plan(known: &Known, facts: Option<&RevisionFacts>, signing: &Signing, now
     );
     let (intents, expiry) = announced::intents(known, now);
     let mut plan = Plan {
-        again: expiry,
+        again: expiry.into_iter().chain(awaited).min(),
         intents,
-        create: revision.or_else(further).map(record_to_crd),
+        create: create.map(record_to_crd),
         status: statuses(known, now),
         ..Plan::default()
     };
@@ -106,11 +134,7 @@ fn chained(known: &Known, signing: &Signing) -> Vec<ChainedRecord> {
     links.collect()
 }
 
-fn checkpoint_record(
-    known: &Known,
-    checkpoint: Checkpoint,
-    now: anchorwatch_core::time::Timestamp,
-) -> Option<NewRecord> {
+fn checkpoint_record(known: &Known, checkpoint: Checkpoint, now: CoreTimestamp) -> Option<NewRecord> {
     let newest = known.evidence.newest()?;
     let workload = &known.workload.key;
     let suffix = format!("checkpoint-{}", checkpoint.through);
@@ -186,6 +210,7 @@ fn superseded(before: &RolloutRecordStatus, next: &RolloutRecord, now: Timestamp
 /// replaced or added later is no rollout.
 fn at(known: &Known, before: &RolloutRecordStatus, now: Timestamp) -> RolloutRecordStatus {
     let complete = before.completed_at.is_some() || known.progress == RolloutProgress::Complete;
+    let aborted = !complete && known.progress == RolloutProgress::RolledBack;
     RolloutRecordStatus {
         progress: Some(if complete {
             RolloutProgress::Complete
@@ -194,6 +219,7 @@ fn at(known: &Known, before: &RolloutRecordStatus, now: Timestamp) -> RolloutRec
         }),
         first_ready_at: before.first_ready_at.clone().or(known.first_ready.map(Time)),
         completed_at: before.completed_at.clone().or(complete.then_some(Time(now))),
+        rolled_back_at: before.rolled_back_at.clone().or(Some(Time(now))).filter(|_| aborted),
         ..before.clone()
     }
 }

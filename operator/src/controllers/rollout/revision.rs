@@ -2,7 +2,7 @@
 
 use anchorwatch_core::{
     id::TemplateHash,
-    rollout::{GitRevision, RevisionFacts, Template, started},
+    rollout::{GitRevision, NodeImages, RevisionFacts, Template, started, witness},
     text::bounded,
 };
 use k8s_openapi::{
@@ -18,7 +18,7 @@ use kube::{
     core::{ApiResource, DynamicObject, GroupVersionKind},
 };
 
-use super::{fetch::Known, who::who};
+use super::{fetch::Known, images, who::who};
 use crate::{
     context::Context,
     convert::template_from_pod_spec,
@@ -45,9 +45,15 @@ pub async fn ask(context: &Context, known: &Known) -> kube::Result<Option<Revisi
     };
     let metadata = metadata(client, &known.workload).await?;
     let own = template.metadata.unwrap_or_default();
+    let template = compared(template.spec.as_ref());
+    let images = match witness(&template, &known.evidence) {
+        Some(pod) => images::ask(client, pod).await?,
+        None => NodeImages::default(),
+    };
     Ok(Some(RevisionFacts {
         workload: known.workload.key.clone(),
-        template: compared(template.spec.as_ref()),
+        images,
+        template,
         before: before.map(|before| compared(before.spec.as_ref())),
         who: who(
             metadata.managed_fields.as_deref().unwrap_or_default(),

@@ -50,7 +50,6 @@ fn main_container(digest: Option<&str>) -> Vec<ContainerFacts> {
     vec![ContainerFacts {
         name: "main".into(),
         init: false,
-        image: "agent:1".into(),
         digest: digest.map(|digest| digest.parse().unwrap()),
     }]
 }

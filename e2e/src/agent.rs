@@ -78,19 +78,24 @@ impl Agent {
 
     /// The same, under a policy that says this of rollouts.
     pub async fn start_under(&self, image: &str, replicas: u32, judgement: Judgement, rollout: &Value) -> Result<()> {
+        let address = self.is_watched_under(judgement, rollout).await?;
+        self.create::<Deployment>(self.deployment(image, replicas, &address))
+            .await?;
+        self.ready().await
+    }
+
+    /// Makes its policy and its Service alone, whose address it returns: for workloads of another kind.
+    pub async fn is_watched_under(&self, judgement: Judgement, rollout: &Value) -> Result<String> {
         let mut policy = self.policy(judgement);
         if !rollout.is_null() {
             policy["spec"]["rollout"] = rollout.clone();
         }
         self.create::<DriftPolicy>(policy).await?;
         let service = self.create::<Service>(self.service()).await?;
-        let address = service
+        service
             .spec
             .and_then(|spec| spec.cluster_ip)
-            .context("the Service has no address")?;
-        self.create::<Deployment>(self.deployment(image, replicas, &address))
-            .await?;
-        self.ready().await
+            .context("the Service has no address")
     }
 
     /// Rolls out another image and waits until nothing else runs.
@@ -143,8 +148,13 @@ impl Agent {
 
     /// Whether its baseline knows its helper and judges.
     pub async fn is_judged(&self) -> Result<BehaviorBaseline> {
+        self.is_judged_as("deployment").await
+    }
+
+    /// The same, where it is a workload of another kind.
+    pub async fn is_judged_as(&self, kind: &str) -> Result<BehaviorBaseline> {
         let baselines: Api<BehaviorBaseline> = Api::namespaced(self.cluster.client.clone(), &self.namespace);
-        let baseline = baselines.get(&format!("deployment-{}", self.name)).await?;
+        let baseline = baselines.get(&format!("{kind}-{}", self.name)).await?;
         let status = baseline.status.as_ref().context("it has no status")?;
         let container = status.containers.iter().find(|container| container.name == AGENT);
         let feed = container
@@ -250,7 +260,8 @@ impl Agent {
         })
     }
 
-    fn deployment(&self, image: &str, replicas: u32, address: &str) -> Value {
+    /// Its Deployment.
+    pub fn deployment(&self, image: &str, replicas: u32, address: &str) -> Value {
         json!({
             "apiVersion": "apps/v1",
             "kind": "Deployment",

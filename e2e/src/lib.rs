@@ -12,7 +12,9 @@ pub mod narrator;
 pub mod outside;
 pub mod plugin;
 pub mod registry;
+pub mod rollouts;
 pub mod sensor_tokens;
+pub mod skip;
 pub mod wait;
 
 pub use cluster::{AgentImages, Cluster};

@@ -2,18 +2,16 @@
 //! that pods reach and the cluster does not know. Its DNS has names for the first of them.
 
 use std::env;
-use std::fs::File;
-use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener, UdpSocket};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, ensure};
 
+use crate::skip::skip;
+
 /// The first of the addresses and its names, with spaces between them.
 const OUTSIDE: &str = "ANCHORWATCH_E2E_OUTSIDE";
-/// Where skipped tests are noted.
-const SKIP_FILE: &str = "ANCHORWATCH_SKIP_FILE";
 
 /// How long a resolver waits for its question.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -69,15 +67,6 @@ impl Outside {
         socket.set_read_timeout(Some(PATIENCE))?;
         Ok(Resolver(std::thread::spawn(move || answer_one(&socket, answer))))
     }
-}
-
-/// Notes for whoever counts that a test was skipped.
-pub fn skip(test: &str, reason: &str) -> Result<()> {
-    if let Some(path) = env::var_os(SKIP_FILE) {
-        let mut file = File::options().append(true).create(true).open(path)?;
-        writeln!(file, "{test}: {reason}")?;
-    }
-    Ok(())
 }
 
 /// Waits for its question.

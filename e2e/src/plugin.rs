@@ -29,6 +29,15 @@ pub fn drift_ends(code: i32, arguments: &[&str]) -> Result<String> {
     Ok(said)
 }
 
+/// The kubectl that the environment offers, with what it needs to know of the cluster.
+pub fn offered_kubectl() -> Result<Command> {
+    let offered = std::env::var("ANCHORWATCH_E2E_KUBECTL").unwrap_or_else(|_| "kubectl".into());
+    let mut words = offered.lines();
+    let mut command = Command::new(words.next().context("kubectl has no name")?);
+    command.args(words);
+    Ok(command)
+}
+
 /// Runs `kubectl` with these arguments and what it reads; none where there is no kubectl.
 pub fn kubectl(arguments: &[&str], input: &str) -> Result<Option<Output>> {
     use std::io::Write as _;

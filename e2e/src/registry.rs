@@ -11,8 +11,10 @@ use sha2::{Digest, Sha256};
 /// How long one answer may take.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// What a manifest may be.
-const MANIFESTS: &str =
-    "application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json";
+const MANIFESTS: &str = "application/vnd.oci.image.manifest.v1+json, \
+    application/vnd.docker.distribution.manifest.v2+json, application/vnd.oci.image.index.v1+json";
+/// An image for several platforms.
+const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 
 /// An image as `HOST:PORT/NAME:TAG`.
 #[derive(Clone, Debug)]
@@ -95,6 +97,27 @@ impl Image {
         }
         let kind = manifest.kind.context("the registry tells no media type")?;
         self.put(tag, &kind, &manifest.body)
+    }
+
+    /// Pushes an index that has this image for this machine's platform and another one for another platform. Returns its
+    /// reference.
+    pub fn push_index(&self, other: &Self, tag: &str) -> Result<String> {
+        let part = |image: &Self, architecture: &str| -> Result<Value> {
+            let manifest = image.manifest()?;
+            Ok(json!({
+                "mediaType": manifest.kind, "digest": manifest.digest, "size": manifest.body.len(),
+                "platform": {"architecture": architecture, "os": "linux"},
+            }))
+        };
+        let index = json!({
+            "schemaVersion": 2, "mediaType": INDEX, "manifests": [part(self, "amd64")?, part(other, "s390x")?],
+        });
+        self.put(tag, INDEX, &serde_json::to_vec(&index)?)
+    }
+
+    /// Its reference by digest.
+    pub fn pinned(&self) -> Result<String> {
+        Ok(format!("{}/{}@{}", self.host, self.name, self.digest()?))
     }
 
     fn put(&self, tag: &str, kind: &str, manifest: &[u8]) -> Result<String> {

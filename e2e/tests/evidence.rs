@@ -4,11 +4,14 @@
 mod evidence {
     mod agents;
     mod announced;
+    mod argo;
     mod cover;
+    mod index;
     mod kinds;
     mod pushed;
     mod scene;
     mod sensing;
     mod several;
+    mod sidecar;
     mod tampering;
 }

@@ -112,6 +112,9 @@ impl Installed {
             command.env("ANCHORWATCH_E2E_KUBECONFIG", path);
             command.env("ANCHORWATCH_E2E_AUDIT_LOG", cluster::audit_log());
             command.env("ANCHORWATCH_E2E_OUTSIDE", cluster::outside());
+            if let Some(folder) = go::argo_rollouts_if_built()? {
+                command.env("ANCHORWATCH_E2E_ARGO_ROLLOUTS", folder);
+            }
         }
         if let Some(name) = self.kubectl.context() {
             command.env("ANCHORWATCH_E2E_CONTEXT", name);

@@ -1,10 +1,10 @@
 //! An agent that is rolled out, and what is found of it.
 
-use std::process::Command;
 use std::time::Duration;
 
 use anchorwatch_crds::v1alpha1::{DriftAlert, Finding, RolloutMatch, RolloutRecord, RolloutVerdict};
 use anchorwatch_e2e::agent::{AGENT, Agent, Judgement};
+use anchorwatch_e2e::plugin::offered_kubectl;
 use anchorwatch_e2e::wait::until;
 use anchorwatch_e2e::{AgentImages, Cluster};
 use anyhow::{Context, Result, ensure};
@@ -17,6 +17,13 @@ use serde_json::{Value, json};
 pub const FOUND: Duration = Duration::from_secs(45);
 /// From the first sighting to a verdict that waited for evidence, and the other pods, in vain.
 pub const DECIDED: Duration = Duration::from_secs(150);
+/// A baseline learns for a few seconds.
+pub const LEARNED: Duration = Duration::from_secs(90);
+/// And is judged then.
+pub const JUDGEMENT: Judgement = Judgement {
+    minimum: "8s",
+    correlation: "10m",
+};
 /// What the next image spawns at its start.
 pub const NPROC: &str = "/usr/bin/nproc";
 
@@ -37,25 +44,25 @@ pub struct Found {
 impl Agents {
     /// Starts it, under a policy that says this of rollouts, and waits until its everyday work is learned.
     pub async fn new(prefix: &str, image: Option<&str>, replicas: u32, rollout: &Value) -> Self {
-        let cluster = Cluster::offered().await.unwrap();
-        let namespace = cluster.fresh_namespace(prefix).await.unwrap();
-        let images = AgentImages::offered().unwrap();
-        let agent = Agent::new(&cluster, &namespace, AGENT);
-        let judgement = Judgement {
-            minimum: "8s",
-            correlation: "10m",
-        };
-        let image = image.unwrap_or(&images.first);
-        agent.start_under(image, replicas, judgement, rollout).await.unwrap();
-        let learned = Duration::from_secs(90);
-        until("the baseline to judge", learned, async || agent.is_judged().await)
+        let scene = Self::none(prefix).await;
+        let image = image.unwrap_or(&scene.images.first);
+        let agent = &scene.agent;
+        agent.start_under(image, replicas, JUDGEMENT, rollout).await.unwrap();
+        until("the baseline to judge", LEARNED, async || agent.is_judged().await)
             .await
             .unwrap();
+        scene
+    }
+
+    /// A namespace without anything in it.
+    pub async fn none(prefix: &str) -> Self {
+        let cluster = Cluster::offered().await.unwrap();
+        let namespace = cluster.fresh_namespace(prefix).await.unwrap();
         Self {
+            images: AgentImages::offered().unwrap(),
+            agent: Agent::new(&cluster, &namespace, AGENT),
             cluster,
             namespace,
-            images,
-            agent,
         }
     }
 
@@ -68,9 +75,18 @@ impl Agents {
 
     /// The record of a revision, once it is there.
     pub async fn recorded(&self, revision: i64) -> RolloutRecord {
-        let name = format!("deployment-{AGENT}-{revision}");
+        self.recorded_as("deployment", revision).await
+    }
+
+    /// The same, of a workload of another kind.
+    pub async fn recorded_as(&self, kind: &str, revision: i64) -> RolloutRecord {
+        self.recorded_by(&format!("{kind}-{AGENT}-{revision}")).await
+    }
+
+    /// The record of a name, once it is there.
+    pub async fn recorded_by(&self, name: &str) -> RolloutRecord {
         until(&format!("the record {name}"), FOUND, async || {
-            Ok(self.objects::<RolloutRecord>().get(&name).await?)
+            Ok(self.objects::<RolloutRecord>().get(name).await?)
         })
         .await
         .unwrap()
@@ -147,12 +163,8 @@ impl Agents {
 
     /// `kubectl exec` into a pod.
     pub fn exec(&self, pod: &str, argv: &[&str]) -> Result<()> {
-        let kubectl = std::env::var("ANCHORWATCH_E2E_KUBECTL").unwrap_or_else(|_| "kubectl".into());
-        let mut words = kubectl.lines();
-        let mut command = Command::new(words.next().unwrap_or_default());
-        command
-            .args(words)
-            .args(["--namespace", &self.namespace, "exec", pod, "--"]);
+        let mut command = offered_kubectl()?;
+        command.args(["--namespace", &self.namespace, "exec", pod, "--"]);
         let output = command.args(argv).output().context("kubectl can't be run")?;
         ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         Ok(())

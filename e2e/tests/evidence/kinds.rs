@@ -19,10 +19,25 @@ async fn a_deployments_rollouts_are_told_apart_and_chained() {
     assert_eq!(one.spec.action, Some(RolloutAction::First));
     assert!(one.spec.who.is_some());
 
-    let image = json!({"spec": {"template": lasting(&next)}});
+    // A new pod has to be ready for long before the old one goes, so that there is something to pause.
+    let image = json!({
+        "metadata": {"annotations": {"kubernetes.io/change-cause": "the next image"}},
+        "spec": {"template": lasting(&next), "minReadySeconds": 300, "strategy": {"rollingUpdate": {"maxUnavailable": 0}}},
+    });
     scene.change_deployment("web", &image).await.unwrap();
     let two = scene.recorded("Deployment", "web", 2).await.unwrap();
     assert_eq!(two.spec.action, Some(RolloutAction::Update));
+    assert_eq!(two.spec.change_cause.as_deref(), Some("the next image"));
+    for (patch, wanted) in [
+        (json!({"paused": true}), RolloutProgress::Paused),
+        (
+            json!({"paused": false, "minReadySeconds": 0}),
+            RolloutProgress::Complete,
+        ),
+    ] {
+        scene.change_deployment("web", &json!({"spec": patch})).await.unwrap();
+        progresses(&scene, 1, wanted).await;
+    }
     let changes = two.spec.changes.clone().unwrap();
     assert_eq!(
         changes.iter().map(|change| change.field).collect::<Vec<_>>(),
@@ -59,27 +74,24 @@ async fn a_deployments_rollouts_are_told_apart_and_chained() {
         );
         assert_eq!(after.previous.as_ref(), Some(&before.hash));
     }
-    until("the rollback's end", RECORDED, async || {
-        let records = scene.revisions("Deployment", "web").await?;
-        let progress = |index: usize| records[index].status.as_ref().and_then(|status| status.progress);
-        ensure!(
-            progress(3) == Some(RolloutProgress::Complete),
-            "the last is {:?}",
-            progress(3)
-        );
-        ensure!(
-            progress(2) == Some(RolloutProgress::RolledBack),
-            "the one before is {:?}",
-            progress(2)
-        );
-        Ok(())
-    })
-    .await
-    .unwrap();
+    progresses(&scene, 3, RolloutProgress::Complete).await;
+    progresses(&scene, 2, RolloutProgress::RolledBack).await;
     let head = four.spec.chain.unwrap().hash;
     let output = scene.verify(&["deployment/web", "--head", &head]).unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
     scene.cluster.delete_namespace(&scene.namespace).await.unwrap();
+}
+
+/// Waits until the rollout of one of its records is so far.
+async fn progresses(scene: &Scene, index: usize, wanted: RolloutProgress) {
+    until(&format!("record {index} to be {wanted:?}"), RECORDED, async || {
+        let records = scene.revisions("Deployment", "web").await?;
+        let progress = records[index].status.as_ref().and_then(|status| status.progress);
+        ensure!(progress == Some(wanted), "it is {progress:?}");
+        Ok(())
+    })
+    .await
+    .unwrap();
 }
 
 #[tokio::test]

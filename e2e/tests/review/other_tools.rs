@@ -102,7 +102,7 @@ async fn reports_are_served(scene: &Scene) -> bool {
         .await;
     if served.is_err() {
         let why = "the cluster has no Report of OpenReports";
-        anchorwatch_e2e::outside::skip("an_alert_is_a_report_a_line_a_series_and_an_event_until_it_goes", why).unwrap();
+        anchorwatch_e2e::skip::skip("an_alert_is_a_report_a_line_a_series_and_an_event_until_it_goes", why).unwrap();
     }
     served.is_ok()
 }

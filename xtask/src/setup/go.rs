@@ -1,9 +1,11 @@
-//! Tools that come as Go modules: the local cluster's programs and Helm.
+//! Tools that come as Go modules: the local cluster's programs, Helm, and the controller of Argo Rollouts.
 
+use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
+use serde::Deserialize;
 
 use super::{tool, versions};
 use crate::{paths, run};
@@ -105,6 +107,64 @@ pub fn krew() -> Result<PathBuf> {
 pub fn helm() -> Result<PathBuf> {
     let module = format!("helm.sh/helm/v3/cmd/helm@v{}", versions::HELM);
     install("helm", versions::HELM, &module, &helm_ldflags(), "3 minutes")
+}
+
+/// A folder with the controller of Argo Rollouts, a static program, and in `crds` the definitions that it works with.
+pub fn argo_rollouts() -> Result<PathBuf> {
+    let go = go_version()?;
+    let version = versions::ARGO_ROLLOUTS;
+    tool::cached(
+        &argo_rollouts_name(&go)?,
+        &format!("building Argo Rollouts {version} (about 4 minutes the first time)"),
+        |folder| {
+            // It replaces modules that it requires, so that it can only be built as what it is: a main module.
+            let source = folder.join("source");
+            run::quiet(
+                run::command("cp")
+                    .args(["--recursive", "--no-preserve=mode"])
+                    .arg(module(&format!("github.com/argoproj/argo-rollouts@v{version}"))?)
+                    .arg(&source),
+            )?;
+            let package = format!("./cmd/{ARGO_ROLLOUTS}");
+            build(&source, folder, ARGO_ROLLOUTS, &package, "-s -w", false)?;
+            fs::rename(source.join("manifests/crds"), folder.join("crds"))?;
+            Ok(fs::remove_dir_all(&source)?)
+        },
+    )
+}
+
+/// That folder, where it was made.
+pub fn argo_rollouts_if_built() -> Result<Option<PathBuf>> {
+    match go_version() {
+        Ok(go) => tool::present(&argo_rollouts_name(&go)?),
+        Err(_) => Ok(None),
+    }
+}
+
+/// The controller's program.
+const ARGO_ROLLOUTS: &str = "rollouts-controller";
+
+fn argo_rollouts_name(go: &str) -> Result<String> {
+    let hash = tool::fingerprint(&[go], &[])?;
+    Ok(format!("argo-rollouts-{}-{hash}", versions::ARGO_ROLLOUTS))
+}
+
+/// What `go mod download` says of a module.
+#[derive(Debug, Deserialize)]
+struct Downloaded {
+    #[serde(rename = "Dir")]
+    folder: PathBuf,
+}
+
+/// The folder of a module's sources, which are checked against the checksum database as Go is told to.
+fn module(name: &str) -> Result<PathBuf> {
+    let said = run::output(
+        run::command("go")
+            .args(["mod", "download", "-json", name])
+            .current_dir("/"),
+    )?;
+    let downloaded: Downloaded = serde_json::from_str(&said).with_context(|| format!("{name} is not there: {said}"))?;
+    Ok(downloaded.folder)
 }
 
 /// The program that a module's main package makes.

@@ -10,6 +10,8 @@ pub const OPEN_REPORTS: &str = "0.2.1";
 pub const KREW: &str = "0.4.3";
 /// CoreDNS, built from its Go module: the cluster's DNS.
 pub const COREDNS: &str = "1.12.4";
+/// The controller of Argo Rollouts, built from its Go module: the newest that the oldest Go which we ask for can build.
+pub const ARGO_ROLLOUTS: &str = "1.9.0";
 /// The linker of the eBPF programs; 0.10.4 is the newest that works with the LLVM of the nightly compiler below.
 pub const BPF_LINKER: &str = "0.10.4";
 /// The feature of bpf-linker that matches the LLVM inside the compiler.

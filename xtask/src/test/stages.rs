@@ -9,6 +9,7 @@ use super::ledger::{Counts, Skip};
 use super::{cargo, charts};
 use crate::check::{self, Check, Verdict};
 use crate::install::{self, Installed};
+use crate::setup::go;
 use crate::vm;
 use crate::{cluster, demo, fuzz, package};
 
@@ -27,6 +28,8 @@ pub enum Need {
     Root,
     /// A cluster with Anchorwatch on it: the local one, which needs root, or the person's own.
     Cluster,
+    /// The same, and on the local one the controller of Argo Rollouts.
+    ClusterWithRollouts,
     /// The local cluster, whose audit log can be read and which may be ended.
     LocalCluster,
 }
@@ -160,7 +163,7 @@ pub const ALL: &[Stage] = &[
     },
     Stage {
         name: "evidence",
-        needs: Need::Cluster,
+        needs: Need::ClusterWithRollouts,
         extent: Extent::Usual,
         // Side by side, and more of them than there are cores: they wait for evidence most of the time.
         work: Work::Cargo(
@@ -223,7 +226,7 @@ impl Environment {
         let root = rustix::process::geteuid().is_root();
         match need {
             Need::Nothing => None,
-            Need::Cluster => {
+            Need::Cluster | Need::ClusterWithRollouts => {
                 (!root && self.context.is_none()).then_some("it needs root, or a cluster of yours by --context")
             }
             Need::LocalCluster if self.context.is_some() => {
@@ -236,7 +239,10 @@ impl Environment {
 
 impl Stage {
     pub fn needs_a_cluster(&self) -> bool {
-        matches!(self.needs, Need::Cluster | Need::LocalCluster)
+        match self.needs {
+            Need::Cluster | Need::ClusterWithRollouts | Need::LocalCluster => true,
+            Need::Nothing | Need::Root => false,
+        }
     }
 
     /// Gets ready what is not to be counted as the stage's own time: builds, cluster, images.
@@ -250,7 +256,11 @@ impl Stage {
             Work::Check(_) | Work::Own(_) | Work::Fuzz => {}
         }
         match self.needs {
-            Need::Cluster | Need::LocalCluster => environment.installed().map(drop),
+            Need::ClusterWithRollouts if environment.context.is_none() => {
+                go::argo_rollouts()?;
+                environment.installed().map(drop)
+            }
+            Need::Cluster | Need::ClusterWithRollouts | Need::LocalCluster => environment.installed().map(drop),
             Need::Nothing | Need::Root => Ok(()),
         }
     }
@@ -266,7 +276,9 @@ impl Stage {
             },
             Work::Cargo(arguments, after) => {
                 cargo::test(self.name, arguments, after, |command: &mut Command| match self.needs {
-                    Need::Cluster | Need::LocalCluster => environment.installed()?.offer(command),
+                    Need::Cluster | Need::ClusterWithRollouts | Need::LocalCluster => {
+                        environment.installed()?.offer(command)
+                    }
                     Need::Nothing | Need::Root => Ok(()),
                 })
             }

@@ -8,6 +8,7 @@ mod evidence {
     mod cover;
     mod index;
     mod kinds;
+    mod matched;
     mod pushed;
     mod scene;
     mod sensing;

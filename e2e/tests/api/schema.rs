@@ -45,6 +45,21 @@ async fn a_window_is_in_whole_days() {
 
 #[tokio::test]
 #[ignore = "needs a cluster"]
+async fn a_retention_of_evidence_that_is_shorter_than_the_window_is_refused_with_the_reason() {
+    let spec = |retention: &str| json!({"selector": selector(), "baseline": {"window": "14d"}, "rollout": {"retention": retention}});
+    let said = policy_refused(spec("13d")).await;
+    assert!(
+        said.contains("spec.rollout.retention must be at least spec.baseline.window"),
+        "{said}"
+    );
+    let cluster = Cluster::offered().await.unwrap();
+    let policy = object("DriftPolicy", "kept", &spec("14d"));
+    let path = "namespaces/default/driftpolicies?dryRun=All";
+    try_strictly(&cluster.client, path, &policy).await.unwrap();
+}
+
+#[tokio::test]
+#[ignore = "needs a cluster"]
 async fn an_unknown_mode_is_refused_with_the_known_ones() {
     let said = policy_refused(json!({"selector": selector(), "mode": "Enforce"})).await;
     assert!(

@@ -5,15 +5,15 @@
 //! made from text that was redacted, because a hashed trigram of a secret would give it away.
 
 mod capability;
+mod order;
 #[cfg(test)]
 mod tests;
 mod tokens;
+mod trigrams;
 
 use std::fmt::Write as _;
 
 use twox_hash::XxHash3_64;
-
-use crate::placeholder::{class_at as placeholder_class, length_at as placeholder_length};
 
 pub use capability::CAPABILITIES;
 
@@ -125,15 +125,7 @@ impl Features {
     }
 
     pub(crate) fn from_unsorted(mut all: Vec<Feature>) -> Self {
-        // What a command gives comes by kinds already: sorting a part at a time takes less.
-        let is_below = |kind| move |feature: &Feature| feature.kind() < kind;
-        let words = all.partition_point(is_below(Kind::Trigram));
-        let trigrams = words + all[words..].partition_point(is_below(Kind::Capability));
-        all[..words].sort_unstable();
-        all[words..trigrams].sort_unstable();
-        if !all.is_sorted() {
-            all.sort_unstable();
-        }
+        order::sort(&mut all);
         all.dedup();
         let compared = all.partition_point(|feature| feature.kind() < Kind::Capability);
         Self {
@@ -172,17 +164,19 @@ pub fn named(command: &Command<'_>) -> Vec<(Feature, String)> {
 }
 
 fn visit(command: &Command<'_>, sink: &mut impl FnMut(Kind, &str)) {
-    let mut scratch = String::with_capacity(128);
+    let text = text(command.argv);
+    // Each reads the text in another form, one behind the other.
+    let mut scratch =
+        String::with_capacity(text.len().max(command.executable.len()).max(command.parent.len()) * 2 + 32);
     for (role, path) in [('x', command.executable), ('p', command.parent)] {
         scratch.clear();
         scratch.push(role);
         scratch.push_str(path);
         sink(Kind::Context, &scratch);
     }
-    let text = text(command.argv);
     tokens::visit(&text, &mut scratch, sink);
-    trigrams(&text, sink);
-    capability::visit(&text, sink);
+    trigrams::visit(&text, &mut scratch, sink);
+    capability::visit(&text, &mut scratch, sink);
 }
 
 /// The command line as one text. A shell and its `-c` stand for nothing that the executable does not say already, and
@@ -211,78 +205,4 @@ fn text(argv: &[String]) -> String {
         write!(text, " (of 2^{beyond} bytes)").expect("writing to a String can't fail");
     }
     text
-}
-
-/// Three neighbouring characters of the text in lower case, white space and digits in a row as one character, a
-/// placeholder as one of its class.
-fn trigrams(text: &str, sink: &mut impl FnMut(Kind, &str)) {
-    let folded = folded(text);
-    if folded.is_ascii() {
-        for at in 3..=folded.len() {
-            sink(Kind::Trigram, &folded[at - 3..at]);
-        }
-        return;
-    }
-    let mut starts: Vec<usize> = folded.char_indices().map(|(at, _)| at).collect();
-    starts.push(folded.len());
-    for four in starts.windows(4) {
-        sink(Kind::Trigram, &folded[four[0]..four[3]]);
-    }
-}
-
-/// The text with a space at both ends, in lower case, with white space and digits in a row as one.
-fn folded(text: &str) -> String {
-    if text.is_ascii() && !text.contains('<') {
-        return folded_ascii(text);
-    }
-    let mut folded = String::with_capacity(text.len() + 8);
-    folded.push(' ');
-    let mut last = ' ';
-    let mut rest = text;
-    while let Some(c) = rest.chars().next() {
-        let held = if c == '<' {
-            placeholder_length(rest).zip(placeholder_class(rest))
-        } else {
-            None
-        };
-        let next = if let Some((length, class)) = held {
-            rest = &rest[length..];
-            // Code points for private use: no text can be mistaken for them by chance.
-            char::from_u32(0xe000 + class as u32).unwrap_or(' ')
-        } else {
-            rest = &rest[c.len_utf8()..];
-            match c {
-                c if c.is_whitespace() => ' ',
-                '0'..='9' => '0',
-                c => c.to_ascii_lowercase(),
-            }
-        };
-        if !(matches!(next, ' ' | '0') && last == next) {
-            folded.push(next);
-            last = next;
-        }
-    }
-    if last != ' ' {
-        folded.push(' ');
-    }
-    folded
-}
-
-/// The same for a text of ASCII without placeholders, as most are.
-fn folded_ascii(text: &str) -> String {
-    let mut folded = Vec::with_capacity(text.len() + 2);
-    folded.push(b' ');
-    let mut last = b' ';
-    for byte in text.bytes().chain([b' ']) {
-        let next = match byte {
-            b' ' | b'\t'..=b'\r' => b' ',
-            b'0'..=b'9' => b'0',
-            byte => byte.to_ascii_lowercase(),
-        };
-        if next != last || !matches!(next, b' ' | b'0') {
-            folded.push(next);
-            last = next;
-        }
-    }
-    String::from_utf8(folded).expect("ASCII")
 }

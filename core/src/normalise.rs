@@ -17,7 +17,7 @@ use argv::Templates;
 pub use argv::template_argv;
 pub use destination::{NameError, domain_name};
 pub use path::template_path;
-pub(crate) use words::template_word as put_word;
+pub(crate) use words::{is_plain as is_plain_word, template_word as put_word};
 
 use crate::{
     redact,
@@ -47,21 +47,22 @@ impl Rounds for Normalisation {
             }
         }
         let templates = self.templates.round(redacted.as_deref().unwrap_or(argv));
-        if templates.is_none() && redacted.is_none() {
-            return None;
-        }
-        let mut changes: Vec<Option<String>> = match redacted {
-            Some(redacted) => redacted.into_iter().map(Some).collect(),
-            None => vec![None; argv.len()],
+        let Some(templates) = templates else {
+            return redacted.map(|redacted| redacted.into_iter().map(Some).collect());
         };
-        for (index, template) in templates.into_iter().flatten().enumerate() {
-            // Whatever becomes of it: neither of the two has seen it.
-            if template.is_some() {
-                self.touch(index);
-                changes[index] = template;
-            }
+        // Whatever becomes of a template: neither of the two has seen it.
+        for (index, _) in templates.iter().enumerate().filter(|(_, template)| template.is_some()) {
+            self.touch(index);
         }
-        Some(changes)
+        let Some(redacted) = redacted else {
+            return Some(templates);
+        };
+        let changes = redacted.into_iter().zip(templates);
+        Some(
+            changes
+                .map(|(redacted, template)| Some(template.unwrap_or(redacted)))
+                .collect(),
+        )
     }
 
     fn touch(&mut self, index: usize) {

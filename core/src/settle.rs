@@ -38,12 +38,24 @@ pub(crate) fn settle_argv(argv: &[String], rounds: &mut impl Rounds) -> Option<V
         if !next.iter().zip(before).any(differs) {
             return settled;
         }
-        let argv = settled.get_or_insert_with(|| argv.to_vec());
-        for (index, (argument, next)) in argv.iter_mut().zip(next).enumerate() {
-            if let Some(next) = next.filter(|next| next != argument) {
-                *argument = if number < ROUNDS { next } else { given_up(argument) };
-                rounds.touch(index);
+        let becomes = |argument: &String, next: Option<String>| {
+            let next = next.filter(|next| next != argument)?;
+            Some(if number < ROUNDS { next } else { given_up(argument) })
+        };
+        let next = next.into_iter().enumerate();
+        if let Some(argv) = &mut settled {
+            for (argument, (index, next)) in argv.iter_mut().zip(next) {
+                if let Some(changed) = becomes(argument, next) {
+                    *argument = changed;
+                    rounds.touch(index);
+                }
             }
+        } else {
+            let argv = argv.iter().zip(next).map(|(argument, (index, next))| {
+                let changed = becomes(argument, next).inspect(|_| rounds.touch(index));
+                changed.unwrap_or_else(|| argument.clone())
+            });
+            settled = Some(argv.collect());
         }
     }
     (0..argv.len()).for_each(|index| rounds.touch(index));

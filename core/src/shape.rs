@@ -12,6 +12,10 @@ pub(crate) fn classify(word: &str) -> Option<Class> {
     if bytes.len() != 36 && !bytes.iter().any(|byte| byte.is_ascii_digit() || *byte == b':') {
         return None;
     }
+    // No date is of so many digits: most words with a digit are this.
+    if (2..8).contains(&bytes.len()) && bytes.iter().all(u8::is_ascii_digit) {
+        return Some(Class::Number);
+    }
     if is_uuid(bytes) {
         return Some(Class::Uuid);
     }

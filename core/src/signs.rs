@@ -70,6 +70,12 @@ impl Signs {
     }
 }
 
+/// A text without the bytes at its end for which `is_end` holds, which must be ASCII's alone.
+pub(crate) fn trimmed_end(text: &str, is_end: impl Fn(&u8) -> bool) -> &str {
+    let kept = text.bytes().rposition(|byte| !is_end(&byte));
+    &text[..kept.map_or(0, |at| at + 1)]
+}
+
 /// Which lengths the words of a sorted table have, by their first byte: most words that are looked up are none of them, and
 /// are told by that.
 #[derive(Debug)]

@@ -1,6 +1,8 @@
 //! What a command could do, told from words in it. A capability is no verdict: a workload that downloads all day has
 //! learned to; one that never opened a socket from a shell and now does shows something new, whatever surrounds it.
 
+mod shells;
+
 use std::sync::LazyLock;
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
@@ -297,14 +299,8 @@ pub const CAPABILITIES: [(&str, &[&str]); 17] = [
     ),
     ("searches the whole file system", &["find / "]),
     ("leaves its terminal", &["$(tty)", "setsid", "nohup", "disown", " & "]),
-    ("names an address", &["://", "<ip4-"]),
+    (shells::ADDRESS, &["://", "<ip4-"]),
 ];
-
-/// What is told from the order of tokens.
-const RUNS_SHELL: &str = "runs a shell";
-const PIPES_TO_SHELL: &str = "pipes into a shell";
-const INTERACTIVE: &str = "runs an interactive shell";
-const ENDS_IN_SHELL: &str = "ends in a shell";
 
 /// The automaton, and of each pattern its capability and whether it must stand as a word.
 static PATTERNS: LazyLock<(AhoCorasick, Vec<(usize, bool)>)> = LazyLock::new(|| {
@@ -325,17 +321,17 @@ static PATTERNS: LazyLock<(AhoCorasick, Vec<(usize, bool)>)> = LazyLock::new(|| 
 });
 
 /// Calls `sink` with each capability of a command.
-pub(super) fn visit(text: &str, sink: &mut impl FnMut(Kind, &str)) {
+pub(super) fn visit(text: &str, padded: &mut String, sink: &mut impl FnMut(Kind, &str)) {
     let (automaton, meanings) = &*PATTERNS;
     let mut found = [false; CAPABILITIES.len()];
     // Spaces at both ends let a pattern that ends in one match at the text's end.
-    let mut padded = String::with_capacity(text.len() + 2);
+    padded.clear();
     padded.push(' ');
     padded.push_str(text);
     padded.push(' ');
     padded.make_ascii_lowercase();
     let bytes = padded.as_bytes();
-    for hit in automaton.find_overlapping_iter(&padded) {
+    for hit in automaton.find_overlapping_iter(bytes) {
         let (capability, is_word) = meanings[hit.pattern().as_usize()];
         let joins = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_alphanumeric);
         if !is_word || !(joins(hit.start().wrapping_sub(1)) || joins(hit.end())) {
@@ -347,54 +343,5 @@ pub(super) fn visit(text: &str, sink: &mut impl FnMut(Kind, &str)) {
             sink(Kind::Capability, name);
         }
     }
-    let text = &padded[1..padded.len() - 1];
-    // Neither a shell nor an address without these.
-    if text.contains("sh") || (text.contains('.') && text.bytes().any(|byte| byte.is_ascii_digit())) {
-        shells(text, sink);
-    }
-}
-
-fn shells(text: &str, sink: &mut impl FnMut(Kind, &str)) {
-    let is_shell = |word: &str| matches!(word, "sh" | "bash" | "zsh" | "dash" | "ash" | "ksh" | "csh");
-    let words: Vec<&str> = text
-        .split_inclusive(|c: char| !(c.is_alphanumeric() || matches!(c, '-' | '_' | '.')))
-        .flat_map(|piece| {
-            let at = piece.len() - piece.chars().next_back().map_or(0, char::len_utf8);
-            let (word, mark) = piece.split_at(at);
-            if piece.ends_with(|c: char| !(c.is_alphanumeric() || matches!(c, '-' | '_' | '.'))) {
-                [word, mark]
-            } else {
-                [piece, ""]
-            }
-        })
-        .filter(|word| !word.trim().is_empty() && *word != "/")
-        .collect();
-    let mut told = [false; 4];
-    for (index, word) in words.iter().enumerate().filter(|(_, word)| is_shell(word)) {
-        let before = words[..index]
-            .iter()
-            .rev()
-            .find(|word| !matches!(**word, "bin" | "usr" | "env" | "local"));
-        let after = words.get(index + 1);
-        told[0] = true;
-        told[1] |= before == Some(&"|");
-        told[2] |= after.is_some_and(|flag| matches!(*flag, "-i" | "-p" | "-li" | "-il" | "-l"));
-        told[3] |= index > 0
-            && words[index + 1..]
-                .iter()
-                .all(|word| matches!(*word, "'" | "\"" | ";" | ")" | "`"));
-        debug_assert!(!word.is_empty());
-    }
-    for (told, name) in told
-        .into_iter()
-        .zip([RUNS_SHELL, PIPES_TO_SHELL, INTERACTIVE, ENDS_IN_SHELL])
-    {
-        if told {
-            sink(Kind::Capability, name);
-        }
-    }
-    // Addresses of text that is a program are not templated.
-    if words.iter().any(|word| word.parse::<std::net::Ipv4Addr>().is_ok()) {
-        sink(Kind::Capability, "names an address");
-    }
+    shells::visit(&padded[1..padded.len() - 1], sink);
 }

@@ -7,7 +7,7 @@ use super::{
 use crate::{
     placeholder,
     settle::{Changes, Rounds, Walk, settle_argv},
-    signs::{Lengths, Signs},
+    signs::{Lengths, Signs, trimmed_end},
 };
 
 /// The template of a command line that was redacted before: each argument is templated, except for a program that an
@@ -22,17 +22,19 @@ pub fn template_argv(argv: &[String]) -> Vec<String> {
 pub(super) struct Templates(Walk<Programs>);
 
 impl Rounds for Templates {
-    /// Of each argument its template, where it may have another one than itself.
+    /// Of each argument its template, where it has another one than itself.
     fn round(&mut self, argv: &[String]) -> Changes {
         self.0.round(argv, |program, index, argument| {
             let is_interpreter = is_interpreter(argument);
-            if program.is_next(argument, is_interpreter) || is_interpreter {
-                None
-            } else if index == 0 {
+            if program.is_next(argument, is_interpreter) || is_interpreter || placeholder::is_whole(argument) {
+                return None;
+            }
+            let template = if index == 0 {
                 path::template_once(argument)
             } else {
                 template_argument(argument)
-            }
+            };
+            template.filter(|template| template != argument)
         })
     }
 
@@ -123,7 +125,8 @@ impl Programs {
 /// Whether a path or name is that of an interpreter, versions aside (`python3.11`).
 fn is_interpreter(argument: &str) -> bool {
     let name = &argument[argument.rfind('/').map_or(0, |slash| slash + 1)..];
-    let name = name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.' || c == '-');
+    let is_version = |byte: &u8| byte.is_ascii_digit() || matches!(byte, b'.' | b'-');
+    let name = trimmed_end(name, is_version);
     NAMES.may_hold(name) && INTERPRETERS.binary_search(&name).is_ok()
 }
 

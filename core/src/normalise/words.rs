@@ -39,7 +39,7 @@ pub(crate) fn template_word(out: &mut String, text: &str) {
 }
 
 /// Whether nothing in a text can be of any class: all of them need a digit, colons, or the hyphens of a UUID.
-pub(super) fn is_plain(text: &str) -> bool {
+pub(crate) fn is_plain(text: &str) -> bool {
     let (mut hyphens, mut tells) = (0, false);
     for byte in text.bytes() {
         hyphens += usize::from(byte == b'-');

@@ -117,8 +117,8 @@ pub(super) fn redact_issued(text: &str) -> Option<String> {
 
 /// Whether a text is long enough anywhere for a token that is known by its beginning.
 pub(super) fn may_be_issued(text: &str) -> bool {
-    let mut runs = text.split(|c: char| !u8::try_from(c).is_ok_and(is_token_byte) || c == '/');
-    runs.any(|run| run.len() >= SHORTEST_ISSUED)
+    let mut runs = text.as_bytes().split(|byte| !is_token_byte(*byte) || *byte == b'/');
+    text.len() >= SHORTEST_ISSUED && runs.any(|run| run.len() >= SHORTEST_ISSUED)
 }
 
 /// Whether a text is long enough anywhere for a token.

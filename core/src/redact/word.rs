@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     placeholder::{Class, is_whole, put},
-    signs::Signs,
+    signs::{Signs, trimmed_end},
 };
 
 /// What the words before announced.
@@ -237,8 +237,9 @@ fn announce(word: &str, context: &mut Context) {
     context.assigns = matches!(word, "env" | "export")
         || context.program.is_some_and(sets_variable)
         || (context.assigns && word.contains('='));
-    let tail = word.trim_end_matches(['"', '\'', '\\', ']']);
-    let stem = tail.trim_end_matches([':', '=', '"', '\'', '\\', ']']);
+    let closes = |byte: &u8| matches!(byte, b'"' | b'\'' | b'\\' | b']');
+    let tail = trimmed_end(word, closes);
+    let stem = trimmed_end(tail, |byte| closes(byte) || matches!(byte, b':' | b'='));
     let begins = stem.len() - stem.bytes().rev().take_while(|byte| named::is_name_byte(*byte)).count();
     let name = &stem[begins..];
     let is_header =

@@ -2,6 +2,7 @@
 
 use anchorwatch_core::redact::redact_path;
 use anchorwatch_core::text::{MAX_NAME, MAX_PATH, bounded};
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 /// What stands for a path of which nothing is known.
@@ -16,7 +17,16 @@ pub fn path(bytes: &[u8], head_is_cut: bool) -> String {
         return UNKNOWN.to_owned();
     }
     let head = if head_is_cut { CUT_HEAD } else { "" };
-    bounded(redact_path(&escaped(head, bytes)).into_owned(), MAX_PATH)
+    let text = plain(bytes)
+        .filter(|_| !head_is_cut)
+        .map_or_else(|| escaped(head, bytes).into(), Cow::Borrowed);
+    bounded(redact_path(&text).into_owned(), MAX_PATH)
+}
+
+/// Bytes that read as text as they are: most paths.
+fn plain(bytes: &[u8]) -> Option<&str> {
+    let is_plain = |byte: &u8| matches!(byte, b' '..=b'~') && *byte != b'\\';
+    str::from_utf8(bytes).ok().filter(|_| bytes.iter().all(is_plain))
 }
 
 /// A file's name as text, redacted as a path is; never longer than [`MAX_NAME`].

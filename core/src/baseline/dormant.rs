@@ -7,7 +7,7 @@ use super::{Baseline, Entry, FeedBaseline, novelty::DORMANT_DAYS};
 use crate::{
     behaviour::{Behaviour, Origin},
     decide::{Verdict, decide},
-    id::{BehaviourId, ContainerName},
+    id::BehaviourId,
     policy::Policy,
     rules::Rule,
     time::{Day, Hour, Timestamp},
@@ -92,18 +92,20 @@ pub(super) fn bound(baseline: &mut Baseline) -> usize {
     if all <= MAX_DORMANT {
         return 0;
     }
-    let mut ranked: Vec<_> = baseline
-        .feeds()
+    let feeds = baseline.feeds();
+    let mut ranked: Vec<_> = feeds
         .flat_map(|(name, feed, held)| {
             let dormant = held.dormant.iter();
-            dormant.map(move |(id, dormant)| (dormant.last_day, *id, name.clone(), feed))
+            dormant.map(move |(id, dormant)| (dormant.last_day, *id, name, feed))
         })
         .collect();
-    ranked.sort_unstable();
-    for (_, id, name, feed) in &ranked[..all - MAX_DORMANT] {
-        let container = baseline.containers.get_mut(name as &ContainerName);
-        if let Some(held) = container.and_then(|container| container.feeds.get_mut(feed)) {
-            held.dormant.remove(id);
+    let (_, first_kept, _) = ranked.select_nth_unstable(all - MAX_DORMANT);
+    let (last_day, id, name, feed) = (first_kept.0, first_kept.1, first_kept.2.clone(), first_kept.3);
+    let first_kept = (last_day, id, &name, feed);
+    for (own_name, container) in &mut baseline.containers {
+        for (own_feed, held) in &mut container.feeds {
+            held.dormant
+                .retain(|own, dormant| (dormant.last_day, *own, own_name, *own_feed) >= first_kept);
         }
     }
     all - MAX_DORMANT

@@ -101,17 +101,21 @@ pub fn age(baseline: &mut Baseline, policy: &Policy, now: Timestamp) -> AgeOutco
     }
     // Where nothing may be learned, what is forgotten could not be learned again.
     let expiry = match policy.approvals.frozen {
-        Some(_) => Expiry::default(),
+        Some(_) => Expiry {
+            denied: true,
+            ..Expiry::default()
+        },
         None => expire(baseline, policy, now),
     };
     outcome.expired = expiry.expired;
-    for (name, container) in &mut baseline.containers {
+    // None where none is denied.
+    for (name, container) in baseline.containers.iter_mut().filter(|_| expiry.denied) {
         let is_denied = |behaviour: &Behaviour| rules::denied_by(policy, name, behaviour).is_some();
         let restored = container.feeds.values_mut().map(|feed| feed.restore(is_denied));
         outcome.restored += restored.sum::<usize>();
     }
     outcome.changed = outcome.matured > 0 || expiry.changed() || outcome.restored > 0;
-    if baseline.learned() > 0 || baseline.dormant() > 0 {
+    if baseline.entries().any(|(_, _, entry)| entry.is_learned()) || baseline.dormant() > 0 {
         let tomorrow = Timestamp::from_secs(now.day().0.saturating_add(1).saturating_mul(86_400));
         let left = tomorrow.since(now);
         outcome.requeue_after = Some(outcome.requeue_after.map_or(left, |least| least.min(left)));

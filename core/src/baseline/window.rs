@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Baseline, Entry, EntryState, Past,
+    Baseline, Entry, EntryState, FeedBaseline, Past,
     dormant::{Dormant, bound},
     start::may_come,
 };
@@ -77,6 +77,8 @@ pub(super) struct Expiry {
     pub expired: usize,
     /// Number of dormant behaviours that were forgotten.
     pub forgotten: usize,
+    /// Whether any entry that is left is denied, and was learned before.
+    pub denied: bool,
 }
 
 impl Expiry {
@@ -98,8 +100,7 @@ pub(super) fn expire(baseline: &mut Baseline, policy: &Policy, now: Timestamp) -
     for container in baseline.containers.values_mut() {
         let started = container.started;
         for feed in container.feeds.values_mut() {
-            let newest = feed.entries.values().map(|entry| entry.days.newest).max();
-            let today = newest.map_or(now.day(), |day| Day(day).min(now.day()));
+            let today = last_day(feed, now.day());
             let oldest = today.0.saturating_sub(i64::from(policy.window_days));
             let is_over = |entry: &Entry| match entry.state {
                 // It was not seen here: it can't wait for a start.
@@ -112,7 +113,14 @@ pub(super) fn expire(baseline: &mut Baseline, policy: &Policy, now: Timestamp) -
             feed.dormant
                 .retain(|_, dormant| dormant.is_remembered(policy.window_days, today));
             expiry.forgotten += before - feed.dormant.len();
-            let over = feed.entries.extract_if(.., |_, entry| is_over(entry));
+            let (mut denied, mut generalised) = (false, false);
+            // One walk over all entries: there may be many, and they lie apart.
+            let over = feed.entries.extract_if(.., |_, entry| {
+                let over = is_over(entry);
+                denied |= !over && entry.lesson.past == Past::Denied;
+                generalised |= !over && entry.generalised;
+                over
+            });
             for (id, entry) in over {
                 expiry.expired += 1;
                 let dormant = Dormant::of(&entry, feed.dormant.get(&id));
@@ -125,12 +133,25 @@ pub(super) fn expire(baseline: &mut Baseline, policy: &Policy, now: Timestamp) -
                 }
             }
             expiry.forgotten += feed.expire_candidates(Day(oldest));
+            expiry.denied |= denied;
             // Once all that was joined is gone, everything is told apart again.
-            if !feed.entries.values().any(|entry| entry.generalised) {
+            if !generalised {
                 feed.apart = None;
             }
         }
     }
     expiry.forgotten += bound(baseline);
     expiry
+}
+
+/// The newest day on which a feed saw anything, and at most today.
+fn last_day(feed: &FeedBaseline, today: Day) -> Day {
+    let mut newest = None;
+    for entry in feed.entries.values() {
+        newest = newest.max(Some(entry.days.newest));
+        if newest >= Some(today.0) {
+            return today;
+        }
+    }
+    newest.map_or(today, Day)
 }

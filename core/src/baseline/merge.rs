@@ -7,38 +7,29 @@
 //! is of unknown origin: that does not count before learning is over; nor does what is shown within the bounds of something
 //! while it is raised beyond them.
 
+mod count;
 mod observe;
+mod place;
+mod report;
 mod step;
 
-use std::{
-    borrow::Cow,
-    collections::{BTreeMap, BTreeSet},
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Baseline, Batch, BehaviourReport, ContainerReport, Entry, EntryState, FeedBaseline, Lesson, Marks, Maturity,
-    Scoring, Sighting,
-    bounds::{self, Occasion},
-    candidate,
-    cap::{self, MAX_CONTAINERS, Used},
-    derive::{self, Derived, Whose},
-    dormant::judge,
-    entry::bounded_lineage,
+    Baseline, Batch, Scoring, candidate,
+    cap::{MAX_CONTAINERS, Used},
     replaced::replaced,
     revisions, sighting, start, widen,
 };
 use crate::{
-    behaviour::{Attributes, Feed, Origin},
-    decide::Verdict,
+    behaviour::Feed,
     id::{BehaviourId, ContainerName, PodUid},
     policy::Policy,
-    rules::{self, Rule},
-    score::Strangeness,
-    seen::Seen,
+    rules::Rule,
     time::Timestamp,
 };
 use observe::{add_losses, counts, observe_feeds};
-use step::{Room, begin_to_teach, confirm, find_room, graver, grow, raise};
+use report::Context;
 
 /// A behaviour that was quarantined.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -164,281 +155,5 @@ fn bound_sightings(baseline: &mut Baseline) {
         if entry.shown_by.len() > limit {
             entry.shown_by = sighting::sample(&entry.shown_by, limit);
         }
-    }
-}
-
-/// What a behaviour is merged with.
-struct Context<'a> {
-    batch: &'a Batch,
-    report: &'a ContainerReport,
-    policy: &'a Policy,
-    now: Timestamp,
-    /// How many verified pods of the batch show it, or what it is derived of.
-    teachers: usize,
-}
-
-impl Context<'_> {
-    /// Merges a report, and what is derived of it.
-    fn merge_report(
-        &self,
-        baseline: &mut Baseline,
-        seen: &BehaviourReport,
-        scoring: &mut Scoring,
-        used: &mut Used,
-        outcome: &mut MergeOutcome,
-    ) {
-        let (name, feed) = (&self.report.container, seen.behaviour.feed());
-        let held = baseline.feed_mut(name, feed, self.now);
-        let stands_in = widen::stand_in(held, name, seen, self.policy, Some(&self.batch.id.node));
-        let whose = Whose {
-            container: name,
-            pod: &self.report.pod.uid,
-        };
-        let split = derive::split(&stands_in, whose, held, self.policy, scoring);
-        let of = stands_in.behaviour.id();
-        let (_, at) = self.times(seen);
-        let held = baseline.feed_mut(name, feed, self.now);
-        for line in split.derived.iter().filter_map(Derived::command) {
-            held.drop_candidate(of, line);
-        }
-        if self.teaches_candidates(seen) {
-            held.note_candidates(of, split.usual, &self.report.pod.uid, at);
-        }
-        let derived = split
-            .derived
-            .iter()
-            .map(|derived| (&derived.report, derived.strangeness.as_ref()));
-        for (report, strangeness) in std::iter::once((&*split.base, None)).chain(derived) {
-            let mut report = Cow::Borrowed(report);
-            loop {
-                let held = baseline.feed_mut(name, feed, self.now);
-                match self.merge_behaviour(held, &report, strangeness, used, outcome) {
-                    Room::Found => break,
-                    Room::None if widen::yield_room(baseline, feed, self.policy, used) => {}
-                    Room::None => {
-                        let held = baseline.feed_mut(name, feed, self.now);
-                        held.overflowed = held.overflowed.saturating_add(1);
-                        outcome.overflowed += 1;
-                        break;
-                    }
-                }
-                // What was joined just now may stand for it.
-                let held = baseline.feed_mut(name, feed, self.now);
-                if let Cow::Owned(stands_in) =
-                    widen::stand_in(held, name, &report, self.policy, Some(&self.batch.id.node))
-                {
-                    report = Cow::Owned(stands_in);
-                }
-            }
-        }
-    }
-
-    /// Whether a command line that is judged usual may be learned by and by: as whatever teaches, it is the workload's own,
-    /// of a pod that is known, and was seen to happen.
-    fn teaches_candidates(&self, seen: &BehaviourReport) -> bool {
-        let own = match seen.behaviour.origin() {
-            Origin::Entrypoint | Origin::Probe => true,
-            Origin::Exec | Origin::Unknown => false,
-        };
-        own && self.report.pod.verified && !seen.snapshot && self.policy.approvals.frozen.is_none()
-    }
-
-    /// Merges one behaviour. Where what is to be learned finds no room, nothing is done.
-    fn merge_behaviour(
-        &self,
-        feed: &mut FeedBaseline,
-        seen: &BehaviourReport,
-        strangeness: Option<&Strangeness>,
-        used: &mut Used,
-        outcome: &mut MergeOutcome,
-    ) -> Room {
-        outcome.changed = true;
-        let id = seen.behaviour.id();
-        let verified = self.report.pod.verified;
-        let verdict = self.judge(feed, id, seen);
-        if verdict == Verdict::Unplaced {
-            return Room::Found;
-        }
-        let held = feed.entries.remove(&id);
-        let before = held.as_ref().map(|entry| entry.state);
-        if let Some(held) = &held {
-            used.remove(held);
-        }
-        let mut entry = held.unwrap_or_else(|| Entry {
-            strangeness: strangeness.cloned(),
-            ..self.begin(seen)
-        });
-        // What is approved is judged without the baseline: that it finds no room is no loss.
-        if before.is_none()
-            && verdict == Verdict::Learned
-            && rules::is_approved(&seen.behaviour, self.policy)
-            && !cap::has_room_for_approved(used, &entry)
-        {
-            return Room::Found;
-        }
-        let verdict = match (find_room(used, &entry, before, verdict, verified), before) {
-            (Room::Found, _) => verdict,
-            (Room::None, None) => match verdict {
-                Verdict::Known | Verdict::Learned | Verdict::Unplaced => return Room::None,
-                Verdict::Drift { .. } => {
-                    feed.overflowed = feed.overflowed.saturating_add(1);
-                    if verified {
-                        let (first_seen, last_seen) = self.times(seen);
-                        let sighting = self.sighting(first_seen);
-                        feed.leave_out(seen.count, last_seen, self.report.pod.uid.clone(), sighting);
-                    }
-                    outcome.overflowed += 1;
-                    return Room::Found;
-                }
-            },
-            // It stays where the unverified are: never learned, and never explained by a rollout.
-            (Room::None, Some(held)) => {
-                feed.overflowed = feed.overflowed.saturating_add(1);
-                self.add(&mut entry, seen);
-                entry.unverified = true;
-                entry.state = graver(held, verdict);
-                grow(&mut entry, seen, verified, used);
-                used.add(&entry);
-                feed.entries.insert(id, entry);
-                return Room::Found;
-            }
-        };
-        match verdict {
-            Verdict::Known | Verdict::Unplaced => confirm(&mut entry, verified, self.times(seen).0),
-            Verdict::Learned => {
-                begin_to_teach(&mut entry);
-                outcome.new_learned.push((self.report.container.clone(), id));
-            }
-            Verdict::Drift { rule } => {
-                let maturity = self.policy.approvals.maturity(feed.maturity);
-                raise(&mut entry, before, rule, maturity);
-                if before != Some(entry.state) {
-                    let container = self.report.container.clone();
-                    outcome.new_quarantined.push(Quarantine { container, id, rule });
-                }
-            }
-        }
-        self.add(&mut entry, seen);
-        if !grow(&mut entry, seen, verified, used) {
-            feed.overflowed = feed.overflowed.saturating_add(1);
-        }
-        used.add(&entry);
-        feed.entries.insert(id, entry);
-        Room::Found
-    }
-
-    /// The verdict on a behaviour, with what people said of it.
-    fn judge(&self, feed: &FeedBaseline, id: BehaviourId, seen: &BehaviourReport) -> Verdict {
-        let verified = self.report.pod.verified;
-        let (_, last_seen) = self.times(seen);
-        let approvals = &self.policy.approvals;
-        let verdict = judge(feed, id, self.policy, &seen.behaviour, verified, last_seen);
-        let verdict = match approvals.maturity(feed.maturity) {
-            // What is approved is known whoever does it, and whenever.
-            Maturity::Provisional | Maturity::Enforcing
-                if verified && !rules::is_approved(&seen.behaviour, self.policy) =>
-            {
-                let occasion = Occasion {
-                    node: &self.batch.id.node,
-                    seen,
-                    at: last_seen,
-                };
-                bounds::within(feed.entries.get(&id), verdict, occasion)
-            }
-            Maturity::Learning | Maturity::Provisional | Maturity::Enforcing => verdict,
-        };
-        approvals.review(approvals.standing(&self.report.container, &seen.behaviour), verdict)
-    }
-
-    /// When a reported behaviour was first and last seen: not after now, and in whole seconds, which is what the object
-    /// keeps, so that deciding before and after it was written is the same.
-    fn times(&self, seen: &BehaviourReport) -> (Timestamp, Timestamp) {
-        let first_seen = seen.first_seen.min(self.now).whole_second();
-        (first_seen, seen.last_seen.min(self.now).whole_second().max(first_seen))
-    }
-
-    /// An entry of which nothing is counted yet.
-    fn begin(&self, seen: &BehaviourReport) -> Entry {
-        let (first_seen, _) = self.times(seen);
-        Entry {
-            behaviour: seen.behaviour.clone(),
-            attributes: Attributes::default(),
-            state: EntryState::Learned,
-            lineage: bounded_lineage(&seen.lineage),
-            count: 0,
-            first_seen,
-            last_seen: first_seen,
-            days: Marks::NONE,
-            pods: 0,
-            shown_by: BTreeMap::new(),
-            unverified: true,
-            snapshot: true,
-            provisional: false,
-            lesson: Lesson::default(),
-            strangeness: None,
-            generalised: false,
-        }
-    }
-
-    /// The pod that shows it.
-    fn sighting(&self, first_seen: Timestamp) -> Sighting {
-        let pod = &self.report.pod;
-        Sighting {
-            pod: pod.name.clone(),
-            node: self.batch.id.node.clone(),
-            digest: pod.digest.clone().into(),
-            template_hash: pod.template_hash.clone().into(),
-            first_seen,
-        }
-    }
-
-    /// Adds a report to its entry.
-    fn add(&self, entry: &mut Entry, seen: &BehaviourReport) {
-        let pod = &self.report.pod;
-        let (first_seen, last_seen) = self.times(seen);
-        // Of variants with one key, and of lineages, the choice must not depend on who came first.
-        if seen.behaviour < entry.behaviour {
-            entry.behaviour = seen.behaviour.clone();
-        }
-        let lineage = bounded_lineage(&seen.lineage);
-        if (first_seen, &lineage) < (entry.first_seen, &entry.lineage) {
-            entry.lineage = lineage;
-        }
-        entry.first_seen = entry.first_seen.min(first_seen);
-        // What is only found again was last seen when it happened, whichever is told first.
-        entry.last_seen = match (entry.snapshot, seen.snapshot) {
-            (true, false) => last_seen,
-            (false, true) => entry.last_seen,
-            (true, true) | (false, false) => entry.last_seen.max(last_seen),
-        };
-        entry.count = entry.count.saturating_add(seen.count.max(1));
-        if pod.verified {
-            let node = if self.batch.runs_elsewhere {
-                Seen::One(self.batch.id.node.clone())
-            } else {
-                Seen::Several
-            };
-            entry.widen_bounds(seen, node);
-            entry.lesson.revisions.extend(pod.template_hash.clone());
-        }
-        entry.unverified &= !pod.verified;
-        entry.snapshot &= seen.snapshot;
-        let quarantined = entry.is_quarantined();
-        // A pod that nobody knows must not keep alive what others taught.
-        if pod.verified || quarantined {
-            entry.days.mark(first_seen.day().0);
-            entry.days.mark(last_seen.day().0);
-        }
-        if quarantined {
-            let sighting = self.sighting(first_seen);
-            match entry.shown_by.get_mut(&pod.uid) {
-                Some(held) => held.join(sighting),
-                None => {
-                    entry.shown_by.insert(pod.uid.clone(), sighting);
-                }
-            }
-        }
-        let pods = self.teachers.max(entry.shown_by.len());
-        entry.pods = entry.pods.max(u32::try_from(pods).unwrap_or(u32::MAX));
     }
 }

@@ -89,8 +89,8 @@ pub struct Score {
 }
 
 impl Scale {
-    fn new(parts: &[Parts]) -> Self {
-        let column = |of: fn(&Parts) -> f64| Calibration::new(parts.iter().map(of).collect());
+    fn new(parts: &[(u32, Parts)]) -> Self {
+        let column = |of: fn(&Parts) -> f64| Calibration::new(parts.iter().map(|(_, parts)| of(parts)).collect());
         Self {
             distance: column(|parts| parts.distance),
             unseen: column(|parts| parts.unseen),
@@ -107,12 +107,22 @@ impl Scale {
 
 impl Scorer {
     /// Calibrates on what was learned: each command (or, of very many, each so-and-so-manieth) is judged by all others.
-    ///
-    /// Judged only by those before it, an early command would look stranger than it is, and of what is normal too little
-    /// would be raised later: a command that is judged then has all of them to be near to.
     pub fn calibrate(index: Index) -> Self {
         let young = index.len() < OWN_SCALE;
         Self::scaled(index, young.then(|| &reference().scale))
+    }
+
+    /// Calibrates by the other protocol, which is measured beside the one in use (ADR 7): each command is judged by those
+    /// that were learned before it alone.
+    pub fn calibrate_in_order<'a>(learned: impl IntoIterator<Item = &'a Features>) -> Self {
+        let (mut index, mut parts, mut scratch) = (Index::default(), Vec::new(), Scratch::default());
+        for features in learned {
+            let (own, _) = parts_of(&index, features, None, 1, &mut scratch);
+            parts.push((index.insert(features), own));
+        }
+        index.settle();
+        let young = index.len() < OWN_SCALE;
+        Self::of(index, parts, young.then(|| &reference().scale))
     }
 
     fn scaled(mut index: Index, borrowed: Option<&Scale>) -> Self {
@@ -120,21 +130,25 @@ impl Scorer {
         let learned = index.features();
         let mut scratch = Scratch::default();
         let step = index.len().div_ceil(MAX_CALIBRATING).max(1);
-        let numbers: Vec<u32> = (0..index.len())
-            .step_by(step)
-            .filter_map(|entry| u32::try_from(entry).ok())
-            .collect();
-        let parts: Vec<Parts> = numbers
-            .iter()
-            .map(|entry| parts_of(&index, &learned[*entry as usize], Some(*entry), 1, &mut scratch).0)
-            .collect();
+        let numbers = (0..index.len()).step_by(step);
+        let numbers = numbers.filter_map(|entry| u32::try_from(entry).ok());
+        let parts = numbers.map(|entry| {
+            let features = &learned[entry as usize];
+            (entry, parts_of(&index, features, Some(entry), 1, &mut scratch).0)
+        });
+        let parts = parts.collect();
+        Self::of(index, parts, borrowed)
+    }
+
+    /// From the parts of learned commands, each with its command's number.
+    fn of(index: Index, parts: Vec<(u32, Parts)>, borrowed: Option<&Scale>) -> Self {
         let scale = borrowed.cloned().unwrap_or_else(|| Scale::new(&parts));
-        let scores: Vec<f64> = parts.iter().map(|parts| scale.novelty(parts)).collect();
+        let scores = parts.iter().map(|(_, parts)| scale.novelty(parts)).collect();
         Self {
             index,
             scale,
             own: Calibration::new(scores),
-            parts: numbers.into_iter().zip(parts).collect(),
+            parts,
         }
     }
 

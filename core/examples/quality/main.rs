@@ -13,6 +13,8 @@
 #![allow(clippy::cast_precision_loss, reason = "counts of lines")]
 
 mod chance;
+mod drift;
+mod protocols;
 mod sets;
 mod table;
 
@@ -21,10 +23,11 @@ use std::process::ExitCode;
 use anchorwatch_core::{
     features::{Command, Features},
     normalise,
-    score::{Index, Pool, Scorer, Scratch},
+    score::{Pool, Scratch},
 };
 
 use chance::Chance;
+use protocols::Protocols;
 use sets::Set;
 use table::{Judged, Table};
 
@@ -85,27 +88,27 @@ fn round(seed: u64, benign: &[String], malicious: &[Set], table: &mut Table) {
         order.swap(at, chance.below(at + 1));
     }
     let (learned, held_back) = order.split_at(order.len() * 7 / 10);
-    let mut index = Index::default();
-    for line in learned {
-        index.insert(&features(line));
-    }
-    let scorer = Scorer::calibrate(index);
+    let protocols = Protocols::learn(learned);
+    let scorer = &protocols.leaving_one_out;
     let (mut scratch, pool) = (Scratch::default(), Pool::reference());
-    let mut judge = |line: &str| {
-        let score = scorer.score(&features(line), &pool, &mut scratch);
-        Judged {
-            novelty: score.novelty,
-            p: score.p,
-        }
-    };
+    let mut judge = |line: &str| Judged::of(scorer, line, &pool, &mut scratch);
     let normal: Vec<Judged> = held_back.iter().map(|line| judge(line)).collect();
-    table.held_back(&normal);
+    table.held_back(&normal, scorer.calibration().len());
     for set in malicious {
         let plain: Vec<Judged> = set.lines.iter().map(|line| judge(line)).collect();
         table.compare(set, "", &normal, &plain);
         let padded = set.lines.iter().map(|line| judge(&pad(line, learned, &mut chance)));
         table.compare(set, ", padded", &normal, &padded.collect::<Vec<_>>());
     }
+    protocols.compare("held-back normal commands", held_back, table);
+    for set in malicious {
+        let lines: Vec<&String> = set.lines.iter().collect();
+        protocols.compare(&set.name, &lines, table);
+    }
+    // As a workload changes: its programs come one after the other, and stay.
+    let order = drift::order(benign, &mut chance);
+    let (learned, later) = order.split_at(order.len() * 7 / 10);
+    Protocols::learn(learned).compare("normal commands of a workload that changes", later, table);
 }
 
 /// A command with 16 to 128 learned words, or characters of learned commands, before or behind it.

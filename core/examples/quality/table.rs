@@ -1,8 +1,11 @@
 //! What was measured in each round, as means with what they may be off by.
 
+mod interval;
+
+use anchorwatch_core::score::{Pool, Scorer, Scratch};
 use anchorwatch_figures::Figure;
 
-use crate::sets::Set;
+use crate::{features, sets::Set};
 
 /// Two-sided 95 % quantile of Student's t distribution with four degrees of freedom.
 const T_95: f64 = 2.776;
@@ -21,6 +24,17 @@ pub struct Judged {
     pub p: f64,
 }
 
+impl Judged {
+    /// Judges a command.
+    pub fn of(scorer: &Scorer, line: &str, pool: &Pool<'_>, scratch: &mut Scratch) -> Self {
+        let score = scorer.score(&features(line), pool, scratch);
+        Self {
+            novelty: score.novelty,
+            p: score.p,
+        }
+    }
+}
+
 /// What was measured, by set and figure, in the order in which it came.
 #[derive(Default)]
 pub struct Table(Vec<Row>);
@@ -32,14 +46,25 @@ struct Row {
 }
 
 impl Table {
-    /// What of the normal commands that were not learned would be raised.
-    pub fn held_back(&mut self, normal: &[Judged]) {
-        for (figure, level) in [("raised at p 1 %", 0.01), ("raised at p 5 %", 0.05)] {
-            self.add(
-                format!("held-back normal commands: {figure}"),
-                raised(normal, level),
-                None,
-            );
+    /// What of the normal commands that were not learned would be raised, and whether that is what chance allows with so
+    /// many calibrating ones.
+    pub fn held_back(&mut self, normal: &[Judged], calibrating: usize) {
+        let name = "held-back normal commands";
+        for (figure, level) in LEVELS {
+            self.add(format!("{name}: {figure}"), raised(normal, level), None);
+        }
+        let within = share_within(normal, calibrating);
+        self.add(format!("{name}: within the 99 % interval at 1 %"), within, Some(1.0));
+    }
+
+    /// The same of any commands, for a protocol of calibration.
+    pub fn protocol(&mut self, name: &str, how: &str, judged: &[Judged], calibrating: usize) {
+        for (figure, level) in LEVELS {
+            self.add(format!("{name}: {figure}, {how}"), raised(judged, level), None);
+        }
+        if name.contains("normal") {
+            let within = share_within(judged, calibrating);
+            self.add(format!("{name}: within the 99 % interval at 1 %, {how}"), within, None);
         }
     }
 
@@ -98,6 +123,16 @@ impl Table {
             }
         }
     }
+}
+
+/// Levels that commands are raised at, and what their figures are called.
+const LEVELS: [(&str, f64); 2] = [("raised at p 1 %", 0.01), ("raised at p 5 %", 0.05)];
+
+/// 1 where as many are raised at 1 % as chance allows with so many calibrating commands, else 0.
+fn share_within(judged: &[Judged], calibrating: usize) -> f64 {
+    let count = judged.iter().filter(|judged| judged.p <= 0.01).count();
+    let allowed = interval::of(judged.len(), calibrating, 0.01);
+    f64::from(u8::from(allowed.contains(&count)))
 }
 
 fn four_decimals(value: f64) -> f64 {

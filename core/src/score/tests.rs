@@ -1,3 +1,5 @@
+mod protocols;
+
 use super::*;
 use crate::{features::Command, normalise};
 

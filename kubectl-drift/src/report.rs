@@ -6,6 +6,7 @@ mod html;
 mod lineage;
 mod markdown;
 mod model;
+mod rate;
 mod recommend;
 #[cfg(test)]
 mod tests;

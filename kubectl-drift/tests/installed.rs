@@ -7,6 +7,7 @@
 )]
 
 mod installed {
+    mod backtest;
     mod examples;
     mod page;
     mod recorded;

@@ -15,6 +15,7 @@ use crate::{
     policy::Policy,
     rules::Rule,
     score::Strangeness,
+    severity::Pace,
     text,
     time::{Hour, Timestamp},
 };
@@ -154,6 +155,24 @@ impl Held {
             .get(&observation.container)?
             .feeds
             .get(&observation.feed())
+    }
+
+    /// How much is new in the feed of something that drifts, as it was weighed when it was raised first.
+    pub(super) fn pace(&self, observation: &Observation, id: BehaviourId, policy: &Policy) -> Pace {
+        let raised = self
+            .entry(observation, id)
+            .map_or(observation.time, Entry::raised_since);
+        Pace::of(
+            self.feed(observation)
+                .and_then(|feed| feed.novelty_before(policy, raised)),
+        )
+    }
+
+    /// New behaviours that are expected in a week, over all feeds of which that could be measured.
+    pub(super) fn new_a_week(&self, policy: &Policy) -> Option<f64> {
+        let feeds = self.baseline.feeds();
+        let rates = feeds.filter_map(|(_, _, feed)| Some(feed.novelty(policy)?.per_week));
+        rates.reduce(|sum, one| sum + one)
     }
 
     pub(super) fn is_quarantined(&self, observation: &Observation, id: BehaviourId) -> bool {

@@ -31,6 +31,11 @@ pub struct Summary {
     pub by_rule: BTreeMap<&'static str, u64>,
     /// Alerts by their severity.
     pub by_severity: BTreeMap<&'static str, u64>,
+    /// Alerts by the week; to compare with what was expected.
+    pub alerts_per_week: f64,
+    /// Alerts that the baselines expected in a week when they began to judge: new behaviours, and unusual commands that
+    /// chance raises, in all containers of which it could be measured; `None` where that is none.
+    pub expected_alerts_per_week: Option<f64>,
     /// Unusual commands of known processes that were raised, by the week; to compare with what was expected.
     pub unusual_per_week: f64,
     /// Unusual commands that chance was expected to raise in a week, in all containers of which it could be measured how
@@ -64,6 +69,11 @@ pub struct ContainerState {
     pub expected_unusual_per_week: Option<f64>,
     /// Different unusual commands that were raised, by the week.
     pub unusual_per_week: f64,
+    /// Deviations that the baseline expected in a week when it began to judge; `None` where too little time was recorded to
+    /// tell.
+    pub expected_alerts_per_week: Option<f64>,
+    /// Different deviations, by the week.
+    pub alerts_per_week: f64,
 }
 
 /// The sums so far.
@@ -122,7 +132,10 @@ impl Tally {
     pub(super) fn finish(&self, containers: Vec<ContainerState>) -> Summary {
         let of = |ruling| self.by_verdict.get(&ruling).copied().unwrap_or(0);
         let days = self.days();
-        let expected = containers.iter().filter_map(|state| state.expected_unusual_per_week);
+        let sum = |of: fn(&ContainerState) -> Option<f64>| {
+            let expected = containers.iter().filter_map(of);
+            expected.reduce(|sum, one| sum + one)
+        };
         Summary {
             lines: self.by_verdict.values().sum(),
             known: of(Ruling::Known),
@@ -134,7 +147,9 @@ impl Tally {
             by_rule: self.by_rule.clone(),
             by_severity: self.by_severity.clone(),
             unusual_per_week: self.by_rule.get(Rule::UnusualCommand.id()).copied().unwrap_or(0) as f64 / days * 7.0,
-            expected_unusual_per_week: expected.reduce(|sum, one| sum + one),
+            expected_unusual_per_week: sum(|state| state.expected_unusual_per_week),
+            alerts_per_week: self.alerts as f64 / days * 7.0,
+            expected_alerts_per_week: sum(|state| state.expected_alerts_per_week),
             containers,
             overflowed: self.overflowed,
         }

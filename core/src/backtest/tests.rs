@@ -1,5 +1,6 @@
 use super::*;
 use crate::policy::{MaturityMethod, Policy};
+use crate::severity::Severity;
 use crate::time::Duration;
 
 fn line(seconds: i64, executable: &str, argv: &[&str]) -> Observation {
@@ -98,17 +99,16 @@ fn what_needs_no_baseline_is_not_learned_from_a_recording() {
 #[test]
 fn an_entry_that_was_not_seen_for_the_window_is_forgotten_while_others_are_seen() {
     let mut backtest = learned().finish(policy(Duration::ZERO));
-    let day = 86_400;
     let old = [
         "bash",
         "-c",
         "tar czf /backup/db-7.tar.gz /data/shard7; ls -l /backup/7",
     ];
     for days in 1..9 {
-        let judged = backtest.judge(&line(days * day, "/usr/bin/date", &["date", "+%s"]));
+        let judged = backtest.judge(&line(days * DAY, "/usr/bin/date", &["date", "+%s"]));
         assert_eq!(judged.verdict, Ruling::Known);
     }
-    let judged = backtest.judge(&line(9 * day, "/usr/bin/bash", &old));
+    let judged = backtest.judge(&line(9 * DAY, "/usr/bin/bash", &old));
     assert_eq!(judged.rules, ["returned-behaviour"]);
 }
 
@@ -128,6 +128,64 @@ fn secrets_of_a_recording_are_not_shown() {
         "{written}"
     );
     assert!(written.contains("<secret:3>"), "{written}");
+}
+
+const HOUR: i64 = 3_600;
+const DAY: i64 = 24 * HOUR;
+
+/// A program each hour and, in a restless workload, one that never ran before every six hours.
+fn hours(from: i64, to: i64, restless: bool) -> impl Iterator<Item = Observation> {
+    (from..to)
+        .flat_map(move |hour| {
+            let usual = line(hour * HOUR, "/usr/bin/date", &["date"]);
+            let new = line(hour * HOUR, &format!("/usr/bin/tool-{hour}"), &[]);
+            [Some(usual), (restless && hour % 6 == 0).then_some(new)]
+        })
+        .flatten()
+}
+
+fn lived(hours_long: i64, restless: bool) -> Backtest {
+    let mut learning = Learning::default();
+    hours(0, hours_long, restless).for_each(|observation| learning.learn(&observation));
+    learning.finish(policy(Duration::ZERO))
+}
+
+#[test]
+fn what_is_new_weighs_more_where_hardly_anything_is_and_less_where_much_is() {
+    for (restless, severity) in [(false, Severity::High), (true, Severity::Low)] {
+        let mut backtest = lived(9 * 24, restless);
+        for time in [9 * DAY, 10 * DAY] {
+            let judged = backtest.judge(&line(time, "/usr/bin/nc", &["nc"]));
+            assert_eq!((judged.verdict, judged.severity), (Ruling::Drift, Some(severity)));
+        }
+    }
+}
+
+#[test]
+fn the_summary_says_how_many_alerts_were_expected_and_how_many_came() {
+    let mut backtest = lived(9 * 24, true);
+    hours(9 * 24, 16 * 24, true).for_each(|observation| {
+        backtest.judge(&observation);
+    });
+    let summary = backtest.summary();
+    let expected = summary.expected_alerts_per_week.expect("nine days tell");
+    // One every six hours.
+    assert!((27.0..30.0).contains(&expected), "{expected}");
+    assert!(
+        (27.0..30.0).contains(&summary.alerts_per_week),
+        "{}",
+        summary.alerts_per_week
+    );
+    let container = &summary.containers[0];
+    assert_eq!(container.expected_alerts_per_week, summary.expected_alerts_per_week);
+    assert!((container.alerts_per_week - summary.alerts_per_week).abs() < 1e-9);
+}
+
+#[test]
+fn of_a_few_hours_no_rate_of_alerts_is_told() {
+    let mut backtest = lived(20, true);
+    backtest.judge(&line(20 * HOUR, "/usr/bin/nc", &["nc"]));
+    assert_eq!(backtest.summary().expected_alerts_per_week, None);
 }
 
 fn of_feed(seconds: i64, feed: &str, part: &serde_json::Value) -> Observation {

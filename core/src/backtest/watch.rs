@@ -16,12 +16,12 @@ use crate::{
     policy::{MaturityMethod, Policy},
     rules::Rule,
     score::{Commands, Judged as JudgedCommand, Kin, LearnedCommands, MAX_ALPHA, Tolerance},
-    severity::{Circumstances, assess},
+    severity::{Circumstances, Severity, assess},
     time::{Duration, Hour, Timestamp},
 };
 
-/// Unusual commands of a container that are told apart.
-const MAX_UNUSUAL: usize = 16_384;
+/// Unusual commands of a container, and deviations, that are told apart.
+const MAX_TOLD: usize = 16_384;
 
 /// What became of an observation.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -48,6 +48,16 @@ pub(super) struct Watch {
     container: ContainerName,
     learned: usize,
     unusual: BTreeSet<BehaviourId>,
+    /// Different deviations so far.
+    alerts: BTreeSet<BehaviourId>,
+    expected: Option<Expected>,
+}
+
+/// What a baseline expected of the time to come, when it began to judge.
+#[derive(Clone, Copy, Debug)]
+struct Expected {
+    /// Deviations in a week: new behaviours, and unusual commands that chance raises.
+    per_week: Option<f64>,
 }
 
 /// A judgement, and what identifies it among the alerts.
@@ -102,6 +112,8 @@ impl Learner {
             held,
             container,
             unusual: BTreeSet::new(),
+            alerts: BTreeSet::new(),
+            expected: None,
         }
     }
 }
@@ -116,6 +128,9 @@ impl Watch {
         let seen = Seen::new(observation);
         let id = seen.report.behaviour.id();
         let maturity = self.held.pass_time(observation, policy);
+        if maturity != Maturity::Learning {
+            self.expect(policy);
+        }
         let verdict = self.held.verdict(&seen, policy);
         let derived = self.held.derived(&seen, policy);
         self.held.see(&seen, &derived, policy, policy);
@@ -130,19 +145,62 @@ impl Watch {
             });
         }
         drifted.extend(derived);
-        for unusual in drifted.iter().filter(|drift| drift.rule == Rule::UnusualCommand) {
-            if self.unusual.len() < MAX_UNUSUAL {
-                self.unusual.insert(unusual.behaviour.id());
+        for drift in &drifted {
+            let id = drift.behaviour.id();
+            if self.alerts.len() < MAX_TOLD {
+                self.alerts.insert(id);
+            }
+            if drift.rule == Rule::UnusualCommand && self.unusual.len() < MAX_TOLD {
+                self.unusual.insert(id);
             }
         }
+        let severity = self.severity(observation, &drifted, policy, maturity);
         let scored = seen
             .line
             .as_ref()
             .and_then(|line| Some(self.commands()?.judge(&seen.report.behaviour, line)));
         Judged {
             identity: drifted.first().map_or(id, |drift| drift.behaviour.id()),
-            judgement: judgement(verdict, &drifted, scored, maturity),
+            judgement: judgement(verdict, severity, &drifted, scored),
         }
+    }
+
+    /// Keeps what is expected, the first time that the baseline judges.
+    fn expect(&mut self, policy: &Policy) {
+        if self.expected.is_some() {
+            return;
+        }
+        let by_chance = self.tolerance(policy).expected();
+        let new = self.held.new_a_week(policy);
+        let per_week = new.map(|new| new + by_chance.unwrap_or(0.0));
+        self.expected = Some(Expected { per_week });
+    }
+
+    fn tolerance(&self, policy: &Policy) -> Tolerance {
+        let commands = self.held.scoring.peek(&self.container);
+        commands.map_or(Tolerance::of(policy.tolerance, None), |commands| {
+            commands.tolerance(policy.tolerance)
+        })
+    }
+
+    /// How grave the gravest of what drifts is.
+    fn severity(
+        &self,
+        observation: &Observation,
+        drifted: &[Drifted],
+        policy: &Policy,
+        maturity: Maturity,
+    ) -> Option<Severity> {
+        let severities = drifted.iter().map(|drift| {
+            let circumstances = Circumstances {
+                pace: self.held.pace(observation, drift.behaviour.id(), policy),
+                provisional: maturity == Maturity::Provisional,
+                unscorable: drift.strangeness.as_ref().is_some_and(|why| !why.scorable),
+                ..Circumstances::default()
+            };
+            assess(drift.rule, &drift.behaviour, circumstances).severity
+        });
+        severities.max()
     }
 
     /// What the baseline says of itself. `days`: how many the replayed lines span.
@@ -150,11 +208,9 @@ impl Watch {
         let started = self.held.baseline.feeds().next().map(|(_, _, feed)| feed.started_at);
         let since = |time: Option<Timestamp>| started.zip(time).map(|(from, to)| hours(from, to));
         let commands = self.held.scoring.peek(&self.container);
-        let tolerance = commands.map_or(Tolerance::of(policy.tolerance, None), |commands| {
-            commands.tolerance(policy.tolerance)
-        });
+        let tolerance = self.tolerance(policy);
         #[allow(clippy::cast_precision_loss)] // a count
-        let unusual_per_week = self.unusual.len() as f64 / days * 7.0;
+        let per_week = |count: usize| count as f64 / days * 7.0;
         ContainerState {
             workload: workload.to_string(),
             container: self.container.to_string(),
@@ -164,21 +220,20 @@ impl Watch {
             alpha: tolerance.alpha,
             scorable: commands.is_some_and(|commands| commands.is_scorable(policy.tolerance)),
             expected_unusual_per_week: tolerance.expected(),
-            unusual_per_week,
+            unusual_per_week: per_week(self.unusual.len()),
+            expected_alerts_per_week: self.expected.and_then(|expected| expected.per_week),
+            alerts_per_week: per_week(self.alerts.len()),
         }
     }
 }
 
-fn judgement(verdict: Verdict, drifted: &[Drifted], scored: Option<&JudgedCommand>, maturity: Maturity) -> Judgement {
+fn judgement(
+    verdict: Verdict,
+    severity: Option<Severity>,
+    drifted: &[Drifted],
+    scored: Option<&JudgedCommand>,
+) -> Judgement {
     let is_drift = !drifted.is_empty();
-    let severity = drifted.iter().map(|drift| {
-        let circumstances = Circumstances {
-            provisional: maturity == Maturity::Provisional,
-            unscorable: drift.strangeness.as_ref().is_some_and(|why| !why.scorable),
-            ..Circumstances::default()
-        };
-        assess(drift.rule, &drift.behaviour, circumstances).severity
-    });
     let near = |near: &crate::score::NearCommand| Near {
         command: near.command.clone(),
         similarity: near.similarity,
@@ -188,7 +243,7 @@ fn judgement(verdict: Verdict, drifted: &[Drifted], scored: Option<&JudgedComman
     Judgement {
         verdict: if is_drift { Ruling::Drift } else { verdict.into() },
         rules: drifted.iter().map(|drift| drift.rule.id()).collect(),
-        severity: severity.max(),
+        severity,
         p: scored
             .filter(|scored| scored.least_p <= MAX_ALPHA)
             .map(|scored| scored.p),

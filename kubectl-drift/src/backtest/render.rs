@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use anchorwatch_core::{
-    backtest::{Judgement, Ruling, Summary},
+    backtest::{ContainerState, Judgement, Ruling, Summary},
     behaviour::Destination,
     observation::{Observation, Observed},
 };
@@ -82,6 +82,8 @@ pub fn summary(out: &mut impl Write, summary: &Summary, bad: u64) -> io::Result<
         alerts_per_day,
         by_rule,
         by_severity,
+        alerts_per_week,
+        expected_alerts_per_week,
         unusual_per_week,
         expected_unusual_per_week,
         containers,
@@ -91,35 +93,21 @@ pub fn summary(out: &mut impl Write, summary: &Summary, bad: u64) -> io::Result<
         out,
         "\n{lines} lines judged over {days:.1} days: {known} known, {learned} learned, {drift} drift"
     )?;
-    writeln!(out, "{alerts} alerts, {alerts_per_day:.2} a day")?;
+    let expected = expected_alerts_per_week.map_or_else(
+        || "not measured".to_owned(),
+        |expected| format!("{expected:.1} were expected"),
+    );
+    writeln!(
+        out,
+        "{alerts} alerts, {alerts_per_day:.2} a day, {alerts_per_week:.1} a week ({expected})"
+    )?;
     for (name, sums) in [("by rule", by_rule), ("by severity", by_severity)] {
         let sums: Vec<String> = sums.iter().map(|(what, count)| format!("{what} {count}")).collect();
         if !sums.is_empty() {
             writeln!(out, "  {name}: {}", sums.join(", "))?;
         }
     }
-    writeln!(
-        out,
-        "{} of {} containers judged by a mature baseline{}",
-        containers
-            .iter()
-            .filter_map(|container| container.hours_to_maturity)
-            .count(),
-        containers.len(),
-        latest(containers.iter().filter_map(|container| container.hours_to_maturity))
-    )?;
-    let measured = || {
-        containers
-            .iter()
-            .filter_map(|container| container.hours_to_measured_maturity)
-    };
-    writeln!(
-        out,
-        "{} of {} containers were mature by what was measured{}",
-        measured().count(),
-        containers.len(),
-        latest(measured())
-    )?;
+    maturity(out, containers)?;
     let expected = expected_unusual_per_week.unwrap_or(0.0);
     let unknown = containers
         .iter()
@@ -146,4 +134,30 @@ pub fn summary(out: &mut impl Write, summary: &Summary, bad: u64) -> io::Result<
         writeln!(out, "! {bad} lines were no observations and were passed over")?;
     }
     Ok(())
+}
+
+/// How many containers were mature, and when.
+fn maturity(out: &mut impl Write, containers: &[ContainerState]) -> io::Result<()> {
+    writeln!(
+        out,
+        "{} of {} containers judged by a mature baseline{}",
+        containers
+            .iter()
+            .filter_map(|container| container.hours_to_maturity)
+            .count(),
+        containers.len(),
+        latest(containers.iter().filter_map(|container| container.hours_to_maturity))
+    )?;
+    let measured = || {
+        containers
+            .iter()
+            .filter_map(|container| container.hours_to_measured_maturity)
+    };
+    writeln!(
+        out,
+        "{} of {} containers were mature by what was measured{}",
+        measured().count(),
+        containers.len(),
+        latest(measured())
+    )
 }

@@ -63,7 +63,8 @@ fn summary(workloads: &[Workload]) -> String {
     }
     put(
         "</ul>\n<div class=\"scroll\"><table>\n<thead><tr><th>Workload</th><th>Recommendation</th><th>Baseline</th>\
-         <th class=\"n\">Hours</th><th class=\"n\">New a week</th><th class=\"n\">Findings</th><th class=\"n\">Undecided</th>\
+         <th class=\"n\">Hours</th><th class=\"n\">Expected a week</th><th class=\"n\">Raised a week</th>\
+         <th class=\"n\">Findings</th><th class=\"n\">Undecided</th>\
          </tr></thead>\n<tbody>\n",
     );
     for (index, workload) in workloads.iter().enumerate() {
@@ -74,15 +75,16 @@ fn summary(workloads: &[Workload]) -> String {
             .count();
         put(&format!(
             "<tr><th scope=\"row\"><a href=\"#w{index}\">{namespace}/{name}</a></th><td><span class=\"badge {class}\">{words}\
-             </span></td><td>{state:?}</td><td class=\"n\">{hours}</td><td class=\"n\">{new}</td><td class=\"n\">{findings}</td>\
-             <td class=\"n\">{undecided}</td></tr>\n",
+             </span></td><td>{state:?}</td><td class=\"n\">{hours}</td><td class=\"n\">{expected}</td>\
+             <td class=\"n\">{raised}</td><td class=\"n\">{findings}</td><td class=\"n\">{undecided}</td></tr>\n",
             namespace = Escaped(&workload.namespace),
             name = Escaped(&workload.name),
             class = section::class(workload.recommendation.verdict),
             words = workload.recommendation.verdict.words(),
             state = workload.state,
             hours = workload.hours_observed,
-            new = expected(workload.expected_new_per_week),
+            expected = rate(workload.rate.expected_per_week),
+            raised = rate(workload.rate.raised_per_week),
             findings = workload.findings.len(),
         ));
     }
@@ -90,7 +92,7 @@ fn summary(workloads: &[Workload]) -> String {
     text
 }
 
-fn expected(number: Option<f64>) -> String {
+fn rate(number: Option<f64>) -> String {
     number.map_or_else(|| "–".to_owned(), |number| format!("{number:.1}"))
 }
 

@@ -23,8 +23,8 @@ pub(super) fn text(report: &Report) -> String {
         line("Nothing was observed here yet.");
         return text;
     }
-    line("| Workload | Recommendation | Baseline | Hours | New a week | Findings | Undecided |");
-    line("|---|---|---|---:|---:|---:|---:|");
+    line("| Workload | Recommendation | Baseline | Hours | Expected a week | Raised a week | Findings | Undecided |");
+    line("|---|---|---|---:|---:|---:|---:|---:|");
     for workload in &report.workloads {
         let undecided = workload
             .findings
@@ -32,13 +32,14 @@ pub(super) fn text(report: &Report) -> String {
             .filter(|finding| finding.is_undecided())
             .count();
         line(&format!(
-            "| {}/{} | {} | {:?} | {} | {} | {} | {undecided} |",
+            "| {}/{} | {} | {:?} | {} | {} | {} | {} | {undecided} |",
             plain(&workload.namespace),
             plain(&workload.name),
             workload.recommendation.verdict.words(),
             workload.state,
             workload.hours_observed,
-            expected(workload.expected_new_per_week),
+            rate(workload.rate.expected_per_week),
+            rate(workload.rate.raised_per_week),
             workload.findings.len(),
         ));
     }
@@ -121,7 +122,7 @@ fn section(workload: &Workload) -> String {
     text
 }
 
-fn expected(number: Option<f64>) -> String {
+fn rate(number: Option<f64>) -> String {
     number.map_or_else(|| "-".to_owned(), |number| format!("{number:.1}"))
 }
 

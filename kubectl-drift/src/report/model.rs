@@ -20,6 +20,7 @@ use super::{
     days::{Day, days},
     fetch::Facts,
     lineage::{Lineage, lineages},
+    rate::Rate,
     recommend::{Recommendation, recommend},
 };
 use crate::workload::Known;
@@ -55,6 +56,7 @@ pub(super) struct Workload {
     pub hours_observed: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expected_new_per_week: Option<f64>,
+    pub rate: Rate,
     pub learned: usize,
     pub accepted: usize,
     pub quarantined: usize,
@@ -220,7 +222,9 @@ impl Workload {
         });
         let findings = findings(alerts, since);
         let ready = status.conditions.iter().find(|condition| condition.type_ == "Ready");
+        let coverage = coverage(known, &learned, since, now);
         let mut workload = Self {
+            rate: Rate::of(&status, &coverage, &findings, since),
             namespace: known.key.namespace.clone(),
             name: known.title(),
             policy,
@@ -232,7 +236,7 @@ impl Workload {
             learned: learned.learned(),
             accepted: learned.accepted(),
             quarantined: learned.quarantined(),
-            coverage: coverage(known, &learned, since, now),
+            coverage,
             noise: noise(&findings),
             commands: commands(&known.key.namespace, &findings),
             findings,

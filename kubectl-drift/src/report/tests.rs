@@ -3,7 +3,7 @@
 use anchorwatch_crds::v1alpha1::{BehaviorBaseline, DriftAlert};
 use serde_json::{Value, json};
 
-use super::{fetch::Facts, recommend::Verdict, *};
+use super::{fetch::Facts, rate::Rate, recommend::Verdict, *};
 use crate::{
     policies::Policies,
     testkit::{baseline, list, program, serving, with},
@@ -122,6 +122,28 @@ async fn a_workload_is_recommended_for_alerting_only_where_normal_is_known_and_a
     ] {
         assert_eq!(found.verdict, expected, "{}", found.reason);
     }
+}
+
+#[tokio::test]
+async fn what_was_raised_by_the_week_stands_beside_what_was_expected() {
+    let findings = ["a", "b"].map(|id| finding(id, PROCESS, "Low", "Observed", "x"));
+    let report = report("Observe", &findings, |object| {
+        let feed = &mut object["status"]["containers"][0]["feeds"][0];
+        feed["commands"] =
+            json!({"learned": 40, "scorable": true, "alphaMillionths": 50_000, "expectedInHundredWeeks": 20, "raised": 0});
+        feed["startedAt"] = "2026-01-01T00:00:00Z".into();
+    })
+    .await;
+    let Rate {
+        expected_per_week,
+        raised_per_week,
+    } = report.workloads[0].rate;
+    // 1.3 new ones and 0.2 by chance; two in six days and the hour that has just begun.
+    let near = |rate: Option<f64>, wanted: f64| rate.is_some_and(|rate| (rate - wanted).abs() < 1e-9);
+    assert!(near(expected_per_week, 1.5), "{expected_per_week:?}");
+    assert!(near(raised_per_week, 2.0 / 145.0 * 168.0), "{raised_per_week:?}");
+    assert!(markdown::text(&report).contains("| 1.5 | 2.3 | 2 | 2 |"));
+    assert!(html::page(&report).contains("<td class=\"n\">1.5</td>"));
 }
 
 #[tokio::test]

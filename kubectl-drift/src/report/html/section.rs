@@ -1,6 +1,6 @@
 //! What a page says of one workload.
 
-use super::{Escaped, chart, expected, graph, line};
+use super::{Escaped, chart, graph, line, rate};
 use crate::report::{
     model::{Coverage, FindingLine, Noise, Workload},
     recommend::Verdict,
@@ -73,7 +73,7 @@ fn facts(workload: &Workload) -> String {
          class=\"note\">{ready}</p>\n",
         state = workload.state,
         hours = workload.hours_observed,
-        new = expected(workload.expected_new_per_week),
+        new = rate(workload.expected_new_per_week),
         learned = workload.learned,
         accepted = workload.accepted,
         raised = workload.quarantined,

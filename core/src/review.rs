@@ -12,6 +12,7 @@ mod tests;
 mod width;
 
 use absorb::Habit;
+pub use candidates::{Promotion, promote};
 
 use crate::{
     alert::{Alert, AlertState, Decided, Decision, Finding, Outcome, is_decided},
@@ -80,7 +81,8 @@ pub fn review(
             break;
         }
     }
-    (outcome.promoted, outcome.forgot) = candidates::promote(baseline, policy, evidence);
+    let Promotion { learned, forgot } = promote(baseline, policy, evidence);
+    (outcome.promoted, outcome.forgot) = (learned, forgot);
     outcome
 }
 

@@ -2,6 +2,8 @@
 //! what comes, and no measure of it, until they were seen on enough days in enough of the running pods: whoever comes nearer
 //! to his aim by small steps, each near to the last, is measured against what was learned before his first one.
 
+mod reach;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
@@ -16,6 +18,7 @@ use crate::{
     text::{bounded_line, json_len},
     time::{Day, Timestamp},
 };
+use reach::Reach;
 
 /// Most pods that are kept of a candidate: half of a larger workload's can't be named, and all of these have to run it.
 pub const MAX_CANDIDATE_PODS: usize = 12;
@@ -116,8 +119,8 @@ impl Baseline {
         self.feeds().map(|(_, _, feed)| feed.candidates().count()).sum()
     }
 
-    /// Learns the candidates that show widely enough, as far as there is room for them among the commands of their program:
-    /// none that was learned before gives way. Returns how many.
+    /// Learns the candidates that show widely enough and could do no more than some learned command of their program, as far
+    /// as there is room for them among these: none that was learned before gives way. Returns how many.
     pub(crate) fn learn_candidates(&mut self, is_wide: impl Fn(&Candidate) -> bool) -> usize {
         let mut used = Used::by(self);
         let mut learned = 0;
@@ -126,7 +129,8 @@ impl Baseline {
             let wide: Vec<(BehaviourId, String)> = wide.map(|(of, line, _)| (of, line.clone())).collect();
             for (of, line) in wide {
                 let entry = feed.entries.get_mut(&of).filter(|entry| entry.is_known_within_bounds());
-                if entry.is_some_and(|entry| learn(entry, &line, &mut used)) {
+                let within = entry.filter(|entry| Reach::of(entry).holds(&line));
+                if within.is_some_and(|entry| learn(entry, &line, &mut used)) {
                     feed.drop_candidate(of, &line);
                     learned += 1;
                 }

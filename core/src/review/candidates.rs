@@ -12,11 +12,27 @@ const DAYS: u32 = 3;
 /// In how many of a hundred running pods.
 const PERCENT: u8 = 50;
 
-/// What becomes of candidates: how many are learned, and whether anything else differs. A function of the baseline and of the
-/// pods that there are: asked again, it changes nothing.
-pub(super) fn promote(baseline: &mut Baseline, policy: &Policy, evidence: &Evidence) -> (usize, bool) {
-    if policy.approvals.frozen.is_some() {
-        return (0, false);
+/// What became of candidates.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Promotion {
+    /// Lines that are learned now.
+    pub learned: usize,
+    /// Whether pods that are gone were forgotten.
+    pub forgot: bool,
+}
+
+impl Promotion {
+    /// Whether anything differs: the baseline has to be written.
+    pub const fn changed(self) -> bool {
+        self.learned > 0 || self.forgot
+    }
+}
+
+/// Learns the candidates that were seen on enough days in enough of the running pods. A function of the baseline and of the
+/// pods that there are: asked again, it changes nothing. Part of [`super::review`], and all of it where nothing is decided.
+pub fn promote(baseline: &mut Baseline, policy: &Policy, evidence: &Evidence) -> Promotion {
+    if policy.approvals.frozen.is_some() || baseline.candidates() == 0 {
+        return Promotion::default();
     }
     let width = Width {
         percent: PERCENT,
@@ -26,5 +42,5 @@ pub(super) fn promote(baseline: &mut Baseline, policy: &Policy, evidence: &Evide
         candidate.days.count() >= DAYS && shows_widely(evidence, width, |pod| candidate.pods.contains(pod))
     });
     let forgot = baseline.forget_candidates_pods(|pod| evidence.pods.contains_key(pod));
-    (learned, forgot)
+    Promotion { learned, forgot }
 }

@@ -1,5 +1,7 @@
 //! The decision: behaviours into baselines, and alerts out of what is quarantined in them, as the operator does it.
 
+mod candidates;
+
 use anchorwatch_core::alert::{AlertInput, Crowd, plan_alerts};
 use anchorwatch_core::baseline::{
     Batch, BehaviourReport, ContainerReport, Entry, FeedBaseline, Maturity, MergeOutcome, ReportingPod, Scoring, age,
@@ -22,6 +24,8 @@ use crate::losses::{ByFeed, OwnerLosses, Unreported};
 
 /// Most workloads that are known at a time. One's baseline is bounded by the core.
 pub const MAX_WORKLOADS: usize = 4_096;
+/// The one node that there is.
+const HOST: &str = "host";
 /// How often a known behaviour is counted, as in reports to a cluster.
 const MARKS: Duration = Duration::from_mins(10);
 
@@ -140,7 +144,8 @@ impl Watch {
             if aged.matured > 0 {
                 self.unplanned.insert(workload.clone());
             }
-            if aged.changed || known.forget_alerts(since) {
+            let promoted = candidates::promote(workload, known, &self.policy);
+            if aged.changed || promoted || known.forget_alerts(since) {
                 self.unwritten.news.insert(workload.clone());
             }
         }
@@ -210,7 +215,7 @@ impl Watch {
         self.seq += 1;
         Batch {
             id: BatchId {
-                node: NodeName::new("host"),
+                node: NodeName::new(HOST),
                 epoch: "standalone".to_owned(),
                 seq: self.seq,
             },
@@ -288,7 +293,7 @@ fn is_news(
         !seen.standing && (entry.snapshot || (entry.is_of_start() && !entry.is_quarantined() && !seen.startup));
     // Another day, not a later one: the clock may have been ahead when it was last seen.
     let held = &known.baseline.containers[container].feeds[&feed];
-    if happens || entry.last_seen.day() != at.day() || says_more(held, entry, scoring, container, seen) {
+    if happens || entry.last_seen.day() != at.day() || says_more(held, entry, scoring, container, seen, at) {
         return true;
     }
     if seen.standing {
@@ -302,13 +307,15 @@ fn is_news(
     raised || entry.last_seen.distance(at) >= MARKS
 }
 
-/// Whether more is known beside the key. A command line that was judged before, and not raised, is none of it.
+/// Whether more is known beside the key. A command line that was judged before, and not raised, is none of it, but for the
+/// days on which a candidate is seen.
 fn says_more(
     held: &FeedBaseline,
     entry: &Entry,
     scoring: Option<&Scoring>,
     container: &ContainerName,
     seen: &Attributed,
+    at: Timestamp,
 ) -> bool {
     let learns = match held.maturity {
         Maturity::Learning => true,
@@ -321,7 +328,8 @@ fn says_more(
     }
     let commands = scoring.and_then(|scoring| scoring.peek(container));
     let is_judged = |line| commands.is_some_and(|commands| commands.is_judged(&seen.behaviour, line));
-    (is_new && !command.is_some_and(is_judged)) || entry.attributes.grows_by(&seen.attributes)
+    let is_told = |line| is_judged(line) && !candidates::is_of_another_day(held, &seen.behaviour, line, at);
+    (is_new && !command.is_some_and(is_told)) || entry.attributes.grows_by(&seen.attributes)
 }
 
 /// Whether it was found standing and is known to be done with these addresses under another name: one that was looked up

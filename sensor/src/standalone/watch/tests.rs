@@ -1,3 +1,4 @@
+mod candidates;
 mod together;
 
 use super::*;

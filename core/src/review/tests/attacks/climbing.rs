@@ -1,10 +1,17 @@
 //! Climbing by small steps: each command near the last one, the first near to what was learned, the last an attack.
 
+use std::collections::BTreeSet;
+
 use super::{
     super::candidates::{bash, line},
     *,
 };
-use crate::{behaviour::Feed, testkit::policy};
+use crate::{
+    baseline::{Maturity, age},
+    behaviour::Feed,
+    features::{Command, Kind, named},
+    testkit::policy,
+};
 
 /// Where each ladder begins: an everyday command.
 const FROM: &str = "tar czf /backup/zz.tar.gz /data/zz && ls -l";
@@ -28,22 +35,28 @@ fn ladder(to: &str) -> Vec<String> {
     growing.chain(shrinking).map(|words| words.join(" ")).collect()
 }
 
-/// A workload on two nodes whose shell learned commands of all sorts.
-fn of_all_sorts() -> Watched {
+fn everyday(one_of: usize) -> impl Iterator<Item = &'static str> {
+    let lines = include_str!("../../../../corpus/benign.txt").lines();
+    lines.filter(|script| !script.starts_with('#')).step_by(one_of)
+}
+
+/// A workload on two nodes whose shell learned one of so many of the everyday commands, of all sorts.
+fn of_all_sorts(one_of: usize) -> Watched {
     let mut watched = Watched::new();
     watched.world.policy = policy(60);
-    let everyday = include_str!("../../../../corpus/benign.txt").lines();
-    for script in everyday.filter(|script| !script.starts_with('#')).step_by(3) {
+    for script in everyday(one_of) {
         watched.runs("n1", "p1", script, at(2));
         watched.runs("n2", "p2", script, at(3));
     }
+    age(&mut watched.world.baseline, &watched.world.policy, at(100));
+    assert_eq!(watched.world.baseline.maturity(), Maturity::Enforcing);
     watched
 }
 
 /// Which steps are raised, one after the other, each done once in each of so many days by one pod of two; `teaches`: where
 /// each that is not raised is learned at once, as it would be without candidates.
 fn climb(to: &str, days: i64, teaches: bool) -> Vec<bool> {
-    let mut watched = of_all_sorts();
+    let mut watched = of_all_sorts(3);
     let mut time = DAY;
     let mut told = Vec::new();
     for step in ladder(to) {
@@ -63,12 +76,62 @@ fn climb(to: &str, days: i64, teaches: bool) -> Vec<bool> {
     told
 }
 
+/// Which steps are learned where two pods of four, on both nodes, do each on so many days.
+fn climb_in_half_of_the_pods(watched: &mut Watched, to: &str, days: i64) -> Vec<String> {
+    watched.world.runs_on("n1", "p3", at(101));
+    watched.world.runs_on("n2", "p4", at(101));
+    let mut learned = Vec::new();
+    for (number, step) in (0..).zip(ladder(to)) {
+        for day in 1..=days {
+            let time = (number * days + day) * DAY;
+            watched.runs("n1", "p1", &step, at(time));
+            watched.runs("n2", "p2", &step, at(time + 60));
+            watched.passes(at(time + 120));
+        }
+        if watched.has_learned(&step) {
+            learned.push(step);
+        }
+    }
+    learned
+}
+
+/// What a script could do.
+fn abilities(script: &str) -> BTreeSet<String> {
+    let argv = ["bash", "-c", script].map(str::to_owned);
+    let command = Command {
+        executable: "/usr/bin/bash",
+        parent: "",
+        argv: &argv,
+    };
+    let named = named(&command).into_iter();
+    let named = named.filter(|(feature, _)| feature.kind() == Kind::Capability);
+    named.map(|(_, name)| name).collect()
+}
+
 #[test]
 fn a_ladder_of_small_steps_does_not_reach_its_end_unseen_however_patient() {
     for to in TO {
         for days in [1, 4] {
             let told = climb(to, days, false);
             assert_eq!(told.last(), Some(&true), "{to}, {days} days a step: {told:?}");
+        }
+    }
+}
+
+/// He can teach words, so that what he does next looks nearer; but nothing that could do what no learned line could, and so
+/// no ladder to its end.
+#[test]
+fn who_owns_half_of_the_pods_and_takes_his_time_teaches_words_and_nothing_that_could_do_more() {
+    let everyday: Vec<BTreeSet<String>> = everyday(5).map(abilities).collect();
+    for (to, days) in TO.into_iter().zip([3, 4, 6]) {
+        let mut watched = of_all_sorts(5);
+        let learned = climb_in_half_of_the_pods(&mut watched, to, days);
+        assert_eq!(learned.first(), ladder(to).first(), "{to}");
+        assert!(learned.len() < 6 && !watched.has_learned(to), "{to}: {learned:?}");
+        for step in &learned {
+            let own = abilities(step);
+            let is_within = own.is_empty() || everyday.iter().any(|known| own.is_subset(known));
+            assert!(is_within, "{step}: {own:?}");
         }
     }
 }

@@ -6,6 +6,7 @@ mod review {
     mod crowd;
     mod decisions;
     mod grave;
+    mod inheriting;
     mod other_tools;
     mod plugin;
     mod replicas;

@@ -26,6 +26,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 const CGROUP: u64 = 50;
+/// After the container's first minute, in which events are told otherwise.
+const STEADY_NS: u64 = 600_000_000_000;
 const AT: Timestamp = Timestamp::from_secs(1_767_225_600);
 
 /// Ordinary command lines of three to ten arguments.
@@ -48,6 +50,7 @@ fn record(exec_id: u64, argv: &[&str]) -> Vec<u8> {
     let mut put = |offset: usize, value: &[u8]| bytes[offset..offset + value.len()].copy_from_slice(value);
     put(offset_of!(Header, kind), &KIND_EXEC.to_ne_bytes());
     put(offset_of!(Header, size), &size.to_ne_bytes());
+    put(offset_of!(Header, time_ns), &STEADY_NS.to_ne_bytes());
     put(offset_of!(ExecRecord, cgroup_id), &CGROUP.to_ne_bytes());
     put(offset_of!(ExecRecord, container), &CGROUP.to_ne_bytes());
     put(offset_of!(ExecRecord, key), &exec_id.to_ne_bytes());

@@ -170,14 +170,26 @@ impl Scene {
 
     /// The condition `Accepted` of an approval.
     pub async fn accepted(&self, name: &str, expected: (&str, &str)) {
-        until(&format!("the approval {name} to be {expected:?}"), SOON, async || {
-            let api: Api<anchorwatch_crds::v1alpha1::BehaviorApproval> = self.all();
-            let status = api.get(name).await?.status.context("it has no status")?;
-            let condition = status.conditions.first().context("it has no condition")?;
-            let said = (condition.status.as_str(), condition.reason.as_str());
-            ensure!(said == expected, "it is {said:?}: {}", condition.message);
-            Ok(())
-        })
+        self.condition(name, "Accepted", expected).await;
+    }
+
+    /// A condition of an approval: its status and reason.
+    pub async fn condition(&self, name: &str, type_: &str, expected: (&str, &str)) {
+        until(
+            &format!("{type_} of the approval {name} to be {expected:?}"),
+            SOON,
+            async || {
+                let api: Api<anchorwatch_crds::v1alpha1::BehaviorApproval> = self.all();
+                let status = api.get(name).await?.status.context("it has no status")?;
+                let mut conditions = status.conditions.iter();
+                let condition = conditions
+                    .find(|condition| condition.type_ == type_)
+                    .context("it has no such condition")?;
+                let said = (condition.status.as_str(), condition.reason.as_str());
+                ensure!(said == expected, "it is {said:?}: {}", condition.message);
+                Ok(())
+            },
+        )
         .await
         .unwrap();
     }

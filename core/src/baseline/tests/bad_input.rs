@@ -109,3 +109,23 @@ fn hours_that_a_clock_counted_a_year_ahead_do_not_stop_those_that_come() {
     let feed = &world.baseline.containers[&container()].feeds[&Feed::Process];
     assert_eq!(feed.loss_free_hours(), 7);
 }
+
+#[test]
+fn a_program_without_a_name_is_one_like_any_other_and_loses_nothing() {
+    let mut world = five_days();
+    let before = world.baseline.clone();
+    let nameless = process("", "");
+    let outcome = world.shows_at("p1", "h1", '1', &nameless, at(4 * DAY + 60));
+    let raised: Vec<_> = outcome.new_quarantined.iter().map(|raised| raised.rule).collect();
+    assert_eq!(raised, [Rule::ProcessOutsideBaseline]);
+    let outcome = world.shows_at("p1", "h1", '1', &nameless, at(4 * DAY + 61));
+    assert_eq!(outcome.new_quarantined, []);
+    // It is none of those that have a name, and they are what they were.
+    for known in [daily(), date()] {
+        assert_ne!(known.id(), nameless.id());
+        assert_eq!(entry(&world.baseline, &known), entry(&before, &known));
+    }
+    let sentence = Rule::ProcessOutsideBaseline.sentence(&nameless);
+    assert!(sentence.starts_with("(unnamed) "), "{sentence}");
+    crate::invariants::baseline(&world.baseline, &world.policy).expect("the invariants of a baseline");
+}

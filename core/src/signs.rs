@@ -76,6 +76,12 @@ pub(crate) fn trimmed_end(text: &str, is_end: impl Fn(&u8) -> bool) -> &str {
     &text[..kept.map_or(0, |at| at + 1)]
 }
 
+/// What follows the last slash: most words are too short for the standard library's search to pay.
+pub(crate) fn base_name(path: &str) -> &str {
+    let slash = path.bytes().rposition(|byte| byte == b'/');
+    &path[slash.map_or(0, |slash| slash + 1)..]
+}
+
 /// Which lengths the words of a sorted table have, by their first byte: most words that are looked up are none of them, and
 /// are told by that.
 #[derive(Debug)]

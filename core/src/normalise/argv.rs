@@ -7,7 +7,7 @@ use super::{
 use crate::{
     placeholder,
     settle::{Changes, Rounds, Walk, settle_argv},
-    signs::{Lengths, Signs, trimmed_end},
+    signs::{Lengths, Signs, base_name, trimmed_end},
 };
 
 /// The template of a command line that was redacted before: each argument is templated, except for a program that an
@@ -124,9 +124,8 @@ impl Programs {
 
 /// Whether a path or name is that of an interpreter, versions aside (`python3.11`).
 fn is_interpreter(argument: &str) -> bool {
-    let name = &argument[argument.rfind('/').map_or(0, |slash| slash + 1)..];
     let is_version = |byte: &u8| byte.is_ascii_digit() || matches!(byte, b'.' | b'-');
-    let name = trimmed_end(name, is_version);
+    let name = trimmed_end(base_name(argument), is_version);
     NAMES.may_hold(name) && INTERPRETERS.binary_search(&name).is_ok()
 }
 

@@ -3,6 +3,7 @@
 use crate::{
     placeholder::{self, Class, Piece},
     shape,
+    signs::trimmed_end,
 };
 
 /// The one name of a processor that would read as a number behind a joint.
@@ -30,7 +31,7 @@ pub(crate) fn template_word(out: &mut String, text: &str) {
             Some(Piece::Other(other)) => out.push(other),
             Some(Piece::Run(run)) => {
                 // A sentence's full stop or a host's colon is no part of what stands before it.
-                let kept = run.trim_end_matches(JOINTS).len();
+                let kept = trimmed_end(run, |byte| is_joint(*byte)).len();
                 template_run(out, &run[..kept]);
                 out.push_str(&run[kept..]);
             }
@@ -54,6 +55,9 @@ const fn belongs(byte: u8) -> bool {
 
 /// A run as a whole, or else what lies around the UUIDs and dates in it.
 fn template_run(out: &mut String, mut run: &str) {
+    if is_plain(run) {
+        return out.push_str(run);
+    }
     while !run.is_empty() {
         if let Some(class) = shape::classify(run) {
             placeholder::put(out, class, run);
@@ -62,7 +66,7 @@ fn template_run(out: &mut String, mut run: &str) {
         let Some((at, length, class)) = embedded(run) else {
             break;
         };
-        let before = run[..at].trim_end_matches(JOINTS);
+        let before = trimmed_end(&run[..at], |byte| is_joint(*byte));
         template_parts(out, before, &SEPARATORS);
         out.push_str(&run[before.len()..at]);
         placeholder::put(out, class, &run[at..at + length]);
@@ -74,44 +78,56 @@ fn template_run(out: &mut String, mut run: &str) {
 }
 
 /// What parts of a run are separated by, the loosest first.
-const SEPARATORS: [&[char]; 3] = [&[':'], &['-', '_', '+'], &['.']];
+const SEPARATORS: [&[u8]; 3] = [b":", b"-_+", b"."];
 
 /// What lies between a run's colons, then between hyphens and underscores, then between dots.
-fn template_parts(out: &mut String, run: &str, separators: &[&[char]]) {
+fn template_parts(out: &mut String, run: &str, separators: &[&[u8]]) {
+    if is_plain(run) {
+        return out.push_str(run);
+    }
     if let Some(class) = shape::classify(run) {
         placeholder::put(out, class, run);
         return;
     }
-    let Some(index) = separators.iter().position(|separator| run.contains(*separator)) else {
+    let is_in = |separator: &[u8]| run.bytes().any(|byte| separator.contains(&byte));
+    let Some(index) = separators.iter().position(|separator| is_in(separator)) else {
         return template_atom(out, run);
     };
     let (separator, finer) = (separators[index], &separators[index + 1..]);
     let mut start = 0;
-    for (at, found) in run.match_indices(separator) {
+    for at in (0..run.len()).filter(|at| separator.contains(&run.as_bytes()[*at])) {
         template_parts(out, &run[start..at], finer);
-        out.push_str(found);
-        start = at + found.len();
+        out.push_str(&run[at..=at]);
+        start = at + 1;
     }
     template_parts(out, &run[start..], finer);
 }
 
 const JOINTS: [char; 5] = ['.', '-', ':', '_', '+'];
 
+const fn is_joint(byte: u8) -> bool {
+    matches!(byte, b'.' | b'-' | b':' | b'_' | b'+')
+}
+
 /// A date: shorter than all else that is looked for.
 const SHORTEST_EMBEDDED: usize = 10;
+/// Digits of a date. A UUID has four hyphens.
+const DATE_DIGITS: usize = 8;
 
 /// The first UUID, date or time with a day that stands between two joints of a run: what holds joints itself would be
 /// lost when the run is cut at them.
 fn embedded(run: &str) -> Option<(usize, usize, Class)> {
-    if run.len() < SHORTEST_EMBEDDED {
+    let bytes = run.as_bytes();
+    let count = |is: fn(&u8) -> bool| bytes.iter().filter(|byte| is(byte)).count();
+    if run.len() < SHORTEST_EMBEDDED || (count(u8::is_ascii_digit) < DATE_DIGITS && count(|byte| *byte == b'-') < 4) {
         return None;
     }
-    let is_edge =
-        |at: usize| at == 0 || at == run.len() || run[at..].starts_with(JOINTS) || run[..at].ends_with(JOINTS);
+    let joins = |at: usize| bytes.get(at).is_some_and(|byte| is_joint(*byte));
+    let is_edge = |at: usize| at == 0 || at == run.len() || joins(at) || joins(at - 1);
     (0..run.len()).filter(|at| is_edge(*at)).find_map(|at| {
         [36, 20, 19, SHORTEST_EMBEDDED].into_iter().find_map(|length| {
             let end = at + length;
-            if end > run.len() || !is_edge(end) || run[at..].starts_with(JOINTS) {
+            if end > run.len() || !is_edge(end) || joins(at) {
                 return None;
             }
             let class = shape::classify(&run[at..end])?;
@@ -123,7 +139,7 @@ fn embedded(run: &str) -> Option<(usize, usize, Class)> {
 /// Letters with a long number behind them (`worker12345`); shorter ones belong to a name (`x86`, `sha256`, `eth0`), or to
 /// a version (`python3`).
 fn template_atom(out: &mut String, atom: &str) {
-    let stem = atom.trim_end_matches(|c: char| c.is_ascii_digit());
+    let stem = trimmed_end(atom, u8::is_ascii_digit);
     if atom.len() - stem.len() >= 4 {
         out.push_str(stem);
         placeholder::put(out, Class::Number, &atom[stem.len()..]);

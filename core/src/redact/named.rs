@@ -106,6 +106,10 @@ const fn letters(text: &str) -> u32 {
 /// Whether a name announces a secret.
 pub(super) fn announces(name: &str) -> bool {
     let own = letters(name);
+    // All of them have two letters at least.
+    if own.count_ones() < 2 {
+        return false;
+    }
     let may_be = |mask: &u32| mask & !own == 0;
     // All of them, without an early end: the processor compares several at a time.
     if !MASKS.iter().fold(false, |any, mask| any | may_be(mask)) {

@@ -1,6 +1,6 @@
 //! Secrets that only the program's own habits announce: `mysql -px`, `sshpass -p x`, `curl -u user:x`.
 
-use crate::signs::Lengths;
+use crate::signs::{Lengths, base_name};
 use Place::{AfterColon, AfterComma, AfterPercent, AfterSlash, Value};
 
 /// Where a program's flag has its secret.
@@ -169,7 +169,7 @@ pub(super) struct Program {
 
 /// The program that a word names, where its flags are known here.
 pub(super) fn program(word: &str) -> Option<Program> {
-    let name = &word[word.rfind('/').map_or(0, |slash| slash + 1)..];
+    let name = base_name(word);
     if !NAMES.may_hold(name) {
         return None;
     }

@@ -50,8 +50,9 @@ const SCHEMES: [&str; 7] = [
 
 /// An argument without secrets; `None` where it holds none. White space makes it a text of its own.
 pub(super) fn redact_argument(argument: &str, context: &mut Context) -> Option<String> {
-    if !Signs::of(argument).has_space(argument) {
-        return redact_word(argument, context);
+    let signs = Signs::of(argument);
+    if !signs.has_space(argument) {
+        return redact_word(argument, signs, context);
     }
     context.named = false;
     // What begins like an assignment may be a shell's text that begins with one.
@@ -88,7 +89,7 @@ pub(super) fn redact_text(text: &str, context: &mut Context) -> Option<String> {
             None
         } else {
             expect_written(context, text, at, length);
-            let redacted = redact_word(piece, context);
+            let redacted = redact_word(piece, Signs::of(piece), context);
             context.awaited = expected_next(context, &text[..at], piece).or(context.awaited);
             redacted
         };
@@ -160,7 +161,7 @@ fn word_length(text: &str) -> usize {
     at
 }
 
-fn redact_word(word: &str, context: &mut Context) -> Option<String> {
+fn redact_word(word: &str, signs: Signs, context: &mut Context) -> Option<String> {
     let is_quoted = word.starts_with(['"', '\'']);
     if std::mem::take(&mut context.named) {
         if matches!(word, "=" | ":" | "=>" | ":=") {
@@ -190,7 +191,6 @@ fn redact_word(word: &str, context: &mut Context) -> Option<String> {
         let redacted = redact_argument(inner, context)?;
         return Some(format!("{quote}{redacted}{quote}"));
     }
-    let signs = Signs::of(word);
     let plain = if signs.any(DISGUISES) { undisguised(word) } else { None };
     announce(plain.as_deref().unwrap_or(word), context);
     redact_alone(word, signs).or_else(|| plain.and_then(|plain| redact_alone(&plain, Signs::of(&plain))))

@@ -11,7 +11,7 @@ use kube::api::{Api, DynamicObject, ListParams, Patch, PatchParams, PostParams};
 use kube::core::{ApiResource, GroupVersionKind};
 use serde_json::{Value, json};
 
-use super::agents::{Agents, FOUND, JUDGEMENT, LEARNED, NPROC, of_container};
+use super::agents::{Agents, DECIDED, FOUND, JUDGEMENT, LEARNED, NPROC, of_container};
 
 #[tokio::test]
 #[ignore = "needs a cluster"]
@@ -135,7 +135,7 @@ async fn is_judged(scene: &Agents) -> Result<()> {
 
 /// Waits until what the next image spawns is suppressed in an alert of a workload of this kind, by this record.
 async fn is_suppressed(scene: &Agents, kind: &str, record: &str) {
-    until(&format!("{NPROC} of the {kind}"), FOUND, async || {
+    until(&format!("{NPROC} of the {kind}"), DECIDED, async || {
         let alerts = scene.objects::<DriftAlert>().list(&ListParams::default()).await?;
         let statuses = alerts.iter().filter_map(|alert| alert.status.as_ref());
         let mut findings = statuses

@@ -1,14 +1,14 @@
 //! A container that the template lacks. What puts it there is played by a controller of the test's own: a ConfigMap that owns
 //! pods and the ReplicaSet that holds their template.
 
-use anchorwatch_crds::v1alpha1::{AlertState, BaselineState, BehaviorBaseline, FeedName};
+use anchorwatch_crds::v1alpha1::{AlertState, BaselineState, BehaviorBaseline, FeedName, RolloutRecord};
 use anchorwatch_e2e::registry::Image;
 use anchorwatch_e2e::wait::until;
 use anyhow::{Context, ensure};
 use k8s_openapi::api::apps::v1::ReplicaSet;
 use k8s_openapi::api::core::v1::{ConfigMap, Pod};
 use kube::ResourceExt;
-use kube::api::{DeleteParams, PostParams};
+use kube::api::{DeleteParams, ListParams, PostParams};
 use serde_json::{Value, json};
 
 use super::agents::{Agents, FOUND, JUDGEMENT, LEARNED, NPROC, reason};
@@ -36,6 +36,14 @@ async fn what_a_new_image_of_an_injected_sidecar_does_in_every_pod_is_explained_
     .await
     .unwrap();
     scene.recorded_by(&format!("configmap-{OWNER}-1")).await;
+    until("the record of the sidecar", FOUND, async || {
+        let records = scene.objects::<RolloutRecord>().list(&ListParams::default()).await?;
+        let mut containers = records.iter().flat_map(|record| &record.spec.containers);
+        ensure!(containers.any(|container| container.injected), "there is none");
+        Ok(())
+    })
+    .await
+    .unwrap();
 
     makes(&scene, &owner, ["b1", "b2"], &after, "nproc; ").await;
     for pod in ["a1", "a2"] {

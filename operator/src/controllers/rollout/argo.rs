@@ -14,7 +14,7 @@ use super::fetch::Known;
 use crate::world::resolve::Workload;
 
 /// How often one is asked that goes on: somebody may pause it, abort it or go on with it without any pod changing.
-const ASK_AGAIN: Duration = Duration::from_secs(20);
+const ASK_AGAIN: Duration = Duration::from_secs(10);
 
 /// Whether a workload is one, and its current revision is recorded and not known to be complete.
 pub fn wants_progress(known: &Known) -> bool {

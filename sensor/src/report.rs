@@ -27,6 +27,9 @@ const ENVELOPE_BYTES: usize = 1024;
 const MARKS: Duration = Duration::from_mins(10);
 /// Up to so much later, so that the nodes of a cluster do not write all at once.
 const MARKS_JITTER: Duration = Duration::from_mins(2);
+/// New command lines of known behaviours are told this often at most, unless a batch could not hold them: in a storm of
+/// them a batch costs more than its lines do. One after a while is told at once.
+const LINES: Duration = Duration::from_millis(250);
 
 /// A batch that is to be sent until it is acknowledged.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,6 +50,7 @@ pub struct Reporter {
     hooks_are_news: bool,
     bucket: TokenBucket,
     next_marks: Instant,
+    next_lines: Instant,
     /// A number of the node's own between 0 and 1, renewed at each mark.
     jitter: f64,
 }
@@ -73,6 +77,7 @@ impl Reporter {
             hooks,
             bucket: TokenBucket::new(now),
             next_marks: now + MARKS.mul_f64(jitter),
+            next_lines: now,
             jitter,
         })
     }
@@ -90,8 +95,10 @@ impl Reporter {
         if self.outstanding.is_some() {
             return None;
         }
-        let next = if seen.has_due() || self.hooks_are_news {
+        let next = if seen.is_pressing() || self.hooks_are_news {
             self.bucket.ready_at(now)
+        } else if seen.has_due() {
+            self.bucket.ready_at(now).max(self.next_lines)
         } else {
             self.next_marks
         };
@@ -114,7 +121,8 @@ impl Reporter {
             self.next_marks = now + MARKS + MARKS_JITTER.mul_f64(self.jitter);
             seen.queue_marks(wall);
         }
-        let reason = seen.has_due() || self.hooks_are_news || (marks && !losses.is_empty());
+        let lines = seen.has_due() && now >= self.next_lines;
+        let reason = seen.is_pressing() || lines || self.hooks_are_news || (marks && !losses.is_empty());
         if !reason || !self.bucket.take(now) {
             return None;
         }
@@ -134,6 +142,7 @@ impl Reporter {
         let (node, containers): (Vec<_>, Vec<_>) = seen.take_due(space).into_iter().partition(is_node);
         spec.containers = containers;
         spec.node_behaviors = node.into_iter().flat_map(|node| node.behaviors).collect();
+        self.next_lines = now + if seen.has_fresh() { Duration::ZERO } else { LINES };
         self.keep(losses);
         if std::mem::take(&mut self.hooks_are_news) {
             self.state.hooks = self.hooks.iter().map(HookTold::from).collect();

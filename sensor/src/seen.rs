@@ -69,6 +69,8 @@ pub struct Seen {
     /// The last attempt to make room found nothing to forget; no use in trying again before a batch is closed.
     full: bool,
     queues: Queues,
+    /// Something in the queue of what is fresh is more than a command line of a behaviour that was told of.
+    pressing: bool,
     dirty: Dirty,
 }
 
@@ -99,6 +101,7 @@ impl Seen {
             evicted: 0,
             full: false,
             queues: Queues::default(),
+            pressing: false,
             dirty: Dirty::default(),
         }
     }
@@ -117,6 +120,7 @@ impl Seen {
                 let id = row.behaviour.id();
                 self.bytes += behaviour_size(&row);
                 if row.reported_hour.is_none() {
+                    self.pressing = true;
                     self.queues.fresh.push_back((key, id));
                 }
                 container.restore(id, Entry::new(*row));
@@ -155,6 +159,7 @@ impl Seen {
         let enriched = entry.enrich(sighting.attributes);
         self.bytes += enriched.growth;
         let news = entry.row.news_of(sighting);
+        self.pressing |= placed || enriched.news;
         entry.changed(
             placed || enriched.news,
             (&container.key, id),
@@ -183,6 +188,7 @@ impl Seen {
         self.bytes += enriched.growth;
         let is_new_line = entry.row.news_of(sighting) == News::Yes;
         let is_news = enriched.news || is_new_line;
+        self.pressing |= enriched.news;
         if is_news {
             // Nothing is told without a count.
             entry.row.count_times(sighting.at, 1);
@@ -351,6 +357,7 @@ impl Seen {
         container.entries.insert(id, entry);
         self.dirty.behaviours.push((key.clone(), id));
         self.dirty.urgent = true;
+        self.pressing = true;
         self.queues.fresh.push_back((key.clone(), id));
         Ok(())
     }

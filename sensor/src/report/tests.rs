@@ -45,6 +45,21 @@ impl Setup {
         self.seen.observe(&container("1"), &sighting);
     }
 
+    /// A program with a command line, which its behaviour shows beside its key.
+    fn run(&mut self, executable: &str, line: &str) {
+        let parts = ProcessParts {
+            executable: executable.into(),
+            ..ProcessParts::default()
+        };
+        let behaviour = Behaviour::Process(parts.into());
+        let line: Arc<str> = line.into();
+        let sighting = Sighting {
+            command: Some(&line.into()),
+            ..sighting(&behaviour, AT)
+        };
+        self.seen.observe(&container("1"), &sighting);
+    }
+
     fn close(&mut self) -> Option<SensorReportSpec> {
         let closed = self.reporter.close(&mut self.seen, &mut self.losses, self.now, AT);
         let (_, BatchChange::Close(batch)) = closed? else {
@@ -63,6 +78,11 @@ impl Setup {
     }
 }
 
+fn commands(batch: &SensorReportSpec) -> Vec<String> {
+    let behaviours = batch.containers.iter().flat_map(|container| &container.behaviors);
+    behaviours.flat_map(|told| told.attributes.commands.clone()).collect()
+}
+
 #[test]
 fn news_is_told_at_once_and_the_next_batch_waits_for_the_acknowledgement() {
     let mut setup = Setup::new();
@@ -76,6 +96,34 @@ fn news_is_told_at_once_and_the_next_batch_waits_for_the_acknowledgement() {
     let second = setup.close().unwrap();
     assert_eq!((second.seq, second.epoch), (2, first.epoch));
     assert_eq!(second.containers[0].behaviors[0].behavior.executable(), "/b");
+}
+
+#[test]
+fn a_new_line_is_told_at_once_and_those_that_follow_within_a_moment_together() {
+    let mut setup = Setup::new();
+    setup.observe("/a");
+    setup.close().unwrap();
+    setup.acknowledge();
+    setup.now += LINES;
+    let mut lines = Vec::new();
+    for number in 0..3 {
+        setup.run("/a", &format!("a {number}"));
+        let batch = setup.close();
+        if batch.is_some() {
+            setup.acknowledge();
+        }
+        lines.push(batch.map(|batch| commands(&batch)));
+    }
+    assert_eq!(lines, [Some(vec!["a 0".to_owned()]), None, None]);
+    assert_eq!(setup.reporter.wake(&setup.seen, setup.now), Some(setup.now + LINES));
+    setup.now += LINES;
+    assert_eq!(commands(&setup.close().unwrap()).len(), 2);
+    setup.acknowledge();
+    // A new behaviour takes along what waits.
+    setup.run("/a", "a 3");
+    assert_eq!(setup.close(), None);
+    setup.observe("/b");
+    assert_eq!(commands(&setup.close().unwrap()), ["a 3"]);
 }
 
 #[test]

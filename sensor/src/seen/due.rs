@@ -25,9 +25,14 @@ impl Seen {
         !self.queues.fresh.is_empty()
     }
 
+    /// Whether more is to be told than new command lines of behaviours that were told of.
+    pub fn is_pressing(&self) -> bool {
+        (self.pressing && self.has_fresh()) || !self.queues.marks.is_empty() || !self.queues.hours.is_empty()
+    }
+
     /// Whether anything is to be told.
     pub fn has_due(&self) -> bool {
-        self.has_fresh() || !self.queues.marks.is_empty() || !self.queues.hours.is_empty()
+        self.has_fresh() || self.is_pressing()
     }
 
     /// Queues what is due at a mark: behaviours seen in an hour that was not told of yet, the counts of young ones,
@@ -57,6 +62,7 @@ impl Seen {
         };
         self.full = false;
         while self.take_behaviour(&mut batch, true) {}
+        self.pressing &= self.has_fresh();
         while self.take_behaviour(&mut batch, false) {}
         while let Some(key) = self.queues.hours.front() {
             if let Some(container) = self.containers.get_mut(key)

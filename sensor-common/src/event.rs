@@ -112,8 +112,8 @@ pub struct ExecRecord {
     pub origin: u32,
     /// One of the `SOURCE_` constants, for the executable.
     pub source: u32,
-    /// One of the `SOURCE_` constants, for a file that was run through a descriptor (`/dev/fd/N`) by an
-    /// interpreter; [`SOURCE_NONE`] for every other execution.
+    /// One of the `SOURCE_` constants, for a script that an interpreter runs; [`SOURCE_NONE`] for every other execution,
+    /// and where that was not seen: without trampolines it is of what is run through a descriptor (`/dev/fd/N`) alone.
     pub script_source: u32,
     /// `FLAG_` bits.
     pub flags: u32,

@@ -96,6 +96,7 @@ pub enum Field {
     TaskRealParent,
     ModuleName,
     ModuleTaints,
+    BinprmBuf,
 }
 
 /// Whether the programs can do without a field.
@@ -112,6 +113,8 @@ pub enum Need {
     OverlayLowerPath,
     /// Without it neither a script that is run through a descriptor is looked at nor standard input.
     ScriptDescriptor,
+    /// Without it a script's own file is not looked at before its interpreter takes its place.
+    Scripts,
     /// Without it neither listeners are seen nor what becomes of connections.
     Sockets,
     /// Without it IPv6 is not looked for in sockets: the kernel was built without.
@@ -178,7 +181,7 @@ const fn bits(field: Field, path: &'static str, need: Need) -> FieldSpec {
 }
 
 /// How many fields there are.
-pub const FIELD_COUNT: usize = 91;
+pub const FIELD_COUNT: usize = 92;
 
 /// Every field, in the order of [`Field`].
 pub const FIELDS: [FieldSpec; FIELD_COUNT] = [
@@ -303,6 +306,7 @@ pub const FIELDS: [FieldSpec; FIELD_COUNT] = [
     optional(Field::TaskRealParent, "task_struct.real_parent", Need::KernelModules),
     optional(Field::ModuleName, "module.name", Need::KernelModules),
     optional(Field::ModuleTaints, "module.taints", Need::KernelModules),
+    optional(Field::BinprmBuf, "linux_binprm.buf", Need::Scripts),
 ];
 
 const _: () = {

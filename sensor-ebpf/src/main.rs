@@ -28,6 +28,7 @@ mod packet;
 mod path;
 mod question;
 mod quota;
+mod script;
 mod seen;
 mod slot;
 mod socket;

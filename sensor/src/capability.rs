@@ -15,6 +15,8 @@ pub struct Capabilities {
     pub overlay_origin: bool,
     /// Where a script comes from that is run through a descriptor.
     pub script_descriptor: bool,
+    /// Where a script comes from that has a path.
+    pub scripts: bool,
     /// Which capabilities and identities an execution gains.
     pub privileges: bool,
     /// Whether a container runtime is still in the host's mount namespace.
@@ -37,6 +39,7 @@ impl Capabilities {
             Need::OverlayLayers => self.overlay_layers,
             Need::OverlayOrigin | Need::OverlayLowerPath => self.overlay_origin,
             Need::ScriptDescriptor => self.script_descriptor,
+            Need::Scripts => self.scripts,
             Need::Sockets => self.sockets,
             Need::Privileges => self.privileges,
             Need::Mappings => self.mappings,
@@ -142,6 +145,7 @@ pub fn resolve(btf: &Btf) -> Result<Resolved, OffsetError> {
         overlay_layers,
         overlay_origin: overlay_layers && (has(Need::OverlayOrigin) || has(Need::OverlayLowerPath)),
         script_descriptor: has(Need::ScriptDescriptor),
+        scripts: has(Need::Scripts),
         privileges: has(Need::Privileges),
         runtime_stage: true,
         sockets: has(Need::Sockets),

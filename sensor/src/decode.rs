@@ -71,7 +71,8 @@ pub struct Exec {
     pub ancestors: Vec<u64>,
     pub origin: OriginMark,
     pub source: FileSource,
-    /// Where the script came from, for one that was run through a descriptor (`/dev/fd/N`).
+    /// Where the script came from, as far as that was seen: without trampolines, of one that was run through a descriptor
+    /// (`/dev/fd/N`) alone.
     pub script_source: Option<FileSource>,
     /// The container runtime at work inside the container's cgroup, not the container itself.
     pub runtime_stage: bool,

@@ -4,13 +4,16 @@ use super::Scratch;
 use crate::errors::count;
 use crate::file::script_source;
 use crate::path::{POSITION_MASK, Tail};
+use crate::script::noted;
 use crate::task::{Address, Task};
 use anchorwatch_sensor_common::event::{
     ARGV_END, ARGV_HEAD, ARGV_LIMIT, COMPONENT_LIMIT, FILENAME_LIMIT, FLAG_ARGV_TRUNCATED, FLAG_SCRIPT, PATH_LIMIT,
+    SOURCE_NONE,
 };
 use anchorwatch_sensor_common::loss::{LossPlace, LossReason};
 use anchorwatch_sensor_common::offsets::Field;
 use aya_ebpf::helpers::generated::{bpf_probe_read_kernel_str, bpf_probe_read_user};
+use core::ptr::{read_volatile, write_volatile};
 
 /// Bounds the end of the arguments for the verifier.
 const END_MASK: usize = 2 * POSITION_MASK + 1;
@@ -34,7 +37,12 @@ pub unsafe fn write_filename(scratch: *mut Scratch, tail: Tail, bprm: Address, t
     unsafe {
         if filename != bprm.follow(Field::BinprmInterp) {
             set_flag(scratch, FLAG_SCRIPT);
-            (*scratch).record.script_source = script_source(filename, task);
+            // To memory at once, as the flags are.
+            let script = &raw mut (*scratch).record.script_source;
+            write_volatile(script, script_source(filename, task));
+            if read_volatile(script) == SOURCE_NONE {
+                write_volatile(script, noted((*scratch).record.pid, bprm));
+            }
         }
         let written = bpf_probe_read_kernel_str(tail.end().cast(), FILENAME_LIMIT as u32, filename.pointer().cast());
         if written <= 0 {

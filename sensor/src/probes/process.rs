@@ -5,7 +5,7 @@ use anchorwatch_core::behaviour::Feed;
 use anchorwatch_sensor_common::offsets::Need;
 
 /// In the order in which they are attached.
-pub(super) const PROBES: [Probe; 5] = [
+pub(super) const PROBES: [Probe; 6] = [
     Probe {
         feed: Feed::Process,
         required: true,
@@ -53,6 +53,27 @@ pub(super) const PROBES: [Probe; 5] = [
             needs: Need::Required,
             blind: "",
         }],
+    },
+    Probe {
+        feed: Feed::Process,
+        required: false,
+        blind: "where scripts come from that have a path: they show their interpreter's layer",
+        ways: &[
+            Way {
+                name: "fentry/security_bprm_check",
+                program: "bprm_entry",
+                hook: Hook::Fentry("security_bprm_check"),
+                needs: Need::Scripts,
+                blind: "",
+            },
+            Way {
+                name: "lsm/bprm_check_security",
+                program: "bprm_check",
+                hook: Hook::Lsm("bprm_check_security"),
+                needs: Need::Scripts,
+                blind: "",
+            },
+        ],
     },
     Probe {
         feed: Feed::Process,

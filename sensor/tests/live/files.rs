@@ -120,6 +120,77 @@ fn layers_of_a_container_are_told_apart() {
     assert_eq!(seen, expected);
 }
 
+#[test]
+fn a_script_shows_where_its_own_file_comes_from_and_not_only_its_interpreter() {
+    let name = "a_script_shows_where_its_own_file_comes_from_and_not_only_its_interpreter";
+    let Some(mut live) = live(name) else { return };
+    let hooks = live.loaded.hooks();
+    let hook = hooks
+        .iter()
+        .find(|hook| hook.name == "fentry/security_bprm_check")
+        .unwrap();
+    if !hook.status.is_in_place() {
+        return skip(name, &hook.remark()).unwrap_or_default();
+    }
+    let base = live.scene.path("overlay");
+    fs::create_dir(&base).unwrap();
+    let here = base.clone();
+    // A thread's own mounts: nothing of them is seen outside.
+    let Some(pids) = std::thread::spawn(move || container_with_scripts(&here))
+        .join()
+        .unwrap()
+    else {
+        return skip(name, "no overlay filesystem").unwrap_or_default();
+    };
+    let new = if live.loaded.capabilities().overlay_origin {
+        FileSource::UpperNew
+    } else {
+        FileSource::UpperUnknown
+    };
+    let execs = live.execs(|exec| pids.contains(&exec.pid));
+    let seen: Vec<_> = execs
+        .iter()
+        .map(|exec| (&exec.filename[..], exec.source, exec.script_source))
+        .collect();
+    let expected = [
+        (&b"/script"[..], FileSource::Image, Some(FileSource::Image)),
+        (b"/new-script", FileSource::Image, Some(new)),
+        (b"/volume/script", FileSource::Image, Some(FileSource::Volume)),
+        // Of the image, and interpreted by a script that is not.
+        (b"/script-of-script", FileSource::Image, Some(new)),
+        // Its execution failed before in the same process, as a script of the image's.
+        (b"/image", FileSource::Image, None),
+    ];
+    assert_eq!(seen, expected);
+}
+
+/// Runs a script of each kind with an overlay as root, and a program after a script that has no interpreter.
+fn container_with_scripts(base: &Path) -> Option<Vec<u32>> {
+    let merged = overlay_scene(base)?;
+    for script in ["new-script", "volume/script"] {
+        write_script(&merged.join(script), "/image");
+    }
+    let scripts = ["/script", "/new-script", "/volume/script", "/script-of-script"];
+    let mut pids: Vec<u32> = scripts.map(|script| run_with_root(&merged, script)).into();
+    let mut command = Command::new("/image");
+    in_root(&mut command, &merged);
+    // SAFETY: system calls between fork and exec, with lists that end with their null.
+    unsafe {
+        command.pre_exec(|| {
+            let arguments = [c"/script-of-nobody".as_ptr(), std::ptr::null()];
+            libc::execv(arguments[0], arguments.as_ptr());
+            Ok(())
+        });
+    }
+    pids.push(finished(command));
+    Some(pids)
+}
+
+fn write_script(path: &Path, interpreter: &str) {
+    fs::write(path, format!("#!{interpreter}\n")).unwrap();
+    fs::set_permissions(path, Permissions::from_mode(0o755)).unwrap();
+}
+
 /// Runs a program of each kind with an overlay as root; None where there is no overlayfs.
 fn container_with_layers(base: &Path) -> Option<Vec<u32>> {
     let merged = overlay_scene(base)?;
@@ -141,6 +212,13 @@ pub fn overlay_scene(base: &Path) -> Option<PathBuf> {
     }
     for program in ["lower/image", "lower/changed", "lower/image-gone"] {
         payload::write(&base.join(program));
+    }
+    for (script, interpreter) in [
+        ("script", "/image"),
+        ("script-of-script", "/new-script"),
+        ("script-of-nobody", "/nobody"),
+    ] {
+        write_script(&base.join("lower").join(script), interpreter);
     }
     let merged = base.join("merged");
     let text = format!("lowerdir={0}/lower,upperdir={0}/upper,workdir={0}/work", base.display());

@@ -100,7 +100,13 @@ fn a_script_is_reported_by_its_interpreter_and_its_own_name() {
         .unwrap()
         .into_os_string()
         .into_encoded_bytes();
-    assert_eq!((exec.executable, exec.script, exec.script_source), (shell, true, None));
+    assert_eq!((exec.executable, exec.script), (shell, true));
+    // Where that is seen: it lies in no overlay here.
+    let sees_scripts = |hook: &HookState| hook.name == "fentry/security_bprm_check" && hook.status.is_in_place();
+    assert_eq!(
+        exec.script_source.is_some(),
+        live.loaded.hooks().iter().any(sees_scripts)
+    );
     let expected: Arguments = [&b"/bin/sh"[..], b"-e", &name, b"argument"].iter().collect();
     assert_eq!(exec.argv, expected);
 }

@@ -219,7 +219,7 @@ pub struct Finding {
     pub attributes: BehaviorAttributes,
     /// How often it was seen.
     pub count: i64,
-    /// Number of different pods that showed it.
+    /// Number of different pods that showed it, at least: as many as are kept, or as one report named.
     pub pods: i32,
     /// Pods that showed it, sampled.
     #[serde(default)]

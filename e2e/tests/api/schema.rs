@@ -54,7 +54,7 @@ async fn a_retention_of_evidence_that_is_shorter_than_the_window_is_refused_with
     );
     let cluster = Cluster::offered().await.unwrap();
     let policy = object("DriftPolicy", "kept", &spec("14d"));
-    let path = "namespaces/default/driftpolicies?dryRun=All";
+    let path = "namespaces/default/driftpolicies";
     try_strictly(&cluster.client, path, &policy).await.unwrap();
 }
 

@@ -128,13 +128,17 @@ async fn deny(context: &Context, about: &Workload, denials: Vec<BehaviorApproval
     Ok(refused)
 }
 
-/// What the API server said, as far as an alert has room for it.
+/// What the API server said, as far as an alert has room for it: its end, where the reason stands, behind the names of what
+/// was asked for and of who refused it.
 fn said(error: &kube::Error) -> String {
     let said = match error {
         kube::Error::Api(status) => status.message.clone(),
         other => other.to_string(),
     };
-    said.chars().take(SAID).collect()
+    match said.char_indices().rev().nth(SAID - 1) {
+        Some((cut, _)) if cut > 0 => format!("…{}", &said[cut..]),
+        _ => said,
+    }
 }
 
 async fn tell_of_refusal(context: &Context, about: &Workload, denial: &BehaviorApproval, error: &kube::Error) {

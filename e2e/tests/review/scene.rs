@@ -67,7 +67,15 @@ impl Scene {
         .unwrap();
         self.all().create(&PostParams::default(), &binding).await.unwrap();
         let client = self.cluster.impersonate(person, &["system:authenticated"]).unwrap();
-        Api::namespaced(client, &self.namespace)
+        let alerts: Api<DriftAlert> = Api::namespaced(client, &self.namespace);
+        // The API server learns of a binding a moment after it was made.
+        until("the role to be in force", SOON, async || {
+            alerts.list(&ListParams::default().limit(1)).await?;
+            Ok(())
+        })
+        .await
+        .unwrap();
+        alerts
     }
 
     /// Applies an approval of the agent as Git would: server-side, again and again.

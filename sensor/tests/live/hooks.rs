@@ -40,7 +40,7 @@ const BEST: [&str; 20] = [
 ];
 
 /// The hooks that a kernel without trampolines or without loadable modules may lack.
-const MAY_BE_MISSING: [&str; 4] = [
+pub const MAY_BE_MISSING: [&str; 4] = [
     "fentry/security_bprm_check",
     "fentry/security_mmap_file",
     "fentry/security_file_mprotect",

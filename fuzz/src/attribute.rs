@@ -4,6 +4,7 @@ pub mod cgroup;
 pub mod mounts;
 pub mod pod;
 pub mod scope;
+pub mod startup;
 pub mod text;
 pub mod unit;
 

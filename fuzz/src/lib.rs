@@ -7,6 +7,7 @@ pub mod btf;
 pub mod decode;
 pub mod dns;
 pub mod elf;
+pub mod keyed;
 
 /// What of the sensor's names the readers name and do not use.
 pub mod names {

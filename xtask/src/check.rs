@@ -7,6 +7,7 @@ mod layout;
 
 use std::fs;
 use std::path::PathBuf;
+use std::process::Command;
 
 use anyhow::{Result, bail};
 
@@ -126,7 +127,19 @@ fn lints() -> Result<Verdict> {
         run::command("cargo").args(arguments).current_dir(paths::repository()),
         "clippy",
     )?;
+    run::logged(&mut fuzz_targets(), "fuzz-check")?;
     Ok(Verdict::Holds)
+}
+
+/// Whether the fuzz targets still fit the sources that they link to: they are a workspace of their own, which nothing else
+/// compiles every day. Nothing is linked, so that the fuzzer's own library need not be there.
+fn fuzz_targets() -> Command {
+    let mut command = run::command("cargo");
+    command
+        .args(["check", "--manifest-path", "fuzz/Cargo.toml", "--locked", "--quiet"])
+        .env("CUSTOM_LIBFUZZER_PATH", "/nowhere/libfuzzer.a")
+        .current_dir(paths::repository());
+    command
 }
 
 fn generated() -> Result<Verdict> {

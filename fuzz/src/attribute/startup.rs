@@ -1,0 +1,1 @@
+../../../sensor/src/attribute/startup.rs

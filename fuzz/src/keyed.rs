@@ -1,0 +1,1 @@
+../../sensor/src/keyed.rs

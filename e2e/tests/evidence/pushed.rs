@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::api::DeleteParams;
 use serde_json::{Value, json};
 
-use super::agents::{Agents, FOUND, NPROC, of_container, reason, verdict};
+use super::agents::{Agents, DECIDED, NPROC, of_container, reason, verdict};
 
 #[tokio::test]
 #[ignore = "needs a cluster"]
@@ -37,7 +37,7 @@ async fn a_pod_that_runs_another_image_under_its_tag_is_told_although_it_does_no
     first.push_other_as(&Image::parse(&images.next).unwrap(), &tag).unwrap();
     restart(&scene, &moving).await;
     let nproc = scene
-        .finding(NPROC, FOUND, |finding| finding.state == AlertState::Escalated)
+        .finding(NPROC, DECIDED, |finding| finding.state == AlertState::Escalated)
         .await
         .finding;
     assert_eq!(verdict(&nproc), Some(RolloutVerdict::Never));

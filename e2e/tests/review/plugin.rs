@@ -40,6 +40,16 @@ async fn a_person_lists_shows_accepts_and_reports_by_the_plugin() {
     let revisions = document["entries"][0]["revisions"].as_array().unwrap();
     assert_eq!(revisions.len(), 1, "{document}");
 
+    // The alert's own command line is the nearest one.
+    let found = run(&["search", "--like", &alert, "-o", "json"]);
+    let found: serde_json::Value = serde_json::from_str(&found).unwrap();
+    let nearest = &found["answers"][0];
+    assert_eq!(nearest["name"], AGENT, "{found}");
+    assert!(
+        nearest["similarity"].as_f64().is_some_and(|alike| alike > 0.5),
+        "{found}"
+    );
+
     let accepted = run(&[
         "accept",
         &alert,

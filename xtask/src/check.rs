@@ -127,13 +127,13 @@ fn lints() -> Result<Verdict> {
         run::command("cargo").args(arguments).current_dir(paths::repository()),
         "clippy",
     )?;
-    run::logged(&mut fuzz_targets(), "fuzz-check")?;
+    run::logged(&mut fuzz_check(), "fuzz-check")?;
     Ok(Verdict::Holds)
 }
 
 /// Whether the fuzz targets still fit the sources that they link to: they are a workspace of their own, which nothing else
 /// compiles every day. Nothing is linked, so that the fuzzer's own library need not be there.
-fn fuzz_targets() -> Command {
+fn fuzz_check() -> Command {
     let mut command = run::command("cargo");
     command
         .args(["check", "--manifest-path", "fuzz/Cargo.toml", "--locked", "--quiet"])

@@ -35,14 +35,7 @@ async fn what_is_accepted_is_silent_in_every_replica_and_after_the_operator_rest
     scene.another_runs(&answer.pod, &SHELL).await;
     // The other pod never showed it: its node reports it at once, and it is counted, and not raised.
     scene.entry("/bash", |entry| entry.count > before.count).await;
-    let states: Vec<_> = scene
-        .findings("/bash")
-        .await
-        .unwrap()
-        .into_iter()
-        .map(|(_, finding)| finding.state)
-        .collect();
-    assert_eq!(states, [AlertState::Accepted]);
+    assert_eq!(scene.states("/bash").await, [AlertState::Accepted]);
     scene.ends().await;
 }
 

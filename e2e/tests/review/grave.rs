@@ -18,8 +18,7 @@ async fn what_is_grave_is_decided_one_by_one_and_what_is_dismissed_comes_back_un
     let scene = Scene::new("one-by-one").await;
     scene.starts(2, JUDGES).await;
     scene.judged().await;
-    let pods = scene.agent.pods().await.unwrap();
-    let mut names = pods.into_iter().map(|pod| pod.metadata.name.unwrap());
+    let mut names = scene.pod_names().await.into_iter();
     let (pod, other_pod) = (names.next().unwrap(), names.next().unwrap());
     for program in ["/usr/bin/bash", "/usr/bin/nproc"] {
         scene

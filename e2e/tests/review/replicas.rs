@@ -52,20 +52,13 @@ async fn what_forty_replicas_do_is_one_alert_and_is_silent_on_all_of_them_once_i
     restart_operator(&scene).await;
     replaced(&scene).await;
     scene.entry("/bash", |entry| entry.count >= before.count + 8).await;
-    let found: Vec<_> = scene
-        .findings("/bash")
-        .await
-        .unwrap()
-        .into_iter()
-        .map(|(_, finding)| finding.state)
-        .collect();
-    assert_eq!(found, [AlertState::Accepted]);
+    assert_eq!(scene.states("/bash").await, [AlertState::Accepted]);
     scene.ends().await;
 }
 
 /// Every replica runs a shell.
 async fn everyone(scene: &Scene) {
-    let pods = names(scene).await;
+    let pods = scene.pod_names().await;
     assert_eq!(pods.len(), 40);
     for pod in pods {
         scene.agent.ask_pod(&pod, &SHELL).await.unwrap();
@@ -75,7 +68,7 @@ async fn everyone(scene: &Scene) {
 /// Some replicas make room for new ones, which run a shell: what a container told before it tells again only minutes later,
 /// what a new one does at once.
 async fn replaced(scene: &Scene) {
-    let before = names(scene).await;
+    let before = scene.pod_names().await;
     let pods: Api<Pod> = scene.all();
     for pod in before.iter().take(REPLACED) {
         pods.delete(pod, &DeleteParams::default().grace_period(0))
@@ -83,7 +76,7 @@ async fn replaced(scene: &Scene) {
             .unwrap();
     }
     let new = until("the new pods", SOON, async || {
-        let mut new = names(scene).await;
+        let mut new = scene.pod_names().await;
         new.retain(|pod| !before.contains(pod));
         ensure!(new.len() == REPLACED, "there are {}", new.len());
         Ok(new)
@@ -97,9 +90,4 @@ async fn replaced(scene: &Scene) {
         .await
         .unwrap();
     }
-}
-
-async fn names(scene: &Scene) -> Vec<String> {
-    let pods = scene.agent.pods().await.unwrap();
-    pods.into_iter().map(|pod| pod.metadata.name.unwrap()).collect()
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anchorwatch_crds::v1alpha1::{BaselineEntry, BehaviorBaseline, DriftAlert, EntryState, Finding};
+use anchorwatch_crds::v1alpha1::{AlertState, BaselineEntry, BehaviorBaseline, DriftAlert, EntryState, Finding};
 use anchorwatch_e2e::agent::{AGENT, Agent, Judgement};
 use anchorwatch_e2e::wait::until;
 use anchorwatch_e2e::{AgentImages, Cluster};
@@ -124,6 +124,18 @@ impl Scene {
         Ok(findings.filter(|(_, finding)| is_about(finding)).collect())
     }
 
+    /// The states of these findings.
+    pub async fn states(&self, executable: &str) -> Vec<AlertState> {
+        let found = self.findings(executable).await.unwrap();
+        found.into_iter().map(|(_, finding)| finding.state).collect()
+    }
+
+    /// Names of the agent's pods.
+    pub async fn pod_names(&self) -> Vec<String> {
+        let pods = self.agent.pods().await.unwrap();
+        pods.into_iter().filter_map(|pod| pod.metadata.name).collect()
+    }
+
     /// A person who reviews decides about a finding.
     pub async fn decides(&self, person: &str, what: &str, alert: &str, finding: &Finding) {
         let alerts = self.alerts_of(person, "anchorwatch-review").await;
@@ -133,8 +145,7 @@ impl Scene {
 
     /// Another pod of the agent than this one runs a command.
     pub async fn another_runs(&self, pod: &str, command: &[&str]) {
-        let pods = self.agent.pods().await.unwrap();
-        let names = pods.into_iter().filter_map(|pod| pod.metadata.name);
+        let names = self.pod_names().await;
         let other = names.into_iter().find(|name| name != pod).unwrap();
         self.agent.ask_pod(&other, command).await.unwrap();
     }

@@ -140,8 +140,10 @@ impl Case<'_> {
         in_time(self.entry, self.policy, started_at, record)
     }
 
-    /// Where a pod that shows it is of a recorded revision and runs something else, whenever that was rolled out.
+    /// Where a pod that shows it is of a recorded revision and runs something else, whenever that was rolled out. What a pod
+    /// runs is awaited: its status may come after what it does, and no other verdict may come before this one.
     fn mismatch(&self, records: &[&Record]) -> Option<Judgement> {
+        let mut awaited = None;
         for (uid, sighting) in &self.entry.shown_by {
             let judged = records.iter().rev().map(|record| {
                 let fit = fits(record, self.container, uid, sighting, self.evidence);
@@ -149,17 +151,20 @@ impl Case<'_> {
             });
             // A rollback has two records of one template, and may have brought what the tag names now.
             let judged: Vec<(&Record, Fit)> = judged.filter(|(_, fit)| !matches!(fit, Fit::No(_))).collect();
-            let is_another = |fit: &Fit| matches!(fit, Fit::Mismatch(_) | Fit::Unsettled(_));
-            if !judged.iter().all(|(_, fit)| is_another(fit)) {
+            if judged.iter().any(|(_, fit)| *fit == Fit::Yes) {
                 continue;
             }
             match judged.first() {
                 Some((record, Fit::Mismatch(reason))) => return Some(Judgement::never(Some(record), reason.clone())),
                 Some((record, Fit::Unsettled(reason))) => return Some(self.unsettled(record, reason.clone())),
-                Some((_, Fit::Yes | Fit::Unknown(_) | Fit::No(_))) | None => {}
+                Some((_, Fit::Unknown(reason))) => awaited = awaited.or_else(|| Some(reason.clone())),
+                Some((_, Fit::Yes | Fit::No(_))) | None => {}
             }
         }
-        None
+        let left = self.deadline().since(self.now);
+        awaited
+            .filter(|_| !left.is_zero())
+            .map(|reason| Judgement::pending(None, reason, left))
     }
 
     /// A pod runs another digest, of which nothing is recorded yet.

@@ -367,6 +367,27 @@ fn a_tag_that_was_pushed_again_is_a_mismatch_and_says_so() {
 }
 
 #[test]
+fn what_a_pod_runs_is_awaited_before_anything_else_is_said_of_it() {
+    let mut world = rolled_out();
+    // A restart explains nothing; whether the tag was pushed again, the pod's status tells a moment later.
+    world.evidence.records[0] = record(1, "h1", '2', at(-10_000));
+    let mut late = pod("n3", "h2", digest('6'));
+    late.digest = None;
+    world.reports(late, &what_is_new(), at(1_009));
+    let rollout = judged(&world, at(1_010));
+    assert_eq!(rollout.verdict, RolloutVerdict::Pending);
+    assert_eq!(rollout.reason, "the digest that pod agent-h2-n3 runs is not known");
+    world.runs("n3", "h2", '6', at(1_006));
+    world.records_further();
+    assert_eq!(verdict(&world, at(1_011)), RolloutVerdict::Never);
+    // A pod that is known to run something else waits for no other pod's status.
+    let mut later = pod("n4", "h2", digest('2'));
+    later.digest = None;
+    world.reports(later, &what_is_new(), at(1_012));
+    assert_eq!(verdict(&world, at(1_013)), RolloutVerdict::Never);
+}
+
+#[test]
 fn a_rollout_by_somebody_whom_the_policy_does_not_trust_tags_and_explains_nothing() {
     let mut world = rolled_out();
     world.policy.rollout.trusted_managers = ["flux".to_owned()].into();

@@ -1,4 +1,5 @@
-//! What containerd, CNI and the kubelet leave in folders outside the state, which they insist on.
+//! What containerd, CNI and the kubelet leave in folders outside the state, which they insist on, and buildah where a start
+//! is killed while an image is made.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,7 +10,9 @@ use super::config::POD_NETWORK;
 use super::state::State;
 
 /// The folders in question, found by looking at what a cluster leaves behind.
-pub const FOLDERS: [&str; 9] = [
+pub const FOLDERS: [&str; 13] = [
+    "/etc/cni",
+    "/etc/cni/net.d",
     "/run/containerd",
     "/run/containerd/s",
     "/run/mount",
@@ -17,17 +20,22 @@ pub const FOLDERS: [&str; 9] = [
     "/var/lib/anchorwatch",
     "/var/lib/cni",
     "/var/lib/cni/results",
+    "/var/lib/containers",
+    "/var/lib/containers/cache",
     "/var/lib/kubelet",
     "/var/lib/kubelet/device-plugins",
     "/var/log/containers",
 ];
 
-/// What the kubelet keeps in its folder for device plugins, wherever its root folder is, and what the sensor keeps: ours
-/// where the folder was not there before.
-const KNOWN: [&str; 3] = [
+/// What the kubelet keeps in its folder for device plugins, wherever its root folder is, what the sensor keeps, and what
+/// buildah notes: ours where the folder was not there before.
+const KNOWN: [&str; 6] = [
     "device-plugins/kubelet.sock",
     "device-plugins/kubelet_internal_checkpoint",
     "anchorwatch/outbox.redb",
+    "net.d/cni.lock",
+    "cache/blob-info-cache-v1.boltdb",
+    "cache/blob-info-cache-v1.sqlite",
 ];
 
 /// Removes what is ours from the folder, and the folder itself if it is empty and was not there before.

@@ -35,8 +35,8 @@ pub struct Ceilings {
 impl Default for Ceilings {
     fn default() -> Self {
         Self {
-            learn: Duration::from_secs(45),
-            alert: Duration::from_secs(20),
+            learn: Duration::from_mins(1),
+            alert: Duration::from_secs(45),
             suppress: Duration::from_secs(90),
         }
     }

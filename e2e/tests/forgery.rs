@@ -37,7 +37,7 @@ async fn a_behaviour_of_another_nodes_pod_is_rejected_counted_and_neither_learne
     }]);
     forger.write(containers).await.unwrap();
 
-    until("the acknowledgement", Duration::from_secs(15), async || {
+    until("the acknowledgement", Duration::from_secs(45), async || {
         let report = reports(&cluster.client).get(&forger.node).await?;
         let acknowledged = &report.data["status"]["acknowledged"];
         ensure!(*acknowledged == json!({"epoch": EPOCH, "seq": 1}), "{acknowledged}");

@@ -39,7 +39,7 @@ async fn person(cluster: &Cluster, namespace: &str, name: &str, roles: &[&str]) 
     }
     let client = cluster.impersonate(name, &["system:authenticated"]).unwrap();
     let queries = objects(&client, KIND, PLURAL, Some(namespace));
-    until("the role to search", Duration::from_secs(10), async || {
+    until("the role to search", Duration::from_secs(30), async || {
         ensure!(queries.get_opt("nothing").await?.is_none());
         Ok(())
     })

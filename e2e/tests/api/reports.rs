@@ -33,7 +33,7 @@ async fn make_twin(client: &Client) -> Api<DynamicObject> {
     };
     twin.spec.group = TWIN.into();
     definitions.create(&PostParams::default(), &twin).await.unwrap();
-    until("the twin", Duration::from_secs(20), async || {
+    until("the twin", Duration::from_secs(45), async || {
         let conditions = definitions
             .get(&name)
             .await?

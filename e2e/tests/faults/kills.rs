@@ -74,7 +74,7 @@ async fn killed(component: Component, point: &str) {
     let agent = Agent::new(&cluster, &namespace, AGENT);
     let pod = agent.pods().await.unwrap().remove(0).metadata.name.unwrap();
     agent.ask_pod(&pod, &[BEFORE]).await.unwrap();
-    let alert = Duration::from_secs(20);
+    let alert = Duration::from_secs(45);
     until("the drift before", alert, async || {
         counted_once(&cluster, &namespace, BEFORE).await
     })

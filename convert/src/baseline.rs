@@ -67,7 +67,7 @@ pub fn baseline_from_crd(status: BehaviorBaselineStatus) -> Baseline {
     }
 }
 
-/// To what an object holds: all but its conditions and its pods' labels.
+/// To what an object holds: all but its conditions and what is noted of its pods and its workload's object.
 pub fn baseline_to_crd(baseline: &Baseline) -> BehaviorBaselineStatus {
     let revisions = Revisions::of_baseline(&baseline.revisions);
     let containers = baseline
@@ -105,6 +105,8 @@ pub fn baseline_to_crd(baseline: &Baseline) -> BehaviorBaselineStatus {
         revisions: revisions.to_object(),
         inherited: inherited.collect(),
         pod_labels: BTreeMap::new(),
+        api_version: String::new(),
+        gone_since: None,
         merged_batches: merged.collect(),
         conditions: Vec::new(),
     }

@@ -9,6 +9,7 @@ mod derive;
 mod diff;
 mod dormant;
 mod entry;
+mod gone;
 mod hours;
 mod inherit;
 mod left_out;
@@ -46,6 +47,7 @@ pub use diff::{Awaited, Difference, FeedDifference, Newly, Refusal, Watch, diffe
 pub(crate) use dormant::judge;
 pub use dormant::{Dormant, MAX_DORMANT};
 pub use entry::{Entry, EntryState, MAX_LINEAGE, implied_lineage};
+pub use gone::{Fate, Keeping, Presence, fate};
 pub use hours::{HISTORY_HOURS, HourSet, Hours};
 pub use inherit::{Inheritance, inherit};
 pub use left_out::LeftOut;

@@ -50,20 +50,13 @@ fn line(before: Option<&DriftAlert>, after: Option<&DriftAlert>) -> Option<Strin
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testkit::drift_alert;
     use serde_json::{Value, json};
 
     fn alert(state: &str) -> DriftAlert {
-        serde_json::from_value(json!({
-            "apiVersion": "anchorwatch.dev/v1alpha1", "kind": "DriftAlert",
-            "metadata": {"namespace": "shop", "name": "deployment-agent-1"},
-            "spec": {},
-            "status": {
-                "severity": "High", "state": state, "workload": {"kind": "Deployment", "name": "agent"},
-                "workloadName": "Deployment/agent", "container": "app", "summary": "two\nlines", "count": 1, "pods": 1,
-                "policy": "shop/agent",
-            },
-        }))
-        .unwrap()
+        let mut alert = drift_alert(1, "High", state);
+        alert["status"]["summary"] = json!("two\nlines");
+        serde_json::from_value(alert).unwrap()
     }
 
     #[test]

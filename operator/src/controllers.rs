@@ -22,6 +22,7 @@ pub async fn run(context: &Context) {
         ingest::run(context),
         alert::run(context),
         alert::run_namespaces(context),
+        alert::run_orphans(context),
         ageing::run(context),
         rollout::run(context),
         audit::run(context),

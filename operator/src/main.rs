@@ -17,6 +17,7 @@ mod lease;
 mod losses;
 mod metrics;
 mod policies;
+mod presence;
 mod refusals;
 mod reports;
 mod scorings;

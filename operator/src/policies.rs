@@ -5,7 +5,7 @@ use std::{cmp::Ordering, collections::BTreeMap, sync::Arc};
 use anchorwatch_convert::{
     Materials, Violation, inline_violations, policy_from_crd, policy_rank, policy_selects, selector_violations,
 };
-use anchorwatch_core::{id::WorkloadKey, policy::Policy as Resolved};
+use anchorwatch_core::{baseline::Keeping, id::WorkloadKey, policy::Policy as Resolved};
 use anchorwatch_crds::v1alpha1::{BehaviorBaseline, ClusterDriftPolicy, DriftPolicy, DriftPolicySpec};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -133,6 +133,16 @@ pub fn every(world: &World) -> impl Iterator<Item = Policy> {
     let cluster = readable(&world.cluster_policies).into_iter();
     let cluster = cluster.filter_map(|guarded| guarded.0.as_ref().ok().map(Policy::from));
     namespaced.chain(cluster)
+}
+
+/// For how long anybody wants what is known of a workload kept that is gone, where it is not known any more which policy held
+/// for it; as long as a policy keeps it by default, at least.
+pub fn longest_keeping(world: &World) -> Keeping {
+    let wanted = every(world).map(|policy| Keeping {
+        learned_days: policy.spec.baseline.window.get(),
+        raised_days: policy.spec.alerts.retention.get(),
+    });
+    wanted.fold(Keeping::of(&Resolved::default()), Keeping::or)
 }
 
 /// The accepted policies, the one that goes before first, and the accepted approvals.

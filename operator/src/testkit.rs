@@ -88,6 +88,13 @@ pub fn refusal(code: u16, reason: &str) -> (u16, Value) {
     (code, status)
 }
 
+/// What the API server says of an object of this name that is not there.
+pub fn gone(name: &str) -> (u16, Value) {
+    let (code, mut status) = refusal(404, "NotFound");
+    status["details"] = json!({"name": name});
+    (code, status)
+}
+
 /// The same object with another resourceVersion.
 pub fn versioned(mut object: Value, version: &str) -> Value {
     object["metadata"]["resourceVersion"] = json!(version);
@@ -183,5 +190,19 @@ pub fn agent_policy() -> Value {
         "apiVersion": "anchorwatch.dev/v1alpha1", "kind": "DriftPolicy",
         "metadata": {"namespace": "shop", "name": "agent"},
         "spec": {"mode": "Alert", "selector": {"matchLabels": {"app": "agent"}}},
+    })
+}
+
+/// An alert of those pods' Deployment, without findings.
+pub fn drift_alert(number: u32, severity: &str, state: &str) -> Value {
+    json!({
+        "apiVersion": "anchorwatch.dev/v1alpha1", "kind": "DriftAlert",
+        "metadata": {"namespace": "shop", "name": format!("deployment-agent-{number}")},
+        "spec": {},
+        "status": {
+            "severity": severity, "state": state, "workload": {"kind": "Deployment", "name": "agent"},
+            "workloadName": "Deployment/agent", "container": "app", "summary": "a shell", "count": 4, "pods": 2,
+            "policy": "shop/agent", "firstSeen": "1970-01-01T00:01:40Z", "lastSeen": "1970-01-01T00:03:20Z",
+        },
     })
 }

@@ -120,6 +120,13 @@ impl World {
         pods
     }
 
+    /// Whether a pod of a workload exists.
+    pub fn has_pods(&self, workload: &WorkloadKey) -> bool {
+        let pods = read(&self.pods);
+        let mut in_namespace = pods.live().filter(|pod| pod.namespace == workload.namespace);
+        in_namespace.any(|pod| self.workload(pod).as_ref() == Some(workload))
+    }
+
     /// The youngest pod of a workload, of those that exist or did within the last hour, and the workload's object.
     pub fn youngest_pod_of(&self, workload: &WorkloadKey) -> Option<(Arc<PodFacts>, Workload)> {
         let pods = read(&self.pods);

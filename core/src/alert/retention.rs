@@ -4,6 +4,7 @@ use super::{Alert, AlertInput, is_decided};
 use crate::{
     baseline::Entry,
     id::{ContainerName, FindingId},
+    policy::AlertsPolicy,
     time::{Duration, Timestamp},
 };
 
@@ -17,14 +18,17 @@ pub(super) fn ends(
     alert: &Alert,
     entry_of: impl Fn(&ContainerName, FindingId) -> Option<Entry>,
 ) -> Option<Timestamp> {
-    let mut last = alert.last_seen;
-    for finding in &alert.findings {
+    let is_over = alert.findings.iter().all(|finding| {
         let entry = entry_of(&alert.container, finding.id);
         let raised = entry.is_some_and(|entry| entry.is_quarantined() && finding.accounts_for(&entry));
-        if !finding.state.is_closed() || raised || !is_decided(finding, alert.dispositions.get(&finding.id)) {
-            return None;
-        }
-        last = last.max(finding.decided.as_ref().map_or(last, |decided| decided.at));
-    }
-    Some(last.plus(DAY * u32::from(input.policy.alerts.retention_days)))
+        finding.state.is_closed() && !raised && is_decided(finding, alert.dispositions.get(&finding.id))
+    });
+    is_over.then(|| after_last(alert, input.policy.alerts))
+}
+
+/// So many days after the last of an alert was seen and decided about.
+pub(super) fn after_last(alert: &Alert, policy: AlertsPolicy) -> Timestamp {
+    let decided = alert.findings.iter().filter_map(|finding| finding.decided.as_ref());
+    let last = decided.map(|decided| decided.at).fold(alert.last_seen, Timestamp::max);
+    last.plus(DAY * u32::from(policy.retention_days))
 }

@@ -4,6 +4,7 @@ mod decisions;
 mod feeds;
 mod life;
 mod mismatch;
+mod orphans;
 mod properties;
 mod provisional;
 mod replay;

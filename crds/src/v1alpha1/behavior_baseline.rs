@@ -110,6 +110,15 @@ pub struct BehaviorBaselineStatus {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 64))]
     pub pod_labels: BTreeMap<String, String>,
+    /// API version of the workload's object, as its pods name it, such as `apps/v1`: by it the operator asks whether the
+    /// workload is still there.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schemars(length(max = 317))]
+    pub api_version: String,
+    /// Since when the workload is gone, as far as the operator looked. After the policy's window, or after its
+    /// `alerts.retention` where something is quarantined and that is longer, the baseline is deleted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gone_since: Option<Time>,
     /// Batches merged into this object and not yet seen acknowledged in their SensorReport: merging one of them again
     /// changes nothing.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -23,6 +23,12 @@ pub(super) fn text(view: &View, limit: usize, wide: bool, now: Timestamp) -> Str
     if !view.ready.is_empty() {
         line(&format!("  {}", safe(&view.ready)));
     }
+    if let Some(since) = &view.gone_since {
+        let ago = age(Some(since.0), now);
+        line(&format!(
+            "  ! the workload is gone for {ago}: its baseline goes after the window, or with its alerts"
+        ));
+    }
     for lack in &view.degraded {
         line(&format!("  ! {}: {}", safe(&lack.reason), safe(&lack.message)));
     }

@@ -48,6 +48,24 @@ fn a_page_says_how_mature_each_feed_is_what_it_lacks_and_what_was_seen() {
 }
 
 #[test]
+fn the_baseline_of_a_workload_that_is_gone_says_for_how_long() {
+    let told = |since: Option<&str>| {
+        let gone = since.map(|since| k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(since.parse().unwrap()));
+        let view = View {
+            gone_since: gone,
+            ..view()
+        };
+        render::text(&view, 0, false, now())
+    };
+    assert!(!told(None).contains("gone"));
+    let text = told(Some("2026-01-05T06:00:00Z"));
+    assert!(
+        text.contains("  ! the workload is gone for 3d: its baseline goes"),
+        "{text}"
+    );
+}
+
+#[test]
 fn a_long_page_is_cut_after_the_rarest_and_says_so() {
     let text = render::text(&view(), 1, false, now());
     assert!(

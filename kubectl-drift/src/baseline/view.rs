@@ -26,6 +26,9 @@ pub(super) struct View {
     pub state: BaselineState,
     /// What that means, in a sentence.
     pub ready: String,
+    /// Since when its workload is gone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gone_since: Option<Time>,
     /// Wall-clock hours in which at least one pod was observed.
     pub hours_observed: i64,
     /// New behaviours that are expected in a week.
@@ -112,6 +115,7 @@ impl View {
             workload: known.key.to_string(),
             state: status.state,
             ready: condition("Ready").map_or_else(String::new, |ready| ready.message.clone()),
+            gone_since: status.gone_since.clone(),
             hours_observed: status.hours_observed,
             expected_new_per_week: status.expected_new_per_week,
             degraded: degraded

@@ -30,6 +30,8 @@ pub fn status_of(
     if let Some(before) = &object.status {
         status.conditions.clone_from(&before.conditions);
         status.pod_labels.clone_from(&before.pod_labels);
+        status.api_version.clone_from(&before.api_version);
+        status.gone_since.clone_from(&before.gone_since);
     }
     let bytes = serde_json::to_vec(&status).map_or(usize::MAX, |json| json.len());
     let statements = vec![

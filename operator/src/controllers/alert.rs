@@ -7,6 +7,7 @@ mod denials;
 mod expect;
 mod fetch;
 mod namespace;
+mod orphans;
 mod plan;
 #[cfg(test)]
 mod tests;
@@ -18,7 +19,11 @@ use anchorwatch_crds::v1alpha1::BehaviorBaseline;
 use kube::runtime::{controller::Action, reflector::ObjectRef};
 
 use self::expect::Expected;
-pub use self::{fetch::alerts_of, namespace::run as run_namespaces};
+pub use self::{
+    fetch::{alerts_of, readable_of},
+    namespace::run as run_namespaces,
+    orphans::{run as run_orphans, without_baseline},
+};
 use super::driver::{Driver, queue};
 use crate::{
     baselines, clock,

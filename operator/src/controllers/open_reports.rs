@@ -4,6 +4,7 @@
 
 mod document;
 mod form;
+mod outcome;
 
 use std::{collections::BTreeMap, sync::Mutex, sync::PoisonError, time::Duration};
 
@@ -18,12 +19,15 @@ use tokio::time::sleep;
 use tracing::{info, warn};
 
 use self::{document::Owner, form::Form};
-use super::{alert::alerts_of, keyed};
+use super::{
+    alert::{alerts_of, without_baseline},
+    keyed,
+};
 use crate::{
     args::ReportApi,
     baselines,
     context::Context,
-    world::changes::Change,
+    world::{World, changes::Change},
     writes::{is_gone, is_refused},
 };
 
@@ -46,6 +50,7 @@ pub async fn run(context: &Context) {
         written: Mutex::default(),
     };
     reporting.sweep().await;
+    let concerned = |change| concerned(&context.world, change);
     keyed::run(context, NAME, changes, concerned, |workload| {
         reporting.reconcile(workload)
     })
@@ -79,11 +84,12 @@ async fn served(context: &Context, wanted: ReportApi) -> Form {
     }
 }
 
-fn concerned(change: Change) -> Vec<WorkloadKey> {
+fn concerned(world: &World, change: Change) -> Vec<WorkloadKey> {
     match change {
         Change::Alert(alert) => workload_of(&alert).into_iter().collect(),
+        // A report belongs to the baseline, and goes with it: what is left to report has to be written without.
+        Change::Baseline(baseline) => without_baseline(world, &baseline),
         Change::Report(_)
-        | Change::Baseline(_)
         | Change::Record(_)
         | Change::Intent(_)
         | Change::Policy

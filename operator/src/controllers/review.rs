@@ -20,14 +20,14 @@ use kube::{Api, ResourceExt, runtime::controller::Action};
 use tracing::info;
 
 use super::{
-    alert::alerts_of,
+    alert::{alerts_of, readable_of},
     driver::{Driver, queue},
 };
 use crate::{
     approvals::Accepted,
     baselines, clock,
     context::Context,
-    convert::{alert_from_crd, baseline_from_crd, from_clock},
+    convert::{baseline_from_crd, from_clock},
     inheritance::{self, Source},
     policies::Policies,
     world::{Guarded, World, changes::Change},
@@ -116,10 +116,7 @@ impl Known {
 fn fetch(context: &Context, baseline: &BehaviorBaseline) -> Option<Known> {
     let workload = baselines::workload_of(baseline);
     let objects = alerts_of(&context.world, &workload);
-    let alerts: Vec<_> = objects
-        .values()
-        .filter_map(|guarded| alert_from_crd(guarded.0.as_ref().ok()?))
-        .collect();
+    let alerts = readable_of(&objects);
     let status = baseline.status.as_ref()?;
     let wanted = wanted(&context.world, &workload, status);
     if alerts.is_empty() && status.candidates == 0 && wanted.is_empty() {

@@ -89,6 +89,61 @@ fn what_is_graver_takes_the_room_of_what_is_less_grave_and_what_is_high_needs_no
 }
 
 #[test]
+fn what_was_observed_without_room_is_ranked_when_the_policy_alerts_and_what_is_left_is_counted() {
+    let mut watched = bounded(2, 500);
+    watched.world.policy.mode = Mode::Observe;
+    for number in 0..6 {
+        shows(&mut watched, &numbered(number), APART * i64::try_from(number).unwrap());
+    }
+    // The oldest of those without room are of no weight.
+    let feed = watched.world.baseline.feed_mut(&container(), Feed::Process, after(0));
+    for number in [2, 3] {
+        let entry = feed.entries.get_mut(&numbered(number).id()).expect("an entry");
+        entry.state = EntryState::Quarantined {
+            rule: Rule::ReturnedBehaviour,
+        };
+    }
+    let now = after(APART * 7);
+    let observed = watched.plan(now);
+    assert_eq!(
+        (observed.create.len(), observed.left_out.map(|it| it.findings)),
+        (0, Some(4))
+    );
+    let before = watched.alerts.clone();
+
+    watched.world.policy.mode = Mode::Alert;
+    let plan = watched.plan(now);
+    let opened: Vec<_> = plan.create.iter().map(|alert| (alert.state, alert.severity)).collect();
+    assert_eq!(opened, [(AlertState::Open, Severity::Medium); 2], "the graver of them");
+    assert_eq!(
+        (plan.update.len(), plan.delete.len()),
+        (0, 0),
+        "what was observed stays so"
+    );
+    let left_out = LeftOutAlerts {
+        findings: 2,
+        first_seen: after(APART * 2),
+        last_seen: after(APART * 3),
+    };
+    assert_eq!(plan.left_out, Some(left_out));
+    let overflow = plan_namespace("shop", plan.left_out, &[], now).create;
+    assert_eq!((overflow[0].severity, overflow[0].count), (Severity::High, 2));
+
+    watched.carry_out(&plan);
+    assert_eq!(watched.alerts[..2], before);
+    let again = watched.plan(now);
+    assert_eq!(
+        (
+            again.create.len(),
+            again.update.len(),
+            again.delete.len(),
+            again.left_out
+        ),
+        (0, 0, 0, plan.left_out)
+    );
+}
+
+#[test]
 fn the_alerts_of_other_workloads_take_the_room_of_a_namespace() {
     let mut watched = bounded(50, 2);
     let others: Vec<Place> = (0..2)

@@ -21,7 +21,7 @@ pub struct AlertsPolicy {
     #[schemars(range(min = 1, max = 5000))]
     pub per_namespace: i32,
     /// How long an alert is kept that is closed, in whole days after the last of it was seen and decided about. What is open
-    /// is kept. Default `30d`.
+    /// is kept, unless its workload is gone for longer than that. Default `30d`.
     #[serde(default = "default_retention")]
     pub retention: Days,
 }

@@ -62,15 +62,12 @@ pub fn fetch(context: &Context, workload: &WorkloadKey, baseline: &BehaviorBasel
     } else {
         world.evidence(workload)
     };
-    let alerts = objects
-        .values()
-        .filter_map(|guarded| alert_from_crd(guarded.0.as_ref().ok()?));
     Some(Known {
         workload: located,
         baseline: baseline_from_crd(baseline.status.clone().unwrap_or_default()),
         policy,
         evidence,
-        alerts: alerts.collect(),
+        alerts: readable_of(&objects),
         refused: context.refusals.of(&workload.namespace),
         others: places_beside(world, workload),
         objects,
@@ -86,6 +83,14 @@ pub fn alerts_of(world: &World, workload: &WorkloadKey) -> Objects {
         (name.unwrap_or_default(), guarded)
     });
     named.collect()
+}
+
+/// Those of them that can be read, as decisions have them.
+pub fn readable_of(objects: &Objects) -> Vec<Alert> {
+    let alerts = objects
+        .values()
+        .filter_map(|guarded| alert_from_crd(guarded.0.as_ref().ok()?));
+    alerts.collect()
 }
 
 fn is_about(alert: &DriftAlert, workload: &WorkloadKey) -> bool {

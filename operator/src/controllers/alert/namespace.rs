@@ -8,14 +8,14 @@ use tracing::warn;
 use super::{
     apply,
     expect::Expected,
-    fetch::alerts_of,
+    fetch::{alerts_of, readable_of},
     plan::{LOOK_FOR_ROOM, as_objects},
 };
 use crate::{
     baselines, clock,
     context::Context,
     controllers::keyed,
-    convert::{alert_from_crd, from_clock},
+    convert::from_clock,
     world::{World, changes::Change, readable, resolve::Workload},
 };
 
@@ -65,10 +65,7 @@ async fn reconcile(context: &Context, expected: &Expected, namespace: String) ->
         return Ok(Some(CATCH_UP));
     }
     let objects = alerts_of(world, &workload);
-    let alerts: Vec<_> = objects
-        .values()
-        .filter_map(|guarded| alert_from_crd(guarded.0.as_ref().ok()?))
-        .collect();
+    let alerts = readable_of(&objects);
     let now = clock::now();
     context.crowding.keep(&namespace, |workload| {
         world.baselines.get(&baselines::reference(workload)).is_some()

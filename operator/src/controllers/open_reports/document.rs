@@ -1,20 +1,16 @@
 //! A workload's alerts as one report: a pure function of them.
-//!
-//! | result | states |
-//! |---|---|
-//! | `fail` | Open, PendingReview, Escalated: somebody has to look |
-//! | `warn` | Correlating, Observed: nobody has to look, or not yet |
-//! | `skip` | Suppressed: a rollout explains it |
-//! | `pass` | Accepted, Dismissed, Denied, Resolved: it is closed; what is seen again is another alert |
 
 use std::cmp::Reverse;
 
 use anchorwatch_core::id::{WorkloadKey, object_name};
-use anchorwatch_crds::v1alpha1::{AlertState, DriftAlert, DriftAlertStatus, Severity};
+use anchorwatch_crds::v1alpha1::{DriftAlert, DriftAlertStatus};
 use kube::{ResourceExt, api::DynamicObject};
 use serde_json::{Map, Value, json};
 
-use super::form::Form;
+use super::{
+    form::Form,
+    outcome::{Outcome, gravity},
+};
 use crate::world::resolve::Workload;
 
 /// Who writes reports, as their readers filter by.
@@ -61,7 +57,7 @@ pub fn report(form: &Form, workload: &WorkloadKey, alerts: &[&DriftAlert], owner
     }
     told.sort_by_key(|(alert, status)| {
         let newest = status.last_seen.as_ref().map(|time| time.0);
-        let order = (outcome(status.state).order(), gravity(status.severity).0, newest);
+        let order = (Outcome::of(status.state).order(), gravity(status.severity).0, newest);
         (Reverse(order), alert.name_any())
     });
     let left_out = told.len().saturating_sub(MAX_RESULTS);
@@ -114,7 +110,7 @@ fn summary(told: &[(&DriftAlert, &DriftAlertStatus)]) -> Value {
     for outcome in Outcome::ALL {
         let count = told
             .iter()
-            .filter(|(_, status)| self::outcome(status.state) == outcome)
+            .filter(|(_, status)| Outcome::of(status.state) == outcome)
             .count();
         summary.insert(outcome.name().to_owned(), json!(count));
     }
@@ -142,84 +138,20 @@ fn result(alert: &DriftAlert, status: &DriftAlertStatus) -> Value {
         "category": "Runtime drift",
         "severity": gravity(status.severity).1,
         "timestamp": {"seconds": seen, "nanos": 0},
-        "result": outcome(status.state).name(),
+        "result": Outcome::of(status.state).name(),
         "scored": true,
         "message": status.summary,
         "properties": properties,
     })
 }
 
-/// What a report's reader is told of a state.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Outcome {
-    Pass,
-    Fail,
-    Warn,
-    Error,
-    Skip,
-}
-
-impl Outcome {
-    const ALL: [Self; 5] = [Self::Pass, Self::Fail, Self::Warn, Self::Error, Self::Skip];
-
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Pass => "pass",
-            Self::Fail => "fail",
-            Self::Warn => "warn",
-            Self::Error => "error",
-            Self::Skip => "skip",
-        }
-    }
-
-    /// What is told first is greater.
-    const fn order(self) -> u8 {
-        match self {
-            Self::Fail => 4,
-            Self::Error => 3,
-            Self::Warn => 2,
-            Self::Skip => 1,
-            Self::Pass => 0,
-        }
-    }
-}
-
-const fn outcome(state: AlertState) -> Outcome {
-    match state {
-        AlertState::Open | AlertState::PendingReview | AlertState::Escalated => Outcome::Fail,
-        AlertState::Correlating | AlertState::Observed => Outcome::Warn,
-        AlertState::Suppressed => Outcome::Skip,
-        AlertState::Accepted | AlertState::Dismissed | AlertState::Denied | AlertState::Resolved => Outcome::Pass,
-    }
-}
-
-/// A severity by its order and its name in reports.
-const fn gravity(severity: Severity) -> (u8, &'static str) {
-    match severity {
-        Severity::Info => (0, "info"),
-        Severity::Low => (1, "low"),
-        Severity::Medium => (2, "medium"),
-        Severity::High => (3, "high"),
-        Severity::Critical => (4, "critical"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testkit::drift_alert;
 
     fn alert(number: u32, severity: &str, state: &str) -> DriftAlert {
-        serde_json::from_value(json!({
-            "apiVersion": "anchorwatch.dev/v1alpha1", "kind": "DriftAlert",
-            "metadata": {"namespace": "shop", "name": format!("deployment-agent-{number}")},
-            "spec": {},
-            "status": {
-                "severity": severity, "state": state, "workload": {"kind": "Deployment", "name": "agent"},
-                "workloadName": "Deployment/agent", "container": "app", "summary": "a shell", "count": 4, "pods": 2,
-                "policy": "shop/agent", "firstSeen": "1970-01-01T00:01:40Z", "lastSeen": "1970-01-01T00:03:20Z",
-            },
-        }))
-        .unwrap()
+        serde_json::from_value(drift_alert(number, severity, state)).unwrap()
     }
 
     fn workload() -> WorkloadKey {

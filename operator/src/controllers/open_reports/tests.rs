@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::testkit::{HandMade, api_server, put, refusal};
+use crate::testkit::{HandMade, api_server, drift_alert, put, refusal};
 
 /// What a cluster serves: group and version, and plural.
 type Served = (&'static str, &'static str);
@@ -12,16 +12,7 @@ const BOTH: &[Served] = &[OLD[0], ("openreports.io/v1alpha1", "reports")];
 const REPORT: &str = "/apis/openreports.io/v1alpha1/namespaces/shop/reports/anchorwatch-deployment-agent";
 
 fn alert(state: &str) -> Value {
-    json!({
-        "apiVersion": "anchorwatch.dev/v1alpha1", "kind": "DriftAlert",
-        "metadata": {"namespace": "shop", "name": "deployment-agent-1"},
-        "spec": {},
-        "status": {
-            "severity": "High", "state": state, "workload": {"kind": "Deployment", "name": "agent"},
-            "workloadName": "Deployment/agent", "container": "app", "summary": "a shell", "count": 4, "pods": 2,
-            "policy": "shop/agent",
-        },
-    })
+    drift_alert(1, "High", state)
 }
 
 fn workload() -> WorkloadKey {
@@ -126,4 +117,12 @@ async fn the_form_is_the_first_that_the_cluster_serves() {
     );
     assert_eq!(found(OLD, ReportApi::OpenReports).await, None);
     assert_eq!(found(&[], ReportApi::Auto).await, None);
+}
+
+#[test]
+fn a_report_that_goes_with_its_baseline_is_written_anew_for_the_alerts_that_are_left() {
+    let mut made = HandMade::new();
+    put(&mut made.feeds.alerts, alert("Open"));
+    let gone = Change::Baseline(baselines::reference(&workload()));
+    assert_eq!(concerned(&made.world, gone), [workload()]);
 }

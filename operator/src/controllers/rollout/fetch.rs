@@ -8,8 +8,7 @@ use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::Deployment;
 
 use crate::{
-    controllers::alert::alerts_of,
-    convert::alert_from_crd,
+    controllers::alert::{alerts_of, readable_of},
     policies::Policies,
     world::{Guarded, World, facts::PodFacts, resolve::Workload},
 };
@@ -55,9 +54,7 @@ pub fn fetch(world: &World, workload: &WorkloadKey) -> Option<Known> {
     let alerts = if intents.is_empty() {
         Vec::new()
     } else {
-        let objects = alerts_of(world, workload);
-        let readable = objects.values().filter_map(|guarded| guarded.0.as_ref().ok());
-        readable.filter_map(alert_from_crd).collect()
+        readable_of(&alerts_of(world, workload))
     };
     Some(Known {
         intents,

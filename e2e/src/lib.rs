@@ -5,12 +5,16 @@
 pub mod agent;
 pub mod audit;
 pub mod cluster;
+pub mod findings;
 pub mod install;
 pub mod journey;
+pub mod judged;
 pub mod latency;
 pub mod narrator;
 pub mod outside;
 pub mod plugin;
+pub mod port;
+pub mod prometheus;
 pub mod registry;
 pub mod rollouts;
 pub mod sensor_tokens;

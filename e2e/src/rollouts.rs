@@ -2,7 +2,6 @@
 
 use std::env;
 use std::fs::File;
-use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -14,6 +13,7 @@ use kube::core::{ApiResource, GroupVersionKind};
 use crate::Cluster;
 use crate::cluster::KUBECONFIG;
 use crate::plugin::offered_kubectl;
+use crate::port;
 use crate::skip::skip;
 use crate::wait::until;
 
@@ -50,8 +50,8 @@ impl Rollouts {
             .arg("--kubeconfig")
             .arg(kubeconfig)
             .args(["--namespaced", "--namespace", namespace, "--leader-elect=false"])
-            .arg(format!("--metricsPort={}", free_port()?))
-            .arg(format!("--healthzPort={}", free_port()?))
+            .arg(format!("--metricsPort={}", port::free()?))
+            .arg(format!("--healthzPort={}", port::free()?))
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log)
@@ -85,8 +85,4 @@ fn define(folder: &Path) -> Result<()> {
         .context("kubectl can't be run")?;
     ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     Ok(())
-}
-
-fn free_port() -> Result<u16> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
 }

@@ -5,10 +5,12 @@ mod review {
     mod approvals;
     mod crowd;
     mod decisions;
+    mod gone;
     mod grave;
     mod inheriting;
     mod other_tools;
     mod plugin;
+    mod prometheus;
     mod replicas;
     mod scene;
 }

@@ -1,7 +1,9 @@
 //! `kubectl drift report`: can normal be told yet, and what would alerting say?
 
+mod coverage;
 mod days;
 mod fetch;
+mod findings;
 mod html;
 mod lineage;
 mod markdown;

@@ -3,6 +3,7 @@
 mod cargo;
 mod charts;
 mod ledger;
+mod rules;
 mod stages;
 
 use std::path::{Path, PathBuf};

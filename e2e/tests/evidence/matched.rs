@@ -1,13 +1,13 @@
 //! What revisions of other kinds than Deployments bring is explained by their records, too.
 
-use anchorwatch_crds::v1alpha1::{AlertState, BaselineState, BehaviorBaseline, DriftAlert, FeedName};
 use anchorwatch_e2e::agent::AGENT;
 use anchorwatch_e2e::registry::Image;
 use anchorwatch_e2e::wait::until;
-use anyhow::{Context, Result, ensure};
+use anchorwatch_e2e::{findings, judged};
+use anyhow::ensure;
 use k8s_openapi::api::batch::v1::{CronJob, Job};
 use kube::ResourceExt;
-use kube::api::{Api, DynamicObject, ListParams, Patch, PatchParams, PostParams};
+use kube::api::{Api, DynamicObject, Patch, PatchParams, PostParams};
 use kube::core::{ApiResource, GroupVersionKind};
 use serde_json::{Value, json};
 
@@ -101,9 +101,12 @@ async fn what_a_cron_jobs_new_template_brings_is_suppressed() {
     for name in ["agent-1", "agent-2", "agent-3"] {
         runs(name, template(&first, "")).await;
     }
-    until("the baseline to judge", LEARNED, async || is_judged(&scene).await)
-        .await
-        .unwrap();
+    until("the baseline to judge", LEARNED, async || {
+        let name = format!("cronjob-{AGENT}");
+        judged::processes(&scene.cluster, &scene.namespace, &name, AGENT).await
+    })
+    .await
+    .unwrap();
     scene.recorded_as("cronjob", 1).await;
     let tag = format!("cron-{}", std::process::id());
     let next = Image::parse(&first).unwrap().push_as(&tag, "next").unwrap();
@@ -117,40 +120,10 @@ fn sets(scene: &Agents, kind: &str) -> Api<DynamicObject> {
     Api::namespaced_with(scene.cluster.client.clone(), &scene.namespace, &resource)
 }
 
-/// Whether the process feed of the CronJob's container judges.
-async fn is_judged(scene: &Agents) -> Result<()> {
-    let baseline = scene
-        .objects::<BehaviorBaseline>()
-        .get(&format!("cronjob-{AGENT}"))
-        .await?;
-    let status = baseline.status.context("it has no status")?;
-    let feeds = status.containers.iter().flat_map(|container| &container.feeds);
-    let state = feeds
-        .filter(|feed| feed.feed == FeedName::Process)
-        .map(|feed| feed.state)
-        .next();
-    ensure!(state == Some(BaselineState::Enforcing), "it is {state:?}");
-    Ok(())
-}
-
 /// Waits until what the next image spawns is suppressed in an alert of a workload of this kind, by this record.
 async fn is_suppressed(scene: &Agents, kind: &str, record: &str) {
     until(&format!("{NPROC} of the {kind}"), DECIDED, async || {
-        let alerts = scene.objects::<DriftAlert>().list(&ListParams::default()).await?;
-        let statuses = alerts.iter().filter_map(|alert| alert.status.as_ref());
-        let mut findings = statuses
-            .filter(|status| status.workload.kind == kind)
-            .flat_map(|status| &status.findings);
-        let found = findings.find(|finding| finding.behavior.executable() == NPROC);
-        let found = found.context("it is not found yet")?;
-        let rollout = found.rollout.clone().context("nothing is said of a rollout")?;
-        ensure!(
-            found.state == AlertState::Suppressed && rollout.record.as_deref() == Some(record),
-            "it is {:?}: {}",
-            found.state,
-            rollout.reason
-        );
-        Ok(())
+        findings::is_suppressed(&scene.cluster, &scene.namespace, kind, NPROC, record).await
     })
     .await
     .unwrap();

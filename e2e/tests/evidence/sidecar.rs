@@ -1,10 +1,11 @@
 //! A container that the template lacks. What puts it there is played by a controller of the test's own: a ConfigMap that owns
 //! pods and the ReplicaSet that holds their template.
 
-use anchorwatch_crds::v1alpha1::{AlertState, BaselineState, BehaviorBaseline, FeedName, RolloutRecord};
+use anchorwatch_crds::v1alpha1::{AlertState, RolloutRecord};
+use anchorwatch_e2e::judged;
 use anchorwatch_e2e::registry::Image;
 use anchorwatch_e2e::wait::until;
-use anyhow::{Context, ensure};
+use anyhow::ensure;
 use k8s_openapi::api::apps::v1::ReplicaSet;
 use k8s_openapi::api::core::v1::{ConfigMap, Pod};
 use kube::ResourceExt;
@@ -31,7 +32,7 @@ async fn what_a_new_image_of_an_injected_sidecar_does_in_every_pod_is_explained_
     let (before, after) = (pushed("before"), pushed("after"));
     makes(&scene, &owner, ["a1", "a2"], &before, "").await;
     until("the sidecar's baseline to judge", LEARNED, async || {
-        is_judged(&scene).await
+        judged::processes(&scene.cluster, &scene.namespace, &format!("configmap-{OWNER}"), "proxy").await
     })
     .await
     .unwrap();
@@ -126,21 +127,4 @@ async fn makes(scene: &Agents, owner: &Value, names: [&str; 2], sidecar: &str, a
             .await
             .unwrap();
     }
-}
-
-/// Whether the sidecar's everyday work is learned.
-async fn is_judged(scene: &Agents) -> anyhow::Result<()> {
-    let baseline = scene
-        .objects::<BehaviorBaseline>()
-        .get(&format!("configmap-{OWNER}"))
-        .await?;
-    let status = baseline.status.context("it has no status")?;
-    let sidecar = status.containers.iter().find(|container| container.name == "proxy");
-    let feeds = sidecar.context("the sidecar is not in it yet")?.feeds.iter();
-    let state = feeds
-        .filter(|feed| feed.feed == FeedName::Process)
-        .map(|feed| feed.state)
-        .next();
-    ensure!(state == Some(BaselineState::Enforcing), "it is {state:?}");
-    Ok(())
 }

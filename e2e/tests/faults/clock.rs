@@ -3,12 +3,12 @@
 
 use std::time::Duration;
 
-use anchorwatch_crds::v1alpha1::{AlertState, DriftAlert, RolloutRecord};
+use anchorwatch_crds::v1alpha1::RolloutRecord;
 use anchorwatch_e2e::agent::{AGENT, Agent, Judgement};
 use anchorwatch_e2e::install::{Component, Goal, Install};
 use anchorwatch_e2e::registry::Image;
 use anchorwatch_e2e::wait::until;
-use anchorwatch_e2e::{AgentImages, Cluster};
+use anchorwatch_e2e::{AgentImages, Cluster, findings};
 use anyhow::{Context, Result, ensure};
 use k8s_openapi::api::apps::v1::ReplicaSet;
 use kube::api::{Api, ListParams};
@@ -111,20 +111,7 @@ impl Scene {
     async fn is_explained(&self, program: &str, revision: u32) {
         let record = format!("deployment-{AGENT}-{revision}");
         until(&format!("{program} to be explained"), RECORDED, async || {
-            let alerts: Api<DriftAlert> = Api::namespaced(self.cluster.client.clone(), &self.namespace);
-            let alerts = alerts.list(&ListParams::default()).await?.items;
-            let statuses = alerts.iter().filter_map(|alert| alert.status.as_ref());
-            let mut findings = statuses.flat_map(|status| &status.findings);
-            let found = findings.find(|finding| finding.behavior.executable() == program);
-            let found = found.context("it is not found yet")?;
-            let rollout = found.rollout.clone().context("nothing is said of a rollout")?;
-            ensure!(
-                found.state == AlertState::Suppressed && rollout.record.as_ref() == Some(&record),
-                "it is {:?}: {}",
-                found.state,
-                rollout.reason
-            );
-            Ok(())
+            findings::is_suppressed(&self.cluster, &self.namespace, "Deployment", program, &record).await
         })
         .await
         .unwrap();

@@ -4,7 +4,7 @@ use anchorwatch_crds::v1alpha1::BehaviorBaselineStatus;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::model::{Coverage, FindingLine};
+use super::{coverage::Coverage, findings::FindingLine};
 
 /// Fewest hours that a rate by the week is told from.
 const LEAST_HOURS: u32 = 24;

@@ -4,7 +4,7 @@ use anchorwatch_crds::v1alpha1::{BaselineState, Mode};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::model::Workload;
+use super::{coverage::Coverage, model::Workload};
 
 /// Findings a week that chance and everyday change may raise without being called noise. The default tolerance of a policy
 /// asks for far fewer of those that chance raises.
@@ -83,7 +83,7 @@ fn decide(workload: &Workload, since: Timestamp, now: Timestamp) -> (Verdict, St
         }
         BaselineState::Enforcing => {}
     }
-    let is_lossy = |feed: &&super::model::Coverage| feed.lossy_hours * 100 > feed.observed_hours * LOSSY_PERCENT;
+    let is_lossy = |feed: &&Coverage| feed.lossy_hours * 100 > feed.observed_hours * LOSSY_PERCENT;
     if let Some(feed) = workload.coverage.iter().find(is_lossy) {
         let reason = format!(
             "sensors lost something of the {} feed in {} of {} observed hours: find out why first",

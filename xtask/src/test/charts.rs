@@ -4,9 +4,9 @@
 use anyhow::{Result, ensure};
 
 use super::ledger::Counts;
+use super::rules;
 use super::stages::Environment;
 use crate::cluster::Kubectl;
-use crate::setup::debian;
 use crate::{install, paths, run};
 
 /// What has to outlive an uninstall.
@@ -25,7 +25,7 @@ pub fn check(environment: &Environment) -> Result<Counts> {
         run::quiet(kubectl.helm()?.args(["lint", "--strict"]).arg(folder))?;
         counts.passed += 1;
     }
-    rules_fire(kubectl)?;
+    rules::fire(kubectl)?;
     counts.passed += 1;
     resolvers_reach_the_sensor(kubectl)?;
     counts.passed += 1;
@@ -43,29 +43,6 @@ pub fn check(environment: &Environment) -> Result<Counts> {
     ensure!(left.concat().is_empty(), "uninstalling left {left:?}");
     counts.passed += 1;
     Ok(counts)
-}
-
-/// The alerting rules are off by default, and so never part of what is installed here: Prometheus's own tool takes them, and
-/// they fire as their tests say.
-fn rules_fire(kubectl: &Kubectl) -> Result<()> {
-    let mut command = kubectl.helm()?;
-    command.args(["template", "anchorwatch", "--set", "prometheusRule.enabled=true"]);
-    command.args(["--show-only", "templates/prometheusrule.yaml"]);
-    let text = run::output(command.arg(paths::repository().join("charts/anchorwatch")))?;
-    let object: serde_yaml::Value = serde_yaml::from_str(&text)?;
-    let folder = tempfile::tempdir()?;
-    std::fs::write(
-        folder.path().join("rules.yaml"),
-        serde_yaml::to_string(&object["spec"])?,
-    )?;
-    std::fs::write(folder.path().join("rules.test.yaml"), include_str!("rules.test.yaml"))?;
-    let promtool = debian::unpacked("trixie", &["promtool"])?.join("usr/bin/promtool");
-    let mut promtool = run::command(promtool);
-    run::quiet(
-        promtool
-            .args(["test", "rules", "rules.test.yaml"])
-            .current_dir(folder.path()),
-    )
 }
 
 /// Resolvers that are in no Service are the sensor's argument, and what is no address is refused.

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use anyhow::{Context, Result};
 
 use super::ledger::{Counts, Skip};
-use super::{cargo, charts};
+use super::{cargo, charts, rules};
 use crate::check::{self, Check, Verdict};
 use crate::install::{self, Installed};
 use crate::setup::go;
@@ -30,6 +30,8 @@ pub enum Need {
     Cluster,
     /// The same, and on the local one the controller of Argo Rollouts.
     ClusterWithRollouts,
+    /// The same, and beside the local one a Prometheus.
+    ClusterWithPrometheus,
     /// The local cluster, whose audit log can be read and which may be ended.
     LocalCluster,
 }
@@ -156,7 +158,7 @@ pub const ALL: &[Stage] = &[
     },
     Stage {
         name: "review",
-        needs: Need::Cluster,
+        needs: Need::ClusterWithPrometheus,
         extent: Extent::Usual,
         // Side by side, too: one of them restarts the operator, for which the others wait.
         work: Work::Cargo(&["--package", "anchorwatch-e2e", "--test", "review"], &["--ignored"]),
@@ -226,7 +228,7 @@ impl Environment {
         let root = rustix::process::geteuid().is_root();
         match need {
             Need::Nothing => None,
-            Need::Cluster | Need::ClusterWithRollouts => {
+            Need::Cluster | Need::ClusterWithRollouts | Need::ClusterWithPrometheus => {
                 (!root && self.context.is_none()).then_some("it needs root, or a cluster of yours by --context")
             }
             Need::LocalCluster if self.context.is_some() => {
@@ -240,7 +242,7 @@ impl Environment {
 impl Stage {
     pub fn needs_a_cluster(&self) -> bool {
         match self.needs {
-            Need::Cluster | Need::ClusterWithRollouts | Need::LocalCluster => true,
+            Need::Cluster | Need::ClusterWithRollouts | Need::ClusterWithPrometheus | Need::LocalCluster => true,
             Need::Nothing | Need::Root => false,
         }
     }
@@ -260,7 +262,13 @@ impl Stage {
                 go::argo_rollouts()?;
                 environment.installed().map(drop)
             }
-            Need::Cluster | Need::ClusterWithRollouts | Need::LocalCluster => environment.installed().map(drop),
+            Need::ClusterWithPrometheus if environment.context.is_none() => {
+                rules::prometheus()?;
+                environment.installed().map(drop)
+            }
+            Need::Cluster | Need::ClusterWithRollouts | Need::ClusterWithPrometheus | Need::LocalCluster => {
+                environment.installed().map(drop)
+            }
             Need::Nothing | Need::Root => Ok(()),
         }
     }
@@ -276,7 +284,12 @@ impl Stage {
             },
             Work::Cargo(arguments, after) => {
                 cargo::test(self.name, arguments, after, |command: &mut Command| match self.needs {
-                    Need::Cluster | Need::ClusterWithRollouts | Need::LocalCluster => {
+                    Need::ClusterWithPrometheus if environment.context.is_none() => {
+                        let installed = environment.installed()?;
+                        installed.offer(command)?;
+                        rules::offer(&installed.kubectl, command)
+                    }
+                    Need::Cluster | Need::ClusterWithRollouts | Need::ClusterWithPrometheus | Need::LocalCluster => {
                         environment.installed()?.offer(command)
                     }
                     Need::Nothing | Need::Root => Ok(()),

@@ -1,7 +1,7 @@
 //! Timelines: a workload day by day, and its findings from first to last.
 
 use super::{Escaped, line, section::severity};
-use crate::report::{days::Day, model::FindingLine};
+use crate::report::{days::Day, findings::FindingLine};
 
 /// Width of the drawing, room for its labels on the left, height of its bars, in pixels.
 const WIDTH: usize = 720;

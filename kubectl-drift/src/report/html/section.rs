@@ -2,7 +2,9 @@
 
 use super::{Escaped, chart, graph, line, rate};
 use crate::report::{
-    model::{Coverage, FindingLine, Noise, Workload},
+    coverage::Coverage,
+    findings::{FindingLine, Noise},
+    model::Workload,
     recommend::Verdict,
 };
 

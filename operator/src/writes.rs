@@ -5,6 +5,7 @@ use std::fmt::Debug;
 use kube::{
     Api, Resource, ResourceExt,
     api::{DeleteParams, PostParams},
+    core::Status,
 };
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -109,17 +110,44 @@ pub fn is_refused(error: &kube::Error) -> bool {
     matches!(status.code, UNPROCESSABLE | TOO_LARGE) || status.message.contains("request is too large")
 }
 
-/// True where whoever decides about what is admitted does not want the object: the schema, or a policy or webhook.
+/// True where whoever decides about what is admitted does not want the object: the schema, a policy, a webhook or a quota.
+/// A right that the operator lacks is no such thing: it is missing everywhere, and whoever installed it has to be told.
 pub fn is_unwanted(error: &kube::Error) -> bool {
     const BAD_REQUEST: u16 = 400;
-    let refused = matches!(error, kube::Error::Api(status) if status.code == BAD_REQUEST || status.is_forbidden());
-    is_refused(error) || (refused && !is_terminating(error))
+    const UNAUTHORIZED: u16 = 401;
+    let kube::Error::Api(status) = error else { return false };
+    let denied = match status.code {
+        BAD_REQUEST => true,
+        _ if status.is_forbidden() => !is_terminating(error) && !lacks_right(status),
+        // A policy may choose this code. Who is not known to the API server is told so without a reason.
+        UNAUTHORIZED => status.message.contains(FORBIDDEN),
+        _ => false,
+    };
+    // A webhook may choose any code.
+    denied || is_refused(error) || (status.message.starts_with(WEBHOOK) && status.message.contains(DENIED))
+}
+
+/// How the API server begins to say what a webhook said (apiserver `admission/plugin/webhook/errors/statuserror.go`).
+const WEBHOOK: &str = "admission webhook \"";
+/// How it goes on where that webhook does not want an object, and not where it could not be asked.
+const DENIED: &str = " denied the request";
+/// What stands between the name of what was asked for and the reason (apimachinery `NewForbidden`).
+const FORBIDDEN: &str = " is forbidden: ";
+
+/// True where the authorizer refused: status, reason and details are those of an admission, and only the words differ
+/// (apiserver `endpoints/handlers/responsewriters/errors.go`). Words further back may be anybody's.
+fn lacks_right(status: &Status) -> bool {
+    let Some((about, why)) = status.message.split_once(FORBIDDEN) else {
+        return false;
+    };
+    // A resource and perhaps a name, neither of which holds a space.
+    about.split(' ').count() <= 2 && why.starts_with("User \"") && why.contains("\" cannot ")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use kube::core::{Status, response::StatusSummary};
+    use kube::core::response::StatusSummary;
 
     fn refused(code: u16, reason: &str, message: &str) -> kube::Error {
         kube::Error::Api(Box::new(Status {
@@ -160,6 +188,50 @@ mod tests {
             (403, "Forbidden", "it is being terminated", false),
             (409, "Conflict", "was changed", false),
             (500, "InternalError", "a webhook does not answer", false),
+            (
+                403,
+                "Forbidden",
+                r#"pods "a" is forbidden: exceeded quota: small, requested: count/pods=1"#,
+                true,
+            ),
+            (
+                403,
+                "Forbidden",
+                r#"pods "a" is forbidden: User "system:a" cannot create resource "pods""#,
+                false,
+            ),
+            (
+                403,
+                "Forbidden",
+                r#"pods is forbidden: User "system:a" cannot list resource "pods""#,
+                false,
+            ),
+            (
+                403,
+                "Forbidden",
+                r#"admission webhook "w" denied the request: pods "a" is forbidden: User "a" cannot b"#,
+                true,
+            ),
+            (
+                403,
+                "Forbidden",
+                r#"pods "a" is forbidden: ValidatingAdmissionPolicy 'p' with binding 'b' denied request: User "a" cannot b"#,
+                true,
+            ),
+            (401, "Unauthorized", "Unauthorized", false),
+            (
+                401,
+                "Unauthorized",
+                r#"pods "a" is forbidden: ValidatingAdmissionPolicy 'p' with binding 'b' denied request: no"#,
+                true,
+            ),
+            (500, "Chosen", r#"admission webhook "w" denied the request: no"#, true),
+            (
+                500,
+                "InternalError",
+                r#"Internal error occurred: failed calling webhook "w": timeout"#,
+                false,
+            ),
         ] {
             assert_eq!(
                 is_unwanted(&refused(code, reason, message)),

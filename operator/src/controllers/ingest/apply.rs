@@ -1,7 +1,7 @@
 //! Writes the baselines, then the acknowledgement, then counts.
 
 use anchorwatch_crds::v1alpha1::{BehaviorBaseline, SensorReport};
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::{StreamExt, stream};
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::{
     Api, ResourceExt,
@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     context::Context,
-    writes::{Writes, is_already_exists, is_conflict, is_gone, is_refused, is_terminating},
+    writes::{Writes, is_already_exists, is_conflict, is_gone, is_terminating, is_unwanted},
 };
 
 /// Baselines written at a time.
@@ -55,12 +55,18 @@ pub async fn apply(context: &Context, plan: Plan) -> Result<Applied, IngestError
         .map(|baseline| write(context, baseline))
         .buffer_unordered(WRITES_AT_A_TIME);
     let mut conflict = false;
-    while let Some(written) = writes.try_next().await? {
+    let mut failed = None;
+    // Each is waited for: what fails for one workload must not cut short what is written for the others.
+    while let Some(written) = writes.next().await {
         match written {
-            Written::Done => context.switches.die_mid_merge(executables(&report)),
-            Written::Conflict => conflict = true,
-            Written::Lost { reason, behaviours } => tally.drop(reason, behaviours),
+            Ok(Written::Done) => context.switches.die_mid_merge(executables(&report)),
+            Ok(Written::Conflict) => conflict = true,
+            Ok(Written::Lost { reason, behaviours }) => tally.drop(reason, behaviours),
+            Err(error) => failed = failed.or(Some(error)),
         }
+    }
+    if let Some(error) = failed {
+        return Err(error);
     }
     if conflict {
         return Ok(Applied::Conflict);
@@ -101,7 +107,7 @@ async fn write(context: &Context, changed: &Changed) -> Result<Written, IngestEr
                 return Ok(lost(dropped::NAMESPACE_GONE));
             }
             Err(error) if is_already_exists(&error) => return Ok(Written::Conflict),
-            Err(error) if is_refused(&error) => return Ok(refused(&namespace, &name, &error, lost)),
+            Err(error) if is_unwanted(&error) => return Ok(refused(&namespace, &name, &error, lost)),
             Err(error) => return Err(error.into()),
         }
     }
@@ -113,12 +119,13 @@ async fn write(context: &Context, changed: &Changed) -> Result<Written, IngestEr
         }
         // Somebody deleted it: what was decided is outdated, and it is made anew.
         Err(error) if is_conflict(&error) || is_gone(&error) => Ok(Written::Conflict),
-        Err(error) if is_refused(&error) => Ok(refused(&namespace, &name, &error, lost)),
+        Err(error) if is_unwanted(&error) => Ok(refused(&namespace, &name, &error, lost)),
         Err(error) => Err(error.into()),
     }
 }
 
-/// One workload's baseline that is refused for ever must not stop the reports of all others on the node.
+/// One workload's baseline that is refused, for ever or for as long as a policy of its namespace wants, must not stop the
+/// reports of all others on the node.
 fn refused(namespace: &str, name: &str, error: &kube::Error, lost: impl FnOnce(&'static str) -> Written) -> Written {
     error!(
         namespace,

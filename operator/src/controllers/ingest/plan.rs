@@ -47,7 +47,7 @@ pub mod dropped {
     pub const NOT_A_NODES: &str = "not-a-nodes";
     /// The baseline has no room left.
     pub const NO_ROOM: &str = "no-room";
-    /// The API server will never take the baseline as it would be.
+    /// The API server does not take the baseline as it would be: the schema, a policy, a webhook or a quota refuses it.
     pub const REFUSED: &str = "refused";
     /// The workload's namespace is going.
     pub const NAMESPACE_GONE: &str = "namespace-gone";

@@ -23,11 +23,15 @@ async fn with_answer(
 }
 
 #[tokio::test]
-async fn a_baseline_that_is_refused_for_ever_does_not_stop_the_nodes_outbox() {
+async fn a_baseline_that_is_refused_does_not_stop_the_nodes_outbox() {
     for (line, code, reason) in [
         (PUT_BASELINE, 422, "Invalid"),
         (PUT_BASELINE, 413, "RequestEntityTooLarge"),
         (POST_BASELINE, 422, "Invalid"),
+        (POST_BASELINE, 403, "Forbidden"),
+        (PUT_BASELINE, 403, "Forbidden"),
+        (POST_BASELINE, 400, "BadRequest"),
+        (PUT_BASELINE, 400, "BadRequest"),
     ] {
         let made = world();
         let (result, calls) = with_answer(&made, line, refusal(code, reason)).await;
@@ -35,6 +39,46 @@ async fn a_baseline_that_is_refused_for_ever_does_not_stop_the_nodes_outbox() {
         assert_eq!(calls.last(PUT_REPORT)["status"]["acknowledged"]["seq"], 1);
         assert_eq!(dropped(&made, plan::dropped::REFUSED), 1, "{line} {code}");
     }
+}
+
+#[tokio::test]
+async fn a_right_that_the_operator_lacks_loses_nothing() {
+    let (_, mut lacking) = refusal(403, "Forbidden");
+    lacking["message"] = json!(
+        "behaviorbaselines.anchorwatch.dev is forbidden: User \"system:serviceaccount:a:b\" cannot create resource \
+         \"behaviorbaselines\" in API group \"anchorwatch.dev\" in the namespace \"shop\""
+    );
+    let made = world();
+    let (result, calls) = with_answer(&made, POST_BASELINE, (403, lacking)).await;
+    assert!(matches!(result, Err(IngestError::Api(_))));
+    assert!(!calls.lines().contains(&PUT_REPORT.to_owned()));
+    assert_eq!(dropped(&made, plan::dropped::REFUSED), 0);
+}
+
+#[tokio::test]
+async fn what_fails_for_one_workload_cuts_no_other_short() {
+    let made = world();
+    made.world.tell_of_pod(Event::Apply(crate::world::facts::PodFacts {
+        controller: None,
+        ..agent_pod("lone")
+    }));
+    let mut both = report(1, "/bin/a");
+    let mut of_lone = both["spec"]["containers"][0].clone();
+    of_lone["pod"] = json!({"namespace": "shop", "name": "lone", "uid": "uid-lone"});
+    both["spec"]["containers"].as_array_mut().unwrap().push(of_lone);
+    let held = both.clone();
+    let (result, calls) = run_in(&made, both, move |call| match call.line.as_str() {
+        GET_REPORT => (200, held.clone()),
+        POST_BASELINE if call.body["metadata"]["name"] == "deployment-agent" => refusal(500, "InternalError"),
+        POST_BASELINE => (201, versioned(call.body.clone(), "1")),
+        line if line.starts_with("GET") => refusal(404, "NotFound"),
+        _ => (200, call.body.clone()),
+    })
+    .await;
+    assert!(matches!(result, Err(IngestError::Api(_))));
+    let put_lone = PUT_BASELINE.replace("deployment-agent", "pod-lone");
+    assert_eq!(entries(&calls.last(&put_lone)), [("/bin/a".to_owned(), 3)]);
+    assert!(!calls.lines().contains(&PUT_REPORT.to_owned()));
 }
 
 #[tokio::test]

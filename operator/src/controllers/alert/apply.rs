@@ -25,8 +25,9 @@ use crate::{
 /// Most characters that are repeated of a refusal. An Event takes 1024 bytes; a character takes up to four.
 const SAID: usize = 160;
 
-/// Carries it out. A conflict is a failure as any other: the retry plans anew. Returns whether what was planned is outdated
-/// already, since a denial was refused.
+/// Carries it out. A conflict is a failure as any other: the retry plans anew. What fails stops nothing else: a quota may
+/// refuse every alert that is made, and a webhook that is down every denial, after long. What goes makes room in a quota for
+/// what comes. Returns the first failure, else whether what was planned is outdated already, since a denial was refused.
 pub async fn apply(
     context: &Context,
     expected: &Expected,
@@ -47,32 +48,14 @@ pub async fn apply(
     if !create.is_empty() || !update.is_empty() || !delete.is_empty() {
         debug!(%workload, ?reasons, "alerts change");
     }
-    let refused = deny(context, about, denials).await?;
+    let mut outcome = Ok(());
     let api: Api<DriftAlert> = Api::namespaced(context.client.clone(), &workload.namespace);
     let writes = Writes::new(&context.metrics, NAME);
-    for alert in create {
-        let NewAlert {
-            object,
-            announcement,
-            delay,
-        } = alert;
-        let written = match make(&api, &writes, &object).await? {
-            Made::Now(written) => written,
-            Made::Before(written) => {
-                expected.expect(workload, &written);
-                continue;
-            }
-            Made::Nowhere => continue,
-        };
-        expected.expect(workload, &written);
-        context.alert_log.tell(None, Some(&written));
-        context.metrics.alerts.created.inc();
-        context.metrics.alerts.delay.observe(delay.as_secs_f64());
-        announce(context, about, &written, announcement).await;
-    }
     for object in delete {
-        if remove(&api, &writes, &object).await? {
-            context.alert_log.tell(Some(&object), None);
+        match remove(&api, &writes, &object).await {
+            Ok(true) => context.alert_log.tell(Some(&object), None),
+            Ok(false) => {}
+            Err(error) => outcome = outcome.and(Err(error)),
         }
     }
     for object in update {
@@ -85,10 +68,43 @@ pub async fn apply(
                 context.alert_log.tell(before, Some(&written));
             }
             Err(error) if is_gone(&error) => {}
-            Err(error) => return Err(error),
+            Err(error) => outcome = outcome.and(Err(error)),
         }
     }
-    Ok(refused)
+    for alert in create {
+        if let Err(error) = raise(context, expected, about, &api, alert).await {
+            outcome = outcome.and(Err(error));
+        }
+    }
+    let refused = deny(context, about, denials).await;
+    outcome.and(refused)
+}
+
+/// Makes an alert, and tells of it where it was not there before.
+async fn raise(
+    context: &Context,
+    expected: &Expected,
+    about: &Workload,
+    api: &Api<DriftAlert>,
+    alert: NewAlert,
+) -> kube::Result<()> {
+    let NewAlert {
+        object,
+        announcement,
+        delay,
+    } = alert;
+    match make(api, &Writes::new(&context.metrics, NAME), &object).await? {
+        Made::Now(written) => {
+            expected.expect(&about.key, &written);
+            context.alert_log.tell(None, Some(&written));
+            context.metrics.alerts.created.inc();
+            context.metrics.alerts.delay.observe(delay.as_secs_f64());
+            announce(context, about, &written, announcement).await;
+        }
+        Made::Before(written) => expected.expect(&about.key, &written),
+        Made::Nowhere => {}
+    }
+    Ok(())
 }
 
 /// Deletes an alert as it was when that was decided: whoever decides about it meanwhile goes first. Returns whether it was
@@ -105,27 +121,27 @@ async fn remove(api: &Api<DriftAlert>, writes: &Writes, object: &DriftAlert) -> 
     }
 }
 
-/// Makes denials. One that is there already is as good, if it denies what it should: the next plan knows. Returns whether any
-/// was refused.
+/// Makes denials. One that is there already is as good, if it denies what it should: the next plan knows. Returns the first
+/// failure, else whether any was refused.
 async fn deny(context: &Context, about: &Workload, denials: Vec<BehaviorApproval>) -> kube::Result<bool> {
     let namespace = about.key.namespace.as_str();
     let api: Api<BehaviorApproval> = Api::namespaced(context.client.clone(), namespace);
     let writes = Writes::new(&context.metrics, NAME);
-    let mut refused = false;
+    let mut outcome = Ok(false);
     for denial in denials {
         let name = denial.name_any();
         match writes.create(&api, &denial).await {
             Ok(_) => info!(namespace, name, "a denial was made"),
             Err(error) if is_already_exists(&error) || is_gone(&error) => {}
             Err(error) if is_unwanted(&error) => {
-                refused = true;
+                outcome = outcome.map(|_| true);
                 context.refusals.note(namespace, &name, said(&error));
                 tell_of_refusal(context, about, &denial, &error).await;
             }
-            Err(error) => return Err(error),
+            Err(error) => outcome = outcome.and(Err(error)),
         }
     }
-    Ok(refused)
+    outcome
 }
 
 /// What the API server said, as far as an alert has room for it: its end, where the reason stands, behind the names of what

@@ -27,7 +27,7 @@ pub struct Plan {
     pub delete: Vec<DriftAlert>,
     /// What found no room.
     pub left_out: Option<LeftOutAlerts>,
-    /// Denials to be made, before the alerts are written.
+    /// Denials to be made; planned again until they are there.
     pub denials: Vec<BehaviorApproval>,
     /// When to plan again.
     pub requeue_after: Option<Duration>,

@@ -1,6 +1,8 @@
 //! Alerts against an API server that has some of them already.
 
-use std::sync::Mutex;
+mod failing;
+
+use std::{collections::BTreeMap, sync::Mutex};
 
 use kube::runtime::watcher::Event;
 use serde_json::{Value, json};
@@ -43,7 +45,7 @@ fn world() -> HandMade {
 
 /// An API server that keeps alerts, by name.
 fn keeper() -> (kube::Client, Calls) {
-    let held = Mutex::new(std::collections::BTreeMap::<String, Value>::new());
+    let held = Mutex::new(BTreeMap::<String, Value>::new());
     api_server(move |call| {
         let mut held = held.lock().unwrap();
         let name = |path: &str| {

@@ -168,6 +168,11 @@ impl World {
 
 #[cfg(test)]
 impl World {
+    /// How many listen.
+    pub fn subscribed(&self) -> usize {
+        self.subscribers.len()
+    }
+
     /// Takes in what a watch of pods would say.
     pub fn tell_of_pod(&self, event: kube::runtime::watcher::Event<PodFacts>) {
         self.pods.write().unwrap().apply(event, Instant::now());

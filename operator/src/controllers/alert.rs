@@ -22,7 +22,7 @@ use self::expect::Expected;
 pub use self::{
     fetch::{alerts_of, readable_of},
     namespace::run as run_namespaces,
-    orphans::{run as run_orphans, without_baseline},
+    orphans::run as run_orphans,
 };
 use super::driver::{Driver, queue};
 use crate::{

@@ -58,6 +58,22 @@ impl<K: Clone + Ord> Queue<K> {
 pub async fn run<K, E, F>(
     context: &Context,
     name: &'static str,
+    changes: UnboundedReceiver<Change>,
+    concerned: impl Fn(Change) -> Vec<K>,
+    reconcile: impl Fn(K) -> F,
+) where
+    K: Clone + Display + Ord,
+    E: Error + 'static,
+    F: Future<Output = Result<Option<Duration>, E>>,
+{
+    run_from(context, name, Vec::new(), changes, concerned, reconcile).await;
+}
+
+/// The same, with keys that are due at once: those of changes that were told before somebody listened.
+pub async fn run_from<K, E, F>(
+    context: &Context,
+    name: &'static str,
+    first: Vec<K>,
     mut changes: UnboundedReceiver<Change>,
     concerned: impl Fn(Change) -> Vec<K>,
     reconcile: impl Fn(K) -> F,
@@ -71,6 +87,7 @@ pub async fn run<K, E, F>(
         due: BTreeMap::new(),
         failures: BTreeMap::new(),
     };
+    queue.ask_all(first, Instant::now());
     loop {
         let now = Instant::now();
         while let Ok(change) = changes.try_recv() {

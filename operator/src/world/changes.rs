@@ -61,4 +61,10 @@ impl Subscribers {
         let mut senders = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         senders.retain(|sender| sender.send(change.clone()).is_ok());
     }
+
+    /// How many subscribed.
+    #[cfg(test)]
+    pub fn len(&self) -> usize {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
 }

@@ -210,6 +210,27 @@ impl Feeds {
     }
 }
 
+#[cfg(test)]
+impl Feeds {
+    /// Fills every cache with nothing.
+    pub fn fill(&mut self) {
+        fn fill<K: Resource<DynamicType = ()> + Clone + 'static>(writer: &mut Writer<K>) {
+            writer.apply_watcher_event(&Event::Init);
+            writer.apply_watcher_event(&Event::InitDone);
+        }
+        fill(&mut self.reports);
+        fill(&mut self.baselines);
+        fill(&mut self.alerts);
+        fill(&mut self.records);
+        fill(&mut self.intents);
+        fill(&mut self.policies);
+        fill(&mut self.cluster_policies);
+        fill(&mut self.approvals);
+        fill(&mut self.deployments);
+        self.complete.send_replace(INDICES);
+    }
+}
+
 /// Fills a store, and tells of each object that came, changed or went.
 async fn follow<K>(client: &Client, mut writer: Writer<K>, mut strip: impl FnMut(&mut K), tell: impl Fn(&K))
 where

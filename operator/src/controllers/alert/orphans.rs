@@ -69,7 +69,7 @@ fn concerned(world: &World, change: Change) -> Vec<WorkloadKey> {
 }
 
 /// The workloads with alerts whose baseline this was, where it is gone.
-pub fn without_baseline(world: &World, baseline: &ObjectRef<Guarded<BehaviorBaseline>>) -> Vec<WorkloadKey> {
+fn without_baseline(world: &World, baseline: &ObjectRef<Guarded<BehaviorBaseline>>) -> Vec<WorkloadKey> {
     if world.baselines.get(baseline).is_some() {
         return Vec::new();
     }

@@ -38,19 +38,33 @@ impl Form {
     }
 }
 
-/// The form that is wanted and served, where one is.
-pub async fn find(client: &Client, wanted: ReportApi) -> kube::Result<Option<Form>> {
+/// What a cluster serves of the forms that are wanted.
+#[derive(Clone, Debug)]
+pub struct Served {
+    /// The one that is written.
+    pub form: Form,
+    /// Those in which an operator may have written before the cluster served that one.
+    pub others: Vec<Form>,
+}
+
+/// The forms that are wanted and served, where any is.
+pub async fn find(client: &Client, wanted: ReportApi) -> kube::Result<Option<Served>> {
     let forms = match wanted {
         ReportApi::Auto => vec![Form::open_reports(), Form::policy_report()],
         ReportApi::OpenReports => vec![Form::open_reports()],
         ReportApi::PolicyReport => vec![Form::policy_report()],
     };
+    let mut found = Vec::new();
     for form in forms {
         if is_served(client, &form).await? {
-            return Ok(Some(form));
+            found.push(form);
         }
     }
-    Ok(None)
+    let mut found = found.into_iter();
+    Ok(found.next().map(|form| Served {
+        form,
+        others: found.collect(),
+    }))
 }
 
 async fn is_served(client: &Client, form: &Form) -> kube::Result<bool> {

@@ -1,5 +1,7 @@
 //! What is searched, and what is found.
 
+use std::sync::Arc;
+
 use anchorwatch_core::{features::Features, id::WorkloadKey, time::Timestamp};
 
 /// A command line that a container runs.
@@ -13,15 +15,15 @@ pub struct Known {
     pub holder: Holder,
 }
 
-/// Who runs a command line.
+/// Who runs a command line. Of one workload there are as many as it runs lines: they share what they have in common.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Holder {
     /// The workload.
-    pub workload: WorkloadKey,
+    pub workload: Arc<WorkloadKey>,
     /// The container in it.
-    pub container: String,
+    pub container: Arc<str>,
     /// Executable of the process.
-    pub executable: String,
+    pub executable: Arc<str>,
     /// When it was first seen there.
     pub first_seen: Timestamp,
     /// When it was last seen there.

@@ -3,6 +3,7 @@
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, HashMap},
+    ops::Range,
 };
 
 use crate::{
@@ -10,11 +11,27 @@ use crate::{
     jaccard::compared,
 };
 
-/// Most different command lines of a generation, of about 3 KiB each with their place in the graph. A cluster of ten
-/// thousand nodes runs the same few thousand again and again.
-pub const MAX_COMMANDS: usize = 50_000;
-/// Most holders that are kept of one command line: enough to show who runs it, and a bound for what everybody runs.
-pub const MAX_HOLDERS: usize = 256;
+/// How much a generation holds.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bounds {
+    /// Most different command lines, of about 3 KiB each with their place in the graph. A cluster of ten thousand nodes runs
+    /// the same few thousand again and again.
+    pub commands: usize,
+    /// Most holders of one command line in one namespace: enough to show who runs it. Were it one bound of all namespaces,
+    /// what one of them is told would say who else runs the line.
+    pub holders: usize,
+    /// Most holders in all, of about 160 bytes each: a place in a list that may be half empty, and the executable.
+    pub holders_in_all: usize,
+}
+
+impl Bounds {
+    /// About 230 MiB at the very most, which leaves an operator of 512 MiB its caches.
+    pub const OF_A_FLEET: Self = Self {
+        commands: 50_000,
+        holders: 256,
+        holders_in_all: 500_000,
+    };
+}
 
 /// What is held beyond that before it is cut back: one in so many. The more, the seldomer it is sorted.
 const SLACK: usize = 4;
@@ -24,7 +41,22 @@ const SLACK: usize = 4;
 pub(crate) struct Command {
     pub text: String,
     pub compared: Vec<u32>,
+    /// By namespace.
     pub holders: Vec<Holder>,
+}
+
+impl Command {
+    /// Those who run it in one namespace.
+    pub fn holders_in(&self, namespace: &str) -> &[Holder] {
+        &self.holders[range_of(&self.holders, namespace)]
+    }
+}
+
+/// Where the holders of a namespace are, or belong, among those of a line.
+fn range_of(holders: &[Holder], namespace: &str) -> Range<usize> {
+    let from = holders.partition_point(|holder| holder.workload.namespace.as_str() < namespace);
+    let here = |holder: &Holder| holder.workload.namespace == namespace;
+    from..from + holders[from..].partition_point(here)
 }
 
 /// What was gathered.
@@ -40,17 +72,18 @@ pub(crate) struct Gathered {
 pub(crate) struct Gathering {
     together: HashMap<(String, Vec<u32>), Vec<Holder>>,
     left_out: BTreeMap<String, usize>,
-    most: usize,
-    most_holders: usize,
+    /// Number of holders of all lines.
+    held: usize,
+    bounds: Bounds,
 }
 
 impl Gathering {
-    pub fn new(most: usize, most_holders: usize) -> Self {
+    pub fn new(bounds: Bounds) -> Self {
         Self {
             together: HashMap::new(),
             left_out: BTreeMap::new(),
-            most,
-            most_holders,
+            held: 0,
+            bounds,
         }
     }
 
@@ -60,13 +93,20 @@ impl Gathering {
             features,
             holder,
         } = known;
-        let holders = self.together.entry((command, compared(&features))).or_default();
-        if holders.len() < self.most_holders {
-            holders.push(holder);
-        } else {
-            leave_out(&mut self.left_out, holder);
+        if self.held >= self.bounds.holders_in_all {
+            leave_out(&mut self.left_out, &holder);
+            return;
         }
-        if self.together.len() > self.most + self.most / SLACK {
+        let holders = self.together.entry((command, compared(&features))).or_default();
+        let here = range_of(holders, &holder.workload.namespace);
+        if here.len() < self.bounds.holders {
+            holders.insert(here.end, holder);
+            self.held += 1;
+        } else {
+            leave_out(&mut self.left_out, &holder);
+        }
+        let most = self.bounds.commands;
+        if self.together.len() > most + most / SLACK {
             self.together = self
                 .cut()
                 .into_iter()
@@ -99,14 +139,16 @@ impl Gathering {
             })
             .collect();
         let by_text = |a: &Command, b: &Command| (&a.text, &a.compared).cmp(&(&b.text, &b.compared));
-        if commands.len() > self.most {
+        let most = self.bounds.commands;
+        if commands.len() > most {
             commands.sort_by(|a, b| {
                 Reverse(a.holders.len())
                     .cmp(&Reverse(b.holders.len()))
                     .then_with(|| by_text(a, b))
             });
-            for holder in commands.drain(self.most..).flat_map(|command| command.holders) {
-                leave_out(&mut self.left_out, holder);
+            for holder in commands.drain(most..).flat_map(|command| command.holders) {
+                leave_out(&mut self.left_out, &holder);
+                self.held -= 1;
             }
         }
         commands.sort_by(by_text);
@@ -114,8 +156,8 @@ impl Gathering {
     }
 }
 
-fn leave_out(left_out: &mut BTreeMap<String, usize>, holder: Holder) {
-    *left_out.entry(holder.workload.namespace).or_default() += 1;
+fn leave_out(left_out: &mut BTreeMap<String, usize>, holder: &Holder) {
+    *left_out.entry(holder.workload.namespace.clone()).or_default() += 1;
 }
 
 #[cfg(test)]
@@ -137,9 +179,9 @@ mod tests {
                 argv: &[line.to_owned()],
             }),
             holder: Holder {
-                workload: WorkloadKey::new("shop", "Deployment", format!("w{number}")),
-                container: "app".to_owned(),
-                executable: "/usr/bin/bash".to_owned(),
+                workload: WorkloadKey::new("shop", "Deployment", format!("w{number}")).into(),
+                container: "app".into(),
+                executable: "/usr/bin/bash".into(),
                 first_seen: Timestamp::from_secs(0),
                 last_seen: Timestamp::from_secs(0),
             },
@@ -148,7 +190,11 @@ mod tests {
 
     #[test]
     fn no_more_is_ever_held_than_the_bound_and_a_quarter_and_all_of_the_rest_is_counted() {
-        let mut gathering = Gathering::new(100, 5);
+        let mut gathering = Gathering::new(Bounds {
+            commands: 100,
+            holders: 5,
+            holders_in_all: 1_000,
+        });
         for number in 0..2_000 {
             gathering.take(known(&format!("rare {number}{number}x"), number));
             assert!(gathering.together.len() <= 125);
@@ -162,5 +208,25 @@ mod tests {
         assert_eq!(common.map(|command| command.holders.len()), Some(5));
         let held: usize = gathered.commands.iter().map(|command| command.holders.len()).sum();
         assert_eq!(gathered.left_out["shop"] + held, 2_200);
+    }
+
+    #[test]
+    fn no_more_holders_are_held_than_the_bound_of_all_and_what_goes_makes_room() {
+        let mut gathering = Gathering::new(Bounds {
+            commands: 20,
+            holders: 9,
+            holders_in_all: 24,
+        });
+        for number in 0..100 {
+            gathering.take(known(&format!("rare {number}{number}x"), number));
+            gathering.take(known("common line", number));
+            let held: usize = gathering.together.values().map(Vec::len).sum();
+            assert_eq!(gathering.held, held);
+            assert!(held <= 24);
+        }
+        let gathered = gathering.done();
+        let held: usize = gathered.commands.iter().map(|command| command.holders.len()).sum();
+        assert_eq!(gathered.left_out["shop"] + held, 200);
+        assert!(gathered.commands.iter().all(|command| !command.holders.is_empty()));
     }
 }

@@ -6,7 +6,7 @@ use anchorwatch_core::features::Features;
 
 use crate::{
     entry::{Answer, Holder, Known},
-    gathering::{Command, Gathered, Gathering, MAX_COMMANDS, MAX_HOLDERS},
+    gathering::{Bounds, Command, Gathered, Gathering},
     graph::Graph,
     jaccard::{common_and_union, compared},
 };
@@ -33,11 +33,11 @@ struct Found<'a> {
 impl Generation {
     /// Of all that is known. Of too much, the command lines of most holders stay; how much was left out is counted.
     pub fn of(known: impl IntoIterator<Item = Known>) -> Self {
-        Self::bounded(known, MAX_COMMANDS, MAX_HOLDERS)
+        Self::bounded(known, Bounds::OF_A_FLEET)
     }
 
-    fn bounded(known: impl IntoIterator<Item = Known>, most: usize, most_holders: usize) -> Self {
-        let mut gathering = Gathering::new(most, most_holders);
+    fn bounded(known: impl IntoIterator<Item = Known>, bounds: Bounds) -> Self {
+        let mut gathering = Gathering::new(bounds);
         for known in known {
             gathering.take(known);
         }
@@ -75,9 +75,8 @@ impl Generation {
 
     /// Number of different command lines of one namespace: nothing that others do changes it.
     pub fn len_in(&self, namespace: &str) -> usize {
-        let here = |holder: &Holder| holder.workload.namespace == namespace;
-        let commands = self.commands.iter();
-        commands.filter(|command| command.holders.iter().any(here)).count()
+        let here = |command: &&Command| !command.holders_in(namespace).is_empty();
+        self.commands.iter().filter(here).count()
     }
 
     /// How many command lines of holders found no room.
@@ -93,12 +92,8 @@ impl Generation {
     /// The nearest of one namespace, each that found room compared: none of them is missed.
     pub fn nearest_in(&self, namespace: &str, asked: &Features, wanted: usize) -> Vec<Answer> {
         let asked = compared(asked);
-        let here = |holder: &Holder| holder.workload.namespace == namespace;
-        let commands = self.commands.iter();
-        best(
-            commands.flat_map(|command| found(command, &asked, here)).collect(),
-            wanted,
-        )
+        let here = |command| found(command, &asked, Command::holders_in(command, namespace));
+        best(self.commands.iter().flat_map(here).collect(), wanted)
     }
 
     /// The nearest of all namespaces: what the graph proposes and what is exactly as asked for, compared exactly.
@@ -112,15 +107,17 @@ impl Generation {
         let numbers = exact.into_iter().chain(proposed).flatten();
         let commands = numbers.map(|number| &self.commands[*number]);
         best(
-            commands.flat_map(|command| found(command, &asked, |_| true)).collect(),
+            commands
+                .flat_map(|command| found(command, &asked, &command.holders))
+                .collect(),
             wanted,
         )
     }
 }
 
-fn found<'a>(command: &'a Command, asked: &[u32], may: impl Fn(&Holder) -> bool) -> impl Iterator<Item = Found<'a>> {
+fn found<'a>(command: &'a Command, asked: &[u32], holders: &'a [Holder]) -> impl Iterator<Item = Found<'a>> {
     let (common, union) = common_and_union(asked, &command.compared);
-    let holders = command.holders.iter().filter(move |holder| common > 0 && may(holder));
+    let holders = holders.iter().filter(move |_| common > 0);
     holders.map(move |holder| Found {
         command,
         holder,
@@ -174,9 +171,9 @@ mod tests {
             command: line.to_owned(),
             features: features(line, "/usr/bin/python3"),
             holder: Holder {
-                workload: WorkloadKey::new(namespace, "Deployment", workload),
-                container: "app".to_owned(),
-                executable: "/usr/bin/bash".to_owned(),
+                workload: WorkloadKey::new(namespace, "Deployment", workload).into(),
+                container: "app".into(),
+                executable: "/usr/bin/bash".into(),
                 first_seen: Timestamp::from_secs(0),
                 last_seen: Timestamp::from_secs(last_seen),
             },
@@ -205,6 +202,14 @@ mod tests {
         all
     }
 
+    fn bounds(commands: usize, holders: usize) -> Bounds {
+        Bounds {
+            commands,
+            holders,
+            holders_in_all: 1_000,
+        }
+    }
+
     fn shown(answers: &[Answer]) -> Vec<(String, String, u32, u32)> {
         let found = answers.iter();
         found
@@ -231,7 +236,7 @@ mod tests {
         let all: Vec<Command> = known.iter().filter(here).map(alone).collect();
         best(
             all.iter()
-                .flat_map(|command| found(command, &asked, |_| true))
+                .flat_map(|command| found(command, &asked, &command.holders))
                 .collect(),
             wanted,
         )
@@ -289,7 +294,7 @@ mod tests {
             .map(|n| known("shop", &format!("w{n}"), "common line", n))
             .collect();
         all.extend((0..30).map(|n| known("shop", "one", &format!("rare line {n}{n}{n}x"), n)));
-        let generation = Generation::bounded(all, 10, 5);
+        let generation = Generation::bounded(all, bounds(10, 5));
         assert_eq!((generation.len(), generation.left_out()), (10, 15 + 21));
         let answers = generation.nearest_in("shop", &features("common line", ""), 9);
         assert_eq!(
@@ -299,19 +304,30 @@ mod tests {
     }
 
     #[test]
-    fn what_a_namespace_is_told_of_its_size_is_changed_by_no_other() {
-        let ours: Vec<Known> = (0..3)
-            .map(|n| known("shop", "ours", &format!("line {n}{n}x"), n))
-            .collect();
-        let counts = |all: Vec<Known>| {
-            let generation = Generation::bounded(all, 100, 2);
-            (generation.len_in("shop"), generation.left_out_in("shop"))
+    fn what_a_namespace_is_told_is_changed_by_no_other_even_if_it_runs_the_very_lines() {
+        let lines = |namespace: &'static str, workload: &'static str| {
+            (0..3).map(move |n| known(namespace, workload, &format!("line {n}{n}x"), n))
         };
-        let theirs = (0..9).map(|n| known("bank", "theirs", "line of theirs", n));
-        assert_eq!(counts(ours.clone()), (3, 0));
-        assert_eq!(counts(ours.iter().cloned().chain(theirs).collect()), (3, 0));
+        let told = |all: Vec<Known>| {
+            let generation = Generation::bounded(all, bounds(100, 2));
+            let answers = generation.nearest_in("shop", &features("line 11x", ""), 9);
+            (
+                generation.len_in("shop"),
+                generation.left_out_in("shop"),
+                shown(&answers),
+            )
+        };
+        let ours: Vec<Known> = lines("shop", "ours").collect();
+        let theirs: Vec<Known> = ["a", "b", "c"]
+            .into_iter()
+            .flat_map(|name| lines("bank", name))
+            .collect();
+        let alone = told(ours.clone());
+        assert_eq!((alone.0, alone.1, alone.2.len()), (3, 0, 3));
+        assert_eq!(told(theirs.iter().chain(&ours).cloned().collect()), alone);
+        assert_eq!(told(ours.iter().chain(&theirs).cloned().collect()), alone);
         let again = ours.iter().chain(&ours).chain(&ours).cloned();
-        assert_eq!(counts(again.collect()), (3, 3));
+        assert_eq!(told(again.collect()).1, 3);
     }
 
     #[test]

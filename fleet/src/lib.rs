@@ -12,5 +12,4 @@ pub mod graph;
 mod jaccard;
 
 pub use entry::{Answer, Holder, Known};
-pub use gathering::{MAX_COMMANDS, MAX_HOLDERS};
 pub use generation::Generation;

@@ -95,11 +95,11 @@ fn told(answer: Answer) -> QueryAnswer {
         union: _,
     } = answer;
     QueryAnswer {
-        namespace: holder.workload.namespace,
-        kind: holder.workload.kind,
-        name: holder.workload.name,
-        container: holder.container,
-        executable: holder.executable,
+        namespace: holder.workload.namespace.clone(),
+        kind: holder.workload.kind.clone(),
+        name: holder.workload.name.clone(),
+        container: holder.container.as_ref().to_owned(),
+        executable: holder.executable.as_ref().to_owned(),
         command,
         similarity,
         first_seen: time(holder.first_seen),

@@ -32,6 +32,7 @@ use tokio::task::JoinError;
 use tracing::warn;
 
 use crate::{
+    clock,
     context::Context,
     world::readable,
     writes::{Writes, is_conflict, is_gone, unless_outdated},
@@ -112,7 +113,7 @@ impl<'a> Searching<'a> {
     }
 
     async fn tidy(&mut self) {
-        let now = Timestamp::now();
+        let now = clock::now();
         if self.made.as_ref().is_some_and(|made| made.at.elapsed() > FRESH) {
             self.made = None;
         }
@@ -200,7 +201,7 @@ impl<'a> Searching<'a> {
             return Ok((Arc::clone(&made.generation), made.as_of));
         }
         let baselines = readable(&self.context.world.baselines);
-        let as_of = Timestamp::now();
+        let as_of = clock::now();
         let made = tokio::task::spawn_blocking(move || {
             let baselines = baselines.iter().filter_map(|guarded| guarded.0.as_ref().ok());
             Generation::of(baselines.flat_map(index::known))

@@ -145,17 +145,19 @@ fn reached(metadata: &Metadata, start: &PackageId) -> BTreeSet<String> {
     names.map(|package| package.name.to_string()).collect()
 }
 
-/// clippy reads the nearest file only, so that of core has to repeat the root's.
+/// clippy reads the nearest file only, so that one of a crate has to repeat the root's.
 fn lint_settings(root: &Path) -> Result<Vec<String>> {
     let read = |name: &str| std::fs::read_to_string(root.join(name)).with_context(|| format!("cannot read {name}"));
-    let core = read("core/clippy.toml")?;
-    let missing =
-        |line: &&str| !line.trim().is_empty() && !line.starts_with('#') && !core.lines().any(|own| own == *line);
-    Ok(read("clippy.toml")?
-        .lines()
-        .filter(missing)
-        .map(|line| format!("core/clippy.toml lacks the root's {line:?}"))
-        .collect())
+    let settings = read("clippy.toml")?;
+    let mut lacking = Vec::new();
+    for name in ["core/clippy.toml", "operator/clippy.toml"] {
+        let own = read(name)?;
+        let missing =
+            |line: &&str| !line.trim().is_empty() && !line.starts_with('#') && !own.lines().any(|own| own == *line);
+        let lines = settings.lines().filter(missing);
+        lacking.extend(lines.map(|line| format!("{name} lacks the root's {line:?}")));
+    }
+    Ok(lacking)
 }
 
 #[cfg(test)]

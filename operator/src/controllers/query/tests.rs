@@ -59,7 +59,7 @@ async fn a_query_is_answered_from_the_baselines_and_deleted_when_it_is_over() {
     let (client, calls) = taking(deleted);
     let context = made.context(client);
     let mut searching = Searching::new(&context);
-    searching.take(query(1, Timestamp::now())).await;
+    searching.take(query(1, clock::now())).await;
     let status = calls.last(&format!("PUT {PATH}/q1/status"))["status"].clone();
     assert_eq!(status["phase"], "Answered");
     assert_eq!(status["answers"][0]["name"], "cart");
@@ -80,7 +80,7 @@ async fn of_a_flood_what_is_too_much_is_deleted_unanswered() {
     let context = made.context(client);
     let mut searching = Searching::new(&context);
     for number in 0..40 {
-        searching.take(query(number, Timestamp::now())).await;
+        searching.take(query(number, clock::now())).await;
     }
     let lines = calls.lines();
     let of = |verb: &str| lines.iter().filter(|line| line.starts_with(verb)).count();

@@ -4,7 +4,7 @@ use std::{
     io,
     net::SocketAddr,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -45,6 +45,8 @@ pub struct Admin {
     pub readiness: Readiness,
     /// What is counted only when somebody asks.
     pub world: SharedWorld,
+    /// Held from counting until it is written out: who asks meanwhile would see what is counted halfway.
+    pub counting: Arc<Mutex<()>>,
 }
 
 impl Admin {
@@ -61,13 +63,19 @@ impl Admin {
             .route("/readyz", get(ready))
             .with_state(self)
     }
+
+    /// The metrics, as of one moment.
+    fn count(&self) -> prometheus::Result<Vec<u8>> {
+        let _alone = self.counting.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(world) = self.world.get() {
+            world.show(&self.metrics);
+        }
+        self.metrics.encode()
+    }
 }
 
 async fn metrics(State(admin): State<Admin>) -> Response {
-    if let Some(world) = admin.world.get() {
-        world.show(&admin.metrics);
-    }
-    match admin.metrics.encode() {
+    match admin.count() {
         Ok(text) => ([(CONTENT_TYPE, prometheus::TEXT_FORMAT)], text).into_response(),
         Err(error) => {
             error!(error = &error as &dyn std::error::Error, "the metrics can't be encoded");
@@ -88,7 +96,10 @@ async fn ready(State(admin): State<Admin>) -> (StatusCode, &'static str) {
 mod tests {
     use super::*;
     use axum::{body::Body, http::Request};
+    use serde_json::json;
     use tower::ServiceExt;
+
+    use crate::testkit::{HandMade, put};
 
     async fn status(admin: &Admin, path: &str) -> StatusCode {
         let request = Request::get(path).body(Body::empty()).unwrap();
@@ -101,11 +112,49 @@ mod tests {
             metrics: Metrics::new().unwrap(),
             readiness: Readiness::default(),
             world: SharedWorld::default(),
+            counting: Arc::default(),
         };
         assert_eq!(status(&admin, "/healthz").await, StatusCode::OK);
         assert_eq!(status(&admin, "/metrics").await, StatusCode::OK);
         assert_eq!(status(&admin, "/readyz").await, StatusCode::SERVICE_UNAVAILABLE);
         admin.readiness.set(true);
         assert_eq!(status(&admin, "/readyz").await, StatusCode::OK);
+    }
+
+    #[test]
+    fn whoever_scrapes_while_another_does_sees_the_whole() {
+        let mut made = HandMade::new();
+        let states = ["Open", "Escalated", "Observed", "Suppressed", "Accepted", "Resolved"];
+        for number in 0..60 {
+            let alert = json!({
+                "apiVersion": "anchorwatch.dev/v1alpha1", "kind": "DriftAlert",
+                "metadata": {"namespace": "shop", "name": format!("a{number}")}, "spec": {},
+                "status": {
+                    "severity": "High", "state": states[number % 6], "workload": {"kind": "Deployment", "name": "agent"},
+                    "workloadName": "Deployment/agent", "container": "app", "summary": "", "count": 1, "pods": 1,
+                },
+            });
+            put(&mut made.feeds.alerts, alert);
+        }
+        let admin = Admin {
+            metrics: made.metrics.clone(),
+            readiness: Readiness::default(),
+            world: Arc::new(Arc::clone(&made.world).into()),
+            counting: Arc::default(),
+        };
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for _ in 0..50 {
+                        let text = String::from_utf8(admin.count().unwrap()).unwrap();
+                        let alerts = text
+                            .lines()
+                            .filter(|line| line.starts_with("anchorwatch_operator_alerts{"));
+                        let counts = alerts.map(|line| line.rsplit(' ').next().unwrap().to_owned());
+                        assert_eq!(counts.collect::<Vec<_>>(), ["10"; 6]);
+                    }
+                });
+            }
+        });
     }
 }

@@ -62,6 +62,7 @@ async fn main() -> anyhow::Result<()> {
         metrics,
         readiness: Readiness::default(),
         world: SharedWorld::default(),
+        counting: std::sync::Arc::default(),
     };
     let client = clock::answers::client(&admin.metrics)
         .await

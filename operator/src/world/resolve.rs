@@ -42,9 +42,16 @@ impl Workload {
 }
 
 /// The workload of a pod. `owner` is the ReplicaSet or Job that controls it, where one does and it is known.
+///
+/// A pod names its controller itself, and the API server believes whoever makes it.
 pub fn workload_of(pod: &PodFacts, owner: Option<&OwnerFacts>) -> Resolution {
-    let Some(controller) = pod.controller.as_ref().filter(|controller| controller.kind != "Node") else {
-        // A static pod's mirror belongs to its Node: it is a workload of its own, as a bare pod is.
+    let fits = |controller: &&Controller| {
+        let is_it = |facts: &OwnerFacts| facts.namespace == pod.namespace && facts.name == controller.name;
+        controller.kind != "Node" && !makes_no_pods(controller) && owner.is_none_or(is_it)
+    };
+    let Some(controller) = pod.controller.as_ref().filter(fits) else {
+        // A static pod's mirror belongs to its Node: it is a workload of its own, as a bare pod is. So is what says that it
+        // belongs to what it can't belong to.
         return Resolution::Workload(Workload {
             key: WorkloadKey::new(&pod.namespace, "Pod", &pod.name),
             api_version: "v1".into(),
@@ -69,6 +76,15 @@ pub fn workload_of(pod: &PodFacts, owner: Option<&OwnerFacts>) -> Resolution {
         api_version: api_version.clone(),
         uid: uid.clone(),
     })
+}
+
+/// Whether it controls what makes pods, and no pod.
+fn makes_no_pods(controller: &Controller) -> bool {
+    let group = controller.api_version.split('/').next().unwrap_or_default();
+    matches!(
+        (group, controller.kind.as_str()),
+        ("apps", "Deployment") | ("batch", "CronJob")
+    )
 }
 
 /// The workload that a pod which the API server no longer knows most probably belonged to: the one with the longest
@@ -193,6 +209,31 @@ mod tests {
                 Some(workload(kind, "db"))
             );
         }
+    }
+
+    #[test]
+    fn a_pod_that_names_a_controller_which_makes_no_pods_or_another_one_is_a_workload_of_its_own() {
+        let cron_job = Controller {
+            api_version: "batch/v1".into(),
+            ..controller("CronJob", "report")
+        };
+        let alone = Some(workload("Pod", "agent-5d-x"));
+        for named in [controller("Deployment", "agent"), cron_job] {
+            assert_eq!(resolved(&pod(Some(named)), None), alone);
+        }
+        let set = owner("agent-5d", Some(controller("Deployment", "agent")));
+        assert_eq!(
+            resolved(&pod(Some(controller("ReplicaSet", "other"))), Some(&set)),
+            alone
+        );
+        let elsewhere = OwnerFacts {
+            namespace: "bank".into(),
+            ..set
+        };
+        assert_eq!(
+            resolved(&pod(Some(controller("ReplicaSet", "agent-5d"))), Some(&elsewhere)),
+            alone
+        );
     }
 
     #[test]

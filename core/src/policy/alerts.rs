@@ -5,7 +5,7 @@ use serde::Serialize;
 /// How many alerts are kept, and for how long.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
 pub struct AlertsPolicy {
-    /// Most undecided alerts below High of a workload; as many again that ask for nobody (observed, suppressed).
+    /// Most undecided alerts below High of a workload; as many again that are observed alone. What is suppressed takes no room.
     pub per_workload: u32,
     /// The same for a namespace.
     pub per_namespace: u32,

@@ -22,7 +22,7 @@ pub struct AlertMetrics {
     pub created: IntCounter,
     /// From the first event of an alert's first finding to the alert.
     pub delay: Histogram,
-    /// 1 where the cluster serves the kind in which alerts are reported to other tools.
+    /// 1 once the cluster served the kind in which alerts are reported to other tools.
     pub open_reports_served: IntGauge,
     /// Findings that nobody closed, by what an alert manager routes by.
     series: IntGaugeVec,
@@ -43,7 +43,8 @@ impl AlertMetrics {
             open_reports_served: gauge(
                 r,
                 "open_reports_served",
-                "1 while alerts are reported to other tools; 0 where nobody asks for that, or the cluster lacks the kind",
+                "1 once the cluster served the kind in which alerts are reported to other tools; 0 where nobody asks for that, or \
+                 it lacked the kind since the start",
             )?,
             series: gauges(
                 r,

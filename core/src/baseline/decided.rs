@@ -131,8 +131,7 @@ impl FeedBaseline {
     pub(super) fn restore(&mut self, is_denied: impl Fn(&Behaviour) -> bool) -> usize {
         let mut restored = 0;
         for entry in self.entries.values_mut() {
-            let was_denied = entry.rule() == Some(Rule::DeniedBehaviour) && entry.lesson.past == Past::Denied;
-            if was_denied && !is_denied(&entry.behaviour) {
+            if entry.is_denied_since() && !is_denied(&entry.behaviour) {
                 learn_again(entry);
                 restored += 1;
             }

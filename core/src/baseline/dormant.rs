@@ -86,6 +86,45 @@ pub(crate) fn judge(
     }
 }
 
+/// What falls out of a window at once: of however much, no more than [`MAX_DORMANT`] can be remembered, so that no more is
+/// kept for it.
+#[derive(Debug, Default)]
+pub(super) struct Fallen {
+    newest: Vec<(BehaviourId, Dormant)>,
+    all: usize,
+}
+
+impl Fallen {
+    pub(super) fn add(&mut self, id: BehaviourId, dormant: Dormant) {
+        // All at once: what asks for room between what is given back has it put in order first.
+        self.newest.reserve_exact(2 * MAX_DORMANT - self.newest.len());
+        self.newest.push((id, dormant));
+        self.all += 1;
+        if self.newest.len() == 2 * MAX_DORMANT {
+            self.drop_older();
+        }
+    }
+
+    fn drop_older(&mut self) {
+        if self.newest.len() > MAX_DORMANT {
+            let rank = |(id, dormant): &(BehaviourId, Dormant)| std::cmp::Reverse((dormant.last_day, *id));
+            self.newest.select_nth_unstable_by_key(MAX_DORMANT - 1, rank);
+            self.newest.truncate(MAX_DORMANT);
+        }
+    }
+
+    /// Those that were seen last, as [`bound`] ranks them.
+    pub(super) fn newest(mut self) -> impl Iterator<Item = (BehaviourId, Dormant)> {
+        self.drop_older();
+        self.newest.into_iter()
+    }
+
+    /// How many are not among them.
+    pub(super) const fn forgotten(&self) -> usize {
+        self.all.saturating_sub(MAX_DORMANT)
+    }
+}
+
 /// Forgets the dormant behaviours beyond [`MAX_DORMANT`], those first that were seen longest ago. Returns how many.
 pub(super) fn bound(baseline: &mut Baseline) -> usize {
     let all: usize = baseline.feeds().map(|(_, _, feed)| feed.dormant.len()).sum();

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Lesson, Marks, Sighting};
+use super::{Lesson, Marks, Past, Sighting};
 use crate::{
     behaviour::{Attributes, Behaviour},
     id::PodUid,
@@ -38,8 +38,9 @@ pub enum EntryState {
 }
 
 /// One behaviour that was seen.
+// In the order that is written here: what ageing asks of every entry, its state and its days, lies together.
+#[repr(C)]
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct Entry {
     /// The behaviour. Of variants with one key, the one that says most.
     pub behaviour: Behaviour,
@@ -93,6 +94,11 @@ impl Entry {
             EntryState::Learned | EntryState::Accepted { .. } => false,
             EntryState::Quarantined { .. } => true,
         }
+    }
+
+    /// Whether a denial raised it that came after it had been learned.
+    pub(super) fn is_denied_since(&self) -> bool {
+        self.rule() == Some(Rule::DeniedBehaviour) && self.lesson.past == Past::Denied
     }
 
     /// Whether a person accepted it.

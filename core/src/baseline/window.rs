@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Baseline, Entry, EntryState, FeedBaseline, Past,
-    dormant::{Dormant, bound},
+    dormant::{Dormant, Fallen, bound},
     start::may_come,
 };
 use crate::{
@@ -113,12 +113,14 @@ pub(super) fn expire(baseline: &mut Baseline, policy: &Policy, now: Timestamp) -
             feed.dormant
                 .retain(|_, dormant| dormant.is_remembered(policy.window_days, today));
             expiry.forgotten += before - feed.dormant.len();
+            let mut fallen = Fallen::default();
             let (mut denied, mut generalised) = (false, false);
+            let joined = feed.apart.is_some();
             // One walk over all entries: there may be many, and they lie apart.
             let over = feed.entries.extract_if(.., |_, entry| {
                 let over = is_over(entry);
-                denied |= !over && entry.lesson.past == Past::Denied;
-                generalised |= !over && entry.generalised;
+                denied |= !over && entry.is_denied_since();
+                generalised |= joined && !over && entry.generalised;
                 over
             });
             for (id, entry) in over {
@@ -129,9 +131,14 @@ pub(super) fn expire(baseline: &mut Baseline, policy: &Policy, now: Timestamp) -
                     && !rules::is_approved(&entry.behaviour, policy)
                     && dormant.is_remembered(policy.window_days, today)
                 {
-                    feed.dormant.insert(id, dormant);
+                    match feed.dormant.get_mut(&id) {
+                        Some(held) => *held = dormant,
+                        None => fallen.add(id, dormant),
+                    }
                 }
             }
+            expiry.forgotten += fallen.forgotten();
+            feed.dormant.extend(fallen.newest());
             expiry.forgotten += feed.expire_candidates(Day(oldest));
             expiry.denied |= denied;
             // Once all that was joined is gone, everything is told apart again.

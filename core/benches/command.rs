@@ -30,7 +30,7 @@ fn corpus() -> Vec<Vec<String>> {
         .collect()
 }
 
-fn features(argv: &[String]) -> Features {
+fn features(argv: Vec<String>) -> Features {
     let templates = normalise::command_line(argv);
     Features::of(&Command {
         executable: templates.first().map_or("", String::as_str),
@@ -41,14 +41,16 @@ fn features(argv: &[String]) -> Features {
 
 fn normalise_and_vectorise(criterion: &mut Criterion) {
     let corpus = corpus();
+    // As whoever decoded an event hands it over.
+    let line = |index: usize| corpus[index % corpus.len()].clone();
     let mut times = Times::default();
     criterion.bench_function("normalise and vectorise an exec", |bencher| {
-        bencher.iter_custom(|count| times.each(count, |index| features(&corpus[index % corpus.len()])));
+        bencher.iter_custom(|count| times.each_given(count, line, features));
     });
     let name = "core: normalise and vectorise an exec";
     Figure::at_most(name, &times.micros(), "µs", 2.0).print();
     criterion.bench_function("redact and template an exec", |bencher| {
-        bencher.iter_custom(|count| times.each(count, |index| normalise::command_line(&corpus[index % corpus.len()])));
+        bencher.iter_custom(|count| times.each_given(count, line, normalise::command_line));
     });
     Figure::shown("core: of it redaction and templates", &times.micros(), "µs").print();
 }
@@ -114,11 +116,11 @@ fn growth(criterion: &mut Criterion) {
     for piece in TEDIOUS {
         let mut medians = Vec::new();
         for length in [8 << 10, 128 << 10] {
-            let argv = ["tool".to_owned(), piece.repeat(length / piece.len())];
+            let argv = vec!["tool".to_owned(), piece.repeat(length / piece.len())];
             let mut times = Times::default();
             let name = format!("{} KiB of {piece:?}", length >> 10);
             criterion.bench_function(&name, |bencher| {
-                bencher.iter_custom(|count| times.each(count, |_| normalise::command_line(&argv)));
+                bencher.iter_custom(|count| times.each_given(count, |_| argv.clone(), normalise::command_line));
             });
             medians.push(anchorwatch_figures::percentile(&times.micros(), 50));
         }

@@ -62,12 +62,12 @@ impl Commands {
 
     fn features(&self, number: usize) -> Features {
         let line = self.0[number % self.0.len()];
-        let argv = [
+        let argv = vec![
             "bash".to_owned(),
             "-c".to_owned(),
             format!("{line} {}", word(number / self.0.len())),
         ];
-        let argv = normalise::command_line(&argv);
+        let argv = normalise::command_line(argv);
         Features::of(&Command {
             executable: "/usr/bin/bash",
             parent: "/usr/bin/python3",

@@ -120,14 +120,17 @@ impl Features {
     /// The features of a command.
     pub fn of(command: &Command<'_>) -> Self {
         let mut all = Vec::with_capacity(256);
-        visit(command, &mut |kind, text| all.push(Feature::new(kind, text.as_bytes())));
-        Self::from_unsorted(all)
+        visit(command, &mut |kind, text| all.push(Feature::new(kind, text)));
+        Self::from_unsorted(&all)
     }
 
-    pub(crate) fn from_unsorted(mut all: Vec<Feature>) -> Self {
-        order::sort(&mut all);
-        all.dedup();
-        let compared = all.partition_point(|feature| feature.kind() < Kind::Capability);
+    pub(crate) fn from_unsorted(unsorted: &[Feature]) -> Self {
+        let all = order::sorted(unsorted);
+        let capabilities = all
+            .iter()
+            .rev()
+            .take_while(|feature| feature.kind() >= Kind::Capability);
+        let compared = all.len() - capabilities.count();
         Self {
             all: all.into_boxed_slice(),
             compared,
@@ -155,15 +158,16 @@ pub fn named(command: &Command<'_>) -> Vec<(Feature, String)> {
     let mut named: Vec<(Feature, String)> = Vec::new();
     let mut seen = std::collections::BTreeSet::new();
     visit(command, &mut |kind, text| {
-        let feature = Feature::new(kind, text.as_bytes());
+        let feature = Feature::new(kind, text);
         if seen.insert(feature) {
-            named.push((feature, text.to_owned()));
+            named.push((feature, String::from_utf8_lossy(text).into_owned()));
         }
     });
     named
 }
 
-fn visit(command: &Command<'_>, sink: &mut impl FnMut(Kind, &str)) {
+/// Calls `sink` with each feature's text: whole characters, as bytes, since most features are three of them.
+fn visit(command: &Command<'_>, sink: &mut impl FnMut(Kind, &[u8])) {
     let text = text(command.argv);
     // Each reads the text in another form, one behind the other.
     let mut scratch =
@@ -172,7 +176,7 @@ fn visit(command: &Command<'_>, sink: &mut impl FnMut(Kind, &str)) {
         scratch.clear();
         scratch.push(role);
         scratch.push_str(path);
-        sink(Kind::Context, &scratch);
+        sink(Kind::Context, scratch.as_bytes());
     }
     tokens::visit(&text, &mut scratch, sink);
     trigrams::visit(&text, &mut scratch, sink);

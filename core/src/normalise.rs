@@ -22,13 +22,14 @@ pub(crate) use words::{is_plain as is_plain_word, template_word as put_word};
 use crate::{
     redact,
     redact::Redaction,
-    settle::{Changes, Rounds, settle, settle_argv},
+    settle::{Indices, Rounds, settle, settle_argv},
 };
 
 /// A command line as it may leave the node: redacted, then templated. What a placeholder makes of the text beside it is
 /// redacted again.
-pub fn command_line(argv: &[String]) -> Vec<String> {
-    settle_argv(argv, &mut Normalisation::default()).unwrap_or_else(|| argv.to_vec())
+pub fn command_line(mut argv: Vec<String>) -> Vec<String> {
+    settle_argv(&mut argv, &mut Normalisation::default());
+    argv
 }
 
 /// Redacts the arguments of a command line, then templates them.
@@ -39,30 +40,14 @@ struct Normalisation {
 }
 
 impl Rounds for Normalisation {
-    fn round(&mut self, argv: &[String]) -> Changes {
-        let redacted = settle_argv(argv, &mut self.redaction);
-        for (index, redacted) in redacted.iter().flatten().enumerate() {
-            if argv[index] != *redacted {
-                self.templates.touch(index);
-            }
-        }
-        let templates = self.templates.round(redacted.as_deref().unwrap_or(argv));
-        let Some(templates) = templates else {
-            return redacted.map(|redacted| redacted.into_iter().map(Some).collect());
-        };
+    fn round(&mut self, argv: &mut [String]) -> Indices {
+        let mut changed = settle_argv(argv, &mut self.redaction);
+        changed.iter().for_each(|index| self.templates.touch(index));
+        let templated = self.templates.round(argv);
         // Whatever becomes of a template: neither of the two has seen it.
-        for (index, _) in templates.iter().enumerate().filter(|(_, template)| template.is_some()) {
-            self.touch(index);
-        }
-        let Some(redacted) = redacted else {
-            return Some(templates);
-        };
-        let changes = redacted.into_iter().zip(templates);
-        Some(
-            changes
-                .map(|(redacted, template)| Some(template.unwrap_or(redacted)))
-                .collect(),
-        )
+        templated.iter().for_each(|index| self.touch(index));
+        changed.join(&templated);
+        changed
     }
 
     fn touch(&mut self, index: usize) {

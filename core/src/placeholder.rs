@@ -1,7 +1,5 @@
 //! What stands for a piece of text that was taken out: `<class:n>`, where n is the base-2 logarithm of its length.
 
-use std::fmt::Write as _;
-
 /// What a piece of text was, as far as its shape tells.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Class {
@@ -77,32 +75,71 @@ impl Class {
             Self::Ip6 => "ip6",
         }
     }
+
+    /// The class of a name.
+    fn of_name(name: &[u8]) -> Option<Self> {
+        Some(match name {
+            b"secret" => Self::Secret,
+            b"base64" => Self::Base64,
+            b"token" => Self::Token,
+            b"hex" => Self::Hex,
+            b"uuid" => Self::Uuid,
+            b"date" => Self::Date,
+            b"num" => Self::Number,
+            b"pid" => Self::Pid,
+            b"version" => Self::Version,
+            b"temp" => Self::Temporary,
+            b"ip4-loopback" => Self::Ip4Loopback,
+            b"ip4-private" => Self::Ip4Private,
+            b"ip4-link" => Self::Ip4Link,
+            b"ip4-public" => Self::Ip4Public,
+            b"ip6" => Self::Ip6,
+            _ => return None,
+        })
+    }
 }
 
 /// Writes the placeholder of `text`. Only the magnitude of its length is kept, so that a secret's length stays vague
 /// while a long payload still differs from a short argument.
 pub(crate) fn put(out: &mut String, class: Class, text: &str) {
     let length = text.chars().count().max(1).ilog2();
-    write!(out, "<{}:{length}>", class.name()).expect("writing to a String can't fail");
+    out.push('<');
+    out.push_str(class.name());
+    out.push(':');
+    // At most 63. The formatter takes as long as all the rest.
+    for digit in [length / 10, length % 10].into_iter().skip(usize::from(length < 10)) {
+        out.push(char::from_digit(digit, 10).unwrap_or('0'));
+    }
+    out.push('>');
 }
 
 /// The length in bytes of the placeholder that `text` begins with, if it does.
+#[inline]
 pub(crate) fn length_at(text: &str) -> Option<usize> {
-    class_at(text)?;
-    let rest = &text[1..];
-    let colon = rest.find(':')?;
-    let digits = rest[colon + 1..].bytes().take_while(u8::is_ascii_digit).count();
-    let end = colon + 1 + digits;
-    ((1..=2).contains(&digits) && rest[end..].starts_with('>')).then_some(end + 2)
+    at(text).map(|(length, _)| length)
 }
 
-/// The class that a text names which begins as a placeholder does.
-pub(crate) fn class_at(text: &str) -> Option<Class> {
-    let rest = text.strip_prefix('<')?;
-    let colon = rest.bytes().take(13).position(|byte| byte == b':')?;
-    Class::ALL
-        .into_iter()
-        .find(|class| class.name().as_bytes() == &rest.as_bytes()[..colon])
+/// The length in bytes of the placeholder that `text` begins with, and its class, if it does.
+#[inline]
+pub(crate) fn at(text: &str) -> Option<(usize, Class)> {
+    // Asked at most places of a text, and hardly one of them is this.
+    if text.as_bytes().first() == Some(&b'<') {
+        read(&text.as_bytes()[1..])
+    } else {
+        None
+    }
+}
+
+/// What follows the first sign of a placeholder.
+fn read(rest: &[u8]) -> Option<(usize, Class)> {
+    let colon = rest.iter().take(13).position(|byte| *byte == b':')?;
+    let class = Class::of_name(&rest[..colon])?;
+    let digits = rest[colon + 1..]
+        .iter()
+        .take_while(|byte| byte.is_ascii_digit())
+        .count();
+    let end = colon + 1 + digits;
+    ((1..=2).contains(&digits) && rest.get(end) == Some(&b'>')).then_some((end + 2, class))
 }
 
 /// Whether the text is one placeholder and nothing else.
@@ -173,5 +210,32 @@ impl<'a> Rewritten<'a> {
         }
         self.out.push_str(&self.text[self.done..]);
         (self.out != self.text).then_some(self.out)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_put_is_found_by_its_class_and_length() {
+        for class in Class::ALL {
+            let mut text = String::new();
+            put(&mut text, class, "0123456789abcdef");
+            assert_eq!(at(&format!("{text}:9>")), Some((text.len(), class)), "{text}");
+        }
+        for text in [
+            "",
+            "<",
+            "<num",
+            "<num:",
+            "<num:>",
+            "<num:123>",
+            "<NUM:1>",
+            "<number:1>",
+            "<ip4-loopbacks:1>",
+        ] {
+            assert_eq!(at(text), None, "{text}");
+        }
     }
 }

@@ -30,7 +30,7 @@ mod word;
 
 use std::borrow::Cow;
 
-use crate::settle::{Changes, Rounds, Walk, settle, settle_argv};
+use crate::settle::{Indices, Rounds, Walk, settle, settle_argv};
 use word::Context;
 
 /// Any text without its secrets. Redacting again changes nothing.
@@ -39,8 +39,9 @@ pub fn redact(text: &str) -> String {
 }
 
 /// A command line without its secrets, argument by argument. Redacting again changes nothing.
-pub fn redact_argv(argv: &[String]) -> Vec<String> {
-    settle_argv(argv, &mut Redaction::default()).unwrap_or_else(|| argv.to_vec())
+pub fn redact_argv(mut argv: Vec<String>) -> Vec<String> {
+    settle_argv(&mut argv, &mut Redaction::default());
+    argv
 }
 
 /// Takes secrets out of the arguments of a command line.
@@ -48,7 +49,7 @@ pub fn redact_argv(argv: &[String]) -> Vec<String> {
 pub(crate) struct Redaction(Walk<Context>);
 
 impl Rounds for Redaction {
-    fn round(&mut self, argv: &[String]) -> Changes {
+    fn round(&mut self, argv: &mut [String]) -> Indices {
         let redact = |context: &mut Context, _, argument: &str| word::redact_argument(argument, context);
         self.0.round(argv, redact)
     }

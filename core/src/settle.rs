@@ -1,8 +1,10 @@
 //! Repeating a round of rewriting until nothing changes any more.
 
+mod indices;
 mod walk;
 
 use crate::placeholder::{Class, put};
+pub(crate) use indices::Indices;
 pub(crate) use walk::{Rounds, Walk};
 
 /// Rounds after which what still changes is given up for a placeholder. Text that people write settles in two, what
@@ -21,45 +23,30 @@ pub(crate) fn settle(mut text: String, round: impl Fn(&str) -> Option<String>) -
     given_up(&text)
 }
 
-/// What a round makes of each argument of a command line; `None` where it leaves one, or all, as they are.
-pub(crate) type Changes = Option<Vec<Option<String>>>;
-
-/// A command line as rounds leave it, as [`settle`] does: what still changes is given up argument by argument, then the
-/// rest. `None` where no round changes anything.
-pub(crate) fn settle_argv(argv: &[String], rounds: &mut impl Rounds) -> Option<Vec<String>> {
-    let mut settled: Option<Vec<String>> = None;
+/// Rewrites a command line as [`settle`] does a text: what still changes after [`ROUNDS`] is given up argument by argument,
+/// then the rest. Returns which arguments changed.
+pub(crate) fn settle_argv(argv: &mut [String], rounds: &mut impl Rounds) -> Indices {
+    let mut changed = Indices::default();
     for number in 0..=2 * ROUNDS {
-        let before = settled.as_deref().unwrap_or(argv);
-        let Some(next) = rounds.round(before) else {
-            return settled;
-        };
-        debug_assert_eq!(next.len(), argv.len(), "a round keeps the number of arguments");
-        let differs = |(next, before): (&Option<String>, &String)| next.as_ref().is_some_and(|next| next != before);
-        if !next.iter().zip(before).any(differs) {
-            return settled;
+        let before = (number >= ROUNDS).then(|| argv.to_vec());
+        let round = rounds.round(argv);
+        if round.is_empty() {
+            return changed;
         }
-        let becomes = |argument: &String, next: Option<String>| {
-            let next = next.filter(|next| next != argument)?;
-            Some(if number < ROUNDS { next } else { given_up(argument) })
-        };
-        let next = next.into_iter().enumerate();
-        if let Some(argv) = &mut settled {
-            for (argument, (index, next)) in argv.iter_mut().zip(next) {
-                if let Some(changed) = becomes(argument, next) {
-                    *argument = changed;
-                    rounds.touch(index);
-                }
+        for index in round.iter() {
+            if let Some(before) = &before {
+                argv[index] = given_up(&before[index]);
             }
-        } else {
-            let argv = argv.iter().zip(next).map(|(argument, (index, next))| {
-                let changed = becomes(argument, next).inspect(|_| rounds.touch(index));
-                changed.unwrap_or_else(|| argument.clone())
-            });
-            settled = Some(argv.collect());
+            rounds.touch(index);
         }
+        changed.join(&round);
     }
-    (0..argv.len()).for_each(|index| rounds.touch(index));
-    settled.map(|argv| argv.iter().map(|argument| given_up(argument)).collect())
+    for (index, argument) in argv.iter_mut().enumerate() {
+        *argument = given_up(argument);
+        rounds.touch(index);
+        changed.add(index);
+    }
+    changed
 }
 
 fn given_up(text: &str) -> String {
@@ -81,7 +68,7 @@ mod tests {
     struct Slow(Walk<()>);
 
     impl Rounds for Slow {
-        fn round(&mut self, argv: &[String]) -> Changes {
+        fn round(&mut self, argv: &mut [String]) -> Indices {
             self.0.round(argv, |(), _, argument| slow(argument))
         }
 
@@ -98,9 +85,10 @@ mod tests {
     #[test]
     fn what_does_not_settle_in_time_is_given_up_for_a_placeholder() {
         assert_eq!(settle("a".repeat(100), slow), "<secret:6>");
-        let argv = vec!["b".to_owned(), "a".repeat(1_000)];
-        let settled = settle_argv(&argv, &mut Slow::default());
-        assert_eq!(settled.expect("changed"), ["b", "<secret:9>"]);
-        assert_eq!(settle_argv(&["b".to_owned()], &mut Slow::default()), None);
+        let mut argv = ["b".to_owned(), "a".repeat(1_000)];
+        let changed = settle_argv(&mut argv, &mut Slow::default());
+        assert_eq!(argv, ["b", "<secret:9>"]);
+        assert!(changed.iter().eq([1]));
+        assert!(settle_argv(&mut ["b".to_owned()], &mut Slow::default()).is_empty());
     }
 }

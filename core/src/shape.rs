@@ -1,6 +1,6 @@
 //! What a run of characters is, judged by its shape alone.
 
-use crate::placeholder::Class;
+use crate::{placeholder::Class, signs::pieces};
 
 /// The class of a word that consists of letters, digits and `.`, `-`, `:`, `_`, `+`, where it has one.
 pub(crate) fn classify(word: &str) -> Option<Class> {
@@ -124,15 +124,15 @@ pub(crate) fn is_version(word: &str) -> bool {
         return false;
     }
     let word = word.strip_prefix('v').unwrap_or(word);
-    let (numbers, rest) = match word.find(['-', '+']) {
-        Some(at) => word.split_at(at),
-        None => (word, ""),
-    };
-    let are_numbers = numbers
-        .split('.')
-        .all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()));
+    let numbers = word
+        .bytes()
+        .take_while(|byte| byte.is_ascii_digit() || *byte == b'.')
+        .count();
+    let (numbers, rest) = word.split_at(numbers);
+    let are_numbers = pieces(numbers, |byte| byte == b'.').all(|part| !part.is_empty());
     are_numbers
         && numbers.contains('.')
+        && (rest.is_empty() || rest.starts_with(['-', '+']))
         && rest.len() <= 12
         && rest
             .bytes()

@@ -14,7 +14,9 @@ impl Signs {
     /// What is not ASCII.
     pub const FOREIGN: Self = Self(1 << 3);
     /// What may stand between a name and its value, or opens a tag: `=`, `:`, `<`.
-    pub const JOINT: Self = Self(1 << 4);
+    pub const JOINT: Self = Self(1 << 4 | Self::COLON.0);
+    /// `:`.
+    pub const COLON: Self = Self(1 << 7);
     /// `@`.
     pub const AT: Self = Self(1 << 5);
     /// What ends words outside quotes: `;`, `|`, `&`, `(`, `)`.
@@ -38,7 +40,8 @@ impl Signs {
             b' ' | b'\t'..=b'\r' => Self::SPACE,
             b'"' | b'\'' => Self::QUOTE,
             b'%' | b'\\' => Self::ESCAPE,
-            b'=' | b':' | b'<' => Self::JOINT,
+            b':' => Self::COLON,
+            b'=' | b'<' => Self(Self::JOINT.0 & !Self::COLON.0),
             b'@' => Self::AT,
             b';' | b'|' | b'&' | b'(' | b')' => Self::SEPARATOR,
             0x80.. => Self::FOREIGN,
@@ -74,6 +77,17 @@ impl Signs {
 pub(crate) fn trimmed_end(text: &str, is_end: impl Fn(&u8) -> bool) -> &str {
     let kept = text.bytes().rposition(|byte| !is_end(&byte));
     &text[..kept.map_or(0, |at| at + 1)]
+}
+
+/// What lies between the bytes of a text for which `is_joint` holds, which must be ASCII's alone.
+pub(crate) fn pieces(text: &str, is_joint: impl Fn(u8) -> bool) -> impl Iterator<Item = &str> {
+    let mut rest = Some(text);
+    std::iter::from_fn(move || {
+        let text = rest?;
+        let joint = text.bytes().position(&is_joint);
+        rest = joint.map(|joint| &text[joint + 1..]);
+        Some(&text[..joint.unwrap_or(text.len())])
+    })
 }
 
 /// What follows the last slash: most words are too short for the standard library's search to pay.

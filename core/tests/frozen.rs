@@ -153,7 +153,7 @@ fn made_up() -> impl Iterator<Item = Vec<String>> {
 fn digest(command_lines: impl Iterator<Item = Vec<String>>) -> String {
     let mut digest = Sha256::new();
     for argv in command_lines {
-        let templates = normalise::command_line(&argv);
+        let templates = normalise::command_line(argv.clone());
         let features = Features::of(&Command {
             executable: templates.first().map_or("", String::as_str),
             parent: "/usr/bin/python3",
@@ -167,8 +167,8 @@ fn digest(command_lines: impl Iterator<Item = Vec<String>>) -> String {
                 normalise::path(&joined),
                 redact::redact_path(&joined).into_owned(),
             ])
-            .chain(redact::redact_argv(&argv))
-            .chain(normalise::template_argv(&argv));
+            .chain(redact::redact_argv(argv.clone()))
+            .chain(normalise::template_argv(argv));
         for text in texts {
             digest.update((text.len() as u64).to_le_bytes());
             digest.update(text);

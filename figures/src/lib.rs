@@ -92,13 +92,24 @@ pub struct Times(Vec<f64>);
 
 impl Times {
     /// Does so much work and returns how long all of it took: what criterion asks of `iter_custom`.
-    pub fn each<T>(&mut self, count: u64, mut work: impl FnMut(usize) -> T) -> Duration {
+    pub fn each<T>(&mut self, count: u64, work: impl FnMut(usize) -> T) -> Duration {
+        self.each_given(count, |index| index, work)
+    }
+
+    /// As [`Self::each`], of work that takes what it is given: making that is not measured.
+    pub fn each_given<G, T>(
+        &mut self,
+        count: u64,
+        mut give: impl FnMut(usize) -> G,
+        mut work: impl FnMut(G) -> T,
+    ) -> Duration {
         let mut total = Duration::ZERO;
         // What was measured to warm up is forgotten.
         self.0.clear();
         for index in 0..usize::try_from(count).unwrap_or(usize::MAX) {
+            let given = give(index);
             let begun = Instant::now();
-            let made = std::hint::black_box(work(index));
+            let made = std::hint::black_box(work(given));
             let took = begun.elapsed();
             drop(made);
             total += took;

@@ -37,7 +37,7 @@ impl Lines {
     fn features(&self, number: usize) -> Features {
         let line = self.0[number % self.0.len()];
         let text = format!("{line} {}", word(number / self.0.len()));
-        let argv = normalise::command_line(&["bash".to_owned(), "-c".to_owned(), text]);
+        let argv = normalise::command_line(vec!["bash".to_owned(), "-c".to_owned(), text]);
         Features::of(&Command {
             executable: "/usr/bin/bash",
             parent: "/usr/bin/python3",

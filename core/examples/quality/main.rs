@@ -73,7 +73,7 @@ fn run(arguments: Vec<String>) -> Result<(), String> {
 }
 
 fn features(line: &str) -> Features {
-    let argv = normalise::command_line(&["bash", "-c", line].map(str::to_owned));
+    let argv = normalise::command_line(["bash", "-c", line].map(str::to_owned).to_vec());
     Features::of(&Command {
         executable: "/usr/bin/bash",
         parent: "/usr/bin/python3",

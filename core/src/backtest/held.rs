@@ -290,7 +290,7 @@ fn behaviour(observation: &Observation) -> Behaviour {
 fn line(observation: &Observation) -> Option<String> {
     match &observation.what {
         Observed::Process(process) if process.argv.is_empty() => None,
-        Observed::Process(process) => Some(text::command_line(&normalise::command_line(&process.argv))),
+        Observed::Process(process) => Some(text::command_line(&normalise::command_line(process.argv.clone()))),
         Observed::Network(_) | Observed::Module(_) => None,
     }
 }

@@ -86,6 +86,39 @@ fn a_word_inside_another_is_no_capability() {
     );
 }
 
+#[test]
+fn each_text_of_a_capability_is_found_wherever_it_stands() {
+    for (name, patterns) in CAPABILITIES {
+        for pattern in patterns {
+            for line in [
+                pattern.to_string(),
+                format!("{pattern} b"),
+                format!("a {pattern}"),
+                format!("a ¦ {pattern} ¦ b"),
+            ] {
+                assert!(
+                    texts(&line, Kind::Capability).contains(&name.to_owned()),
+                    "{name}: {line:?}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_text_inside_another_is_found_by_its_own_edges() {
+    // `rcat` and `socat` end in words, `net.dial` begins with one.
+    for (line, found) in [
+        ("sshd-socat", true),
+        ("xsocat", false),
+        ("netcat", true),
+        ("fnetcat", false),
+        ("xftp", false),
+    ] {
+        assert_eq!(texts(line, Kind::Capability) != Vec::<String>::new(), found, "{line}");
+    }
+}
+
 proptest! {
     #[test]
     fn a_trigrams_hash_is_the_one_of_the_specification(bytes: [u8; 3]) {

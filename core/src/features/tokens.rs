@@ -13,7 +13,7 @@ const LONGEST: usize = 64;
 const BETWEEN: char = '\u{1f}';
 
 /// Calls `sink` with each token and each pair of neighbours.
-pub(super) fn visit(text: &str, scratch: &mut String, sink: &mut impl FnMut(Kind, &str)) {
+pub(super) fn visit(text: &str, scratch: &mut String, sink: &mut impl FnMut(Kind, &[u8])) {
     // All tokens with a mark between each two: a pair is a piece of that.
     scratch.clear();
     let mut before = None;
@@ -32,18 +32,17 @@ pub(super) fn visit(text: &str, scratch: &mut String, sink: &mut impl FnMut(Kind
         let is_told = match sort {
             Sort::Space | Sort::Sign => false,
             Sort::Placeholder => true,
-            Sort::Word => is_word(raw),
+            Sort::Word(_) => is_word(raw),
         };
-        if is_told && sort == Sort::Word {
-            write_word(scratch, raw);
-        } else {
-            scratch.push_str(raw);
+        match sort {
+            Sort::Word(made_of) if is_told => write_word(scratch, raw, made_of),
+            Sort::Space | Sort::Sign | Sort::Placeholder | Sort::Word(_) => scratch.push_str(raw),
         }
         if is_told {
-            sink(Kind::Token, &scratch[begins..]);
+            sink(Kind::Token, &scratch.as_bytes()[begins..]);
         }
         if let Some(before) = before {
-            sink(Kind::Pair, &scratch[before..]);
+            sink(Kind::Pair, &scratch.as_bytes()[before..]);
         }
         before = Some(begins);
     }
@@ -54,29 +53,37 @@ pub(super) fn visit(text: &str, scratch: &mut String, sink: &mut impl FnMut(Kind
 enum Sort {
     Space,
     Placeholder,
-    Word,
+    Word(MadeOf),
     /// A sign, or several that are one to a shell.
     Sign,
 }
 
+/// What a word is made of, told while its end is looked for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+struct MadeOf {
+    /// It has capitals of ASCII.
+    capitals: bool,
+    /// It may be, or hold, what a placeholder stands for.
+    numbers: bool,
+}
+
 /// A word in lower case with its numbers and addresses as placeholders, cut where it is too long.
-fn write_word(out: &mut String, raw: &str) {
+fn write_word(out: &mut String, raw: &str, made_of: MadeOf) {
     let mut end = raw.len().min(LONGEST);
     while !raw.is_char_boundary(end) {
         end -= 1;
     }
     let raw = &raw[..end];
-    let is_lower = !raw.bytes().any(|byte| byte.is_ascii_uppercase());
-    if is_plain_word(raw) {
+    if !made_of.numbers || is_plain_word(raw) {
         let begins = out.len();
         out.push_str(raw);
-        if !is_lower {
+        if made_of.capitals {
             out[begins..].make_ascii_lowercase();
         }
-    } else if is_lower {
-        put_word(out, raw);
-    } else {
+    } else if made_of.capitals {
         put_word(out, &raw.to_ascii_lowercase());
+    } else {
+        put_word(out, raw);
     }
 }
 
@@ -90,6 +97,10 @@ fn next(text: &str) -> (Sort, usize) {
     if let Some(length) = placeholder_length(text) {
         return (Sort::Placeholder, length);
     }
+    let word = |text| {
+        let (length, made_of) = word(text);
+        (Sort::Word(made_of), length)
+    };
     match text.as_bytes()[0] {
         b' ' | b'\t'..=b'\r' => (Sort::Space, 1),
         b'&' | b'|' | b'<' | b'>' => {
@@ -97,10 +108,10 @@ fn next(text: &str) -> (Sort, usize) {
             let operators = operators.take_while(|byte| matches!(byte, b'&' | b'|' | b'<' | b'>'));
             (Sort::Sign, operators.count())
         }
-        b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'_' | b'-' => (Sort::Word, word(text)),
+        b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'_' | b'-' => word(text),
         0x80.. => match text.chars().next() {
             Some(c) if c.is_whitespace() => (Sort::Space, c.len_utf8()),
-            Some(c) if c.is_alphanumeric() => (Sort::Word, word(text)),
+            Some(c) if c.is_alphanumeric() => word(text),
             Some(c) => (Sort::Sign, c.len_utf8()),
             None => (Sort::Sign, 1),
         },
@@ -108,14 +119,27 @@ fn next(text: &str) -> (Sort, usize) {
     }
 }
 
-/// Length of a word: letters, digits and `_`; hyphens at its beginning; hyphens, dots and plus signs between.
-fn word(text: &str) -> usize {
+/// Length of a word, and what it is made of: letters, digits and `_`; hyphens at its beginning; hyphens, dots and plus signs
+/// between.
+fn word(text: &str) -> (usize, MadeOf) {
     let bytes = text.as_bytes();
     let mut end = bytes.iter().take_while(|byte| **byte == b'-').count();
+    let (mut hyphens, mut capitals, mut digits) = (end, false, false);
     while let Some(byte) = bytes.get(end) {
         match byte {
-            b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'_' => end += 1,
-            b'.' | b'-' | b'+' if end > 0 && letter(text, end + 1).is_some() => end += 1,
+            b'a'..=b'z' | b'_' => end += 1,
+            b'A'..=b'Z' => {
+                capitals = true;
+                end += 1;
+            }
+            b'0'..=b'9' => {
+                digits = true;
+                end += 1;
+            }
+            b'.' | b'-' | b'+' if end > 0 && letter(text, end + 1).is_some() => {
+                hyphens += usize::from(*byte == b'-');
+                end += 1;
+            }
             0x80.. => match letter(text, end) {
                 Some(length) => end += length,
                 None => break,
@@ -123,7 +147,12 @@ fn word(text: &str) -> usize {
             _ => break,
         }
     }
-    end.max(1)
+    let made_of = MadeOf {
+        capitals,
+        // As `is_plain_word` has it.
+        numbers: digits || hyphens >= 4,
+    };
+    (end.max(1), made_of)
 }
 
 /// Length of the letter or digit of any script that begins there, if one does.

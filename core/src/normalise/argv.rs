@@ -6,15 +6,16 @@ use super::{
 };
 use crate::{
     placeholder,
-    settle::{Changes, Rounds, Walk, settle_argv},
+    settle::{Indices, Rounds, Walk, settle_argv},
     signs::{Lengths, Signs, base_name, trimmed_end},
 };
 
 /// The template of a command line that was redacted before: each argument is templated, except for a program that an
 /// interpreter is handed (what follows `-c`, `-e`, `eval` and their like, or reads like shell): a payload must not
 /// vanish in a placeholder.
-pub fn template_argv(argv: &[String]) -> Vec<String> {
-    settle_argv(argv, &mut Templates::default()).unwrap_or_else(|| argv.to_vec())
+pub fn template_argv(mut argv: Vec<String>) -> Vec<String> {
+    settle_argv(&mut argv, &mut Templates::default());
+    argv
 }
 
 /// Templates the arguments of a command line.
@@ -22,19 +23,17 @@ pub fn template_argv(argv: &[String]) -> Vec<String> {
 pub(super) struct Templates(Walk<Programs>);
 
 impl Rounds for Templates {
-    /// Of each argument its template, where it has another one than itself.
-    fn round(&mut self, argv: &[String]) -> Changes {
+    fn round(&mut self, argv: &mut [String]) -> Indices {
         self.0.round(argv, |program, index, argument| {
             let is_interpreter = is_interpreter(argument);
             if program.is_next(argument, is_interpreter) || is_interpreter || placeholder::is_whole(argument) {
                 return None;
             }
-            let template = if index == 0 {
+            if index == 0 {
                 path::template_once(argument)
             } else {
                 template_argument(argument)
-            };
-            template.filter(|template| template != argument)
+            }
         })
     }
 
@@ -47,7 +46,8 @@ fn template_argument(argument: &str) -> Option<String> {
     if argument.starts_with('/') {
         return path::template_once(argument);
     }
-    if words::is_plain(argument) && !argument.contains("=/") {
+    // The standard library's search for two bytes takes longer than most arguments are.
+    if words::is_plain(argument) && !argument.as_bytes().windows(2).any(|two| two == b"=/") {
         return None;
     }
     let mut out = String::with_capacity(argument.len());

@@ -106,7 +106,7 @@ fn paths_read_as_the_table_says() {
 #[test]
 fn command_lines_read_as_the_table_says() {
     for (seen, expected) in COMMANDS {
-        assert_eq!(command_line(&split(seen)), split(expected), "{seen}");
+        assert_eq!(command_line(split(seen)), split(expected), "{seen}");
     }
 }
 
@@ -128,7 +128,7 @@ fn encoded_payloads_leave_a_trace_of_their_class_and_size() {
             split(&format!("perl ¦ -e ¦ eval pack('H*','{payload}')")),
             split(&format!("tool ¦ {payload}")),
         ] {
-            let written = command_line(&command);
+            let written = command_line(command.clone());
             let without: Vec<String> = command
                 .iter()
                 .map(|argument| argument.replace(payload.as_str(), ""))
@@ -137,8 +137,8 @@ fn encoded_payloads_leave_a_trace_of_their_class_and_size() {
                 .iter()
                 .map(|argument| argument.replace(payload.as_str(), "aGk="))
                 .collect();
-            assert_ne!(written, command_line(&without), "{written:?}");
-            assert_ne!(written, command_line(&short), "{written:?}");
+            assert_ne!(written, command_line(without), "{written:?}");
+            assert_ne!(written, command_line(short), "{written:?}");
             let text = written.join(" ");
             let traced = text.contains(payload.as_str())
                 || ["<base64:8>", "<hex:8>", "<token:8>"]
@@ -167,14 +167,14 @@ proptest! {
 
     #[test]
     fn the_template_of_a_command_line_is_its_own_template(argv in prop::collection::vec(piece(), 0..6)) {
-        let once = template_argv(&argv);
-        prop_assert_eq!(template_argv(&once), once);
+        let once = template_argv(argv);
+        prop_assert_eq!(template_argv(once.clone()), once);
     }
 
     #[test]
     fn a_command_line_that_was_normalised_stays_as_it_is(argv in prop::collection::vec(piece(), 0..6)) {
-        let once = command_line(&argv);
-        prop_assert_eq!(command_line(&once), once);
+        let once = command_line(argv);
+        prop_assert_eq!(command_line(once.clone()), once);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use crate::{
     placeholder::{Class, Piece, Rewritten, next_piece},
     shape::{is_hex, is_random, is_uuid},
+    signs::{pieces, trimmed_end},
 };
 
 /// What tokens of well-known issuers begin with, and how many characters follow at least. Two letters say little: there
@@ -180,14 +181,17 @@ fn token(run: &str) -> Option<Class> {
     if run.starts_with(['/', '.', '-']) {
         return None;
     }
-    let word = run.trim_end_matches('=');
-    if word.len() < SHORTEST || word.contains(['.', '=', '~']) {
+    let word = trimmed_end(run, |byte| *byte == b'=');
+    let is_joint = |byte: u8| matches!(byte, b'/' | b'.' | b'-' | b'_' | b'~');
+    // The first part of most is a word, and nothing else of them matters then.
+    let parts = || pieces(word, is_joint).filter(|part| !part.is_empty());
+    if word.len() < SHORTEST || parts().any(is_word_like) {
         return None;
     }
+    let has = |is: fn(&u8) -> bool| word.as_bytes().iter().any(is);
     // No alphabet of base64 has slashes and hyphens both.
-    let is_mixed = word.contains('/') && word.contains(['-', '_']);
-    let mut parts = word.split(['/', '.', '-', '_', '~']).filter(|part| !part.is_empty());
-    if is_mixed || parts.any(is_word_like) || !is_random(word, SHORTEST) {
+    let is_mixed = has(|byte| *byte == b'/') && has(|byte| matches!(byte, b'-' | b'_'));
+    if is_mixed || has(|byte| matches!(byte, b'.' | b'=' | b'~')) || !is_random(word, SHORTEST) {
         return None;
     }
     Some(if word.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
@@ -227,7 +231,7 @@ fn is_issued(run: &str) -> bool {
 
 /// A part of a path or of a hyphenated name: one case of letters, with a digit or two behind.
 fn is_word_like(part: &str) -> bool {
-    let letters = part.trim_end_matches(|c: char| c.is_ascii_digit());
+    let letters = trimmed_end(part, u8::is_ascii_digit);
     letters.len() >= 3
         && part.len() - letters.len() <= 3
         && (letters.bytes().all(|byte| byte.is_ascii_lowercase())

@@ -90,6 +90,37 @@ const MASKS: [u32; PARTS.len() + WHOLE.len() + 2] = {
     masks
 };
 
+/// Those of [`MASKS`] that hold no other: a word has all letters of some name where it has all of one of these.
+const LEAST: [u32; LEAST_MASKS.1] = {
+    let mut least = [0; LEAST_MASKS.1];
+    let mut at = 0;
+    while at < least.len() {
+        least[at] = LEAST_MASKS.0[at];
+        at += 1;
+    }
+    least
+};
+
+/// Them, and how many they are.
+const LEAST_MASKS: ([u32; MASKS.len()], usize) = {
+    let (mut least, mut count, mut at) = ([0; MASKS.len()], 0, 0);
+    while at < MASKS.len() {
+        let (mut is_least, mut other) = (true, 0);
+        while other < MASKS.len() {
+            let held = MASKS[other] & !MASKS[at] == 0;
+            // Of equal ones the first.
+            is_least &= !held || (MASKS[other] == MASKS[at] && other >= at);
+            other += 1;
+        }
+        if is_least {
+            least[count] = MASKS[at];
+            count += 1;
+        }
+        at += 1;
+    }
+    (least, count)
+};
+
 const fn letters(text: &str) -> u32 {
     let bytes = text.as_bytes();
     let (mut mask, mut at) = (0, 0);
@@ -112,7 +143,7 @@ pub(super) fn announces(name: &str) -> bool {
     }
     let may_be = |mask: &u32| mask & !own == 0;
     // All of them, without an early end: the processor compares several at a time.
-    if !MASKS.iter().fold(false, |any, mask| any | may_be(mask)) {
+    if !LEAST.iter().fold(false, |any, mask| any | may_be(mask)) {
         return false;
     }
     let trimmed = name.trim_start_matches('-');

@@ -201,7 +201,7 @@ const DISGUISES: Signs = Signs::QUOTE.or(Signs::ESCAPE).or(Signs::FOREIGN);
 
 /// A word, judged by nothing but itself; `None` where it holds no secret.
 fn redact_alone(word: &str, signs: Signs) -> Option<String> {
-    if word.len() < entropy::SHORTEST_ISSUED && !signs.any(Signs::QUOTE.or(Signs::JOINT)) {
+    if (word.len() < entropy::SHORTEST_ISSUED && !signs.any(Signs::QUOTE.or(Signs::JOINT))) || is_whole(word) {
         return None;
     }
     redact_assigned(word).or_else(|| in_word(word, signs))
@@ -288,7 +288,7 @@ fn in_word(word: &str, signs: Signs) -> Option<String> {
         }
     };
     step(quotes, redact_inside);
-    step(joints, url::redact_urls);
+    step(signs.any(Signs::COLON), url::redact_urls);
     step(joints && signs.any(Signs::AT), url::redact_userinfo);
     step(joints, named::redact_values);
     step(entropy::has_long_run(word), entropy::redact_tokens);

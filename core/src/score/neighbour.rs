@@ -102,7 +102,10 @@ impl Index {
         }
         let settled = all.len() - self.fresh.len();
         let fresh = self.fresh.iter().cloned();
-        let put_together = all.into_iter().take(settled).map(Features::from_unsorted);
+        let put_together = all
+            .into_iter()
+            .take(settled)
+            .map(|features| Features::from_unsorted(&features));
         put_together.chain(fresh).collect()
     }
 

@@ -17,7 +17,7 @@ static REFERENCE: LazyLock<Scorer> = LazyLock::new(|| {
         .lines()
         .filter(|line| !line.is_empty() && !line.starts_with('#'))
     {
-        let argv = normalise::command_line(&["bash", "-c", line].map(str::to_owned));
+        let argv = normalise::command_line(["bash", "-c", line].map(str::to_owned).to_vec());
         index.insert(&Features::of(&Command {
             executable: "/usr/bin/bash",
             parent: "",

@@ -4,7 +4,7 @@ use super::*;
 use crate::{features::Command, normalise};
 
 fn features(line: &str) -> Features {
-    let argv = normalise::command_line(&["bash", "-c", line].map(str::to_owned));
+    let argv = normalise::command_line(["bash", "-c", line].map(str::to_owned).to_vec());
     Features::of(&Command {
         executable: "/usr/bin/bash",
         parent: "/usr/bin/python3",
@@ -60,7 +60,7 @@ fn padding_with_learned_words_at_either_end_does_not_hide_a_shell() {
 #[test]
 fn the_explanation_names_what_is_new() {
     let scorer = learned();
-    let argv = normalise::command_line(&["bash", "-c", SHELL].map(str::to_owned));
+    let argv = normalise::command_line(["bash", "-c", SHELL].map(str::to_owned).to_vec());
     let command = Command {
         executable: "/usr/bin/bash",
         parent: "/usr/bin/python3",

@@ -1,12 +1,12 @@
 //! Rounds over a command line that know what the round before found: an argument that is as it was, behind what came before
 //! it then, need not be looked at again.
 
-use super::Changes;
+use super::Indices;
 
 /// What rewrites a command line, a round at a time.
 pub(crate) trait Rounds {
-    /// What a round makes of each argument.
-    fn round(&mut self, argv: &[String]) -> Changes;
+    /// Rewrites the arguments once, and tells which are others now.
+    fn round(&mut self, argv: &mut [String]) -> Indices;
 
     /// An argument is no longer what a round saw or left.
     fn touch(&mut self, index: usize);
@@ -17,15 +17,15 @@ pub(crate) trait Rounds {
 pub(crate) struct Walk<S> {
     /// Before each argument, and behind the last one, in the round before; empty before the first round.
     states: Vec<S>,
-    /// Which arguments have changed since; empty for none.
-    touched: Vec<bool>,
+    /// Which arguments have changed since.
+    touched: Indices,
 }
 
 impl<S> Default for Walk<S> {
     fn default() -> Self {
         Self {
             states: Vec::new(),
-            touched: Vec::new(),
+            touched: Indices::default(),
         }
     }
 }
@@ -35,27 +35,28 @@ impl<S: Clone + Default + PartialEq> Walk<S> {
     /// The answer must depend on nothing but its arguments.
     pub(crate) fn round(
         &mut self,
-        argv: &[String],
+        argv: &mut [String],
         mut change: impl FnMut(&mut S, usize, &str) -> Option<String>,
-    ) -> Changes {
+    ) -> Indices {
         let is_first = self.states.is_empty();
         if is_first {
             self.states.reserve_exact(argv.len() + 1);
         }
         let mut state = S::default();
-        let mut changes: Changes = None;
-        for (index, argument) in argv.iter().enumerate() {
+        let mut changes = Indices::default();
+        for (index, argument) in argv.iter_mut().enumerate() {
             if is_first {
                 self.states.push(state.clone());
-            } else if self.states[index] == state && !self.take_touched(index) {
+            } else if self.states[index] == state && !self.touched.take(index) {
                 state.clone_from(&self.states[index + 1]);
                 continue;
             } else {
                 self.states[index].clone_from(&state);
-                self.take_touched(index);
+                self.touched.take(index);
             }
-            if let Some(changed) = change(&mut state, index, argument) {
-                changes.get_or_insert_with(|| vec![None; argv.len()])[index] = Some(changed);
+            if let Some(changed) = change(&mut state, index, argument).filter(|changed| changed != argument) {
+                *argument = changed;
+                changes.add(index);
             }
         }
         if is_first {
@@ -68,15 +69,9 @@ impl<S: Clone + Default + PartialEq> Walk<S> {
 
     pub(crate) fn touch(&mut self, index: usize) {
         // Before the first round everything is looked at.
-        if self.states.is_empty() {
-            return;
+        if !self.states.is_empty() {
+            self.touched.add(index);
         }
-        self.touched.resize(self.states.len(), false);
-        self.touched[index] = true;
-    }
-
-    fn take_touched(&mut self, index: usize) -> bool {
-        self.touched.get_mut(index).is_some_and(std::mem::take)
     }
 }
 
@@ -100,16 +95,18 @@ mod tests {
         ) {
             let (mut argv, mut walk) = (argv, Walk::default());
             for (index, text) in edits {
-                let remembered = walk.round(&argv, |asked, _, argument| change(asked, argument));
                 let mut asked = false;
                 let all: Vec<Option<String>> = argv.iter().map(|argument| change(&mut asked, argument)).collect();
-                // What it changed it must be told of; here nothing is taken over, so that all of it comes again.
-                for (index, changed) in all.iter().enumerate().filter(|(_, changed)| changed.is_some()) {
-                    prop_assert_eq!(remembered.as_ref().and_then(|found| found[index].as_ref()), changed.as_ref());
-                    walk.touch(index);
+                let (before, all) = (argv.clone(), all.into_iter().zip(&argv));
+                let all: Vec<Option<String>> = all.map(|(next, argument)| next.filter(|next| next != argument)).collect();
+                let changed = walk.round(&mut argv, |asked, _, argument| change(asked, argument));
+                prop_assert!(changed.iter().eq((0..all.len()).filter(|index| all[*index].is_some())));
+                for index in changed.iter() {
+                    prop_assert_eq!(Some(&argv[index]), all[index].as_ref());
                 }
-                let found = remembered.into_iter().flatten().flatten().count();
-                prop_assert_eq!(found, all.iter().flatten().count());
+                // Nothing is taken over, so that all of it comes again; but of what it changed it must be told.
+                argv = before;
+                changed.iter().for_each(|index| walk.touch(index));
                 if let Some(argument) = argv.get_mut(index) {
                     *argument = text;
                     walk.touch(index);

@@ -10,7 +10,7 @@ use anchorwatch_crds::v1alpha1::DriftAlert;
 /// Of what somebody typed.
 pub fn of_text(text: &str) -> String {
     let argv = arguments(text.trim());
-    bounded_line(command_line(&normalise::command_line(&argv)), MAX_COMMAND)
+    bounded_line(command_line(&normalise::command_line(argv)), MAX_COMMAND)
 }
 
 /// Of an alert's first finding about a process: its command line as it is, or the path of its program.

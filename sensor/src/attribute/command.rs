@@ -71,14 +71,14 @@ impl Commands {
         match self.level(container) {
             Level::Nothing => Vec::new(),
             Level::Redacted => redacted(exec, redact_argv),
-            Level::Full => redacted(exec, <[String]>::to_vec),
+            Level::Full => redacted(exec, std::convert::identity),
         }
     }
 
     /// The template of an execution's command line.
     pub fn template(&mut self, exec: &Exec, container: &Container) -> Option<Template> {
         let level = self.level(container);
-        let make: fn(&[String]) -> Vec<String> = match level {
+        let make: fn(Vec<String>) -> Vec<String> = match level {
             Level::Nothing => return None,
             Level::Redacted | Level::Full if exec.argv.is_empty() => return None,
             Level::Redacted => normalise::command_line,
@@ -115,15 +115,15 @@ const LONGEST_NAME: usize = 64;
 /// A command line without secrets. Of one that is too long, what is known of the argument in which its end begins is left
 /// out: it may be a part of a secret that nothing announces. If it may be the end of a name that announces one, so is the
 /// argument behind it.
-fn redacted(exec: &Exec, redact: impl Fn(&[String]) -> Vec<String>) -> Vec<String> {
+fn redacted(exec: &Exec, redact: impl Fn(Vec<String>) -> Vec<String>) -> Vec<String> {
     let Some(first) = exec.argv_end.first() else {
-        return redact(&readable(&exec.argv));
+        return redact(readable(&exec.argv));
     };
     let unsure = if first.len() < LONGEST_NAME { 2 } else { 1 };
     let mut argv = readable(&exec.argv);
     let gap = argv.len();
     argv.extend(readable(&exec.argv_end));
-    let mut redacted = redact(&argv);
+    let mut redacted = redact(argv);
     redacted.splice(gap..gap + unsure.min(exec.argv_end.len()), [GAP.to_owned()]);
     redacted
 }
@@ -131,7 +131,7 @@ fn redacted(exec: &Exec, redact: impl Fn(&[String]) -> Vec<String>) -> Vec<Strin
 /// Most bytes that the last arguments of a cut command line take.
 const MAX_END: usize = MAX_COMMAND / 3;
 
-fn template(exec: &Exec, make: impl Fn(&[String]) -> Vec<String>) -> Arc<str> {
+fn template(exec: &Exec, make: impl Fn(Vec<String>) -> Vec<String>) -> Arc<str> {
     let argv = redacted(exec, make);
     let Some(cut_from) = cut_from(exec) else {
         return text::bounded_line(text::command_line(&argv), MAX_COMMAND).into();

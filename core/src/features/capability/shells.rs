@@ -12,7 +12,7 @@ const ENDS_IN_SHELL: &str = "ends in a shell";
 pub(super) const ADDRESS: &str = "names an address";
 
 /// Calls `sink` with what the words of a text in lower case tell.
-pub(super) fn visit(text: &str, sink: &mut impl FnMut(Kind, &str)) {
+pub(super) fn visit(text: &str, sink: &mut impl FnMut(Kind, &[u8])) {
     if !(may_name_shell(text) || may_name_address(text)) {
         return;
     }
@@ -44,7 +44,7 @@ pub(super) fn visit(text: &str, sink: &mut impl FnMut(Kind, &str)) {
         (address, ADDRESS),
     ] {
         if is_told {
-            sink(Kind::Capability, name);
+            sink(Kind::Capability, name.as_bytes());
         }
     }
 }

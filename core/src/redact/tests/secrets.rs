@@ -33,7 +33,7 @@ fn the_corpus_holds_what_it_promises() {
 fn no_secret_is_left_in_a_command_line_nor_in_its_template() {
     let mut left = Vec::new();
     for Line { argv, marked } in secrets() {
-        for written in [redact_argv(&argv), normalise::command_line(&argv)] {
+        for written in [redact_argv(argv.clone()), normalise::command_line(argv.clone())] {
             let text = written.join(" ¦ ");
             let traces = marked.iter().flat_map(|secret| traces(secret));
             left.extend(
@@ -51,8 +51,8 @@ fn no_secret_is_left_in_a_command_line_nor_in_its_template() {
 fn no_secret_is_left_in_a_line_that_is_read_as_a_shell_would_be_given_it() {
     let mut left = Vec::new();
     for Line { argv, marked } in secrets() {
-        let argv = ["sh".to_owned(), "-c".to_owned(), quoted(&argv)];
-        let text = normalise::command_line(&argv).join(" ");
+        let argv = vec!["sh".to_owned(), "-c".to_owned(), quoted(&argv)];
+        let text = normalise::command_line(argv.clone()).join(" ");
         let traces = marked.iter().flat_map(|secret| traces(secret));
         left.extend(
             traces
@@ -81,7 +81,7 @@ fn quoted(argv: &[String]) -> String {
 #[test]
 fn no_feature_is_made_from_a_secret() {
     for Line { argv, marked } in secrets() {
-        let argv = normalise::command_line(&argv);
+        let argv = normalise::command_line(argv);
         let command = Command {
             executable: "/usr/bin/tool",
             parent: "",
@@ -110,8 +110,8 @@ fn two_secrets_of_one_length_leave_the_same_features() {
             .map(|argument| argument.replace("correcthorse", "Xk7#q!wv9zZm"))
             .collect();
         assert_eq!(
-            normalise::command_line(&argv),
-            normalise::command_line(&other),
+            normalise::command_line(argv.clone()),
+            normalise::command_line(other),
             "{argv:?}"
         );
         lines += 1;

@@ -9,6 +9,7 @@ mod fetch;
 mod itself;
 mod node;
 mod outboxes;
+mod owner;
 mod plan;
 mod sort;
 #[cfg(test)]

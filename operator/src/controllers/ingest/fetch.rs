@@ -3,7 +3,6 @@
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
-    time::Duration,
 };
 
 use anchorwatch_core::{
@@ -16,9 +15,9 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::{Api, ResourceExt};
 use tracing::error;
 
-use super::{IngestError, outboxes};
+use super::{IngestError, outboxes, owner};
 use crate::{
-    baselines, clock,
+    baselines,
     context::Context,
     policies::Policies,
     reports,
@@ -29,9 +28,6 @@ use crate::{
         resolve::{Resolution, workload_by_name},
     },
 };
-
-/// How long after a pod's creation its ReplicaSet or Job may still be on its way to us.
-const OWNER_GRACE: Duration = Duration::from_secs(30);
 
 /// A pod that a report names.
 #[derive(Clone, Debug)]
@@ -160,17 +156,12 @@ async fn look_up(
             workload: workload.key,
             pod,
         }),
-        Resolution::OwnerUnknown if is_young(&pod) => Err(IngestError::OwnerPending {
+        Resolution::OwnerUnknown if owner::is_on_its_way(context, &pod).await? => Err(IngestError::OwnerPending {
             namespace: pod.namespace.clone(),
             pod: pod.name.clone(),
         }),
         Resolution::OwnerUnknown => Ok(Lookup::Orphan),
     }
-}
-
-fn is_young(pod: &PodFacts) -> bool {
-    let age = clock::now().duration_since(pod.created);
-    age.unsigned_abs() < OWNER_GRACE
 }
 
 /// What there is under a pod's name.

@@ -4,6 +4,7 @@ mod forged;
 mod forgotten;
 mod losses;
 mod node;
+mod owner;
 mod refused;
 
 use std::sync::{

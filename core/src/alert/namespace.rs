@@ -27,8 +27,11 @@ pub fn workload(namespace: &str) -> WorkloadKey {
 }
 
 /// Plans it: there is one that is open for as long as anything has no room. Once everything has, it goes, unless people
-/// decided about it.
+/// decided about it. An alert of another rule is not of its kind, whatever workload it says that it is about, and is not
+/// touched.
 pub fn plan_namespace(namespace: &str, left_out: Option<LeftOutAlerts>, alerts: &[Alert], now: Timestamp) -> AlertPlan {
+    let alerts: Vec<Alert> = alerts.iter().filter(|alert| counts_left_out(alert)).cloned().collect();
+    let alerts = alerts.as_slice();
     let policy = Policy {
         mode: Mode::Alert,
         ..Policy::default()
@@ -52,6 +55,12 @@ pub fn plan_namespace(namespace: &str, left_out: Option<LeftOutAlerts>, alerts: 
         plan.delete.extend(over);
     }
     plan
+}
+
+/// Whether an alert is of what found no room, and of nothing else.
+fn counts_left_out(alert: &Alert) -> bool {
+    let mut findings = alert.findings.iter();
+    !alert.findings.is_empty() && findings.all(|finding| finding.rule == Rule::AlertOverflow)
 }
 
 /// The entry that stands for what found no room.

@@ -1,6 +1,6 @@
 //! From a pod to its workload: the top of the chain of controllers.
 
-use anchorwatch_core::id::WorkloadKey;
+use anchorwatch_core::{alert::NAMESPACE_KIND, id::WorkloadKey};
 
 use super::facts::{Controller, OwnerFacts, PodFacts};
 
@@ -41,13 +41,19 @@ impl Workload {
     }
 }
 
+/// Whether it may be a workload's top. A Node holds the mirrors of its static pods, and of a Namespace anybody can say that
+/// it controls theirs: what such pods do is neither the node's own nor what its namespace has no room for.
+fn is_of_workloads(controller: &Controller) -> bool {
+    !matches!(controller.kind.as_str(), "Node" | NAMESPACE_KIND)
+}
+
 /// The workload of a pod. `owner` is the ReplicaSet or Job that controls it, where one does and it is known.
 ///
 /// A pod names its controller itself, and the API server believes whoever makes it.
 pub fn workload_of(pod: &PodFacts, owner: Option<&OwnerFacts>) -> Resolution {
     let fits = |controller: &&Controller| {
         let is_it = |facts: &OwnerFacts| facts.namespace == pod.namespace && facts.name == controller.name;
-        controller.kind != "Node" && !makes_no_pods(controller) && owner.is_none_or(is_it)
+        is_of_workloads(controller) && !makes_no_pods(controller) && owner.is_none_or(is_it)
     };
     let Some(controller) = pod.controller.as_ref().filter(fits) else {
         // A static pod's mirror belongs to its Node: it is a workload of its own, as a bare pod is. So is what says that it
@@ -61,7 +67,11 @@ pub fn workload_of(pod: &PodFacts, owner: Option<&OwnerFacts>) -> Resolution {
     let top = match controller.kind.as_str() {
         "ReplicaSet" | "Job" => match owner {
             None => return Resolution::OwnerUnknown,
-            Some(facts) => facts.controller.as_ref().unwrap_or(controller),
+            Some(facts) => facts
+                .controller
+                .as_ref()
+                .filter(|top| is_of_workloads(top))
+                .unwrap_or(controller),
         },
         _ => controller,
     };
@@ -237,10 +247,27 @@ mod tests {
     }
 
     #[test]
-    fn bare_pods_and_static_pods_are_workloads_of_their_own() {
+    fn bare_pods_and_pods_of_a_node_or_namespace_are_workloads_of_their_own() {
         assert_eq!(resolved(&pod(None), None), Some(workload("Pod", "agent-5d-x")));
-        let mirror = pod(Some(controller("Node", "node1")));
-        assert_eq!(resolved(&mirror, None), Some(workload("Pod", "agent-5d-x")));
+        for kind in ["Node", "Namespace"] {
+            let held = pod(Some(controller(kind, "shop")));
+            assert_eq!(resolved(&held, None), Some(workload("Pod", "agent-5d-x")), "{kind}");
+        }
+    }
+
+    #[test]
+    fn a_replica_set_or_job_of_a_node_or_namespace_is_the_workload() {
+        for kind in ["Node", "Namespace"] {
+            for holder in ["ReplicaSet", "Job"] {
+                let held = owner("agent-5d", Some(controller(kind, "shop")));
+                let pod = pod(Some(controller(holder, "agent-5d")));
+                assert_eq!(
+                    resolved(&pod, Some(&held)),
+                    Some(workload(holder, "agent-5d")),
+                    "{holder} of a {kind}"
+                );
+            }
+        }
     }
 
     #[test]

@@ -227,6 +227,31 @@ fn a_namespace_has_one_high_alert_for_as_long_as_anything_has_no_room() {
 }
 
 #[test]
+fn a_namespaces_plan_touches_no_alert_of_another_rule() {
+    let mut watched = Watched::mature();
+    watched.world.shows_at("p1", "h1", '1', &fileless(), after(0));
+    let plan = watched.plan(after(0));
+    watched.carry_out(&plan);
+    let mut foreign = watched.alerts;
+    foreign[0].workload = namespace_workload("shop");
+    let mut unread = foreign[0].clone();
+    unread.findings.clear();
+    foreign.push(unread);
+    let left_out = LeftOutAlerts {
+        findings: 3,
+        first_seen: at(10),
+        last_seen: at(20),
+    };
+    assert_eq!(plan_namespace("shop", None, &foreign, at(60)), AlertPlan::default());
+    let plan = plan_namespace("shop", Some(left_out), &foreign, at(60));
+    assert_eq!(
+        (plan.create.len(), plan.update.len(), plan.delete.len()),
+        (1, 0, 0),
+        "it joins none of another rule"
+    );
+}
+
+#[test]
 fn a_closed_alert_is_kept_for_its_retention_and_an_open_one_for_ever() {
     let mut watched = bounded(50, 500);
     shows(&mut watched, &numbered(1), 0);

@@ -18,11 +18,14 @@ const MINUTE: i64 = 60;
 /// How long after its schedule a CronJob may still make pods for a Job: beyond it, digits in a Job's name are no time.
 const LATE: i64 = 7 * 24 * 60 * MINUTE;
 
-/// The controller at the top, else the pod itself. A static pod's mirror belongs to its Node, and is its own workload.
+/// Kinds that are no workload, whoever says that they control a pod: a static pod's mirror belongs to its Node.
+const NO_WORKLOADS: [&str; 2] = ["Node", "Namespace"];
+
+/// The controller at the top, else the pod itself.
 pub(super) fn workload_of(identity: &PodIdentity, pod: &Pod) -> WorkloadKey {
     let owners = pod.metadata.owner_references.iter().flatten();
     let controller = owners
-        .filter(|owner| owner.controller == Some(true) && owner.kind != "Node")
+        .filter(|owner| owner.controller == Some(true) && !NO_WORKLOADS.contains(&owner.kind.as_str()))
         .map(|owner| (owner.kind.as_str(), owner.name.as_str()))
         .next();
     let (kind, name) = match controller {
@@ -110,6 +113,7 @@ mod tests {
                 "shop/Job/x-9223372036854775807",
             ),
             (controller("Node", "n1"), &none, "shop/Pod/x"),
+            (controller("Namespace", "shop"), &none, "shop/Pod/x"),
         ] {
             assert_eq!(workload(&owner, labels), expected, "{owner}");
         }

@@ -57,7 +57,8 @@ fn company(input: &AlertInput<'_>, container: &ContainerName, entry: &Entry, bef
 /// Brings a finding up to what its quarantined entry and the evidence say. What is decided stays decided: people get to
 /// see one decision, not its daily opposite. It is taken anew only where
 /// - it still waits for evidence,
-/// - it is suppressed, and a pod shows it that the rollout does not cover,
+/// - it is suppressed, and a pod shows it that the rollout does not cover, or it became too grave to be suppressed,
+/// - it is open, and became as grave as what is escalated,
 /// - it was only observed, the policy alerts now, and it was seen again,
 /// - a graver rule holds for it now.
 pub(super) fn settle(
@@ -81,8 +82,8 @@ pub(super) fn settle(
             AlertState::Correlating => anew(),
             AlertState::Observed if is_pending(before) || is_seen_again(input, entry, before) => anew(),
             AlertState::Suppressed => suppressed(input, container, (entry, rule), company, before),
+            AlertState::Open => open(input, (entry, rule), company, before),
             AlertState::Observed
-            | AlertState::Open
             | AlertState::PendingReview
             | AlertState::Escalated
             | AlertState::Accepted
@@ -171,16 +172,36 @@ fn fresh(input: &AlertInput<'_>, container: &ContainerName, (entry, rule): (&Ent
     let names_at_most = limit(input.baseline.quarantined());
     let Judgement { rollout, retry_after } =
         judge(container, entry, names_at_most, input.evidence, input.policy, input.now);
-    let circumstances = circumstances(entry, rule, company, Some(rollout.verdict));
-    let severity = assess(rule, &entry.behaviour, circumstances).unexplained;
-    let state = match input.policy.mode {
-        Mode::Observe => AlertState::Observed,
-        Mode::Alert => by_verdict(input, rollout.verdict, severity, is_queued(entry, rule)),
-    };
     Stance {
-        state,
+        state: by_policy(input, (entry, rule), company, rollout.verdict),
         rollout: Some(rollout),
         retry_after,
+    }
+}
+
+/// How grave a finding is that has this verdict, the rollout's own term left out.
+fn unexplained(entry: &Entry, rule: Rule, company: Company, verdict: RolloutVerdict) -> Severity {
+    assess(
+        rule,
+        &entry.behaviour,
+        circumstances(entry, rule, company, Some(verdict)),
+    )
+    .unexplained
+}
+
+/// What the policy makes of a verdict on a finding.
+fn by_policy(
+    input: &AlertInput<'_>,
+    (entry, rule): (&Entry, Rule),
+    company: Company,
+    verdict: RolloutVerdict,
+) -> AlertState {
+    match input.policy.mode {
+        Mode::Observe => AlertState::Observed,
+        Mode::Alert => {
+            let severity = unexplained(entry, rule, company, verdict);
+            by_verdict(input, verdict, severity, is_queued(entry, rule))
+        }
     }
 }
 
@@ -230,7 +251,22 @@ fn by_verdict(input: &AlertInput<'_>, verdict: RolloutVerdict, severity: Severit
     }
 }
 
-/// A finding that a rollout explained: it stays suppressed while all pods that show it are covered by that record.
+/// An open finding: it stays so unless what goes along with it made it so grave that the policy would have one of its kind
+/// looked at sooner. It never becomes less urgent by itself.
+fn open(input: &AlertInput<'_>, (entry, rule): (&Entry, Rule), company: Company, before: &Finding) -> Stance {
+    let verdict = before.rollout.as_ref().map(|rollout| rollout.verdict);
+    let verdict = verdict.unwrap_or(RolloutVerdict::Unmatched);
+    let grave = unexplained(entry, rule, company, verdict) >= Severity::High;
+    let state = by_policy(input, (entry, rule), company, verdict);
+    if grave && state.urgency() > before.state.urgency() {
+        Stance { state, ..keep(before) }
+    } else {
+        keep(before)
+    }
+}
+
+/// A finding that a rollout explained: it stays suppressed while all pods that show it are covered by that record, and while
+/// it is below High. What became graver is tagged.
 fn suppressed(
     input: &AlertInput<'_>,
     container: &ContainerName,
@@ -243,25 +279,25 @@ fn suppressed(
         Some(name) => still_explained(name, container, entry, input.evidence, &input.policy.rollout, input.now),
         None => None,
     };
-    let reason = match standing {
-        Some(StillExplained::Yes) => return keep(before),
-        Some(StillExplained::SoFar(retry_after)) => {
-            return Stance {
-                retry_after: Some(retry_after),
-                ..keep(before)
-            };
+    let explained = |retry_after| {
+        let tagged = unexplained(entry, rule, company, RolloutVerdict::Matched) >= Severity::High;
+        let by_policy = || by_policy(input, (entry, rule), company, RolloutVerdict::Matched);
+        Stance {
+            state: if tagged { by_policy() } else { before.state },
+            retry_after,
+            ..keep(before)
         }
+    };
+    let reason = match standing {
+        Some(StillExplained::Yes) => return explained(None),
+        Some(StillExplained::SoFar(retry_after)) => return explained(Some(retry_after)),
         Some(StillExplained::No { reason }) => reason,
         // Nothing can be asked of the record any more; what it covered then is covered still.
-        None if is_shown_as_before(entry, before) => return keep(before),
+        None if is_shown_as_before(entry, before) => return explained(None),
         None => "further pods show it, and the record that explained it is gone".to_owned(),
     };
-    let severity = assess(rule, &entry.behaviour, circumstances(entry, rule, company, None)).unexplained;
     Stance {
-        state: match input.policy.mode {
-            Mode::Observe => AlertState::Observed,
-            Mode::Alert => by_verdict(input, RolloutVerdict::Unmatched, severity, is_queued(entry, rule)),
-        },
+        state: by_policy(input, (entry, rule), company, RolloutVerdict::Unmatched),
         rollout: Some(RolloutMatch {
             record,
             verdict: RolloutVerdict::Unmatched,

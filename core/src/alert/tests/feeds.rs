@@ -186,6 +186,58 @@ fn a_rollout_explains_a_new_program_and_its_flow_but_no_flow_with_a_strange_libr
 }
 
 #[test]
+fn a_suppressed_flow_that_a_strange_library_makes_grave_is_tagged_and_never_absorbed() {
+    let flow = flow_to("new.example.org");
+    for recorded in [true, false] {
+        let mut watched = rolled_out(std::slice::from_ref(&flow));
+        assert_eq!(watched.state(&flow), AlertState::Suppressed);
+        if !recorded {
+            watched.world.evidence.records.clear();
+        }
+        watched.world.shows_at("n1", "h2", '2', &strange(), at(1_300));
+        watched.act(at(1_300));
+        watched.act(at(1_400));
+        let finding = watched.finding(flow.id());
+        assert_eq!(finding.state, AlertState::Escalated, "{:?}", finding.severity_terms);
+        let rollout = finding.rollout.clone().expect("a tag");
+        assert_eq!(rollout.verdict, RolloutVerdict::Matched);
+        assert_eq!(rollout.record.as_deref(), Some("deployment-agent-2"));
+        let World {
+            baseline,
+            policy,
+            evidence,
+            ..
+        } = &mut watched.world;
+        crate::review::review(baseline, &watched.alerts, policy, evidence, at(10 * 86_400));
+        let entry = watched.world.baseline.entry(&container(), flow.id());
+        assert!(entry.is_some_and(crate::baseline::Entry::is_quarantined));
+    }
+}
+
+#[test]
+fn an_open_flow_that_a_strange_library_makes_grave_is_what_the_policy_makes_of_grave_ones() {
+    for (on_unmatched, before, after) in [
+        (None, AlertState::Open, AlertState::Escalated),
+        (
+            Some(OnUnmatched::Queue),
+            AlertState::PendingReview,
+            AlertState::PendingReview,
+        ),
+    ] {
+        let mut watched = Watched::all_round();
+        watched.world.policy.rollout.on_unmatched = on_unmatched;
+        let flow = flow_to("new.example.org");
+        watched.sees(&flow, 100);
+        assert_eq!(watched.state(&flow), before);
+        watched.sees(&strange(), 160);
+        assert_eq!((watched.state(&flow), watched.state(&strange())), (after, after));
+        // What made it grave may go: what was escalated stays so until somebody decides.
+        watched.sees(&strange(), 90_000);
+        assert_eq!(watched.state(&flow), after);
+    }
+}
+
+#[test]
 fn many_new_destinations_in_an_hour_are_a_finding_of_their_own_that_does_not_change_by_itself() {
     let mut watched = Watched::all_round();
     for number in 0..20 {

@@ -18,7 +18,7 @@ use crate::{
     baseline::Entry,
     id::{ContainerName, FindingId, object_name, short_hash},
     policy::approvals::Pattern,
-    rules,
+    rules::{self, Rule},
     time::Timestamp,
 };
 
@@ -154,12 +154,21 @@ fn denied(
     disposition: &Disposition,
 ) -> (Outcome, Option<Denial>) {
     let container = about.container;
+    let of_several = || {
+        let why = format!(
+            "it stands for several, and no workload shows it: {}",
+            instead(finding.rule)
+        );
+        (Outcome::Refused(why), None)
+    };
+    if finding.rule.is_of_several() {
+        return of_several();
+    }
     if rules::denied_by(input.policy, container, &finding.behaviour).is_some() {
         return (let_go(input, about, finding, entry), None);
     }
     let Some(pattern) = Pattern::of(&finding.behaviour) else {
-        let why = "it stands for several behaviours: deny those that it is about".to_owned();
-        return (Outcome::Refused(why), None);
+        return of_several();
     };
     let workload = input.workload;
     let hash = short_hash(&[container.as_str().as_bytes(), finding.id.as_bytes()]);
@@ -181,6 +190,18 @@ fn denied(
         reason: disposition.reason.clone(),
     };
     (outcome, Some(denial))
+}
+
+/// What helps where a finding can't be denied: what it says that was shown is made up by us.
+const fn instead(rule: Rule) -> &'static str {
+    match rule {
+        Rule::NoveltyOverflow => {
+            "deny what it left out by a pattern in a BehaviorApproval, or decide about the findings that are there"
+        }
+        Rule::AlertOverflow => "deny what has an alert, which makes room for what waits",
+        Rule::DigestMismatch => "deploy by digest, deny what its pods did, and dismiss it",
+        _ => "deny those that it is about",
+    }
 }
 
 /// Notes a decision in its finding. It is taken note of once: asking again changes no time.

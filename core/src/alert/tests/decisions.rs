@@ -263,6 +263,82 @@ fn what_is_denied_is_denied_for_the_workload_before_the_alert_says_so() {
     assert_eq!(watched.alerts[1].findings[0].rule, Rule::DeniedBehaviour);
 }
 
+/// What was told of a finding of this rule once somebody denied it.
+fn denied(watched: &mut Watched, rule: Rule) -> String {
+    watched.act(at(300));
+    let has = |alert: &&mut Alert| alert.findings.iter().any(|finding| finding.rule == rule);
+    let alert = watched.alerts.iter_mut().find(has).expect("an alert");
+    let id = alert.findings.iter().find(|finding| finding.rule == rule).unwrap().id;
+    alert.dispositions.insert(id, disposition(Decision::Deny, "alice"));
+    assert_eq!(watched.act(at(301)).denials, []);
+    let finding = watched.finding(id);
+    assert!(!finding.state.is_closed(), "{rule}");
+    match finding.decided.clone().expect("a decision").outcome {
+        Outcome::Refused(why) => why,
+        other => panic!("{rule}: {other:?}"),
+    }
+}
+
+#[test]
+fn what_stands_for_several_can_not_be_denied_and_says_what_to_do_instead() {
+    let mut spike = Watched::mature();
+    let flow = |number| crate::testkit::flow_to(&format!("{number}.example.org"));
+    spike
+        .world
+        .sees(&flow(0), crate::behaviour::Attributes::default(), at(0));
+    for number in 1..30 {
+        let time = at(100 + number);
+        spike
+            .world
+            .sees(&flow(number), crate::behaviour::Attributes::default(), time);
+    }
+    let why = denied(&mut spike, Rule::DestinationSpike);
+    assert!(why.ends_with("deny those that it is about"), "{why}");
+
+    let mut crowded = Watched::mature();
+    let left_out = crate::baseline::LeftOut {
+        count: 9,
+        first_seen: at(100),
+        last_seen: at(200),
+        shown_by: BTreeMap::new(),
+    };
+    let feed = crowded.world.baseline.feed_mut(&container(), Feed::Process, at(0));
+    feed.left_out = Some(left_out);
+    let why = denied(&mut crowded, Rule::NoveltyOverflow);
+    assert!(why.contains("by a pattern in a BehaviorApproval"), "{why}");
+
+    let mut pushed = Watched::mature();
+    pushed.world.runs("o1", "h1", '6', at(90));
+    pushed.world.records_further();
+    // A pattern that any executable fits denies none of it either.
+    pushed.world.policy.process.deny.insert("*".to_owned());
+    let why = denied(&mut pushed, Rule::DigestMismatch);
+    assert!(why.contains("deploy by digest"), "{why}");
+}
+
+#[test]
+fn what_a_namespace_has_no_room_for_can_not_be_denied() {
+    let left_out = LeftOutAlerts {
+        findings: 9,
+        first_seen: at(10),
+        last_seen: at(20),
+    };
+    let mut alerts = plan_namespace("shop", Some(left_out), &[], at(30)).create;
+    let id = alerts[0].findings[0].id;
+    alerts[0].dispositions.insert(id, disposition(Decision::Deny, "alice"));
+    let plan = plan_namespace("shop", Some(left_out), &alerts, at(40));
+    assert_eq!((plan.denials.len(), plan.update.len()), (0, 1));
+    let finding = &plan.update[0].findings[0];
+    let outcome = finding.decided.clone().expect("a decision").outcome;
+    assert!(
+        matches!(&outcome, Outcome::Refused(why) if why.contains("makes room")),
+        "{outcome:?}"
+    );
+    assert_eq!(finding.state, AlertState::Escalated);
+    let again = plan_namespace("shop", Some(left_out), &plan.update, at(50));
+    assert_eq!((again.denials.len(), again.update.len()), (0, 0), "it is said once");
+}
+
 #[test]
 fn a_denial_that_nobody_takes_is_refused_with_the_reason_and_made_once_it_is_taken() {
     let mut watched = raised();

@@ -15,10 +15,10 @@ pub const MAX_FINDINGS: usize = 64;
 /// How far apart the first sightings of an alert's findings may be.
 pub const MAX_AGE: Duration = Duration::from_hours(1);
 
-/// The alert that a finding of `container` joins: an open one of that container that nobody has decided about, has
-/// room, is not older than [`MAX_AGE`] and has a finding within the correlation window. Of several, the nearest in
-/// time. What a rollout explains, or may turn out to, keeps to its own kind: it must not sit in an alert that a person
-/// has to look at for another reason, nor hide there that the rest has none.
+/// The alert that a finding of `container` joins: an open one of that container that nobody has decided about, that
+/// has room, none of whose findings is further away than [`MAX_AGE`] and one of them within the
+/// correlation window. Of several, the nearest in time. What a rollout explains, or may turn out to, keeps to its own kind: it
+/// must not sit in an alert that a person has to look at for another reason, nor hide there that the rest has none.
 pub(super) fn joins<'a>(
     input: &AlertInput<'_>,
     alerts: &'a mut [Alert],
@@ -40,7 +40,11 @@ pub(super) fn joins<'a>(
                     .findings
                     .iter()
                     .all(|other| is_of_rollout(other) == is_of_rollout(finding))
-                && alert.first_seen.distance(finding.first_seen) <= MAX_AGE
+                // Of each: what is told late may be older than all of them, and the next one older still.
+                && alert
+                    .findings
+                    .iter()
+                    .all(|other| other.first_seen.distance(finding.first_seen) <= MAX_AGE)
         })
         .map(|alert| (gap(alert), alert))
         .filter(|(gap, _)| *gap <= input.policy.correlation_window)

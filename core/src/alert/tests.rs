@@ -181,6 +181,25 @@ fn an_alert_takes_findings_for_an_hour() {
 }
 
 #[test]
+fn reports_that_come_late_do_not_stretch_an_alert_beyond_an_hour() {
+    let mut watched = Watched::mature();
+    for step in (0..=6).chain((-12..0).rev()) {
+        let number = usize::try_from(20 + step).expect("small");
+        watched
+            .world
+            .shows_at("p1", "h1", '1', &numbered(number), at(10_000 + 600 * step));
+        watched.act(at(14_000));
+    }
+    for alert in &watched.alerts {
+        let first = alert.findings.iter().map(|finding| finding.first_seen);
+        let last = first.clone().max().expect("a finding");
+        assert!(alert.first_seen.distance(last) <= MAX_AGE, "{}", alert.name);
+    }
+    let findings: usize = watched.alerts.iter().map(|alert| alert.findings.len()).sum();
+    assert_eq!(findings, 19);
+}
+
+#[test]
 fn an_alert_holds_64_findings() {
     let mut watched = Watched::mature();
     for number in 0..70 {

@@ -60,6 +60,12 @@ pub struct Alert {
     /// What people decided about its findings (`spec.dispositions`). An input: never planned.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub dispositions: BTreeMap<FindingId, Disposition>,
+    /// Whether somebody decided about something that is no finding's id, as a slip of the pen has it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub mistyped: bool,
+    /// Whether it holds findings that this version can't read: a newer one wrote it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub partial: bool,
     /// The gravest of its findings' severities.
     pub severity: Severity,
     /// The most urgent of its findings' states.
@@ -76,4 +82,12 @@ pub struct Alert {
     pub first_seen: Timestamp,
     /// When its last finding was last seen.
     pub last_seen: Timestamp,
+}
+
+impl Alert {
+    /// Whether nobody decided about anything in it. Somebody's slip of the pen is a decision, too: what it is about must not
+    /// go while they think that it was taken note of.
+    pub(crate) fn is_untouched(&self) -> bool {
+        self.dispositions.is_empty() && !self.mistyped
+    }
 }

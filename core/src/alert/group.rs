@@ -15,8 +15,8 @@ pub const MAX_FINDINGS: usize = 64;
 /// How far apart the first sightings of an alert's findings may be.
 pub const MAX_AGE: Duration = Duration::from_hours(1);
 
-/// The alert that a finding of `container` joins: an open one of that container that nobody has decided about, that
-/// has room, none of whose findings is further away than [`MAX_AGE`] and one of them within the
+/// The alert that a finding of `container` joins: an open one of that container that nobody has decided about, that this
+/// version can read, that has room, none of whose findings is further away than [`MAX_AGE`] and one of them within the
 /// correlation window. Of several, the nearest in time. What a rollout explains, or may turn out to, keeps to its own kind: it
 /// must not sit in an alert that a person has to look at for another reason, nor hide there that the rest has none.
 pub(super) fn joins<'a>(
@@ -33,7 +33,8 @@ pub(super) fn joins<'a>(
         .iter_mut()
         .filter(|alert| {
             alert.container == *container
-                && alert.dispositions.is_empty()
+                && alert.is_untouched()
+                && !alert.partial
                 && alert.state.takes_findings()
                 && alert.findings.len() < MAX_FINDINGS
                 && alert
@@ -76,6 +77,8 @@ pub(super) fn open(input: &AlertInput<'_>, container: &ContainerName, name: Stri
         findings: Vec::new(),
         evidence: std::collections::BTreeMap::new(),
         dispositions: std::collections::BTreeMap::new(),
+        mistyped: false,
+        partial: false,
         severity: Severity::Info,
         state: AlertState::Resolved,
         summary: String::new(),

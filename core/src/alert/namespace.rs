@@ -47,7 +47,7 @@ pub fn plan_namespace(namespace: &str, left_out: Option<LeftOutAlerts>, alerts: 
         now,
     });
     if left_out.is_none() {
-        let undecided = alerts.iter().filter(|alert| alert.dispositions.is_empty());
+        let undecided = alerts.iter().filter(|alert| alert.is_untouched());
         let over = undecided.filter(|alert| !alert.state.is_closed() && !plan.delete.contains(&alert.name));
         let over: Vec<String> = over.map(|alert| alert.name.clone()).collect();
         plan.update.retain(|alert| !over.contains(&alert.name));
@@ -60,7 +60,7 @@ pub fn plan_namespace(namespace: &str, left_out: Option<LeftOutAlerts>, alerts: 
 /// Whether an alert is of what found no room, and of nothing else.
 fn counts_left_out(alert: &Alert) -> bool {
     let mut findings = alert.findings.iter();
-    !alert.findings.is_empty() && findings.all(|finding| finding.rule == Rule::AlertOverflow)
+    !alert.findings.is_empty() && !alert.partial && findings.all(|finding| finding.rule == Rule::AlertOverflow)
 }
 
 /// The entry that stands for what found no room.

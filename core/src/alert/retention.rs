@@ -11,13 +11,16 @@ use crate::{
 const DAY: Duration = Duration::from_hours(24);
 
 /// When a closed alert may go: so many days after the last of it was seen and decided about. Never while something in it is
-/// open, or was decided and is not carried out yet, or while what it closed is still raised in the baseline, which would
-/// open it anew.
+/// open, or was decided and is not carried out yet, or can't be read, or while what it closed is still raised in the baseline,
+/// which would open it anew.
 pub(super) fn ends(
     input: &AlertInput<'_>,
     alert: &Alert,
     entry_of: impl Fn(&ContainerName, FindingId) -> Option<Entry>,
 ) -> Option<Timestamp> {
+    if alert.partial || !alert.state.is_closed() {
+        return None;
+    }
     let is_over = alert.findings.iter().all(|finding| {
         let entry = entry_of(&alert.container, finding.id);
         let raised = entry.is_some_and(|entry| entry.is_quarantined() && finding.accounts_for(&entry));

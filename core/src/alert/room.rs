@@ -53,7 +53,10 @@ impl Place {
     }
 
     fn taken_by(alert: &Alert) -> Option<Self> {
-        let decided = !alert.dispositions.is_empty();
+        if alert.partial {
+            return None;
+        }
+        let decided = !alert.is_untouched();
         Self::of(&alert.name, alert.severity, alert.state, decided, alert.first_seen)
     }
 }

@@ -26,7 +26,13 @@ pub fn alert_from_crd(alert: &DriftAlert) -> Option<Alert> {
         reasons.insert(loss.reason, unsigned(loss.count));
     }
     let namespace = alert.metadata.namespace.clone().unwrap_or_default();
+    let told = status.findings.len();
     let findings: Vec<_> = status.findings.into_iter().filter_map(finding_from_crd).collect();
+    let partial = findings.len() < told;
+    let decided = alert.spec.dispositions.iter();
+    let dispositions: BTreeMap<_, _> = decided
+        .filter_map(|(id, disposition)| Some((id.parse().ok()?, disposition_from_crd(disposition))))
+        .collect();
     let oldest = findings
         .iter()
         .map(|finding| finding.first_seen)
@@ -44,12 +50,9 @@ pub fn alert_from_crd(alert: &DriftAlert) -> Option<Alert> {
         policy: status.policy,
         findings,
         evidence,
-        dispositions: alert
-            .spec
-            .dispositions
-            .iter()
-            .filter_map(|(id, disposition)| Some((id.parse().ok()?, disposition_from_crd(disposition))))
-            .collect(),
+        mistyped: dispositions.len() < alert.spec.dispositions.len(),
+        dispositions,
+        partial,
         severity: severity_from_crd(status.severity),
         state: state_from_crd(status.state),
         summary: status.summary,
@@ -340,6 +343,48 @@ mod tests {
         );
     }
 
+    #[test]
+    fn a_mistyped_decision_and_a_finding_of_a_newer_version_are_not_passed_over() {
+        let mut status = alert_to_crd(&Alert {
+            name: String::new(),
+            workload: WorkloadKey::new("shop", "Deployment", "agent"),
+            container: "app".into(),
+            policy: String::new(),
+            findings: vec![finding("/a".into(), Rule::ALL[0], AlertState::Open, None)],
+            evidence: [].into(),
+            dispositions: [].into(),
+            mistyped: false,
+            partial: false,
+            severity: Severity::Low,
+            state: AlertState::Open,
+            summary: String::new(),
+            rollout: None,
+            count: 1,
+            pods: 1,
+            first_seen: Timestamp::from_secs(10),
+            last_seen: Timestamp::from_secs(20),
+        });
+        let mut object = DriftAlert::new("deployment-agent-1", DriftAlertSpec::default());
+        object.status = Some(status.clone());
+        let read = |object: &DriftAlert| {
+            let alert = alert_from_crd(object).unwrap();
+            (alert.findings.len(), alert.partial, alert.mistyped)
+        };
+        assert_eq!(read(&object), (1, false, false));
+        status.findings[0].behavior = crd::Behavior::default();
+        object.status = Some(status);
+        assert_eq!(read(&object), (0, true, false));
+        let decided = crd::Disposition {
+            decision: crd::Decision::Dismiss,
+            reason: String::new(),
+            decided_by: "alice".into(),
+            evidence: None,
+        };
+        object.spec.dispositions.insert("0427557d".into(), decided);
+        assert_eq!(read(&object), (0, true, true));
+        assert_eq!(place_of(&object), None);
+    }
+
     proptest! {
         #[test]
         fn an_alert_comes_back_from_its_object_as_it_went_in(
@@ -365,6 +410,8 @@ mod tests {
                 findings,
                 evidence: [(Feed::Process, [("quota".to_owned(), 4)].into())].into(),
                 dispositions: [].into(),
+                mistyped: false,
+                partial: false,
                 severity: Severity::Critical,
                 state: AlertState::ALL[state],
                 summary: "it".into(),

@@ -80,6 +80,12 @@ impl Planning<'_> {
     /// Brings the findings of an existing alert up to date that are open, or that somebody decided about anew.
     pub(super) fn bring_up(&mut self, alert: &mut Alert, open: &Held, held: &mut Held) {
         let container = alert.container.clone();
+        if alert.partial {
+            held.extend(open_findings(std::slice::from_ref(alert)));
+            self.reasons
+                .push(format!("{} is left as it is: a newer version wrote it", alert.name));
+            return;
+        }
         for finding in &mut alert.findings {
             let disposition = alert.dispositions.get(&finding.id);
             let closed = finding.state.is_closed();

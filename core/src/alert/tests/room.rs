@@ -175,6 +175,44 @@ fn the_alerts_of_other_workloads_take_the_room_of_a_namespace() {
 }
 
 #[test]
+fn what_carries_a_mistyped_decision_is_not_let_go_for_want_of_room() {
+    let mut watched = bounded(1, 500);
+    shows(&mut watched, &numbered(0), 0);
+    watched.world.policy.alerts.per_workload = 0;
+    assert_eq!(watched.plan(after(1)).delete.len(), 1);
+    watched.alerts[0].mistyped = true;
+    assert_eq!(watched.plan(after(1)).delete, [""; 0]);
+}
+
+#[test]
+fn what_a_newer_version_wrote_and_this_one_can_not_read_is_left_as_it_is() {
+    for closed in [false, true] {
+        let mut watched = bounded(50, 500);
+        shows(&mut watched, &numbered(0), 0);
+        if closed {
+            watched.alerts[0].state = AlertState::Resolved;
+            watched.alerts[0].findings.clear();
+        }
+        watched.alerts[0].partial = true;
+        watched.world.policy.alerts.per_workload = 0;
+        watched.world.shows_at("p2", "h1", '1', &numbered(0), after(10));
+        let plan = watched.plan(after(400 * DAY));
+        assert_eq!((plan.update.len(), plan.delete, plan.unchanged.len()), (0, vec![], 1));
+        let left_out = plan.left_out.map_or(0, |left_out| left_out.findings);
+        assert_eq!(left_out, u64::from(closed), "one home a finding");
+    }
+}
+
+#[test]
+fn an_open_alert_without_findings_is_kept() {
+    let mut watched = bounded(50, 500);
+    shows(&mut watched, &numbered(0), 0);
+    watched.world.baseline.containers.clear();
+    watched.alerts[0].findings.clear();
+    assert_eq!(watched.plan(after(400 * DAY)).delete, [""; 0]);
+}
+
+#[test]
 fn a_namespace_has_one_high_alert_for_as_long_as_anything_has_no_room() {
     let left_out = |findings, second| LeftOutAlerts {
         findings,

@@ -1,9 +1,10 @@
 //! Room for alerts: a workload and a namespace hold so many that nobody decided about, and what has none is counted.
 //!
 //! Which alerts have room is a function of those that there are, never of who came first to ask: the graver go before the
-//! less grave, and of equals the older before the younger; but an eighth of the room is each severity's own, so that no flood
-//! of one shuts out another. What is High or above always has room, and so has what people decided about, and what a rollout
-//! explains: it is suppressed, never deleted.
+//! less grave; of equals what is there before what would be made, since sensors say when they first saw something, and one
+//! that lies would push out what others told; then the older before the younger. But an eighth of the room is each severity's
+//! own, so that no flood of one shuts out another. What is High or above always has room, and so has what people decided
+//! about, and what a rollout explains: it is suppressed, never deleted.
 
 use std::{
     cmp::Reverse,
@@ -27,13 +28,15 @@ pub struct Place {
     pub severity: Severity,
     /// Whether it asks for nobody: what is only observed takes no room from what does.
     pub quiet: bool,
+    /// Whether it is there, and not only planned.
+    pub exists: bool,
     /// When its first finding was first seen.
     pub first_seen: Timestamp,
 }
 
 impl Place {
-    /// The room that an alert takes; none for one that always has room. `decided` is whether people decided about any of its
-    /// findings.
+    /// The room that an alert takes that is there; none for one that always has room. `decided` is whether people decided about
+    /// any of its findings.
     pub fn of(name: &str, severity: Severity, state: AlertState, decided: bool, first_seen: Timestamp) -> Option<Self> {
         let quiet = match state {
             AlertState::Observed => true,
@@ -48,16 +51,26 @@ impl Place {
             name: name.to_owned(),
             severity,
             quiet,
+            exists: true,
             first_seen,
         })
     }
 
-    fn taken_by(alert: &Alert) -> Option<Self> {
+    fn taken_by(alert: &Alert, input: &AlertInput<'_>) -> Option<Self> {
         if alert.partial {
             return None;
         }
-        let decided = !alert.is_untouched();
-        Self::of(&alert.name, alert.severity, alert.state, decided, alert.first_seen)
+        let place = Self::of(
+            &alert.name,
+            alert.severity,
+            alert.state,
+            !alert.is_untouched(),
+            alert.first_seen,
+        )?;
+        Some(Self {
+            exists: input.alerts.iter().any(|there| there.name == alert.name),
+            ..place
+        })
     }
 }
 
@@ -103,7 +116,10 @@ impl LeftOutAlerts {
 
 /// Takes out of a workload's alerts those that find no room in it or in its namespace.
 pub(super) fn leave_out(alerts: &mut Vec<Alert>, input: &AlertInput<'_>) -> Vec<Alert> {
-    let own: Vec<Place> = alerts.iter().filter_map(Place::taken_by).collect();
+    let own: Vec<Place> = alerts
+        .iter()
+        .filter_map(|alert| Place::taken_by(alert, input))
+        .collect();
     if own.is_empty() {
         return Vec::new();
     }
@@ -133,7 +149,7 @@ fn have_room<'a>(places: impl Iterator<Item = &'a Place>, most: u32) -> BTreeSet
 }
 
 fn first_of(mut places: Vec<&Place>, most: usize) -> impl Iterator<Item = &Place> {
-    places.sort_by_key(|place| (Reverse(place.severity), place.first_seen, &place.name));
+    places.sort_by_key(|place| (Reverse(place.severity), !place.exists, place.first_seen, &place.name));
     let mut before: BTreeMap<Severity, usize> = BTreeMap::new();
     let (own, rest): (Vec<&Place>, Vec<&Place>) = places.into_iter().partition(|place| {
         let before = before.entry(place.severity).or_default();
@@ -157,6 +173,7 @@ mod tests {
             name: name.to_owned(),
             severity,
             quiet,
+            exists: true,
             first_seen: Timestamp::from_secs(second),
         }
     }
@@ -188,6 +205,22 @@ mod tests {
         assert_eq!(have(2), ["observed", "older", "younger"]);
         assert_eq!(have(3), ["lower", "observed", "older", "younger"]);
         assert_eq!(have(0), [""; 0]);
+    }
+
+    #[test]
+    fn of_equals_what_is_there_keeps_its_room_whatever_time_is_claimed_for_what_would_be_made() {
+        let planned = |mut place: Place| {
+            place.exists = false;
+            place
+        };
+        let places = [
+            place("there", Severity::Medium, false, 9),
+            planned(place("claimed", Severity::Medium, false, 0)),
+            planned(place("graver", Severity::High, false, 99)),
+        ];
+        let have = |most| have_room(places.iter(), most).into_iter().collect::<Vec<_>>();
+        assert_eq!(have(1), ["graver"]);
+        assert_eq!(have(2), ["graver", "there"]);
     }
 
     #[test]

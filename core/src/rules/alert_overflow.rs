@@ -8,7 +8,7 @@ pub(super) const ID: &str = "alert-overflow";
 pub(super) const SEVERITY: Severity = Severity::High;
 pub(super) const PAGE: Page = Page {
     sees: "More undecided findings below High than a policy keeps alerts for, in a workload (`alerts.perWorkload`) or in \
-           the namespace (`alerts.perNamespace`). The graver go before the less grave, and of equals the older; an eighth \
+           the namespace (`alerts.perNamespace`). The graver go before the less grave, and of equals what is there; an eighth \
            of the room is each severity's own. What is High is never among it. There is one alert of it a namespace, of the \
            workload `Namespace/<name>`, and its count is the number of findings that have no alert.",
     why: "A flood of small alerts would be a way to hide one, and to fill the cluster's store.",

@@ -151,6 +151,7 @@ fn the_alerts_of_other_workloads_take_the_room_of_a_namespace() {
             name: format!("deployment-other-{number}"),
             severity: Severity::Medium,
             quiet: false,
+            exists: true,
             first_seen: after(-100),
         })
         .collect();
@@ -172,6 +173,22 @@ fn the_alerts_of_other_workloads_take_the_room_of_a_namespace() {
         (1, 0)
     );
     assert_eq!(planned(&others).left_out.map(|left_out| left_out.findings), Some(1));
+}
+
+#[test]
+fn times_that_a_sensor_claims_take_no_room_from_an_alert_that_is_there() {
+    let mut watched = bounded(2, 500);
+    shows(&mut watched, &numbered(0), APART);
+    shows(&mut watched, &numbered(1), APART * 2);
+    let before = watched.alerts.clone();
+    for number in 2..60 {
+        let claimed = after(i64::try_from(number).unwrap());
+        watched.world.shows_at("p1", "h1", '1', &numbered(number), claimed);
+    }
+    let plan = watched.plan(after(APART * 3));
+    assert_eq!((plan.create.len(), plan.delete), (0, vec![]));
+    assert_eq!(plan.left_out.map(|left_out| left_out.findings), Some(58));
+    assert_eq!(names(&watched.alerts), names(&before));
 }
 
 #[test]

@@ -10,7 +10,7 @@ use crate::v1alpha1::Days;
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct AlertsPolicy {
     /// Most alerts below High of a workload that nobody decided about; as many again that are only observed. The graver go
-    /// before the less grave, and of equals the older; an eighth of the room is each severity's own. What finds no room is
+    /// before the less grave, and of equals what is there; an eighth of the room is each severity's own. What finds no room is
     /// counted by an alert of the workload `Namespace/<namespace>`, itself High. What is High or above, decided or suppressed
     /// takes none. Default 50.
     #[serde(default = "default_per_workload")]

@@ -10,7 +10,7 @@ use self::planning::{Planning, open_findings};
 use super::{
     Alert,
     losses::copy_losses,
-    room::{Crowd, LeftOutAlerts, leave_out, sum},
+    room::{Crowd, LeftOutAlerts, Without, leave_out, sum},
     ruling::Denial,
 };
 use crate::{
@@ -57,6 +57,9 @@ pub struct AlertPlan {
     /// What found no room.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub left_out: Option<LeftOutAlerts>,
+    /// Names of alerts of other workloads that lost their room to these: their own plans let go of them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub crowded_out: Vec<String>,
     /// Denials to be made before the alerts can say that they hold.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub denials: Vec<Denial>,
@@ -88,7 +91,7 @@ pub fn plan_alerts(input: &AlertInput<'_>) -> AlertPlan {
     }
     plan.place(&mut alerts, &held);
     let mut delete = plan.let_go(&mut alerts);
-    let left_out = leave_out(&mut alerts, input);
+    let Without { own: left_out, others } = leave_out(&mut alerts, input);
     let before = |alert: &Alert| input.alerts.iter().find(|before| before.name == alert.name);
     for alert in &mut alerts {
         let before = before(alert);
@@ -105,6 +108,7 @@ pub fn plan_alerts(input: &AlertInput<'_>) -> AlertPlan {
         unchanged: unchanged.into_iter().map(|alert| alert.name).collect(),
         delete,
         left_out: sum(&left_out),
+        crowded_out: others,
         denials: plan.denials,
         requeue_after: plan.retry_after,
         reasons: plan.reasons,

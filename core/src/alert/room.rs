@@ -114,14 +114,23 @@ impl LeftOutAlerts {
     }
 }
 
+/// What finds no room.
+#[derive(Default)]
+pub(super) struct Without {
+    /// Of the workload's own alerts.
+    pub(super) own: Vec<Alert>,
+    /// Names of other workloads' alerts, beside those that have room here.
+    pub(super) others: Vec<String>,
+}
+
 /// Takes out of a workload's alerts those that find no room in it or in its namespace.
-pub(super) fn leave_out(alerts: &mut Vec<Alert>, input: &AlertInput<'_>) -> Vec<Alert> {
+pub(super) fn leave_out(alerts: &mut Vec<Alert>, input: &AlertInput<'_>) -> Without {
     let own: Vec<Place> = alerts
         .iter()
         .filter_map(|alert| Place::taken_by(alert, input))
         .collect();
     if own.is_empty() {
-        return Vec::new();
+        return Without::default();
     }
     let room = input.policy.alerts;
     let in_workload = have_room(own.iter(), room.per_workload);
@@ -132,9 +141,14 @@ pub(super) fn leave_out(alerts: &mut Vec<Alert>, input: &AlertInput<'_>) -> Vec<
         .map(|place| place.name.as_str())
         .filter(|name| !in_namespace.contains(name))
         .collect();
-    alerts
-        .extract_if(.., |alert| without.contains(alert.name.as_str()))
-        .collect()
+    let others = input.crowd.others.iter().map(|place| place.name.as_str());
+    let others = others.filter(|name| !in_namespace.contains(name)).map(str::to_owned);
+    Without {
+        others: others.collect(),
+        own: alerts
+            .extract_if(.., |alert| without.contains(alert.name.as_str()))
+            .collect(),
+    }
 }
 
 /// The names of those that have room, of those that ask for somebody and of those that do not.

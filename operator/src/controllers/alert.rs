@@ -29,7 +29,11 @@ use crate::{
     baselines, clock,
     context::Context,
     refusals::BELIEVED,
-    world::{Guarded, World, changes::Change, evidence::DEPLOYMENT},
+    world::{
+        Guarded, World,
+        changes::{Change, Crowding},
+        evidence::DEPLOYMENT,
+    },
 };
 
 const NAME: &str = "alert";
@@ -63,12 +67,12 @@ async fn reconcile(
         return Ok(Action::requeue(CATCH_UP));
     }
     let Some(known) = fetch::fetch(context, &workload, baseline) else {
-        crowds(context, &workload, None);
+        crowds(context, &workload, None, &[]);
         return Ok(Action::await_change());
     };
     let plan = plan::plan(&known, clock::now());
     let requeue_after = plan.requeue_after;
-    crowds(context, &workload, plan.left_out);
+    crowds(context, &workload, plan.left_out, &plan.crowded_out);
     let outdated = apply::apply(context, expected, &known.workload, &known.objects, plan).await?;
     let refused = (!known.refused.is_empty()).then_some(BELIEVED);
     let requeue_after = requeue_after
@@ -79,11 +83,18 @@ async fn reconcile(
     Ok(requeue_after.map_or_else(Action::await_change, Action::requeue))
 }
 
-/// Notes what found no room among a workload's alerts, and tells its namespace where that is news.
-fn crowds(context: &Context, workload: &WorkloadKey, left_out: Option<LeftOutAlerts>) {
-    if context.crowding.note(workload, left_out) {
-        let namespace = workload.namespace.clone();
-        context.world.tell(&Change::Crowding(namespace));
+/// Notes what found no room among a workload's alerts. Tells its namespace where that is news, and those workloads whose
+/// alerts lost their room to this one's: what they lack is not in what they see. They are told for as long as they have not
+/// let go, since a plan that comes before the cache has the graver alert changes nothing.
+fn crowds(context: &Context, workload: &WorkloadKey, left_out: Option<LeftOutAlerts>, crowded_out: &[String]) {
+    let world = &context.world;
+    let is_news = context.crowding.note(workload, left_out);
+    let crowded_out = fetch::workloads_of(world, &workload.namespace, crowded_out);
+    if is_news || !crowded_out.is_empty() {
+        world.tell(&Change::Crowding(Crowding {
+            namespace: workload.namespace.clone(),
+            crowded_out,
+        }));
     }
 }
 
@@ -112,8 +123,7 @@ fn concerned(world: &World, change: Change) -> Vec<BaselineRef> {
         Change::Pod(pod) => world.workload(&pod).iter().map(baselines::reference).collect(),
         Change::Policy | Change::ClusterPolicy => baselines::all(world, None),
         Change::Approval(approval) => baselines::all(world, approval.namespace.as_deref()),
-        // What another workload has no room for may be graver than what this one has.
-        Change::Crowding(namespace) => baselines::all(world, Some(&namespace)),
+        Change::Crowding(crowding) => crowding.crowded_out.iter().map(baselines::reference).collect(),
         Change::Report(_) | Change::Intent(_) => Vec::new(),
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use anchorwatch_core::id::WorkloadKey;
 use anchorwatch_crds::v1alpha1::{
     BehaviorApproval, BehaviorBaseline, DriftAlert, RolloutIntent, RolloutRecord, SensorReport,
 };
@@ -40,7 +41,16 @@ pub enum Change {
     /// A pod.
     Pod(Arc<PodFacts>),
     /// What found no room among the alerts of a namespace.
-    Crowding(String),
+    Crowding(Crowding),
+}
+
+/// What found no room among the alerts of a namespace.
+#[derive(Clone, Debug)]
+pub struct Crowding {
+    /// The namespace.
+    pub namespace: String,
+    /// Workloads of whose alerts some lost their room to graver ones of another workload.
+    pub crowded_out: Vec<WorkloadKey>,
 }
 
 /// Whoever wants to hear of changes. Queues are unbounded, because a reader only sorts changes into a queue of its own

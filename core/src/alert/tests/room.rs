@@ -156,23 +156,44 @@ fn the_alerts_of_other_workloads_take_the_room_of_a_namespace() {
         })
         .collect();
     watched.world.shows_at("p1", "h1", '1', &numbered(1), after(0));
-    let planned = |others: &[Place]| {
-        plan_alerts(&AlertInput {
-            workload: &workload(),
-            baseline: &watched.world.baseline,
-            alerts: &watched.alerts,
-            policy: &watched.world.policy,
-            evidence: &watched.world.evidence,
-            crowd: Crowd { others, left_out: None },
-            refused: &BTreeMap::new(),
-            now: after(0),
-        })
-    };
+    let planned = |others: &[Place]| plan_beside(&watched, others);
     assert_eq!(
         (planned(&others[..1]).create.len(), planned(&others).create.len()),
         (1, 0)
     );
     assert_eq!(planned(&others).left_out.map(|left_out| left_out.findings), Some(1));
+}
+
+fn plan_beside(watched: &Watched, others: &[Place]) -> AlertPlan {
+    plan_alerts(&AlertInput {
+        workload: &workload(),
+        baseline: &watched.world.baseline,
+        alerts: &watched.alerts,
+        policy: &watched.world.policy,
+        evidence: &watched.world.evidence,
+        crowd: Crowd { others, left_out: None },
+        refused: &BTreeMap::new(),
+        now: after(0),
+    })
+}
+
+#[test]
+fn a_graver_alert_says_whose_it_takes_the_room_of() {
+    let mut watched = bounded(50, 2);
+    let others: Vec<Place> = [-100, -50]
+        .map(|second| Place {
+            name: format!("deployment-other{second}"),
+            severity: Severity::Low,
+            quiet: false,
+            exists: true,
+            first_seen: after(second),
+        })
+        .into();
+    assert_eq!(plan_beside(&watched, &others).crowded_out, [""; 0]);
+    watched.world.shows_at("p1", "h1", '1', &numbered(1), after(0));
+    let plan = plan_beside(&watched, &others);
+    assert_eq!((plan.create.len(), plan.left_out), (1, None));
+    assert_eq!(plan.crowded_out, ["deployment-other-50"]);
 }
 
 #[test]

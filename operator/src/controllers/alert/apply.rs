@@ -40,6 +40,7 @@ pub async fn apply(
         update,
         delete,
         left_out: _,
+        crowded_out: _,
         denials,
         requeue_after: _,
         reasons,

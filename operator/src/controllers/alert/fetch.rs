@@ -1,6 +1,9 @@
 //! What a workload's alerts follow from.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use anchorwatch_core::{
     alert::{Alert, Place},
@@ -10,12 +13,13 @@ use anchorwatch_core::{
     rollout::Evidence,
 };
 use anchorwatch_crds::v1alpha1::{BehaviorBaseline, DriftAlert};
+use kube::runtime::reflector::ObjectRef;
 
 use crate::{
     context::Context,
     convert::{alert_from_crd, baseline_from_crd, place_of},
     policies::Policies,
-    world::{Guarded, World, readable, resolve::Workload},
+    world::{Guarded, World, resolve::Workload},
 };
 
 /// All that a workload's alerts follow from.
@@ -76,8 +80,8 @@ pub fn fetch(context: &Context, workload: &WorkloadKey, baseline: &BehaviorBasel
 
 /// The alerts of a workload that have a status, by name.
 pub fn alerts_of(world: &World, workload: &WorkloadKey) -> Objects {
-    let mut alerts = readable(&world.alerts);
-    alerts.retain(|guarded| guarded.0.as_ref().is_ok_and(|alert| is_about(alert, workload)));
+    let wanted = |guarded: &Guarded<DriftAlert>| guarded.0.as_ref().is_ok_and(|alert| is_about(alert, workload));
+    let alerts = world.alerts.state_filter(wanted);
     let named = alerts.into_iter().map(|guarded| {
         let name = guarded.0.as_ref().ok().and_then(|alert| alert.metadata.name.clone());
         (name.unwrap_or_default(), guarded)
@@ -99,17 +103,28 @@ fn is_about(alert: &DriftAlert, workload: &WorkloadKey) -> bool {
         && about.is_some_and(|about| about.kind == workload.kind && about.name == workload.name)
 }
 
+/// The workloads that alerts of these names are about.
+pub fn workloads_of(world: &World, namespace: &str, alerts: &[String]) -> Vec<WorkloadKey> {
+    let about = alerts.iter().filter_map(|name| {
+        let held = world.alerts.get(&ObjectRef::new(name).within(namespace))?;
+        let about = &held.0.as_ref().ok()?.status.as_ref()?.workload;
+        Some(WorkloadKey::new(namespace, &about.kind, &about.name))
+    });
+    let about: BTreeSet<WorkloadKey> = about.collect();
+    about.into_iter().collect()
+}
+
 /// The room that the alerts of a namespace's other workloads take.
 fn places_beside(world: &World, workload: &WorkloadKey) -> Vec<Place> {
-    let alerts = readable(&world.alerts);
-    let beside = alerts.iter().filter_map(|guarded| {
-        let alert = guarded.0.as_ref().ok()?;
-        let within = alert.metadata.namespace.as_deref() == Some(workload.namespace.as_str());
-        if within && !is_about(alert, workload) {
-            place_of(alert)
-        } else {
-            None
-        }
-    });
-    beside.collect()
+    let beside = |guarded: &Guarded<DriftAlert>| {
+        guarded.0.as_ref().is_ok_and(|alert| {
+            let within = alert.metadata.namespace.as_deref() == Some(workload.namespace.as_str());
+            within && !is_about(alert, workload)
+        })
+    };
+    let alerts = world.alerts.state_filter(beside);
+    alerts
+        .iter()
+        .filter_map(|guarded| place_of(guarded.0.as_ref().ok()?))
+        .collect()
 }

@@ -36,7 +36,7 @@ pub async fn run(context: &Context) {
 /// The namespaces whose alert may follow otherwise from now on.
 fn concerned(change: Change) -> Vec<String> {
     match change {
-        Change::Crowding(namespace) => vec![namespace],
+        Change::Crowding(crowding) => vec![crowding.namespace],
         Change::Alert(alert) => {
             let about = alert.status.as_ref().map(|status| status.workload.kind.as_str());
             let namespace = alert.metadata.namespace.clone();

@@ -27,6 +27,8 @@ pub struct Plan {
     pub delete: Vec<DriftAlert>,
     /// What found no room.
     pub left_out: Option<LeftOutAlerts>,
+    /// Names of alerts of other workloads that lost their room to these.
+    pub crowded_out: Vec<String>,
     /// Denials to be made; planned again until they are there.
     pub denials: Vec<BehaviorApproval>,
     /// When to plan again.
@@ -87,6 +89,7 @@ pub fn as_objects(workload: &WorkloadKey, decided: AlertPlan, objects: &Objects,
         unchanged: _,
         delete,
         left_out,
+        crowded_out,
         denials,
         requeue_after,
         reasons,
@@ -117,6 +120,7 @@ pub fn as_objects(workload: &WorkloadKey, decided: AlertPlan, objects: &Objects,
         update: update.collect(),
         delete: delete.iter().filter_map(|name| held(name)).cloned().collect(),
         left_out,
+        crowded_out,
         denials: denials.iter().map(|denial| denials::object(workload, denial)).collect(),
         requeue_after,
         reasons,

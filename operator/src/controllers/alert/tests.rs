@@ -241,3 +241,42 @@ async fn a_kernel_module_of_a_node_is_an_alert_of_that_node_in_the_operators_nam
     let told = ["apiVersion", "kind", "name"].map(|field| about[field].as_str().unwrap());
     assert_eq!((told, about.get("namespace")), (["v1", "Node", "node1"], None));
 }
+
+/// An open alert of another workload of the namespace.
+fn open_alert(workload: &str, severity: &str) -> Value {
+    json!({
+        "apiVersion": "anchorwatch.dev/v1alpha1", "kind": "DriftAlert",
+        "metadata": {"namespace": "shop", "name": format!("deployment-{workload}-1"), "resourceVersion": "3"},
+        "spec": {},
+        "status": {
+            "severity": severity, "state": "Open", "workload": {"kind": "Deployment", "name": workload},
+            "workloadName": format!("Deployment/{workload}"), "container": "main", "summary": "", "count": 1, "pods": 1,
+            "policy": "", "findings": [],
+            "firstSeen": "2025-12-31T00:00:00Z", "lastSeen": "2025-12-31T00:00:00Z",
+        },
+    })
+}
+
+#[tokio::test]
+async fn whose_alert_has_no_room_beside_a_graver_one_is_planned_and_no_other_workload_is() {
+    let mut made = HandMade::new();
+    let mut policy = agent_policy();
+    policy["spec"]["alerts"] = json!({"perNamespace": 2});
+    put(&mut made.feeds.policies, policy);
+    made.world.tell_of_pod(Event::Apply(agent_pod("agent-5d-x")));
+    made.world.tell_of_replica_set(Event::Apply(agent_replica_set()));
+    for (workload, severity) in [("graver", "Medium"), ("lesser", "Low")] {
+        put(&mut made.feeds.alerts, open_alert(workload, severity));
+    }
+    let mut told = made.world.subscribe();
+    let (client, calls) = keeper();
+    reconcile_in(&made, &client, &Expected::default(), &baseline(&["/bin/sh"])).await;
+    assert_eq!(writes(&calls), 2, "it is made, and nothing of others is touched");
+    let change = told.try_recv().unwrap();
+    let Change::Crowding(crowding) = &change else {
+        panic!("{change:?}");
+    };
+    assert_eq!(crowding.namespace, "shop");
+    let lesser = WorkloadKey::new("shop", "Deployment", "lesser");
+    assert_eq!(concerned(&made.world, change), [baselines::reference(&lesser)]);
+}

@@ -49,6 +49,7 @@ fn everything() -> Plan {
         update: vec![alert("seen1"), alert("seen2")],
         delete: vec![alert("old1"), alert("old2")],
         left_out: None,
+        crowded_out: Vec::new(),
         denials: vec![denial],
         requeue_after: None,
         reasons: Vec::new(),

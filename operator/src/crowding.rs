@@ -18,6 +18,11 @@ impl Crowding {
         before != Some(left_out)
     }
 
+    /// Whether anything of a workload had no room when it was last planned.
+    pub fn waits(&self, workload: &WorkloadKey) -> bool {
+        self.lock().get(workload).is_some_and(Option::is_some)
+    }
+
     /// Forgets the workloads of a namespace that are gone.
     pub fn keep(&self, namespace: &str, is_there: impl Fn(&WorkloadKey) -> bool) {
         self.lock()
@@ -62,6 +67,7 @@ mod tests {
         assert!(!crowding.knows(&workload("shop", "a")));
         assert!(crowding.note(&workload("shop", "a"), left_out(3)));
         assert!(!crowding.note(&workload("shop", "a"), left_out(3)));
+        assert!(crowding.waits(&workload("shop", "a")) && !crowding.waits(&workload("shop", "b")));
         assert!(crowding.note(&workload("shop", "b"), left_out(4)));
         assert!(crowding.note(&workload("other", "a"), left_out(5)));
         assert_eq!(crowding.of("shop"), left_out(7));

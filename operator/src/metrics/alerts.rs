@@ -20,7 +20,7 @@ pub struct AlertMetrics {
     pub by_state: IntGaugeVec,
     /// Alerts created.
     pub created: IntCounter,
-    /// From the first event of an alert's first finding to the alert.
+    /// From the first event of an alert's first finding to the alert, where it waited for nothing but us.
     pub delay: Histogram,
     /// 1 once the cluster served the kind in which alerts are reported to other tools.
     pub open_reports_served: IntGauge,
@@ -37,7 +37,8 @@ impl AlertMetrics {
             delay: histogram(
                 r,
                 "event_to_alert_seconds",
-                "From the event in the container, to the second below, to the DriftAlert in the API",
+                "From the event in the container, to the second below, to the DriftAlert in the API; without what waited for \
+                 room, or was seen more than an hour before",
                 &EVENT_TO_ALERT_BUCKETS,
             )?,
             open_reports_served: gauge(

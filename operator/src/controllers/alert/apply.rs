@@ -99,7 +99,9 @@ async fn raise(
             expected.expect(&about.key, &written);
             context.alert_log.tell(None, Some(&written));
             context.metrics.alerts.created.inc();
-            context.metrics.alerts.delay.observe(delay.as_secs_f64());
+            if let Some(delay) = delay {
+                context.metrics.alerts.delay.observe(delay.as_secs_f64());
+            }
             announce(context, about, &written, announcement).await;
         }
         Made::Before(written) => expected.expect(&about.key, &written),

@@ -41,6 +41,8 @@ pub struct Known {
     pub refused: BTreeMap<String, String>,
     /// The room that the alerts of the namespace's other workloads take.
     pub others: Vec<Place>,
+    /// Whether anything of it had no room when it was last planned: what has an alert now may have waited for it.
+    pub waited: bool,
 }
 
 /// Alerts by name.
@@ -74,6 +76,7 @@ pub fn fetch(context: &Context, workload: &WorkloadKey, baseline: &BehaviorBasel
         alerts: readable_of(&objects),
         refused: context.refusals.of(&workload.namespace),
         others: places_beside(world, workload),
+        waited: context.crowding.waits(workload),
         objects,
     })
 }

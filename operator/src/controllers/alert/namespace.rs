@@ -72,7 +72,8 @@ async fn reconcile(context: &Context, expected: &Expected, namespace: String) ->
     });
     let left_out = context.crowding.of(&namespace);
     let decided = plan_namespace(&namespace, left_out, &alerts, from_clock(now));
-    let plan = as_objects(&workload, decided, &objects, now);
+    // It stands for what waits: nothing of it was just seen.
+    let plan = as_objects(&workload, decided, &objects, |_| None);
     if !plan.create.is_empty() {
         warn!(
             namespace,

@@ -105,7 +105,7 @@ async fn reconcile(context: &Context, expected: &Expected, workload: WorkloadKey
     let policy = policy(world, &workload);
     let now = clock::now();
     let decided = plan_orphans(&workload, &readable_of(&objects), &policy, &refused, from_clock(now));
-    let plan = as_objects(&workload, decided, &objects, now);
+    let plan = as_objects(&workload, decided, &objects, |_| None);
     let waits = (!refused.is_empty()).then_some(BELIEVED);
     let requeue_after = plan.requeue_after.into_iter().chain(waits).min();
     let outdated = apply::apply(context, expected, &Workload::of_the_past(workload), &objects, plan).await?;

@@ -44,8 +44,9 @@ pub struct NewAlert {
     pub object: DriftAlert,
     /// What is told in the workload's events.
     pub announcement: Announcement,
-    /// From its first event until now, to the second: a baseline holds no finer times.
-    pub delay: Duration,
+    /// From its first event until now, to the second: a baseline holds no finer times. None where that says nothing of how
+    /// quick we are.
+    pub delay: Option<Duration>,
 }
 
 /// What is told in a workload's events.
@@ -59,6 +60,10 @@ pub struct Announcement {
 
 /// How soon what found no room is planned again: room is made by what is decided about other workloads, too.
 pub const LOOK_FOR_ROOM: Duration = Duration::from_mins(1);
+
+/// How long ago what is new may have been seen at most. An outage is a delay; what was there for longer waited for a policy, or
+/// is told by a sensor whose clock says anything.
+const RECENT: Duration = Duration::from_hours(1);
 
 /// Plans.
 pub fn plan(known: &Known, now: Timestamp) -> Plan {
@@ -76,13 +81,23 @@ pub fn plan(known: &Known, now: Timestamp) -> Plan {
         now: from_clock(now),
     });
     let waits = decided.left_out.map(|_| LOOK_FOR_ROOM);
-    let mut plan = as_objects(&known.workload.key, decided, &known.objects, now);
+    // What waited for room says nothing of how quick we are.
+    let delay = |alert: &Alert| {
+        let delay = from_clock(now).since(alert.first_seen);
+        (!known.waited && delay <= RECENT).then_some(delay)
+    };
+    let mut plan = as_objects(&known.workload.key, decided, &known.objects, delay);
     plan.requeue_after = plan.requeue_after.into_iter().chain(waits).min();
     plan
 }
 
-/// What was decided, as objects.
-pub fn as_objects(workload: &WorkloadKey, decided: AlertPlan, objects: &Objects, now: Timestamp) -> Plan {
+/// What was decided, as objects. `delay` is what is told of how long a new alert took.
+pub fn as_objects(
+    workload: &WorkloadKey,
+    decided: AlertPlan,
+    objects: &Objects,
+    delay: impl Fn(&Alert) -> Option<Duration>,
+) -> Plan {
     let AlertPlan {
         create,
         update,
@@ -98,7 +113,7 @@ pub fn as_objects(workload: &WorkloadKey, decided: AlertPlan, objects: &Objects,
     let create = create.iter().map(|alert| NewAlert {
         object: new_object(alert),
         announcement: announcement(alert),
-        delay: from_clock(now).since(alert.first_seen),
+        delay: delay(alert),
     });
     let update = update.iter().filter_map(|alert| {
         let before = held(&alert.name)?;

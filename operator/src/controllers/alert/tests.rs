@@ -280,3 +280,27 @@ async fn whose_alert_has_no_room_beside_a_graver_one_is_planned_and_no_other_wor
     let lesser = WorkloadKey::new("shop", "Deployment", "lesser");
     assert_eq!(concerned(&made.world, change), [baselines::reference(&lesser)]);
 }
+
+#[tokio::test]
+async fn how_long_an_alert_took_is_told_of_what_is_recent_and_did_not_wait_for_room() {
+    let made = world();
+    let (client, _) = keeper();
+    let context = made.context(client);
+    let drift: BehaviorBaseline = serde_json::from_value(baseline(&["/bin/sh"])).unwrap();
+    let workload = baselines::workload_of(&drift);
+    let delay = |context: &Context, now: &str| {
+        let known = fetch::fetch(context, &workload, &drift).unwrap();
+        let plan = plan::plan(&known, now.parse().unwrap());
+        assert_eq!(plan.create.len(), 1);
+        plan.create[0].delay
+    };
+    assert_eq!(delay(&context, "2026-01-01T00:00:02Z"), Some(Duration::from_secs(2)));
+    assert_eq!(delay(&context, "2026-01-02T00:00:00Z"), None);
+    let left_out = LeftOutAlerts {
+        findings: 1,
+        first_seen: anchorwatch_core::time::Timestamp::from_secs(0),
+        last_seen: anchorwatch_core::time::Timestamp::from_secs(0),
+    };
+    context.crowding.note(&workload, Some(left_out));
+    assert_eq!(delay(&context, "2026-01-01T00:00:02Z"), None);
+}

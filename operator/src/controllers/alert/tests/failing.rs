@@ -39,7 +39,7 @@ fn everything() -> Plan {
                 type_: EventType::Warning,
                 note: "drift".to_owned(),
             },
-            delay: Duration::ZERO,
+            delay: Some(Duration::ZERO),
         }
     };
     let mut denial = BehaviorApproval::new("deny", BehaviorApprovalSpec::default());

@@ -173,7 +173,7 @@ impl Btf {
         let (structure, position, layer) = self.structure(id, visits)?;
         for index in 0..structure.members {
             *visits = visits.checked_sub(1)?;
-            let member = layer.member(position, index)?;
+            let member = layer.member(position, index).filter(|member| layer.knows(member))?;
             let offset = member.bit_offset & if structure.bit_fields { 0x00ff_ffff } else { u32::MAX };
             match self.string(member.name)? {
                 found if found == name => {
@@ -207,7 +207,11 @@ impl Btf {
                     let layer = self.layer(id)?;
                     return Some((found, layer.position(id)?, layer));
                 }
-                TYPEDEF | VOLATILE | CONST | RESTRICT | TYPE_TAG => id = found.size_or_type,
+                TYPEDEF | VOLATILE | CONST | RESTRICT | TYPE_TAG => {
+                    let referred = found.size_or_type;
+                    self.layer(id).filter(|layer| referred < layer.end())?;
+                    id = referred;
+                }
                 _ => return None,
             }
         }
@@ -267,6 +271,19 @@ impl Layer {
             position += TYPE + tail;
         }
         Ok(())
+    }
+
+    /// The first id behind its types.
+    fn end(&self) -> u32 {
+        let types = u32::try_from(self.positions.len()).unwrap_or(u32::MAX);
+        self.first_id.saturating_add(types)
+    }
+
+    /// Whether a member names what is there without a layer that comes later: a module must not make up what the kernel's
+    /// own leaves open.
+    fn knows(&self, member: &Member) -> bool {
+        let strings = u32::try_from(self.strings.len()).unwrap_or(u32::MAX);
+        member.type_id < self.end() && member.name < self.first_string.saturating_add(strings)
     }
 
     fn position(&self, id: u32) -> Option<usize> {

@@ -113,6 +113,36 @@ fn a_modules_types_refer_to_the_kernels() {
 }
 
 #[test]
+fn what_the_kernels_types_leave_open_no_module_makes_up() {
+    // Behind the kernel's last type, and behind its strings, a module's begin.
+    let mut kernel = Builder::kernel()
+        .plain(POINTER, "", 0)
+        .plain(TYPEDEF, "", 6)
+        .structure("by_type", 16, &[("", 6, 0)])
+        .structure("by_typedef", 16, &[("", 2, 0)]);
+    let end = u32::try_from(kernel.strings.len() + "by_name\0".len()).unwrap();
+    kernel = kernel.structure("by_name", 16, &[]);
+    let (info, member) = (STRUCT << 24 | 1, [end, 1, 64]);
+    let at = kernel.types.len() - TYPE;
+    kernel.types[at + 4..at + 8].copy_from_slice(&info.to_ne_bytes());
+    kernel.types.extend(member.into_iter().flat_map(u32::to_ne_bytes));
+    let mut module = Builder {
+        first_string: end,
+        ..Builder::default()
+    };
+    module.name("x");
+    let module = module.structure("made_up", 8, &[("x", 1, 8)]);
+    let both = Btf::parse(&kernel.bytes())
+        .unwrap()
+        .with_module(&module.bytes())
+        .unwrap();
+    for path in ["by_type.x", "by_typedef.x", "by_name.x"] {
+        assert_eq!(both.offset(path), None, "{path}");
+    }
+    assert_eq!(both.offset("made_up.x"), Some(1));
+}
+
+#[test]
 fn types_that_contain_themselves_give_no_answer_in_bounded_time() {
     let members: Vec<(&str, u32, u32)> = (0..200).map(|_| ("", 1, 0)).collect();
     let bytes = Builder::kernel()

@@ -1,6 +1,7 @@
 //! Alerts as reports that other tools read: one of OpenReports a workload, in its namespace, kept in step with its alerts.
 //!
-//! The kind is not ours. Where the cluster serves none it is asked again each minute; what serves it may come later.
+//! The kind is not ours. Where the cluster serves none it is asked again, soon at first and then each minute: what serves it
+//! may come later, and what was installed a moment ago is served a moment later.
 
 mod document;
 mod form;
@@ -21,7 +22,8 @@ use super::keyed;
 use crate::{args::ReportApi, context::Context, world::readable};
 
 const NAME: &str = "open-reports";
-/// How often it is looked whether the cluster serves the kind by now.
+/// How soon it is looked again whether the cluster serves the kind by now; twice as long each time, up to [`LOOK_AGAIN`].
+const LOOK_SOON: Duration = Duration::from_secs(1);
 const LOOK_AGAIN: Duration = Duration::from_mins(1);
 
 /// Runs the controller, where somebody asked for it.
@@ -53,6 +55,7 @@ pub async fn run(context: &Context) {
 /// The form that the cluster serves, once it does.
 async fn served(context: &Context, wanted: ReportApi) -> Served {
     let mut told = false;
+    let mut wait = LOOK_SOON;
     loop {
         match form::find(&context.client, wanted).await {
             Ok(Some(served)) => {
@@ -73,7 +76,8 @@ async fn served(context: &Context, wanted: ReportApi) -> Served {
                 "what the cluster serves can't be told now"
             ),
         }
-        sleep(LOOK_AGAIN).await;
+        sleep(wait).await;
+        wait = LOOK_AGAIN.min(wait * 2);
     }
 }
 

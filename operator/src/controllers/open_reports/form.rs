@@ -67,10 +67,13 @@ pub async fn find(client: &Client, wanted: ReportApi) -> kube::Result<Option<Ser
     }))
 }
 
+const NOT_FOUND: u16 = 404;
+
 async fn is_served(client: &Client, form: &Form) -> kube::Result<bool> {
     match client.list_api_group_resources(form.group_version()).await {
         Ok(list) => Ok(list.resources.iter().any(|found| found.name == form.resource.plural)),
-        Err(kube::Error::Api(status)) if status.is_not_found() => Ok(false),
+        // A group that is not there is answered in plain words, which have no reason that could be read.
+        Err(kube::Error::Api(status)) if status.code == NOT_FOUND => Ok(false),
         Err(error) => Err(error),
     }
 }

@@ -43,7 +43,7 @@ fn discovery(served: &[ServedKind], call: &Call) -> Option<(u16, Value)> {
     }
     let found = served.iter().find(|(group, _)| *group == asked);
     Some(found.map_or_else(
-        || refusal(404, "NotFound"),
+        || (404, json!("404 page not found\n")),
         |(group, plural)| {
             let resource = json!({
                 "name": plural, "singularName": "", "namespaced": true, "kind": "Report", "verbs": ["patch"],

@@ -18,7 +18,11 @@ mod tests;
 use std::{sync::Arc, time::Duration};
 
 use anchorwatch_crds::v1alpha1::SensorReport;
-use kube::{ResourceExt, runtime::controller::Action};
+use futures::{Stream, StreamExt};
+use kube::{
+    ResourceExt,
+    runtime::{controller::Action, reflector::ObjectRef},
+};
 use tokio::time::sleep;
 use tracing::debug;
 
@@ -28,7 +32,7 @@ use crate::{
     clock,
     context::Context,
     reports,
-    world::{Guarded, changes::Change},
+    world::{Guarded, World, changes::Change},
 };
 
 const NAME: &str = "ingest";
@@ -36,6 +40,9 @@ const NAME: &str = "ingest";
 const CONCURRENCY: u16 = 8;
 /// Attempts before a conflict counts as a failure and waits longer.
 const ATTEMPTS: u32 = 8;
+/// How often it is looked whether a batch still waits. A sensor writes no other one before it is acknowledged: were the news
+/// of it missed once, a node would be silent for ever.
+const LOOK_AGAIN: Duration = Duration::from_secs(15);
 
 /// Why a batch could not be merged.
 #[derive(Debug, thiserror::Error)]
@@ -63,11 +70,29 @@ pub async fn run(context: &Context) {
         _ => Vec::new(),
     };
     let queue = queue(context.world.subscribe(), concerned);
+    let queue = futures::stream::select(queue, waiting(context));
     Driver::new(context, NAME, CONCURRENCY)
         .run(context.world.reports.clone(), queue, |report| {
             reconcile(context, report)
         })
         .await;
+}
+
+/// Again and again, the reports whose batches are not acknowledged.
+fn waiting(context: &Context) -> impl Stream<Item = ObjectRef<Guarded<SensorReport>>> {
+    futures::stream::unfold((), async |()| {
+        sleep(LOOK_AGAIN).await;
+        Some(((), ()))
+    })
+    .flat_map(|()| futures::stream::iter(unacknowledged(&context.world)))
+}
+
+fn unacknowledged(world: &World) -> Vec<ObjectRef<Guarded<SensorReport>>> {
+    let waits =
+        |report: &Guarded<SensorReport>| report.0.as_ref().is_ok_and(|report| !reports::is_acknowledged(report));
+    let held = world.reports.state();
+    let waiting = held.iter().filter(|report| waits(report));
+    waiting.map(|report| ObjectRef::from_obj(report.as_ref())).collect()
 }
 
 async fn reconcile(context: &Context, report: Arc<Guarded<SensorReport>>) -> Result<Action, IngestError> {

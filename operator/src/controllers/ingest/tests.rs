@@ -444,3 +444,17 @@ async fn a_baseline_remembers_the_labels_of_its_pods() {
         json!({"app": "agent", "pod-template-hash": "5d"})
     );
 }
+
+#[test]
+fn a_batch_that_is_not_acknowledged_is_found_whatever_was_told_of_it() {
+    let mut made = HandMade::new();
+    put(&mut made.feeds.reports, report(2, "/bin/a"));
+    assert_eq!(unacknowledged(&made.world), [ObjectRef::new("node1")]);
+    let mut done = report(2, "/bin/a");
+    done["status"] = acknowledged(1);
+    put(&mut made.feeds.reports, done.clone());
+    assert_eq!(unacknowledged(&made.world).len(), 1, "another one is");
+    done["status"] = acknowledged(2);
+    put(&mut made.feeds.reports, done);
+    assert_eq!(unacknowledged(&made.world), []);
+}

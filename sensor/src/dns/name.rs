@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 /// Longest name in a message, lengths of labels and the root included (RFC 1035, section 2.3.4).
 const MAX_WIRE: usize = 255;
-/// Longest text that is kept: names of hosts fit, those that are all escapes do not.
-const MAX_TEXT: usize = 255;
+/// Longest text that is kept: what a name of hosts takes at most, those that are all escapes do not fit.
+const MAX_TEXT: usize = 253;
 
 /// What is wrong with a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

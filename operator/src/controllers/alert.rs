@@ -20,7 +20,7 @@ use kube::runtime::{controller::Action, reflector::ObjectRef};
 
 use self::expect::Expected;
 pub use self::{
-    fetch::{alerts_of, readable_of},
+    fetch::{alerts_of, readable_of, workload_of},
     namespace::run as run_namespaces,
     orphans::run as run_orphans,
 };
@@ -108,10 +108,7 @@ fn concerned(world: &World, change: Change) -> Vec<BaselineRef> {
     };
     match change {
         Change::Baseline(baseline) => vec![baseline],
-        Change::Alert(alert) => alert.status.as_ref().map_or_else(Vec::new, |status| {
-            let about = &status.workload;
-            of_parts(alert.metadata.namespace.as_ref(), &about.kind, &about.name)
-        }),
+        Change::Alert(alert) => workload_of(&alert).iter().map(baselines::reference).collect(),
         Change::Record(record) => {
             let about = &record.spec.workload;
             of_parts(record.metadata.namespace.as_ref(), &about.kind, &about.name)

@@ -12,13 +12,11 @@ mod sweep;
 use std::{collections::BTreeSet, time::Duration};
 
 use anchorwatch_core::id::WorkloadKey;
-use anchorwatch_crds::v1alpha1::DriftAlert;
-use kube::ResourceExt;
 use tokio::time::sleep;
 use tracing::{info, warn};
 
 use self::{form::Served, reporting::Reporting};
-use super::keyed;
+use super::{alert::workload_of, keyed};
 use crate::{args::ReportApi, context::Context, world::readable};
 
 const NAME: &str = "open-reports";
@@ -86,11 +84,6 @@ fn with_alerts(context: &Context) -> BTreeSet<WorkloadKey> {
     let alerts = readable(&context.world.alerts);
     let alerts = alerts.iter().filter_map(|guarded| guarded.0.as_ref().ok());
     alerts.filter_map(workload_of).collect()
-}
-
-fn workload_of(alert: &DriftAlert) -> Option<WorkloadKey> {
-    let about = &alert.status.as_ref()?.workload;
-    Some(WorkloadKey::new(alert.namespace()?, &about.kind, &about.name))
 }
 
 #[cfg(test)]

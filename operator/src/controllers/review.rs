@@ -20,7 +20,7 @@ use kube::{Api, ResourceExt, runtime::controller::Action};
 use tracing::info;
 
 use super::{
-    alert::{alerts_of, readable_of},
+    alert::{alerts_of, readable_of, workload_of},
     driver::{Driver, queue},
 };
 use crate::{
@@ -47,11 +47,7 @@ pub async fn run(context: &Context) {
         Change::Baseline(baseline) => vec![baseline],
         // It may name a workload to inherit from.
         Change::Approval(approval) => baselines::all(&world, approval.namespace.as_deref()),
-        Change::Alert(alert) => alert.status.as_ref().map_or_else(Vec::new, |status| {
-            let namespace = alert.metadata.namespace.clone().unwrap_or_default();
-            let about = WorkloadKey::new(&namespace, &status.workload.kind, &status.workload.name);
-            vec![baselines::reference(&about)]
-        }),
+        Change::Alert(alert) => workload_of(&alert).iter().map(baselines::reference).collect(),
         Change::Report(_)
         | Change::Record(_)
         | Change::Intent(_)

@@ -13,7 +13,7 @@ use anchorwatch_core::{
     rollout::Evidence,
 };
 use anchorwatch_crds::v1alpha1::{BehaviorBaseline, DriftAlert};
-use kube::runtime::reflector::ObjectRef;
+use kube::{ResourceExt, runtime::reflector::ObjectRef};
 
 use crate::{
     context::Context,
@@ -106,12 +106,17 @@ fn is_about(alert: &DriftAlert, workload: &WorkloadKey) -> bool {
         && about.is_some_and(|about| about.kind == workload.kind && about.name == workload.name)
 }
 
+/// The workload that an alert is about, where it says: the namespace's own, too.
+pub fn workload_of(alert: &DriftAlert) -> Option<WorkloadKey> {
+    let about = &alert.status.as_ref()?.workload;
+    Some(WorkloadKey::new(alert.namespace()?, &about.kind, &about.name))
+}
+
 /// The workloads that alerts of these names are about.
 pub fn workloads_of(world: &World, namespace: &str, alerts: &[String]) -> Vec<WorkloadKey> {
     let about = alerts.iter().filter_map(|name| {
         let held = world.alerts.get(&ObjectRef::new(name).within(namespace))?;
-        let about = &held.0.as_ref().ok()?.status.as_ref()?.workload;
-        Some(WorkloadKey::new(namespace, &about.kind, &about.name))
+        workload_of(held.0.as_ref().ok()?)
     });
     let about: BTreeSet<WorkloadKey> = about.collect();
     about.into_iter().collect()

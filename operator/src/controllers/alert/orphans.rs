@@ -8,12 +8,12 @@ use anchorwatch_core::{
     policy::{AlertsPolicy, Policy},
 };
 use anchorwatch_crds::v1alpha1::{BehaviorBaseline, DriftAlert};
-use kube::{ResourceExt, runtime::reflector::ObjectRef};
+use kube::runtime::reflector::ObjectRef;
 
 use super::{
     CATCH_UP, apply,
     expect::Expected,
-    fetch::{alerts_of, readable_of},
+    fetch::{self, alerts_of, readable_of},
     plan::as_objects,
 };
 use crate::{
@@ -83,9 +83,7 @@ fn without_baseline(world: &World, baseline: &ObjectRef<Guarded<BehaviorBaseline
 
 /// What an alert is about, unless that is a namespace: no baseline belongs to one.
 fn workload_of(alert: &DriftAlert) -> Option<WorkloadKey> {
-    let about = &alert.status.as_ref()?.workload;
-    let workload = WorkloadKey::new(alert.namespace()?, &about.kind, &about.name);
-    (workload.kind != NAMESPACE_KIND).then_some(workload)
+    fetch::workload_of(alert).filter(|workload| workload.kind != NAMESPACE_KIND)
 }
 
 fn has_none(world: &World, workload: &WorkloadKey) -> bool {

@@ -21,12 +21,11 @@ use super::{
     NAME,
     document::{self, Owner},
     form::Form,
-    workload_of,
 };
 use crate::{
     baselines,
     context::Context,
-    controllers::alert::alerts_of,
+    controllers::alert::{alerts_of, workload_of},
     world::{Guarded, changes::Change},
     writes::{is_gone, is_refused, is_terminating},
 };

@@ -11,14 +11,13 @@ use anchorwatch_core::{
 use anchorwatch_crds::v1alpha1::{BaselineEntry, BehaviorBaseline, FeedBaseline};
 use anchorwatch_fleet::{Holder, Known};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use kube::ResourceExt;
+
+use crate::baselines;
 
 /// The command lines of a baseline, be they learned or raised; of a program without one, its path. What a container runs
 /// under several parents, or from several places, it runs: one holder, since the first time and until the last.
 pub fn known(baseline: &BehaviorBaseline) -> Vec<Known> {
-    let workload = &baseline.spec.workload;
-    let key = WorkloadKey::new(baseline.namespace().unwrap_or_default(), &workload.kind, &workload.name);
-    let key = Arc::new(key);
+    let key = Arc::new(baselines::workload_of(baseline));
     let status = baseline.status.iter();
     let containers = status.flat_map(|status| &status.containers);
     containers

@@ -130,6 +130,7 @@ same_variants!(
     [
         Image,
         ImageCopiedUp,
+        ImageChanged,
         UpperNew,
         UpperUnknown,
         Volume,

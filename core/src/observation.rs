@@ -70,6 +70,13 @@ pub struct ProcessObservation {
     pub origin: Origin,
     /// Where the executable's file comes from.
     pub source: SourceLayer,
+    /// Device of the filesystem that holds the executable's file, as `major:minor`: of an overlay's file the one below, so
+    /// that it is the same in each container of a node that shares the image's layer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub device: Option<String>,
+    /// Inode number of the file on that device.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub inode: Option<u64>,
     /// Path of the script, for files that start with `#!`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub script: Option<String>,

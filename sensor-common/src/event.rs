@@ -58,7 +58,7 @@ pub const FLAG_CAPS_UNKNOWN: u32 = 1 << 8;
 pub const SOURCE_NONE: u32 = 0;
 /// A file of the image (overlay, lower layer).
 pub const SOURCE_IMAGE: u32 = 1;
-/// A file of the image that was copied up to the writable layer.
+/// A file of the image that was copied up to the writable layer, with its content as it was.
 pub const SOURCE_IMAGE_COPIED_UP: u32 = 2;
 /// A file that is new in the writable layer, whether it still has a name there or not.
 pub const SOURCE_UPPER_NEW: u32 = 3;
@@ -68,10 +68,13 @@ pub const SOURCE_UPPER_UNKNOWN: u32 = 4;
 pub const SOURCE_VOLUME: u32 = 5;
 /// A file that never had a name in a filesystem (memfd).
 pub const SOURCE_MEMORY: u32 = 6;
-/// A file whose last name is gone, and which is not [`SOURCE_UPPER_NEW`].
+/// A file whose last name is gone, and which is neither [`SOURCE_UPPER_NEW`] nor [`SOURCE_IMAGE_CHANGED`].
 pub const SOURCE_DELETED: u32 = 7;
 /// The root is no overlay filesystem: layers cannot be told apart.
 pub const SOURCE_UNSUPPORTED: u32 = 8;
+/// A file of the image that was copied up to the writable layer and is not what it was: size or time of its content, or its
+/// name, are others. Whether it still has a name does not matter.
+pub const SOURCE_IMAGE_CHANGED: u32 = 9;
 
 /// Begins every record.
 #[repr(C)]
@@ -130,8 +133,11 @@ pub struct ExecRecord {
     pub caps_gained: u64,
     /// Effective user id in the host's namespace.
     pub euid: u32,
-    /// Zero.
-    pub reserved: u32,
+    /// Device of the superblock of the file with that inode, as the kernel encodes it: 12 bits major, 20 bits minor.
+    pub device: u32,
+    /// Inode number of the executed file as its own filesystem knows it: of an overlay's file the one below, in its layer. 0
+    /// where this kernel does not show it.
+    pub inode: u64,
 }
 
 /// A cgroup of the unified hierarchy came or went. Tail: `path_len` bytes of its path in the hierarchy.
@@ -152,7 +158,7 @@ const _: () = {
     assert!(size_of::<Header>() == 16);
     assert!(offset_of!(Header, size) == 4);
     assert!(offset_of!(Header, time_ns) == 8);
-    assert!(size_of::<ExecRecord>() == 144);
+    assert!(size_of::<ExecRecord>() == 152);
     assert!(offset_of!(ExecRecord, cgroup_id) == 16);
     assert!(offset_of!(ExecRecord, container) == 24);
     assert!(offset_of!(ExecRecord, key) == 32);
@@ -171,6 +177,8 @@ const _: () = {
     assert!(offset_of!(ExecRecord, argv_total) == 124);
     assert!(offset_of!(ExecRecord, caps_gained) == 128);
     assert!(offset_of!(ExecRecord, euid) == 136);
+    assert!(offset_of!(ExecRecord, device) == 140);
+    assert!(offset_of!(ExecRecord, inode) == 144);
     assert!(size_of::<CgroupRecord>() == 32);
     assert!(offset_of!(CgroupRecord, id) == 16);
     assert!(offset_of!(CgroupRecord, path_len) == 24);

@@ -49,8 +49,9 @@ pub struct Process {
     pub visit: u64,
     /// One of the `ORIGIN_` constants.
     pub origin: u32,
-    /// Zero.
-    pub reserved: u32,
+    /// Device of the overlay filesystem that was the container's root when its lineage came into the container, as the
+    /// kernel encodes it; 0 where its root was none, or that is not known.
+    pub root: u32,
 }
 
 /// An exec id from a moment and a CPU; never 0.
@@ -68,4 +69,5 @@ const _: () = {
     assert!(offset_of!(Process, files) == 48);
     assert!(offset_of!(Process, visit) == 80);
     assert!(offset_of!(Process, origin) == 88);
+    assert!(offset_of!(Process, root) == 92);
 };

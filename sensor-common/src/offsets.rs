@@ -126,6 +126,9 @@ pub enum Need {
     /// Without it a file of an overlay filesystem's lower layer is known by the overlay's inode alone, which is
     /// another one in each container.
     OverlayLowerInode,
+    /// Of no field alone: without it a file of the image that was changed in the writable layer is not told from one that
+    /// was copied up as it was. It takes an origin, the file below, and by what content is told (of [`Need::Mappings`]).
+    OverlayChanges,
     /// Without it the module feed cannot be had.
     Mappings,
     /// Without it a mapping of an overlay filesystem's file, seen by itself, shows the file below.

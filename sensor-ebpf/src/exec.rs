@@ -5,8 +5,9 @@ mod command;
 use crate::credentials::{effective_user, privileges_gained};
 use crate::emit::{MAX_RECORD, Ring, output};
 use crate::errors::count;
-use crate::file::{is_network_socket, source};
+use crate::file::{is_foreign, is_network_socket, source};
 use crate::hash;
+use crate::identity::{below, device, has_identity};
 use crate::idle::idle;
 use crate::lineage::{Step, carried, is_ignored, remember, step};
 use crate::path::{Cursor, MIN_TAIL, POSITION_MASK, Tail};
@@ -15,7 +16,7 @@ use crate::slot;
 use crate::task::{Address, Task};
 use anchorwatch_sensor_common::event::{
     ExecRecord, FLAG_ARGV_TRUNCATED, FLAG_PATH_TRUNCATED, FLAG_RUNTIME_STAGE, FLAG_SETUID, FLAG_STDIN_SOCKET,
-    FLAG_STDOUT_SOCKET, FLAG_TERMINAL, Header, KIND_EXEC, SOURCE_DELETED, SOURCE_MEMORY, SOURCE_NONE, SOURCE_UPPER_NEW,
+    FLAG_STDOUT_SOCKET, FLAG_TERMINAL, Header, KIND_EXEC, SOURCE_NONE,
 };
 use anchorwatch_sensor_common::filter::{FilterFeed, Slot};
 use anchorwatch_sensor_common::lineage::exec_id;
@@ -97,7 +98,7 @@ fn try_exec(task: Task, bprm: Address) -> Result<(), LossReason> {
         if !ignored {
             let tail = Tail::empty((&raw mut (*scratch).tail).cast(), &raw mut (*scratch).cursor);
             begin(scratch, tail, task, bprm, cgroup_id, &slot, time_ns);
-            report(scratch, tail, task, &slot);
+            report(scratch, tail, task, bprm, &slot);
         }
         remember(LossPlace::Exec, tgid, &(*scratch).step.process);
     }
@@ -135,7 +136,7 @@ unsafe fn begin(
             pid: task.tgid(),
             uid: bpf_get_current_uid_gid() as u32,
             origin: lineage.process.origin,
-            source: source(file, task),
+            source: source(file, task, lineage.process.root),
             script_source: SOURCE_NONE,
             flags: 0,
             path_len: 0,
@@ -144,7 +145,8 @@ unsafe fn begin(
             argv_total: 0,
             caps_gained,
             euid: effective_user(task),
-            reserved: 0,
+            device: 0,
+            inode: 0,
         };
         // To memory at once: which of them are set would multiply the verifier's states (148,235 instructions on 6.1).
         let flags = privilege | flags(&(*scratch).step, task);
@@ -169,7 +171,7 @@ fn flags(lineage: &Step, task: Task) -> u32 {
 
 /// Makes the key, writes the arguments on the way, and sends the record if the filter lets it pass.
 #[inline(always)]
-unsafe fn report(scratch: *mut Scratch, tail: Tail, task: Task, slot: &Slot) {
+unsafe fn report(scratch: *mut Scratch, tail: Tail, task: Task, bprm: Address, slot: &Slot) {
     // SAFETY: as the caller says.
     unsafe {
         let key = key(scratch, tail, task, slot);
@@ -194,6 +196,7 @@ unsafe fn report(scratch: *mut Scratch, tail: Tail, task: Task, slot: &Slot) {
                 (*record).repeats = admission.repeats;
                 let length = RECORD.wrapping_add(tail.position() as usize) & (MAX_RECORD - 1);
                 (*record).header.size = length as u32;
+                name_file(record, bprm);
                 let sent = output(Ring::Events, scratch.cast(), length as u64, ask.urgency());
                 admission.sent(&ask, sent);
             }
@@ -204,15 +207,27 @@ unsafe fn report(scratch: *mut Scratch, tail: Tail, task: Task, slot: &Slot) {
     }
 }
 
+/// Writes which file it is: of what is not sent nobody asks.
+#[inline(always)]
+unsafe fn name_file(record: *mut ExecRecord, bprm: Address) {
+    if has_identity() {
+        let inode = below(bprm.follow(Field::BinprmFile).follow(Field::FileInode));
+        // SAFETY: as the caller says.
+        unsafe {
+            (*record).device = device(inode);
+            (*record).inode = inode.read(Field::InodeIno);
+        }
+    }
+}
+
 /// Kinds of executions that are sent each time.
 #[inline(always)]
 fn is_sensitive(record: &ExecRecord) -> bool {
-    let foreign = |source: u32| source == SOURCE_MEMORY || source == SOURCE_DELETED || source == SOURCE_UPPER_NEW;
     if record.flags & FLAG_RUNTIME_STAGE != 0 {
         return false; // a container runtime runs itself from memory, at each probe
     }
-    foreign(record.source)
-        || foreign(record.script_source)
+    is_foreign(record.source)
+        || is_foreign(record.script_source)
         || record.flags & (FLAG_SETUID | FLAG_STDIN_SOCKET | FLAG_STDOUT_SOCKET) != 0
         || record.caps_gained != 0
 }

@@ -1,18 +1,16 @@
 //! A `struct file`: where it comes from.
 
 use crate::errors::count;
+use crate::overlay::{OVERLAY_MAGIC, Overlaid};
 use crate::structure::{Fields, Structure};
 use crate::task::{Address, Task, has};
 use anchorwatch_sensor_common::event::{
-    SOURCE_DELETED, SOURCE_IMAGE, SOURCE_IMAGE_COPIED_UP, SOURCE_MEMORY, SOURCE_NONE, SOURCE_UNSUPPORTED,
-    SOURCE_UPPER_NEW, SOURCE_UPPER_UNKNOWN, SOURCE_VOLUME,
+    SOURCE_DELETED, SOURCE_IMAGE_CHANGED, SOURCE_MEMORY, SOURCE_NONE, SOURCE_UNSUPPORTED, SOURCE_UPPER_NEW,
+    SOURCE_VOLUME,
 };
 use anchorwatch_sensor_common::loss::{LossPlace, LossReason};
 use anchorwatch_sensor_common::offsets::Field;
 use aya_ebpf::helpers::generated::bpf_probe_read_kernel_str;
-
-/// `OVERLAYFS_SUPER_MAGIC` (include/uapi/linux/magic.h).
-pub const OVERLAY_MAGIC: u64 = 0x794c_7630;
 
 /// `S_IFMT` and `S_IFSOCK` (include/uapi/linux/stat.h).
 const TYPE_MASK: u16 = 0o170_000;
@@ -26,16 +24,26 @@ const NAME: usize = 32;
 /// Digits of the largest descriptor (`NR_OPEN` allows 2^30) and the byte behind them.
 const MAX_DIGITS: usize = 11;
 
-/// One of the `SOURCE_` constants for a file that `task` executes.
+/// Whether a file from there is somebody's who brought it in, or changed it: it is told each time, within the quota for such.
+pub const fn is_foreign(source: u32) -> bool {
+    matches!(
+        source,
+        SOURCE_MEMORY | SOURCE_DELETED | SOURCE_UPPER_NEW | SOURCE_IMAGE_CHANGED
+    )
+}
+
+/// One of the `SOURCE_` constants for a file that `task` executes; `root` is [`Process::root`].
+///
+/// [`Process::root`]: anchorwatch_sensor_common::lineage::Process::root
 #[inline(always)]
-pub fn source(file: Address, task: Task) -> u32 {
-    source_at(file.follow(Field::FilePathDentry), file.follow(Field::FileInode), task)
+pub fn source(file: Address, task: Task, root: u32) -> u32 {
+    source_at(file.follow(Field::FilePathDentry), file.follow(Field::FileInode), task, root)
 }
 
 /// The same for what is at a place.
 #[inline(always)]
-pub fn source_at(dentry: Address, inode: impl Fields, task: Task<impl Structure>) -> u32 {
-    let place = place(inode, task);
+pub fn source_at(dentry: Address, inode: impl Fields, task: Task<impl Structure>, root: u32) -> u32 {
+    let place = place(dentry, inode, task, root);
     // Only directories and files without a filesystem name are their own parent (d_alloc_pseudo); none of these files
     // lies in a filesystem that can be a root.
     if place == SOURCE_VOLUME && dentry.follow(Field::DentryParent) == dentry {
@@ -43,46 +51,40 @@ pub fn source_at(dentry: Address, inode: impl Fields, task: Task<impl Structure>
     }
     // What is no part of the image says so also once its name is gone: deleting it first must not hide that.
     let nameless = inode.read::<u32>(Field::InodeNlink) == 0 && dentry.follow(Field::DentryHashPprev).is_null();
-    if nameless && place != SOURCE_UPPER_NEW {
+    if nameless && !is_foreign(place) {
         return SOURCE_DELETED;
     }
     place
 }
 
-/// Which filesystem a file lies in, and which layer of it.
+/// Which filesystem a file lies in, and which layer of it. Whoever may mount can make an overlay of his own and its root
+/// his: the image's is only what lies in the one that the container began with.
 #[inline(always)]
-fn place(inode: impl Fields, task: Task<impl Structure>) -> u32 {
+fn place(dentry: Address, inode: impl Fields, task: Task<impl Structure>, container_root: u32) -> u32 {
     let root = task.root_superblock();
     if inode.read::<Address>(Field::InodeSb) != root.address() {
         return SOURCE_VOLUME;
     }
-    let is_overlay = root.read::<u64>(Field::SuperBlockMagic) == OVERLAY_MAGIC;
-    if !is_overlay || !has(Field::OvlVfsInode) || !has(Field::OvlUpperDentry) {
+    if root.read::<u64>(Field::SuperBlockMagic) != OVERLAY_MAGIC {
         return SOURCE_UNSUPPORTED;
     }
-    layer(inode.address().around(Field::OvlVfsInode))
+    if container_root != 0 && root.read::<u32>(Field::SuperBlockDev) != container_root {
+        return SOURCE_VOLUME;
+    }
+    match Overlaid::around(inode.address()) {
+        Some(overlaid) => overlaid.source(dentry),
+        None => SOURCE_UNSUPPORTED,
+    }
 }
 
-/// A file without an upper dentry lies in a lower layer; one with a lower origin beside it was copied up.
+/// The device of the overlay that is `task`'s root: 0 where its root is none, or this kernel does not show it.
 #[inline(always)]
-fn layer(overlay_inode: Address) -> u32 {
-    if overlay_inode.follow(Field::OvlUpperDentry).is_null() {
-        return SOURCE_IMAGE;
-    }
-    let is_new = if has(Field::OvlEntry) && has(Field::OvlEntryNumlower) {
-        overlay_inode
-            .follow(Field::OvlEntry)
-            .read::<u32>(Field::OvlEntryNumlower)
-            == 0
-    } else if has(Field::OvlLowerPathDentry) {
-        overlay_inode.follow(Field::OvlLowerPathDentry).is_null()
+pub fn overlay_root(task: Task) -> u32 {
+    let root = task.root_superblock();
+    if has(Field::SuperBlockDev) && root.read::<u64>(Field::SuperBlockMagic) == OVERLAY_MAGIC {
+        root.read(Field::SuperBlockDev)
     } else {
-        return SOURCE_UPPER_UNKNOWN;
-    };
-    if is_new {
-        SOURCE_UPPER_NEW
-    } else {
-        SOURCE_IMAGE_COPIED_UP
+        0
     }
 }
 
@@ -117,7 +119,7 @@ pub fn has_descriptors() -> bool {
 /// kernel executes, and the script's own file is released by then, but the descriptor is still open (the kernel
 /// refuses scripts whose descriptor it would close).
 #[inline(always)]
-pub fn script_source(filename: Address, task: Task) -> u32 {
+pub fn script_source(filename: Address, task: Task, root: u32) -> u32 {
     let Some(descriptor) = descriptor(filename) else {
         return SOURCE_NONE;
     };
@@ -129,7 +131,7 @@ pub fn script_source(filename: Address, task: Task) -> u32 {
     if file.is_null() {
         SOURCE_NONE
     } else {
-        source(file, task)
+        source(file, task, root)
     }
 }
 

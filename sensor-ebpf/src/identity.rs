@@ -1,6 +1,6 @@
 //! Which file it is: the same answer in every container that shares an image's layer, and another one once it changes.
 
-use crate::file::OVERLAY_MAGIC;
+use crate::overlay::{OVERLAY_MAGIC, Overlaid};
 use crate::structure::Fields;
 use crate::task::{Address, has};
 use anchorwatch_sensor_common::event::{SOURCE_IMAGE, SOURCE_UNSUPPORTED};
@@ -11,20 +11,26 @@ const NANOSECONDS: i64 = 1_000_000_000;
 
 /// The bits of a count of nanoseconds; from 6.13 on, one above them notes that a time was asked for
 /// (`I_CTIME_QUERIED`, include/linux/fs.h).
-const NANOSECOND_BITS: u32 = 0x3fff_ffff;
+pub const NANOSECOND_BITS: u32 = 0x3fff_ffff;
 
 /// Whether this kernel shows what an identity needs.
 #[inline(always)]
 pub fn has_identity() -> bool {
-    has(Field::DentryInode)
+    has_content()
         && has(Field::InodeIno)
         && has(Field::InodeGeneration)
-        && has(Field::InodeSize)
         && has(Field::InodeCtimeSec)
         && has(Field::InodeCtimeNsec)
+        && has(Field::SuperBlockDev)
+}
+
+/// Whether this kernel shows by what a change of a file's content is told.
+#[inline(always)]
+pub fn has_content() -> bool {
+    has(Field::DentryInode)
+        && has(Field::InodeSize)
         && has(Field::InodeMtimeSec)
         && has(Field::InodeMtimeNsec)
-        && has(Field::SuperBlockDev)
 }
 
 /// An inode's identity: of an overlay's, that of the one below.
@@ -83,32 +89,17 @@ pub fn device(inode: Address) -> u32 {
 
 /// The inode that holds the content.
 #[inline(always)]
-fn below(inode: Address) -> Address {
+pub fn below(inode: Address) -> Address {
     let superblock = inode.follow(Field::InodeSb);
-    if superblock.read::<u64>(Field::SuperBlockMagic) != OVERLAY_MAGIC
-        || !has(Field::OvlVfsInode)
-        || !has(Field::OvlUpperDentry)
-    {
+    if superblock.read::<u64>(Field::SuperBlockMagic) != OVERLAY_MAGIC {
         return inode;
     }
-    let overlay_inode = inode.around(Field::OvlVfsInode);
-    let upper = overlay_inode.follow(Field::OvlUpperDentry);
-    let dentry = if upper.is_null() { lower(overlay_inode) } else { upper };
-    let below = dentry.follow(Field::DentryInode);
-    if below.is_null() { inode } else { below }
-}
-
-/// The dentry of the topmost lower layer, null where this kernel does not show it. From 6.5 on the layers are an
-/// array behind `ovl_entry` (fs/overlayfs/ovl_entry.h).
-#[inline(always)]
-fn lower(overlay_inode: Address) -> Address {
-    if has(Field::OvlEntry) && has(Field::OvlEntryLowerstack) && has(Field::OvlPathDentry) {
-        let entry = overlay_inode.follow(Field::OvlEntry);
-        entry.at(Field::OvlEntryLowerstack).follow(Field::OvlPathDentry)
-    } else if has(Field::OvlLowerPathDentry) {
-        overlay_inode.follow(Field::OvlLowerPathDentry)
-    } else {
-        Address::new(core::ptr::null())
+    match Overlaid::around(inode) {
+        Some(overlaid) => {
+            let content = overlaid.content();
+            if content.is_null() { inode } else { content }
+        }
+        None => inode,
     }
 }
 

@@ -1,6 +1,7 @@
 //! Who descends from whom: the maps that carry it, and the one decision that is made at exec.
 
 use crate::errors::count;
+use crate::file::overlay_root;
 use crate::slot;
 use crate::structure::Structure;
 use crate::task::Task;
@@ -107,7 +108,7 @@ pub fn step(step: &mut Step, before: Option<&Process>, task: Task, exec_id: u64,
         files: [0; CARRIED_FILES],
         visit: 0,
         origin: ORIGIN_UNKNOWN,
-        reserved: 0,
+        root: 0,
     };
     step.ancestors = [0; RECORD_ANCESTORS];
     step.files_before = [0; CARRIED_FILES];
@@ -116,6 +117,7 @@ pub fn step(step: &mut Step, before: Option<&Process>, task: Task, exec_id: u64,
     let from_outside = before.container != container && !slot::is_within(before.container, container);
     if from_outside && !task.in_host_mounts() {
         step.process.origin = root_origin(container, exec_id);
+        step.process.root = overlay_root(task);
         step.is_visit = u32::from(step.process.origin == ORIGIN_OUTSIDE);
         return;
     }
@@ -124,6 +126,7 @@ pub fn step(step: &mut Step, before: Option<&Process>, task: Task, exec_id: u64,
     step.process.container = before.container;
     step.process.origin = before.origin;
     step.process.visit = before.visit;
+    step.process.root = before.root;
     step.process.ancestors = [before.exec_id, before.ancestors[0], before.ancestors[1]];
     step.ancestors = [
         before.exec_id,

@@ -24,6 +24,7 @@ mod kmod;
 mod lineage;
 mod mmap;
 mod named;
+mod overlay;
 mod packet;
 mod path;
 mod question;

@@ -7,7 +7,7 @@
 
 use crate::emit::{MAX_RECORD, Ring, output};
 use crate::errors::count;
-use crate::file::{has_descriptors, source_at};
+use crate::file::{has_descriptors, is_foreign, source_at};
 use crate::hash;
 use crate::identity::{device, has_identity, identity, mark};
 use crate::idle::idle;
@@ -16,7 +16,6 @@ use crate::path::{Cursor, MIN_TAIL, Tail};
 use crate::seen::{Admission, Ask, admit};
 use crate::structure::{Fields, Room, Structure, Typed, View};
 use crate::task::{Address, Task, has};
-use anchorwatch_sensor_common::event::{SOURCE_DELETED, SOURCE_MEMORY, SOURCE_UPPER_NEW};
 use anchorwatch_sensor_common::filter::{FilterFeed, Slot};
 use anchorwatch_sensor_common::lineage::ORIGIN_UNKNOWN;
 use anchorwatch_sensor_common::loss::{LossPlace, LossReason};
@@ -259,25 +258,25 @@ fn is_execs(task: Task<Typed>, inode: Address) -> bool {
 /// the checks of many values would multiply for the verifier lies in memory before the path is walked.
 #[inline(always)]
 unsafe fn look(scratch: *mut Scratch, task: Task<Typed>, place: Place, inode: View<INODE>, slot: Slot) {
+    let (origin, root) = match carried(task.tgid(), task.start_ticks()) {
+        Some(process) => (process.origin, process.root),
+        None => (ORIGIN_UNKNOWN, 0),
+    };
     // SAFETY: as the caller says; a helper without arguments.
     unsafe {
         let record = &raw mut (*scratch).record;
         (&raw mut (*scratch).slot).write_volatile(slot);
-        (&raw mut (*record).source).write_volatile(source_at(place.dentry, inode, task));
+        (&raw mut (*record).source).write_volatile(source_at(place.dentry, inode, task, root));
         (&raw mut (*record).header.time_ns).write_volatile(bpf_ktime_get_boot_ns());
-        (&raw mut (*record).key).write_volatile(key(record, task, place, inode, slot));
+        (&raw mut (*record).key).write_volatile(key(record, origin, place, inode, slot));
     }
 }
 
 /// All that makes one mapping another behaviour than the next.
 #[inline(always)]
-unsafe fn key(record: *const MappingRecord, task: Task<Typed>, place: Place, inode: View<INODE>, slot: Slot) -> u64 {
+unsafe fn key(record: *const MappingRecord, origin: u32, place: Place, inode: View<INODE>, slot: Slot) -> u64 {
     // SAFETY: as the caller says.
     let source = unsafe { (&raw const (*record).source).read_volatile() };
-    let origin = match carried(task.tgid(), task.start_ticks()) {
-        Some(process) => process.origin,
-        None => ORIGIN_UNKNOWN,
-    };
     let file = mark(inode, source);
     let mut hash = hash::new(KIND_MAPPING);
     hash.word(slot.container);
@@ -340,15 +339,9 @@ unsafe fn ask(scratch: *mut Scratch) -> Ask {
             feed: FilterFeed::Module,
             slot: (&raw const (*scratch).slot).read_volatile(),
             key: (&raw const (*record).key).read_volatile(),
-            sensitive: is_sensitive((&raw const (*record).source).read_volatile()),
+            sensitive: is_foreign((&raw const (*record).source).read_volatile()),
             stands_for: 0,
             now_ns: (&raw const (*record).header.time_ns).read_volatile(),
         }
     }
-}
-
-/// Whether it is never swallowed for being known, within the quota for such.
-#[inline(always)]
-fn is_sensitive(source: u32) -> bool {
-    matches!(source, SOURCE_MEMORY | SOURCE_DELETED | SOURCE_UPPER_NEW)
 }

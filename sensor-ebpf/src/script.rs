@@ -1,10 +1,11 @@
 //! A script's own file: when its execution is told of, the interpreter has taken its place, and the file is released. So
 //! where it comes from is noted before, while the kernel looks for who understands it.
 
-use crate::file::source_at;
+use crate::file::{is_foreign, source_at};
 use crate::idle::idle;
+use crate::lineage::carried;
 use crate::task::{Address, Task};
-use anchorwatch_sensor_common::event::{SOURCE_DELETED, SOURCE_MEMORY, SOURCE_NONE, SOURCE_UPPER_NEW};
+use anchorwatch_sensor_common::event::SOURCE_NONE;
 use anchorwatch_sensor_common::offsets::Field;
 use aya_ebpf::{
     bindings::BPF_ANY,
@@ -57,9 +58,11 @@ fn note(bprm: Address) {
     }
     let task = Task::current();
     let file = bprm.follow(Field::BinprmFile);
-    let source = source_at(file.follow(Field::FilePathDentry), file.follow(Field::FileInode), task);
+    let (dentry, inode) = (file.follow(Field::FilePathDentry), file.follow(Field::FileInode));
+    let root = carried(task.tgid(), task.start_ticks()).map_or(0, |process| process.root);
+    let source = source_at(dentry, inode, task, root);
     let is_first = bprm.follow(Field::BinprmInterp) == bprm.follow(Field::BinprmFilename);
-    if is_first || matches!(source, SOURCE_UPPER_NEW | SOURCE_MEMORY | SOURCE_DELETED) {
+    if is_first || is_foreign(source) {
         let script = Script {
             execution: bprm.pointer() as u64,
             source,

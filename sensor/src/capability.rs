@@ -13,6 +13,8 @@ pub struct Capabilities {
     pub overlay_layers: bool,
     /// Whether a file in the writable layer was copied up from the image.
     pub overlay_origin: bool,
+    /// Whether such a file was changed there.
+    pub overlay_changes: bool,
     /// Where a script comes from that is run through a descriptor.
     pub script_descriptor: bool,
     /// Where a script comes from that has a path.
@@ -38,6 +40,7 @@ impl Capabilities {
             Need::Required | Need::SocketsV6 | Need::Mptcp | Need::OverlayLowerInode | Need::BackingFile => true,
             Need::OverlayLayers => self.overlay_layers,
             Need::OverlayOrigin | Need::OverlayLowerPath => self.overlay_origin,
+            Need::OverlayChanges => self.overlay_changes,
             Need::ScriptDescriptor => self.script_descriptor,
             Need::Scripts => self.scripts,
             Need::Sockets => self.sockets,
@@ -109,6 +112,14 @@ pub fn kernel_btf(directory: &Path) -> Result<Btf, OffsetError> {
     }
 }
 
+/// By what the programs tell a change of a file's content (`has_content`, `sensor-ebpf/src/identity.rs`).
+const CONTENT: [Field; 4] = [
+    Field::DentryInode,
+    Field::InodeSize,
+    Field::InodeMtimeSec,
+    Field::InodeMtimeNsec,
+];
+
 /// Finds each field of the table; an optional one that is missing switches off what needs it.
 pub fn resolve(btf: &Btf) -> Result<Resolved, OffsetError> {
     let mut offsets = [ABSENT; FIELD_COUNT];
@@ -140,10 +151,15 @@ pub fn resolve(btf: &Btf) -> Result<Resolved, OffsetError> {
             .filter(|spec| spec.need == need)
             .all(|spec| offsets[spec.field as usize] != ABSENT)
     };
+    let is_there = |field: &Field| offsets[*field as usize] != ABSENT;
     let overlay_layers = has(Need::OverlayLayers);
+    let overlay_origin = overlay_layers && (has(Need::OverlayOrigin) || has(Need::OverlayLowerPath));
     let capabilities = Capabilities {
         overlay_layers,
-        overlay_origin: overlay_layers && (has(Need::OverlayOrigin) || has(Need::OverlayLowerPath)),
+        overlay_origin,
+        overlay_changes: overlay_origin
+            && (has(Need::OverlayLowerInode) || has(Need::OverlayLowerPath))
+            && CONTENT.iter().all(is_there),
         script_descriptor: has(Need::ScriptDescriptor),
         scripts: has(Need::Scripts),
         privileges: has(Need::Privileges),

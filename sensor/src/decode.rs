@@ -9,8 +9,8 @@ use anchorwatch_sensor_common::event::{
     ARGV_HEAD, ARGV_LIMIT, CgroupRecord, ExecRecord, FLAG_ARGV_TRUNCATED, FLAG_CAPS_UNKNOWN, FLAG_PATH_TRUNCATED,
     FLAG_RUNTIME_STAGE, FLAG_SCRIPT, FLAG_SETUID, FLAG_STDIN_SOCKET, FLAG_STDOUT_SOCKET, FLAG_TERMINAL, Header,
     KIND_CGROUP_CREATED, KIND_CGROUP_REMOVED, KIND_DNS, KIND_EXEC, KIND_FLOW, RECORD_ANCESTORS, SOURCE_DELETED,
-    SOURCE_IMAGE, SOURCE_IMAGE_COPIED_UP, SOURCE_MEMORY, SOURCE_NONE, SOURCE_UNSUPPORTED, SOURCE_UPPER_NEW,
-    SOURCE_UPPER_UNKNOWN, SOURCE_VOLUME,
+    SOURCE_IMAGE, SOURCE_IMAGE_CHANGED, SOURCE_IMAGE_COPIED_UP, SOURCE_MEMORY, SOURCE_NONE, SOURCE_UNSUPPORTED,
+    SOURCE_UPPER_NEW, SOURCE_UPPER_UNKNOWN, SOURCE_VOLUME,
 };
 use anchorwatch_sensor_common::filter::FilterFeed;
 use anchorwatch_sensor_common::lineage::{ORIGIN_ENTRYPOINT, ORIGIN_OUTSIDE, ORIGIN_UNKNOWN};
@@ -71,6 +71,8 @@ pub struct Exec {
     pub ancestors: Vec<u64>,
     pub origin: OriginMark,
     pub source: FileSource,
+    /// Which file it is, where the kernel shows it.
+    pub file: Option<FileId>,
     /// Where the script came from, as far as that was seen: without trampolines, of one that was run through a descriptor
     /// (`/dev/fd/N`) alone.
     pub script_source: Option<FileSource>,
@@ -112,6 +114,27 @@ impl Exec {
     }
 }
 
+/// A file as its own filesystem knows it: of an overlay's file the one below, in its layer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct FileId {
+    /// Device of the filesystem, as the kernel encodes it: 12 bits major, 20 bits minor.
+    pub device: u32,
+    /// Inode number, never 0.
+    pub inode: u64,
+}
+
+impl FileId {
+    /// `None` for inode 0, which no file has.
+    pub fn new(device: u32, inode: u64) -> Option<Self> {
+        (inode != 0).then_some(Self { device, inode })
+    }
+
+    /// `major:minor`, as in `/proc/PID/mountinfo`.
+    pub fn device(self) -> String {
+        format!("{}:{}", self.device >> 20, self.device & 0xf_ffff)
+    }
+}
+
 /// What the kernel's first-seen filter knows an event by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct FilterKey {
@@ -142,8 +165,10 @@ pub enum OriginMark {
 pub enum FileSource {
     /// The image's own layers.
     Image,
-    /// The image's, copied to the writable layer (by `chmod` or `chown`, or because it was changed).
+    /// The image's, copied to the writable layer as it was (by `chmod` or `chown`).
     ImageCopiedUp,
+    /// The image's, copied to the writable layer and changed there, with or without a name.
+    ImageChanged,
     /// New in the writable layer, with or without a name there.
     UpperNew,
     /// In the writable layer; the kernel does not show whether it was the image's.
@@ -152,7 +177,7 @@ pub enum FileSource {
     Volume,
     /// Never had a name in a filesystem (memfd).
     Memory,
-    /// Its last name is gone, and it is not new in the writable layer.
+    /// Its last name is gone, and it is neither new in the writable layer nor changed there.
     Deleted,
     /// The root is no overlay filesystem, so layers cannot be told apart.
     Unsupported,
@@ -310,6 +335,10 @@ fn exec(record: &[u8], time_ns: u64) -> Result<Exec, DecodeError> {
         ancestors: fixed.ids::<RECORD_ANCESTORS>(offset_of!(ExecRecord, ancestors)),
         origin: origin(fixed.u32(offset_of!(ExecRecord, origin)))?,
         source,
+        file: FileId::new(
+            fixed.u32(offset_of!(ExecRecord, device)),
+            fixed.u64(offset_of!(ExecRecord, inode)),
+        ),
         script_source: script_source(&fixed)?,
         runtime_stage: flag(FLAG_RUNTIME_STAGE),
         executable: executable(path, source == FileSource::Memory, path_truncated),
@@ -368,6 +397,7 @@ fn source(field: &'static str, value: u32) -> Result<Option<FileSource>, DecodeE
         SOURCE_NONE => return Ok(None),
         SOURCE_IMAGE => FileSource::Image,
         SOURCE_IMAGE_COPIED_UP => FileSource::ImageCopiedUp,
+        SOURCE_IMAGE_CHANGED => FileSource::ImageChanged,
         SOURCE_UPPER_NEW => FileSource::UpperNew,
         SOURCE_UPPER_UNKNOWN => FileSource::UpperUnknown,
         SOURCE_VOLUME => FileSource::Volume,

@@ -63,6 +63,16 @@ pub fn feed_of(hook: &str) -> Feed {
     all().find(has).map_or(Feed::Process, |probe| probe.feed)
 }
 
+/// What is not seen by a way that is in place: by itself, or because this kernel lacks what its program can do without.
+pub fn blind(way: &Way, has: impl Fn(Need) -> bool) -> &'static str {
+    let half = process::HALF_BLIND.iter();
+    let lost = half.filter(|(hook, need, _)| *hook == way.name && !has(*need));
+    match lost.map(|(_, _, lost)| *lost).next() {
+        Some(lost) if way.blind.is_empty() => lost,
+        _ => way.blind,
+    }
+}
+
 impl Probe {
     /// The name of its best way, by which it is known whatever way it takes.
     pub const fn name(&self) -> &'static str {
@@ -92,6 +102,16 @@ pub fn all() -> impl Iterator<Item = &'static Probe> {
 mod tests {
     use super::*;
     use std::collections::HashSet;
+
+    #[test]
+    fn a_hook_in_place_says_what_it_does_not_see_for_want_of_a_field() {
+        let way = |name: &str| all().flat_map(|probe| probe.ways).find(|way| way.name == name).unwrap();
+        let exec = way("tp_btf/sched_process_exec");
+        assert_eq!(blind(exec, |_| true), "");
+        assert!(blind(exec, |need| need != Need::OverlayChanges).contains("was changed"));
+        let mapping = way("tracepoint/sys_enter_mmap");
+        assert_eq!(blind(mapping, |_| false), mapping.blind);
+    }
 
     #[test]
     fn every_probe_has_a_way_a_name_of_its_own_and_says_what_is_lost_without_it() {

@@ -21,6 +21,7 @@ fn source() -> impl Strategy<Value = SourceLayer> {
     prop_oneof![
         Just(SourceLayer::Image),
         Just(SourceLayer::ImageCopiedUp),
+        Just(SourceLayer::ImageChanged),
         Just(SourceLayer::UpperNew),
         Just(SourceLayer::UpperUnknown),
         Just(SourceLayer::Volume),

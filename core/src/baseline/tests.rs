@@ -152,6 +152,11 @@ fn rules_that_need_no_baseline_fire_while_learning_and_teach_nothing() {
     for (origin, source, rule) in [
         (Origin::Exec, SourceLayer::Image, Rule::ExecFromOutside),
         (Origin::Entrypoint, SourceLayer::UpperNew, Rule::ExecutableNotFromImage),
+        (
+            Origin::Entrypoint,
+            SourceLayer::ImageChanged,
+            Rule::ExecutableNotFromImage,
+        ),
         (Origin::Entrypoint, SourceLayer::Memory, Rule::FilelessExecution),
         (Origin::Entrypoint, SourceLayer::Deleted, Rule::FilelessExecution),
     ] {

@@ -51,8 +51,10 @@ impl Origin {
 pub enum SourceLayer {
     /// A layer of the container's image.
     Image,
-    /// A file of the image that was copied up into the writable layer.
+    /// A file of the image that was copied up into the writable layer, as it was.
     ImageCopiedUp,
+    /// A file of the image that was changed in the writable layer: its content's size or time, or its name, is another.
+    ImageChanged,
     /// New in the writable layer: not part of the image.
     UpperNew,
     /// In the writable layer; whether it was in the image could not be read.
@@ -73,9 +75,13 @@ impl SourceLayer {
     pub const fn is_of_image(self) -> bool {
         match self {
             Self::Image | Self::ImageCopiedUp => true,
-            Self::UpperNew | Self::UpperUnknown | Self::Volume | Self::Memory | Self::Deleted | Self::Unsupported => {
-                false
-            }
+            Self::ImageChanged
+            | Self::UpperNew
+            | Self::UpperUnknown
+            | Self::Volume
+            | Self::Memory
+            | Self::Deleted
+            | Self::Unsupported => false,
         }
     }
 
@@ -84,6 +90,7 @@ impl SourceLayer {
         match self {
             Self::Image => "image",
             Self::ImageCopiedUp => "image-copied-up",
+            Self::ImageChanged => "image-changed",
             Self::UpperNew => "upper-new",
             Self::UpperUnknown => "upper-unknown",
             Self::Volume => "volume",
@@ -94,13 +101,17 @@ impl SourceLayer {
     }
 
     /// What stands for it in a key. A `chmod` or `chown` at start copies a file up without changing it, so that a file
-    /// of the image and its copy are one; everything else stays apart, what could not be told included.
+    /// of the image and its copy are one; everything else stays apart, what was changed and what could not be told included.
     pub(super) const fn in_key(self) -> &'static str {
         match self {
             Self::Image | Self::ImageCopiedUp => "image",
-            Self::UpperNew | Self::UpperUnknown | Self::Volume | Self::Memory | Self::Deleted | Self::Unsupported => {
-                self.as_str()
-            }
+            Self::ImageChanged
+            | Self::UpperNew
+            | Self::UpperUnknown
+            | Self::Volume
+            | Self::Memory
+            | Self::Deleted
+            | Self::Unsupported => self.as_str(),
         }
     }
 }

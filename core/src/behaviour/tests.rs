@@ -36,6 +36,7 @@ fn different() -> Vec<ProcessParts> {
         with(|parts| parts.gained = CapabilitySet::from_bits(2)),
         with(|parts| parts.origin = Origin::Probe),
         with(|parts| parts.origin = Origin::Exec),
+        with(|parts| parts.source = SourceLayer::ImageChanged),
         with(|parts| parts.source = SourceLayer::UpperNew),
         with(|parts| parts.source = SourceLayer::UpperUnknown),
         with(|parts| parts.source = SourceLayer::Volume),

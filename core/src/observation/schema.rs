@@ -48,6 +48,8 @@ mod tests {
             argv_cut_from: Some(5_000),
             origin: Origin::Entrypoint,
             source: SourceLayer::Image,
+            device: Some("254:1".to_owned()),
+            inode: Some(7),
             script: Some("/run.sh".to_owned()),
             applet: Some("sh".to_owned()),
             stdin_socket: true,

@@ -34,6 +34,8 @@ fn a_line_reads_back_as_it_was_written() {
     };
     process.origin = Origin::Exec;
     process.source = SourceLayer::ImageCopiedUp;
+    process.device = Some("254:1".to_owned());
+    process.inode = Some(7);
     process.script = Some("/app/\u{202e}x".to_owned());
     process.lineage = vec!["/a".to_owned()];
     process.uid = Some(0);

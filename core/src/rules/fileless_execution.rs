@@ -30,6 +30,7 @@ pub(super) fn fires(behaviour: &Behaviour) -> bool {
         | Some(
             SourceLayer::Image
             | SourceLayer::ImageCopiedUp
+            | SourceLayer::ImageChanged
             | SourceLayer::UpperNew
             | SourceLayer::UpperUnknown
             | SourceLayer::Volume

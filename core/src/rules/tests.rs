@@ -72,6 +72,11 @@ fn cases() -> Vec<(&'static str, Behaviour, Policy)> {
             plain(),
         ),
         (
+            "changed in the upper layer",
+            of(Origin::Entrypoint, SourceLayer::ImageChanged),
+            plain(),
+        ),
+        (
             "perhaps new in the upper layer",
             of(Origin::Entrypoint, SourceLayer::UpperUnknown),
             plain(),

@@ -63,7 +63,8 @@ pub struct NamedProcess {
     /// What starts its lineage. To approve what `kubectl exec` starts, name `exec`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<Origin>,
-    /// Where its file comes from. To approve what is not part of the image, name `upper-new`, `memory` or `deleted`.
+    /// Where its file comes from. To approve what is not part of the image, name `upper-new`, `image-changed`,
+    /// `memory` or `deleted`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<SourceLayer>,
     /// Whether its standard input or output is a socket of the network. Default false.

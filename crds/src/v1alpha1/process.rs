@@ -37,8 +37,10 @@ pub enum Origin {
 pub enum SourceLayer {
     /// A layer of the container's image.
     Image,
-    /// A file of the image that was copied up into the writable layer (a `chmod` does that).
+    /// A file of the image that was copied up into the writable layer as it was (a `chmod` does that).
     ImageCopiedUp,
+    /// A file of the image that was changed in the writable layer: not what the image holds.
+    ImageChanged,
     /// New in the writable layer: not part of the image.
     UpperNew,
     /// In the writable layer; whether it was in the image could not be read.

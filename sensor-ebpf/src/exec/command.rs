@@ -39,7 +39,8 @@ pub unsafe fn write_filename(scratch: *mut Scratch, tail: Tail, bprm: Address, t
             set_flag(scratch, FLAG_SCRIPT);
             // To memory at once, as the flags are.
             let script = &raw mut (*scratch).record.script_source;
-            write_volatile(script, script_source(filename, task));
+            let root = (*scratch).step.process.root;
+            write_volatile(script, script_source(filename, task, root));
             if read_volatile(script) == SOURCE_NONE {
                 write_volatile(script, noted((*scratch).record.pid, bprm));
             }

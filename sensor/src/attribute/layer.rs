@@ -20,6 +20,7 @@ pub(super) const fn layer(source: FileSource) -> SourceLayer {
     match source {
         FileSource::Image => SourceLayer::Image,
         FileSource::ImageCopiedUp => SourceLayer::ImageCopiedUp,
+        FileSource::ImageChanged => SourceLayer::ImageChanged,
         FileSource::UpperNew => SourceLayer::UpperNew,
         FileSource::UpperUnknown => SourceLayer::UpperUnknown,
         FileSource::Volume => SourceLayer::Volume,
@@ -39,6 +40,7 @@ pub(super) const fn in_setting(layer: SourceLayer, setting: Setting) -> SourceLa
             Setting::Unit,
             SourceLayer::Image
             | SourceLayer::ImageCopiedUp
+            | SourceLayer::ImageChanged
             | SourceLayer::UpperNew
             | SourceLayer::UpperUnknown
             | SourceLayer::Volume
@@ -56,7 +58,8 @@ const fn weight(layer: SourceLayer) -> u8 {
         SourceLayer::Volume => 3,
         SourceLayer::UpperUnknown => 4,
         SourceLayer::Deleted => 5,
-        SourceLayer::UpperNew => 6,
-        SourceLayer::Memory => 7,
+        SourceLayer::ImageChanged => 6,
+        SourceLayer::UpperNew => 7,
+        SourceLayer::Memory => 8,
     }
 }

@@ -6,7 +6,7 @@ use anchorwatch_core::observation::{ModuleObservation, NetworkObservation, Obser
 use std::sync::Arc;
 
 use super::command::cut_from;
-use crate::decode::Exec;
+use crate::decode::{Exec, FileId};
 
 /// `argv` is the command line, as much of it as may be told.
 pub(super) fn process(parts: &ProcessParts, exec: &Exec, lineage: &[Arc<str>], argv: Vec<String>) -> Box<Observed> {
@@ -29,6 +29,8 @@ pub(super) fn process(parts: &ProcessParts, exec: &Exec, lineage: &[Arc<str>], a
         argv_cut_from: cut_from(exec),
         origin,
         source,
+        device: exec.file.map(FileId::device),
+        inode: exec.file.map(|file| file.inode),
         script,
         applet,
         stdin_socket,

@@ -92,6 +92,7 @@ pub fn exec(executable: &str) -> ExecBuilder {
         ancestors: Vec::new(),
         origin: OriginMark::Entrypoint,
         source: FileSource::Image,
+        file: None,
         script_source: None,
         runtime_stage: false,
         executable: executable.as_bytes().to_vec(),

@@ -287,6 +287,10 @@ fn a_new_file_in_the_upper_layer_is_not_hidden_by_a_script_of_the_image() {
         source(FileSource::UpperNew, Some(FileSource::Image)),
         SourceLayer::UpperNew
     );
+    assert_eq!(
+        source(FileSource::Image, Some(FileSource::ImageChanged)),
+        SourceLayer::ImageChanged
+    );
     assert_eq!(source(FileSource::Image, None), SourceLayer::Image);
 }
 

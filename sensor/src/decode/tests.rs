@@ -52,6 +52,9 @@ fn exec_bytes(event: &Exec) -> Vec<u8> {
     for (index, id) in event.ancestors.iter().enumerate() {
         put(offset_of!(ExecRecord, ancestors) + 8 * index, &id.to_ne_bytes());
     }
+    let file = event.file.map_or((0, 0), |file| (file.device, file.inode));
+    put(offset_of!(ExecRecord, device), &file.0.to_ne_bytes());
+    put(offset_of!(ExecRecord, inode), &file.1.to_ne_bytes());
     put(offset_of!(ExecRecord, pid), &event.pid.to_ne_bytes());
     put(offset_of!(ExecRecord, uid), &event.uid.to_ne_bytes());
     put(offset_of!(ExecRecord, origin), &ORIGIN_OUTSIDE.to_ne_bytes());
@@ -104,6 +107,7 @@ prop_compose! {
         Exec {
             time_ns: numbers.0, pid: numbers.1, uid: numbers.2, cgroup_id: numbers.3, exec_id: numbers.4,
             ancestors, origin: OriginMark::Outside, source: FileSource::ImageCopiedUp, script_source: None,
+            file: FileId::new(privileges.0, filtered.2),
             runtime_stage, executable: format!("{root}{}", path.join("/")).into_bytes(), path_truncated,
             filename, script, stdin_socket, argv_truncated,
             container: filtered.0, key: FilterKey::new(FilterFeed::Process, filtered.1), repeats: filtered.2,

@@ -5,7 +5,7 @@ use super::hook::{HookError, HookState};
 use super::rights::{self, Needs, Refusal};
 use super::{LoadError, LoadOptions};
 use crate::capability::Capabilities;
-use crate::probes::{Hook, Probe, Way};
+use crate::probes::{self, Hook, Probe, Way};
 use aya::programs::cgroup_skb::CgroupSkbAttachType;
 use aya::programs::links::CgroupAttachMode;
 use aya::programs::{
@@ -53,6 +53,7 @@ impl<'a> Placer<'a> {
                 Ok(verified_instructions) => {
                     return Ok(HookState {
                         verified_instructions,
+                        blind: probes::blind(way, |need| self.capabilities.has(need)),
                         ..HookState::placed(probe, index, way, self.attach, &refusals)
                     });
                 }

@@ -95,6 +95,7 @@ fn inherit(parent: &Parent, found: &Found, exec_id: u64) -> Entry {
             container: carried.container,
             files: carried.files,
             visit: carried.visit,
+            root: carried.root,
             ..own
         }
     } else {
@@ -104,6 +105,7 @@ fn inherit(parent: &Parent, found: &Found, exec_id: u64) -> Entry {
             container: carried.container,
             files: [exec_id, carried.files[0], carried.files[1], carried.files[2]],
             visit: carried.visit,
+            root: carried.root,
             ..own
         }
     };
@@ -123,7 +125,7 @@ fn fresh(process: &Found, exec_id: u64, origin: OriginMark) -> Entry {
             OriginMark::Outside => ORIGIN_OUTSIDE,
             OriginMark::Unknown => ORIGIN_UNKNOWN,
         },
-        reserved: 0,
+        root: process.root,
     };
     Entry { process, origin }
 }
@@ -143,6 +145,7 @@ mod tests {
             start_ticks: u64::from(pid),
             cgroup_id,
             in_host_mounts: cgroup_id == HOST,
+            root: 0,
             pid_namespaces: if cgroup_id == HOST { 1 } else { 2 },
             is_init: false,
             fork_without_exec: false,
@@ -154,6 +157,31 @@ mod tests {
 
     fn origins(plan: &Plan) -> Vec<OriginMark> {
         plan.entries.iter().map(|entry| entry.origin).collect()
+    }
+
+    #[test]
+    fn a_containers_root_is_that_of_whatever_its_lineage_began_with() {
+        let with_root = |pid, parent, root| Found {
+            root,
+            ..found(pid, parent, POD)
+        };
+        let processes = [
+            found(1, 0, HOST),
+            with_root(7, 1, 40),
+            // It has made another filesystem its root, and its children's.
+            with_root(8, 7, 41),
+            with_root(9, 8, 41),
+            Found {
+                fork_without_exec: true,
+                ..with_root(10, 8, 41)
+            },
+        ];
+        let roots: Vec<u32> = plan(&processes, 0)
+            .entries
+            .iter()
+            .map(|entry| entry.process.root)
+            .collect();
+        assert_eq!(roots, [0, 40, 40, 40, 40]);
     }
 
     #[test]

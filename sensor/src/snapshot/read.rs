@@ -18,6 +18,8 @@ pub struct Found {
     pub start_ticks: u64,
     pub cgroup_id: u64,
     pub in_host_mounts: bool,
+    /// Device of its root, as the kernel encodes it, where that is an overlay filesystem of its own; else 0.
+    pub root: u32,
     /// How many namespaces of process ids it is in, from the host's inwards.
     pub pid_namespaces: usize,
     /// The first process of the innermost one: orphans become its children.
@@ -107,12 +109,30 @@ fn read_process(directory: &Path, pid: u32, cgroup_id: u64, in_host_mounts: bool
         start_ticks,
         cgroup_id,
         in_host_mounts,
+        root: if in_host_mounts { 0 } else { overlay_root(directory) },
         pid_namespaces: numbers.len(),
         is_init: numbers.last() == Some(&"1"),
         fork_without_exec: flags & PF_FORKNOEXEC != 0,
         name: name(&stat).to_vec(),
         executable: executable.map(|path| as_kernel_shows(&path)).unwrap_or_default(),
         argv: arguments(&command),
+    })
+}
+
+/// `OVERLAYFS_SUPER_MAGIC` (include/uapi/linux/magic.h).
+const OVERLAY_MAGIC: u64 = 0x794c_7630;
+
+/// Device of the overlay filesystem that is a process's root, 0 where it is none or cannot be asked. A folder of an overlay
+/// has the overlay's own device (`ovl_map_dev_ino`, fs/overlayfs/inode.c).
+fn overlay_root(process: &Path) -> u32 {
+    let root = process.join("root/.");
+    let is_overlay = rustix::fs::statfs(&root).is_ok_and(|told| u64::try_from(told.f_type) == Ok(OVERLAY_MAGIC));
+    if !is_overlay {
+        return 0;
+    }
+    fs::metadata(&root).map_or(0, |found| {
+        let device = found.dev();
+        rustix::fs::major(device) << 20 | rustix::fs::minor(device)
     })
 }
 
@@ -188,6 +208,7 @@ mod tests {
             start_ticks: 4711,
             cgroup_id: cgroups[2].id,
             in_host_mounts: true,
+            root: 0,
             pid_namespaces: 2,
             is_init: false,
             fork_without_exec: true,

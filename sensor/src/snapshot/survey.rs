@@ -2,7 +2,7 @@
 //! happened now. A thread of its own looks at one process after the other, slowly enough to cost a tenth of a core at
 //! most, while events are already handled.
 
-mod layer;
+pub mod layer;
 mod libraries;
 mod room;
 mod sockets;

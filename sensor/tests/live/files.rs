@@ -2,17 +2,19 @@
 
 use crate::fixture::{Live, live, skip};
 use crate::payload;
-use anchorwatch_sensor::decode::{Exec, FileSource};
+use crate::scene::joined_at;
+use anchorwatch_sensor::decode::{Exec, FileId, FileSource};
 use rustix::fs::{MemfdFlags, OFlags};
 use rustix::mount::{MountFlags, MountPropagationFlags, UnmountFlags, mount, mount_change, unmount};
 use rustix::thread::{UnshareFlags, unshare_unsafe};
 use std::fs::{self, File, Permissions};
 use std::io::Write;
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, SystemTime};
 
 fn exec_of(live: &mut Live, pid: u32) -> Exec {
     let [exec] = <[Exec; 1]>::try_from(live.execs(|exec| exec.pid == pid)).unwrap();
@@ -85,10 +87,15 @@ fn layers_of_a_container_are_told_apart() {
     fs::create_dir(&base).unwrap();
     let here = base.clone();
     // A thread's own mounts: nothing of them is seen outside.
-    let Some(pids) = std::thread::spawn(move || container_with_layers(&here)).join().unwrap() else {
+    let Some((pids, files)) = std::thread::spawn(move || container_with_layers(&here)).join().unwrap() else {
         return skip(name, "no overlay filesystem").unwrap_or_default();
     };
     let capabilities = live.loaded.capabilities();
+    let changed = if capabilities.overlay_changes {
+        FileSource::ImageChanged
+    } else {
+        FileSource::ImageCopiedUp
+    };
     let upper = |known| {
         if capabilities.overlay_origin {
             known
@@ -104,6 +111,8 @@ fn layers_of_a_container_are_told_apart() {
     let expected = [
         (b"/image".as_slice(), FileSource::Image),
         (b"/changed", upper(FileSource::ImageCopiedUp)),
+        (b"/written", upper(changed)),
+        (b"/elsewhere", upper(changed)),
         (b"/fresh", upper(FileSource::UpperNew)),
         (b"/volume/payload", FileSource::Volume),
         // Written, opened, deleted and executed through its descriptor: its layer is told all the same.
@@ -118,6 +127,67 @@ fn layers_of_a_container_are_told_apart() {
         (b"/image-gone", FileSource::Deleted),
     ];
     assert_eq!(seen, expected);
+    if capabilities.overlay_changes {
+        let told: Vec<_> = execs[..files.len()].iter().map(|exec| exec.file).collect();
+        assert_eq!(told, files, "each is the file in its layer");
+    }
+}
+
+/// What the kernel tells of a file on this filesystem of its own.
+fn id(path: &Path) -> Option<FileId> {
+    let found = fs::metadata(path).unwrap();
+    let device = found.dev();
+    FileId::new(rustix::fs::major(device) << 20 | rustix::fs::minor(device), found.ino())
+}
+
+#[test]
+fn an_overlay_of_a_processs_own_making_holds_nothing_of_the_image() {
+    let name = "an_overlay_of_a_processs_own_making_holds_nothing_of_the_image";
+    let Some(mut live) = live(name) else { return };
+    let cgroup = live.scene.cgroup("container");
+    let base = live.scene.path("overlay");
+    fs::create_dir(&base).unwrap();
+    let (here, container) = (base.clone(), cgroup.procs());
+    // A thread's own mounts: nothing of them is seen outside.
+    let Some(pid) = std::thread::spawn(move || container_with_an_overlay(&here, &container))
+        .join()
+        .unwrap()
+    else {
+        return skip(name, "no overlay filesystem over this root").unwrap_or_default();
+    };
+    let execs = live.execs(|exec| exec.pid == pid);
+    let sources: Vec<_> = execs.iter().map(|exec| exec.source).collect();
+    // A shell of the image, its `chroot`, and what lies in the lower layer of an overlay that the image knows nothing of.
+    assert_eq!(
+        sources,
+        [FileSource::Image, FileSource::Image, FileSource::Volume],
+        "{execs:#?}"
+    );
+    assert_eq!(execs[2].executable, b"/inner/merged/image");
+}
+
+/// Runs the machine's shell as a container whose image is the machine's own root; it makes another overlay its root. None
+/// where there is no overlay over that.
+fn container_with_an_overlay(base: &Path, container: &Path) -> Option<u32> {
+    own_mounts(base);
+    for directory in ["upper", "work", "merged"] {
+        fs::create_dir(base.join(directory)).unwrap();
+    }
+    let merged = base.join("merged");
+    overlay(Path::new("/"), base, &merged)?;
+    let inner = merged.join("inner");
+    fs::create_dir(&inner).unwrap();
+    mount("none", &inner, "tmpfs", MountFlags::empty(), None).unwrap();
+    for directory in ["lower", "upper", "work", "merged"] {
+        fs::create_dir(inner.join(directory)).unwrap();
+    }
+    payload::write(&inner.join("lower/image"));
+    overlay(&inner.join("lower"), &inner, &inner.join("merged"))?;
+    let mut command = Command::new("/bin/sh");
+    command.args(["-c", "exec chroot /inner/merged /image"]);
+    joined_at(&mut command, container);
+    in_root(&mut command, &merged);
+    Some(finished(command))
 }
 
 #[test]
@@ -191,27 +261,72 @@ fn write_script(path: &Path, interpreter: &str) {
     fs::set_permissions(path, Permissions::from_mode(0o755)).unwrap();
 }
 
-/// Runs a program of each kind with an overlay as root; None where there is no overlayfs.
-fn container_with_layers(base: &Path) -> Option<Vec<u32>> {
+/// Runs a program of each kind with an overlay as root, those with a name first, and tells which files those are; None
+/// where there is no overlayfs.
+fn container_with_layers(base: &Path) -> Option<(Vec<u32>, Vec<Option<FileId>>)> {
     let merged = overlay_scene(base)?;
     payload::write(&merged.join("gone"));
-    let programs = ["/image", "/changed", "/fresh", "/volume/payload"];
+    let programs = [
+        "/image",
+        "/changed",
+        "/written",
+        "/elsewhere",
+        "/fresh",
+        "/volume/payload",
+    ];
     let named = programs.map(|program| run_with_root(&merged, program));
+    let files = [
+        "lower/image",
+        "upper/changed",
+        "upper/written",
+        "upper/elsewhere",
+        "upper/fresh",
+        "merged/volume/payload",
+    ];
+    let files = files.map(|file| id(&base.join(file))).into();
     let nameless = ["/gone", "/image-gone"].map(|name| run_deleted(&merged, name));
-    Some([named.as_slice(), &nameless].concat())
+    Some(([named.as_slice(), &nameless].concat(), files))
 }
 
-/// Mounts an overlay with a file of each kind for this thread alone; None where there is no overlayfs.
-pub fn overlay_scene(base: &Path) -> Option<PathBuf> {
+/// Gives this thread mounts of its own, with a fresh filesystem in a folder.
+fn own_mounts(base: &Path) {
     // SAFETY: this thread shares no file descriptors' table with the flag; nothing relies on its mounts.
     unsafe { unshare_unsafe(UnshareFlags::NEWNS | UnshareFlags::FS) }.unwrap();
     mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC).unwrap();
     mount("none", base, "tmpfs", MountFlags::empty(), None).unwrap();
+}
+
+/// Mounts an overlay whose writable layer lies in a folder; None where there is no overlayfs.
+pub fn overlay(lower: &Path, base: &Path, merged: &Path) -> Option<()> {
+    let text = format!(
+        "lowerdir={0},upperdir={1}/upper,workdir={1}/work",
+        lower.display(),
+        base.display()
+    );
+    let options = std::ffi::CString::new(text).unwrap();
+    mount(
+        "overlay",
+        merged,
+        "overlay",
+        MountFlags::empty(),
+        Some(options.as_c_str()),
+    )
+    .ok()
+}
+
+/// Mounts an overlay with a file of each kind for this thread alone; None where there is no overlayfs.
+pub fn overlay_scene(base: &Path) -> Option<PathBuf> {
+    own_mounts(base);
     for directory in ["lower/volume", "upper", "work", "merged"] {
         fs::create_dir_all(base.join(directory)).unwrap();
     }
-    for program in ["lower/image", "lower/changed", "lower/image-gone"] {
-        payload::write(&base.join(program));
+    for program in ["image", "changed", "written", "moved", "image-gone"] {
+        let program = base.join("lower").join(program);
+        payload::write(&program);
+        // As an image's are: made long ago.
+        let file = File::options().write(true).open(program).unwrap();
+        file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(1))
+            .unwrap();
     }
     for (script, interpreter) in [
         ("script", "/image"),
@@ -221,18 +336,12 @@ pub fn overlay_scene(base: &Path) -> Option<PathBuf> {
         write_script(&base.join("lower").join(script), interpreter);
     }
     let merged = base.join("merged");
-    let text = format!("lowerdir={0}/lower,upperdir={0}/upper,workdir={0}/work", base.display());
-    let options = std::ffi::CString::new(text).unwrap();
-    mount(
-        "overlay",
-        &merged,
-        "overlay",
-        MountFlags::empty(),
-        Some(options.as_c_str()),
-    )
-    .ok()?;
+    overlay(&base.join("lower"), base, &merged)?;
     payload::write(&merged.join("fresh"));
     fs::set_permissions(merged.join("changed"), Permissions::from_mode(0o711)).unwrap();
+    // In place, as `cp` does it: not even its mode changes.
+    fs::write(merged.join("written"), payload::bytes()).unwrap();
+    fs::rename(merged.join("moved"), merged.join("elsewhere")).unwrap();
     mount("none", merged.join("volume"), "tmpfs", MountFlags::empty(), None).unwrap();
     payload::write(&merged.join("volume/payload"));
     Some(merged)

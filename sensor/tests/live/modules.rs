@@ -305,11 +305,17 @@ fn layers_of_libraries_are_told_apart() {
             FileSource::UpperUnknown
         }
     };
+    let changed = if capabilities.overlay_changes {
+        FileSource::ImageChanged
+    } else {
+        FileSource::ImageCopiedUp
+    };
     let seen = mappings(&mut live, pid);
     let told: Vec<(&[u8], FileSource)> = seen.iter().map(|mapping| (&mapping.path[..], mapping.source)).collect();
     let expected = [
         (&b"/image"[..], FileSource::Image),
         (b"/changed", upper(FileSource::ImageCopiedUp)),
+        (b"/written", upper(changed)),
         (b"/fresh", upper(FileSource::UpperNew)),
         (b"/volume/payload", FileSource::Volume),
     ];
@@ -317,9 +323,9 @@ fn layers_of_libraries_are_told_apart() {
     // All lie in one filesystem below, which the overlay's own device hides.
     let devices: Vec<bool> = seen
         .iter()
-        .map(|mapping| mapping.file.device == seen[2].file.device)
+        .map(|mapping| mapping.file.device == seen[3].file.device)
         .collect();
-    assert_eq!(devices, [true, true, true, false]);
+    assert_eq!(devices, [true, true, true, true, false]);
     assert_ne!(seen[0].seen.0, seen[0].file.device);
 }
 
@@ -328,7 +334,7 @@ fn library_layers(base: &Path) -> Option<u32> {
     let merged = overlay_scene(base)?;
     let mut command = Command::new("/image");
     in_root(&mut command, &merged);
-    let files = ["/image", "/changed", "/fresh", "/volume/payload"].map(|path| CString::new(path).unwrap());
+    let files = ["/image", "/changed", "/written", "/fresh", "/volume/payload"].map(|path| CString::new(path).unwrap());
     // SAFETY: system calls between fork and exec.
     unsafe {
         command.pre_exec(move || {

@@ -41,6 +41,7 @@ fn an_execution_is_reported_with_path_arguments_user_and_times() {
         ancestors: exec.ancestors.clone(),
         origin: exec.origin,
         source: exec.source,
+        file: exec.file,
         script_source: None,
         runtime_stage: false,
         executable: path.clone(),

@@ -88,7 +88,12 @@ pub fn in_container(command: &mut Command, cgroup: &Cgroup) {
 
 /// Makes the command's program start in the cgroup and still in the host's mounts.
 pub fn joined(command: &mut Command, cgroup: &Cgroup) {
-    let procs = CString::new(cgroup.procs().as_os_str().as_bytes()).unwrap();
+    joined_at(command, &cgroup.procs());
+}
+
+/// The same by the file in which the cgroup lists its processes.
+pub fn joined_at(command: &mut Command, procs: &Path) {
+    let procs = CString::new(procs.as_os_str().as_bytes()).unwrap();
     // SAFETY: open, write and close between fork and exec, without allocation.
     unsafe {
         command.pre_exec(move || {

@@ -166,7 +166,7 @@ const fn is_usual(origin: Origin) -> bool {
     }
 }
 
-/// Whether a file is none that somebody brought in: what else it is must be named.
+/// Whether a file is none that somebody brought in or changed: what else it is must be named.
 pub(super) const fn is_ordinary(source: SourceLayer) -> bool {
     match source {
         SourceLayer::Image
@@ -174,7 +174,7 @@ pub(super) const fn is_ordinary(source: SourceLayer) -> bool {
         | SourceLayer::UpperUnknown
         | SourceLayer::Volume
         | SourceLayer::Unsupported => true,
-        SourceLayer::UpperNew | SourceLayer::Memory | SourceLayer::Deleted => false,
+        SourceLayer::ImageChanged | SourceLayer::UpperNew | SourceLayer::Memory | SourceLayer::Deleted => false,
     }
 }
 

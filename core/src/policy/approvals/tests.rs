@@ -152,7 +152,12 @@ fn an_approved_program_is_the_images_own_and_no_visitor_script_or_shell_on_a_soc
     assert!(approves(&|_| {}));
     assert!(approves(&|seen| seen.source = SourceLayer::Volume));
     assert!(approves(&|seen| seen.parent = "/usr/bin/env".to_owned()));
-    for source in [SourceLayer::UpperNew, SourceLayer::Memory, SourceLayer::Deleted] {
+    for source in [
+        SourceLayer::ImageChanged,
+        SourceLayer::UpperNew,
+        SourceLayer::Memory,
+        SourceLayer::Deleted,
+    ] {
         assert!(!approves(&|seen| seen.source = source), "{source:?}");
     }
     assert!(!approves(&|seen| seen.origin = Origin::Exec));

@@ -91,6 +91,11 @@ fn a_units_files_are_of_no_image_and_a_containers_are() {
     let mut attributor = host();
     for (file, unit, container) in [
         (FileSource::UpperNew, SourceLayer::Unsupported, SourceLayer::UpperNew),
+        (
+            FileSource::ImageChanged,
+            SourceLayer::Unsupported,
+            SourceLayer::ImageChanged,
+        ),
         (FileSource::Volume, SourceLayer::Unsupported, SourceLayer::Volume),
         (FileSource::Memory, SourceLayer::Memory, SourceLayer::Memory),
         (FileSource::Deleted, SourceLayer::Deleted, SourceLayer::Deleted),

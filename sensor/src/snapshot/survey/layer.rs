@@ -1,12 +1,12 @@
 //! Where the file of a running process comes from, as the exec program tells it at an execution
-//! (`sensor-ebpf/src/file.rs`): by the mount table and the layers' folders on the node.
+//! (`sensor-ebpf/src/file.rs` and `overlay.rs`): by the mount table and the layers' folders on the node.
 
-use crate::decode::FileSource;
+use crate::decode::{FileId, FileSource};
 use crate::snapshot::read::as_kernel_shows;
-use rustix::fs::{AtFlags, CWD, Mode, OFlags, ResolveFlags, Statx, StatxFlags, openat2, statx};
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags, Statx, StatxFlags, openat2, statx};
 use std::ffi::OsStr;
 use std::fs;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
@@ -32,6 +32,8 @@ pub struct Looked {
     /// Its path, as the kernel's records have it.
     pub path: Vec<u8>,
     pub source: FileSource,
+    /// Which file it is, in its layer.
+    pub file: Option<FileId>,
     /// A process serves the filesystem that it lies in, perhaps the container's own.
     pub is_foreign: bool,
     pub stat: Statx,
@@ -50,9 +52,10 @@ impl Layers {
         Self { host, last: None }
     }
 
-    /// Where the file that a process runs comes from; `None` if it cannot be told.
-    pub fn source(&mut self, process: &Path) -> Option<FileSource> {
-        Some(self.look(process, &process.join("exe"))?.source)
+    /// Where the file that a process runs comes from, and which it is; `None` if it cannot be told.
+    pub fn source(&mut self, process: &Path) -> Option<(FileSource, Option<FileId>)> {
+        let looked = self.look(process, &process.join("exe"))?;
+        Some((looked.source, looked.file))
     }
 
     /// What a link of the process's in `/proc` leads to: its program, or the file of a mapping. `None` if it cannot be
@@ -64,6 +67,7 @@ impl Layers {
         let looked = |source, is_foreign| Looked {
             path,
             source,
+            file: id(&found),
             is_foreign,
             stat: found,
         };
@@ -85,9 +89,36 @@ impl Layers {
         } else if root.kind != b"overlay" {
             FileSource::Unsupported
         } else {
-            self.layer(root.options, target.strip_prefix(b"/")?)?
+            let (source, content) = self.layer(root.options, target.strip_prefix(b"/")?)?;
+            let file = content.as_ref().and_then(id);
+            return Some(Looked {
+                file,
+                ..looked(source, is_foreign)
+            });
         };
         Some(looked(source, is_foreign))
+    }
+
+    /// Whether a script of a process that still runs was brought into the container, by its path there: `UpperNew`,
+    /// `ImageChanged`, or nothing. Only the container's own overlay is looked at: another filesystem may be served by a
+    /// process that lets us wait.
+    pub fn brought(&mut self, process: &Path, script: &[u8]) -> Option<FileSource> {
+        let root = process.join("root/.");
+        let table = self.mounts(process)?;
+        if mount(&table, stat(&root)?.stx_mnt_id)?.kind != b"overlay" {
+            return None;
+        }
+        let file = openat2(
+            &open(root.as_os_str().as_bytes())?,
+            OsStr::from_bytes(script),
+            OFlags::PATH | OFlags::CLOEXEC,
+            Mode::empty(),
+            ResolveFlags::IN_ROOT | ResolveFlags::NO_XDEV | ResolveFlags::NO_MAGICLINKS,
+        )
+        .ok()?;
+        let link = Path::new("/proc/self/fd").join(file.as_raw_fd().to_string());
+        let source = self.look(process, &link)?.source;
+        matches!(source, FileSource::UpperNew | FileSource::ImageChanged).then_some(source)
     }
 
     fn mounts(&mut self, process: &Path) -> Option<Vec<u8>> {
@@ -102,38 +133,65 @@ impl Layers {
         Some(table)
     }
 
-    /// Which layer of the overlay has the file; `path` is relative to its root.
-    fn layer(&self, options: &[u8], path: &[u8]) -> Option<FileSource> {
-        let Some(upper) = option(options, b"upperdir=") else {
-            return Some(FileSource::Image);
+    /// Which layer of the overlay has the file, and the file in it; `path` is relative to its root.
+    fn layer(&self, options: &[u8], path: &[u8]) -> Option<(FileSource, Option<Statx>)> {
+        let lower = || {
+            let folders = option(options, b"lowerdir=")?.split(|byte| *byte == b':');
+            let mut folders = folders.filter(|folder| !folder.is_empty());
+            folders.find_map(|folder| file(&self.folder(folder)?, path))
         };
-        if !self.has(&unescaped(upper), path)? {
-            return Some(FileSource::Image);
-        }
-        let lower = option(options, b"lowerdir=")?;
-        let mut lower = lower.split(|byte| *byte == b':').filter(|folder| !folder.is_empty());
-        let copied = lower.any(|folder| self.has(&unescaped(folder), path) == Some(true));
-        Some(if copied {
-            FileSource::ImageCopiedUp
-        } else {
-            FileSource::UpperNew
-        })
+        let upper = match option(options, b"upperdir=") {
+            Some(upper) => file(&self.folder(upper)?, path),
+            None => None,
+        };
+        let Some(upper) = upper else {
+            return Some((FileSource::Image, lower()));
+        };
+        option(options, b"lowerdir=")?;
+        let source = match lower() {
+            Some(lower) if is_whiteout(&lower) => FileSource::UpperNew,
+            Some(lower) if is_changed(&upper, &lower) => FileSource::ImageChanged,
+            Some(_) => FileSource::ImageCopiedUp,
+            None => FileSource::UpperNew,
+        };
+        Some((source, Some(upper)))
     }
 
-    /// Whether a layer's folder has the file; `None` if the folder cannot be opened. The container writes what lies in
-    /// the upper one: no link in it is followed.
-    fn has(&self, folder: &[u8], path: &[u8]) -> Option<bool> {
-        let folder = [self.host.as_os_str().as_bytes(), folder].concat();
-        let folder = open(&folder)?;
-        let below = openat2(
-            &folder,
-            OsStr::from_bytes(path),
-            OFlags::PATH | OFlags::CLOEXEC,
-            Mode::empty(),
-            ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS,
-        );
-        Some(below.is_ok())
+    /// A layer's folder, by its path as the mount table writes it.
+    fn folder(&self, folder: &[u8]) -> Option<OwnedFd> {
+        open(&[self.host.as_os_str().as_bytes(), &unescaped(folder)].concat())
     }
+}
+
+/// The file in a layer's folder, if it has one. The container writes what lies in the upper one: no link in it is followed.
+fn file(folder: &OwnedFd, path: &[u8]) -> Option<Statx> {
+    let file = openat2(
+        folder,
+        OsStr::from_bytes(path),
+        OFlags::PATH | OFlags::CLOEXEC,
+        Mode::empty(),
+        ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS,
+    );
+    let flags = AtFlags::STATX_DONT_SYNC | AtFlags::EMPTY_PATH;
+    statx(file.ok()?, "", flags, StatxFlags::BASIC_STATS).ok()
+}
+
+/// A name that an upper layer of the image took away: a device without a number (`vfs_whiteout`, fs/namei.c).
+fn is_whiteout(stat: &Statx) -> bool {
+    FileType::from_raw_mode(stat.stx_mode.into()) == FileType::CharacterDevice
+        && (stat.stx_rdev_major, stat.stx_rdev_minor) == (0, 0)
+}
+
+/// Whether a file that was copied up is another than the one below, as the exec program tells it
+/// (`sensor-ebpf/src/overlay.rs`).
+fn is_changed(upper: &Statx, lower: &Statx) -> bool {
+    let (above, below) = (&upper.stx_mtime, &lower.stx_mtime);
+    let is_cut = above.tv_nsec == 0;
+    upper.stx_size != lower.stx_size || above.tv_sec != below.tv_sec || (!is_cut && above.tv_nsec != below.tv_nsec)
+}
+
+fn id(stat: &Statx) -> Option<FileId> {
+    FileId::new(stat.stx_dev_major << 20 | stat.stx_dev_minor, stat.stx_ino)
 }
 
 fn open(folder: &[u8]) -> Option<OwnedFd> {
@@ -194,16 +252,31 @@ fn unescaped(text: &[u8]) -> Vec<u8> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use std::time::SystemTime;
 
     const TABLE: &[u8] = b"1175 1030 0:312 / / rw,relatime master:331 - overlay overlay rw,lowerdir=/l1:/l2,upperdir=/u\\040p,workdir=/w\n1186 1175 254:1 /var/x /etc/hosts rw - ext4 /dev/vda1 rw\n";
+
+    /// When each file of the image was made.
+    const MADE: SystemTime = SystemTime::UNIX_EPOCH;
 
     fn node() -> (tempfile::TempDir, Layers) {
         let proc = tempfile::tempdir().unwrap();
         for folder in ["l1/bin", "l2/bin", "u p/bin"] {
             fs::create_dir_all(proc.path().join("1/root").join(folder)).unwrap();
         }
-        for file in ["l2/bin/image", "l1/bin/copied", "u p/bin/copied", "u p/bin/new"] {
-            fs::write(proc.path().join("1/root").join(file), "").unwrap();
+        let of_image = ["l2/bin/image", "l1/bin/copied", "l1/bin/written", "l1/bin/grown"];
+        for (file, content, made) in of_image.map(|file| (file, "", true)).into_iter().chain([
+            ("u p/bin/copied", "", true),
+            ("u p/bin/written", "", false),
+            ("u p/bin/grown", "more", true),
+            ("u p/bin/new", "", false),
+        ]) {
+            let path = proc.path().join("1/root").join(file);
+            fs::write(&path, content).unwrap();
+            if made {
+                let file = fs::File::options().write(true).open(&path).unwrap();
+                file.set_modified(MADE).unwrap();
+            }
         }
         std::os::unix::fs::symlink("/l2/bin", proc.path().join("1/root/u p/link")).unwrap();
         let layers = Layers::new(proc.path());
@@ -221,23 +294,27 @@ mod tests {
     fn a_file_is_the_images_copied_up_or_new_by_the_layers_that_have_it() {
         let (_proc, layers) = node();
         let options = mount(TABLE, 1175).unwrap().options;
+        let source = |options: &[u8], path: &[u8]| Some(layers.layer(options, path)?.0);
         for (path, expected) in [
             ("bin/image", FileSource::Image),
             ("bin/copied", FileSource::ImageCopiedUp),
+            ("bin/written", FileSource::ImageChanged),
+            ("bin/grown", FileSource::ImageChanged),
             ("bin/new", FileSource::UpperNew),
             // A link in the layer that the container writes leads nowhere.
             ("link/image", FileSource::Image),
         ] {
-            assert_eq!(layers.layer(options, path.as_bytes()), Some(expected), "{path}");
+            assert_eq!(source(options, path.as_bytes()), Some(expected), "{path}");
         }
-        assert_eq!(layers.layer(b"rw,lowerdir=/l1", b"bin/new"), Some(FileSource::Image));
-        assert_eq!(layers.layer(b"rw,lowerdir=/l1,upperdir=/gone", b"bin/new"), None);
+        assert_eq!(source(b"rw,lowerdir=/l1", b"bin/new"), Some(FileSource::Image));
+        assert_eq!(source(b"rw,lowerdir=/l1,upperdir=/gone", b"bin/new"), None);
     }
 
     #[test]
     fn our_own_file_has_a_source() {
         let mut layers = Layers::new(Path::new("/proc"));
-        assert!(layers.source(Path::new("/proc/self")).is_some());
+        let (_, file) = layers.source(Path::new("/proc/self")).unwrap();
+        assert!(file.is_some());
         assert_eq!(layers.source(Path::new("/proc/0")), None);
     }
 

@@ -67,6 +67,7 @@ fn told(looked: Looked, seen: (u32, u64), loader: Loader, now_ns: u64) -> Mappin
     let Looked {
         path,
         source,
+        file: _,
         is_foreign,
         stat,
     } = looked;

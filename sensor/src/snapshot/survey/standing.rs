@@ -1,7 +1,7 @@
 //! A process that stands there → the execution that it must have come from.
 
 use crate::attribute::text;
-use crate::decode::{Arguments, Exec, FileSource};
+use crate::decode::{Arguments, Exec, FileId, FileSource};
 use crate::snapshot::SeededProcess;
 use std::fs;
 use std::path::Path;
@@ -11,7 +11,12 @@ const NAME: usize = 15;
 
 /// An execution with what `/proc` tells of it. Arguments and name are the process's to change: they were read from a
 /// process that the sensor did not see start. `sockets`: whether standard input and output are sockets of the network.
-pub fn exec(process: &SeededProcess, source: FileSource, sockets: [bool; 2], terminal: bool) -> Exec {
+pub fn exec(
+    process: &SeededProcess,
+    (source, file): (FileSource, Option<FileId>),
+    sockets: [bool; 2],
+    terminal: bool,
+) -> Exec {
     let script = script(process);
     let [stdin_socket, stdout_socket] = sockets;
     Exec {
@@ -27,6 +32,7 @@ pub fn exec(process: &SeededProcess, source: FileSource, sockets: [bool; 2], ter
         ancestors: process.ancestors.clone(),
         origin: process.origin,
         source,
+        file,
         script_source: None,
         runtime_stage: false,
         executable: process.executable.clone(),
@@ -101,7 +107,12 @@ mod tests {
     }
 
     fn script_of(executable: &str, name: &str, argv: &[&str]) -> Option<String> {
-        let exec = exec(&process(executable, name, argv), FileSource::Image, [false; 2], false);
+        let exec = exec(
+            &process(executable, name, argv),
+            (FileSource::Image, None),
+            [false; 2],
+            false,
+        );
         exec.script
             .then(|| String::from_utf8_lossy(&exec.filename).into_owned())
     }

@@ -38,6 +38,7 @@ use std::time::Instant;
 use crate::decode::{Exec, FilterKey, Flow, OriginMark, RawEvent};
 use crate::losses::{LossReason, Owner, Whose};
 use crate::names::resolvers::Resolvers;
+use crate::snapshot::survey::layer::Layers;
 use crate::snapshot::{SeededProcess, Snapshot};
 use cgroup::hierarchy::Hierarchy;
 use cgroup::slots::FilterOrder;
@@ -91,6 +92,7 @@ pub struct Attributor {
     /// Flows of known containers, while the cluster's addresses are not known.
     held: Vec<PreparedFlow>,
     proc: ProcFolder,
+    layers: Layers,
     commands: Commands,
     executables: Executables,
     /// What had been put into containers from outside before the sensor came, by exec id.
@@ -112,6 +114,7 @@ impl Attributor {
             waiting: Waiting::new(limits.waiting),
             destinations: Destinations::on_host(Resolvers::default(), Instant::now()),
             held: Vec::new(),
+            layers: proc.layers(),
             proc,
             commands: Commands::new(Arguments::default()),
             executables: Executables::default(),

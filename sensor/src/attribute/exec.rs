@@ -53,7 +53,7 @@ impl Attributor {
         self.wait(&id, Pending::Exec(prepared), now)
     }
 
-    fn prepare(&mut self, place: Place, exec: Exec, standing: bool) -> PreparedExec {
+    fn prepare(&mut self, place: Place, mut exec: Exec, standing: bool) -> PreparedExec {
         let executable = self.executables.path(&exec.executable, exec.path_truncated);
         let mut lineage = Vec::with_capacity(exec.ancestors.len() + 1);
         for id in exec.ancestors.iter().rev() {
@@ -65,9 +65,12 @@ impl Attributor {
             pid: exec.pid,
             at_ns: exec.time_ns,
         };
-        let script = exec
-            .script
-            .then(|| text::path(&self.proc.script(process, &exec.filename), false));
+        let script = exec.script.then(|| self.proc.script(process, &exec.filename));
+        // A unit's files are of no image.
+        if let (Some(path), None, false) = (&script, exec.script_source, place.is_unit()) {
+            exec.script_source = self.proc.brought(&mut self.layers, process, path);
+        }
+        let script = script.map(|path| text::path(&path, false));
         PreparedExec {
             place,
             exec,

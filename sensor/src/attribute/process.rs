@@ -7,6 +7,8 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 
 use super::mounts::{self, Seat};
+use crate::decode::FileSource;
+use crate::snapshot::survey::layer::Layers;
 
 /// The node's `/proc`. Never a container's own, which may show anything or nothing.
 #[derive(Debug, Clone)]
@@ -65,6 +67,22 @@ impl ProcFolder {
             Some(directory) => joined(&directory, name),
             None => name.to_vec(),
         }
+    }
+
+    /// Whether a script was brought into the container that its process runs in, by its path there
+    /// ([`Layers::brought`]). Nothing is told of a process that is gone: an image's script must not look like another one
+    /// for having been quick.
+    pub fn brought(&self, layers: &mut Layers, process: ProcessAt, script: &[u8]) -> Option<FileSource> {
+        if !script.starts_with(b"/") {
+            return None;
+        }
+        let source = layers.brought(&self.folder(process), script)?;
+        self.is_still(process).then_some(source)
+    }
+
+    /// Where layers are looked at.
+    pub fn layers(&self) -> Layers {
+        Layers::new(&self.root)
     }
 
     fn folder(&self, process: ProcessAt) -> PathBuf {

@@ -57,7 +57,8 @@ pub(super) const PROBES: [Probe; 6] = [
     Probe {
         feed: Feed::Process,
         required: false,
-        blind: "where scripts come from that have a path: they show their interpreter's layer",
+        blind: "where scripts come from that have a path: they show their interpreter's layer, unless they are found to be \
+                new or changed in the container while they run",
         ways: &[
             Way {
                 name: "fentry/security_bprm_check",
@@ -88,3 +89,10 @@ pub(super) const PROBES: [Probe; 6] = [
         }],
     },
 ];
+
+/// What a program of these does not see where the kernel lacks fields that it can do without: hook, need, and what is lost.
+pub(super) const HALF_BLIND: [(&str, Need, &str); 1] = [(
+    "tp_btf/sched_process_exec",
+    Need::OverlayChanges,
+    "whether a file of an image that lies in the writable layer was changed there",
+)];

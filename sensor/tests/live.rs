@@ -37,6 +37,8 @@ mod loss;
 mod modules;
 #[path = "live/network.rs"]
 mod network;
+#[path = "live/paths.rs"]
+mod paths;
 #[path = "live/placement.rs"]
 mod placement;
 #[path = "live/processes.rs"]

@@ -2,6 +2,7 @@
 
 mod attributes;
 mod capability_set;
+mod command_lines;
 mod destination;
 mod module;
 mod network;

@@ -164,8 +164,8 @@ fn learn(entry: &mut Entry, line: &str, used: &mut Used) -> bool {
         commands: BTreeSet::from([line.to_owned()]),
         ..Attributes::default()
     };
-    let joined = entry.attributes.clone().join(more);
-    if !joined.commands.contains(line) || !joined.commands.is_superset(&entry.attributes.commands) {
+    let joined = entry.attributes.clone().taking_in(more);
+    if !joined.commands.contains(line) {
         return false;
     }
     used.remove(entry);

@@ -15,10 +15,10 @@ pub(super) fn grow(entry: &mut Entry, seen: &BehaviourReport, verified: bool, us
     if !teaches || entry.is_bounded() || !entry.attributes.grows_by(&seen.attributes) {
         return true;
     }
-    let attributes = entry.attributes.clone().join(seen.attributes.clone());
+    let (held, more) = (entry.attributes.clone(), seen.attributes.clone());
     let attributes = match entry.state {
-        EntryState::Learned | EntryState::Accepted { .. } => attributes,
-        EntryState::Quarantined { .. } => attributes.raised(),
+        EntryState::Learned | EntryState::Accepted { .. } => held.taking_in(more),
+        EntryState::Quarantined { .. } => held.taking_in_raised(more),
     };
     let before = std::mem::replace(&mut entry.attributes, attributes);
     let class = Class::of_entry(entry);

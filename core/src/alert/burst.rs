@@ -3,8 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::{Alert, AlertInput};
 use crate::{
-    baseline::{Baseline, Entry, EntryState, FeedBaseline, Lesson, Marks, Maturity, limit, sample},
+    baseline::{Entry, EntryState, FeedBaseline, Lesson, Marks, Maturity, limit, sample},
     behaviour::{Attributes, Behaviour, Burst, Destination, Direction, Feed, NetworkParts, Origin, Protocol},
     id::{ContainerName, FindingId},
     policy::{Policy, SpikePolicy},
@@ -13,12 +14,22 @@ use crate::{
     time::{Hour, Timestamp},
 };
 
+/// Hours after which nothing of an hour is reported any more, but after an outage: what was new is raised one by one then.
+const LATE: i64 = 6;
+
 /// Entries that stand for a burst, by container and id.
 pub(super) type Bursts = BTreeMap<(ContainerName, FindingId), Entry>;
 
 /// The bursts of a workload.
-pub(super) fn bursts(baseline: &Baseline, policy: &Policy) -> Bursts {
+///
+/// Of an hour that is over only those that an alert has already: what is learned expires, and of the hours that an hour is
+/// measured by less and less is known. It would seem a burst long after everybody saw that it was none.
+pub(super) fn bursts(input: &AlertInput<'_>) -> Bursts {
+    let AlertInput {
+        baseline, policy, now, ..
+    } = *input;
     let names_at_most = limit(baseline.quarantined());
+    let told: BTreeSet<(&ContainerName, FindingId)> = input.alerts.iter().flat_map(of_alert).collect();
     let networks = baseline.feeds().filter(|(_, feed, _)| *feed == Feed::Network);
     let judging = networks.filter(|(_, _, held)| match held.maturity {
         Maturity::Learning => false,
@@ -26,12 +37,30 @@ pub(super) fn bursts(baseline: &Baseline, policy: &Policy) -> Bursts {
     });
     let found = judging.flat_map(|(container, _, held)| {
         let entries = of_feed(held, policy, names_at_most);
-        entries.map(move |entry| ((container.clone(), entry.behaviour.id()), entry))
+        entries.map(move |(hour, entry)| (hour, container, entry.behaviour.id(), entry))
     });
-    found.collect()
+    let found = found.filter(|(hour, container, id, _)| is_young(*hour, now) || told.contains(&(*container, *id)));
+    found
+        .map(|(_, container, id, entry)| ((container.clone(), id), entry))
+        .collect()
 }
 
-fn of_feed(held: &FeedBaseline, policy: &Policy, names_at_most: usize) -> impl Iterator<Item = Entry> {
+/// The bursts that an alert tells of.
+fn of_alert(alert: &Alert) -> impl Iterator<Item = (&ContainerName, FindingId)> {
+    let bursts = alert
+        .findings
+        .iter()
+        .filter(|finding| finding.rule == Rule::DestinationSpike);
+    bursts.map(|finding| (&alert.container, finding.id))
+}
+
+/// Whether an hour can be judged still: all that it is measured by is known until its day is over, and nearly all for some
+/// hours after, in which reports come that are late.
+fn is_young(hour: Hour, now: Timestamp) -> bool {
+    hour.begins().day() >= now.day() || now.hour().0.saturating_sub(hour.0) <= LATE
+}
+
+fn of_feed(held: &FeedBaseline, policy: &Policy, names_at_most: usize) -> impl Iterator<Item = (Hour, Entry)> {
     let mut first: BTreeMap<&Destination, Hour> = BTreeMap::new();
     for (destination, entry) in held.entries.values().filter_map(reached) {
         let hour = entry.first_seen.hour();
@@ -50,7 +79,8 @@ fn of_feed(held: &FeedBaseline, policy: &Policy, names_at_most: usize) -> impl I
         let of_hour: Vec<_> = of_hour
             .filter(|(_, entry)| entry.is_quarantined() && entry.first_seen.hour() == spike.hour)
             .collect();
-        burst(spike, &of_hour, policy.network.spike, names_at_most)
+        let burst = burst(spike, &of_hour, policy.network.spike, names_at_most)?;
+        Some((spike.hour, burst))
     });
     raised.collect::<Vec<_>>().into_iter()
 }

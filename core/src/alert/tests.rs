@@ -1,5 +1,6 @@
 //! Alerts are a function of what is there: one finding an entry, one alert a drift, whatever was missed or repeated.
 
+mod bursts;
 mod decisions;
 mod feeds;
 mod life;

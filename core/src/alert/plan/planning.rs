@@ -62,7 +62,7 @@ impl<'a> Planning<'a> {
     pub(super) fn of(input: &'a AlertInput<'a>) -> Self {
         Self {
             input,
-            made_up: bursts(input.baseline, input.policy)
+            made_up: bursts(input)
                 .into_iter()
                 .chain(overflows(input.baseline))
                 .chain(mismatch::of_evidence(input.evidence))

@@ -136,6 +136,7 @@ fn what_is_accepted_stays_for_a_window_after_the_decision_however_old_the_alert_
     assert!(watched.entry_state(&shell()).is_some());
     // What was accepted and is not seen for a window is forgotten as what was learned is, and the old decision does not
     // bring it back.
+    watched.world.shows_at("p1", "h1", '1', &numbered(1), days(37));
     watched.world.shows_at("p1", "h1", '1', &numbered(1), days(38));
     crate::baseline::age(&mut watched.world.baseline, &watched.world.policy, days(38));
     watched.carries_out(days(38));

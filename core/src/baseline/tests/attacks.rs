@@ -25,6 +25,36 @@ fn a_flood_of_novelty_pushes_out_neither_what_was_learned_nor_what_was_raised() 
 }
 
 #[test]
+fn above_the_caps_who_comes_first_stays_and_in_any_order_nothing_learned_is_touched_and_all_is_counted() {
+    let outcome = |order: [&str; 2]| {
+        let mut world = World::mature();
+        let before = world.baseline.clone();
+        let mut overflowed = 0;
+        for (seq, prefix) in (1_000..).zip(order) {
+            let burst = batch(seq, pod("p1", "h1", digest('1')), flood(prefix, 3_000, at(200)));
+            overflowed += merge(&mut world.baseline, &burst, &world.policy, at(200)).overflowed;
+        }
+        for (_, id, held) in before.entries() {
+            assert_eq!(world.baseline.entry(&container(), id), Some(held));
+        }
+        assert_eq!(world.baseline.all_overflowed(), overflowed);
+        invariants::baseline(&world.baseline, &world.policy).expect("the invariants of a baseline");
+        let raised = world.baseline.entries().filter(|(_, _, held)| held.is_quarantined());
+        let held: BTreeSet<String> = raised
+            .map(|(_, _, held)| held.behaviour.executable().to_owned())
+            .collect();
+        assert!(
+            held.iter().all(|held| held.starts_with(&format!("/{}/", order[0]))),
+            "{held:?}"
+        );
+        (held.len(), overflowed)
+    };
+    let (held, overflowed) = outcome(["tmp", "opt"]);
+    assert_eq!(held + usize::try_from(overflowed).expect("few"), 6_000);
+    assert_eq!(outcome(["opt", "tmp"]), (held, overflowed));
+}
+
+#[test]
 fn a_flood_does_not_hide_what_can_never_be_suppressed() {
     let mut world = World::mature();
     let burst = batch(1_000, pod("p1", "h1", digest('1')), flood("tmp", 5_000, at(200)));

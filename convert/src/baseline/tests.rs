@@ -191,6 +191,7 @@ proptest! {
                 .map(|(hash, bits)| (hash.into(), HourSet::from_hex(hours.1, &bits)))
                 .into(),
             inherited: [("Deployment/blue".to_owned(), Timestamp::from_secs(1_700))].into(),
+            window: started.map(|at| Window { days: 7, shorter_since: (at % 2 == 0).then_some(Timestamp::from_secs(at)) }),
         };
         prop_assert_eq!(baseline_from_crd(baseline_to_crd(&baseline)), baseline);
     }
@@ -218,20 +219,18 @@ fn entry_of(executable: &str) -> serde_json::Value {
 
 #[test]
 fn what_a_newer_version_wrote_loses_none_of_the_rest() {
-    let with = |field: &str, value: serde_json::Value| {
-        let mut entry = entry_of("/usr/bin/new");
+    let with = |executable: &str, field: &str, value: serde_json::Value| {
+        let mut entry = entry_of(executable);
         entry[field] = value;
         entry
     };
+    let dream = serde_json::json!({"origin": "dream", "executable": "/dreamt", "source": "image"});
     let newer = serde_json::json!([
         entry_of("/usr/bin/date"),
-        with("state", "Imagined".into()),
-        with(
-            "process",
-            serde_json::json!({"origin": "dream", "executable": "/x", "source": "image"})
-        ),
-        with("firstSeen", "at noon".into()),
-        with("aFieldOfTomorrow", 1.into()),
+        with("/imagined", "state", "Imagined".into()),
+        with("/dreamt", "process", dream),
+        with("/at-noon", "firstSeen", "at noon".into()),
+        with("/of-tomorrow", "aFieldOfTomorrow", 1.into()),
         "no entry at all",
     ]);
     let held = of_entries(
@@ -242,8 +241,8 @@ fn what_a_newer_version_wrote_loses_none_of_the_rest() {
         .entries()
         .map(|(_, _, entry)| entry.behaviour.executable())
         .collect();
-    assert_eq!(known.len(), 2, "{known:?}");
-    assert!(known.contains(&"/usr/bin/date") && known.contains(&"/usr/bin/new"));
+    let known: std::collections::BTreeSet<&str> = known.into_iter().collect();
+    assert_eq!(known, ["/of-tomorrow", "/usr/bin/date"].into());
     // A state that nobody knows here neither learns nor wakes anybody.
     assert_eq!(held.maturity(), Maturity::Provisional);
     assert_eq!(held.dormant(), 0);
@@ -255,6 +254,67 @@ fn what_a_newer_version_wrote_loses_none_of_the_rest() {
         baseline_from_crd(serde_json::from_value(unknown_feed).unwrap()).learned(),
         2
     );
+}
+
+#[test]
+fn a_feed_or_container_that_somebody_wrote_twice_loses_nothing_of_either() {
+    let feed = |hours: i64, entries: &[&str], dormant: &str| {
+        let entries: Vec<_> = entries.iter().map(|entry| entry_of(entry)).collect();
+        serde_json::json!({
+            "feed": "process", "state": if hours > 5 { "Learning" } else { "Enforcing" }, "hoursObserved": hours,
+            "startedAt": "2026-01-01T00:00:00Z", "entries": entries,
+            "dormant": [{"id": dormant, "firstHour": 1, "lastDay": 20_000, "once": true}],
+            "losses": [{"reason": format!("of_{hours}"), "count": hours}],
+        })
+    };
+    let container = |feeds: serde_json::Value| serde_json::json!({"name": "app", "feeds": feeds});
+    let first = feed(3, &["/a", "/both"], &"01".repeat(16));
+    let second = feed(9, &["/b", "/both"], &"02".repeat(16));
+    let twice = serde_json::json!([first, second]);
+    for containers in [
+        serde_json::json!([container(twice)]),
+        serde_json::json!([
+            container(serde_json::json!([first])),
+            container(serde_json::json!([second]))
+        ]),
+        serde_json::json!([
+            container(serde_json::json!([second])),
+            container(serde_json::json!([first]))
+        ]),
+    ] {
+        let status = serde_json::json!({"containers": containers});
+        let held = baseline_from_crd(serde_json::from_value(status).unwrap());
+        let names: Vec<&str> = held
+            .entries()
+            .map(|(_, _, entry)| entry.behaviour.executable())
+            .collect();
+        let names: std::collections::BTreeSet<&str> = names.into_iter().collect();
+        assert_eq!(names, ["/a", "/b", "/both"].into());
+        let (_, _, feed) = held.feeds().next().unwrap();
+        assert_eq!((held.dormant(), feed.losses.len()), (2, 2));
+        assert_eq!((feed.hours.total, feed.maturity), (9, Maturity::Enforcing));
+    }
+}
+
+#[test]
+fn a_window_that_nobody_can_read_loses_nothing_else() {
+    let status = |window: serde_json::Value| {
+        let status = serde_json::json!({"learned": 1, "window": window, "containers": [{"name": "app", "feeds": [{
+            "feed": "process", "state": "Enforcing", "startedAt": "2026-01-01T00:00:00Z",
+            "entries": [entry_of("/usr/bin/date")],
+        }]}]});
+        baseline_from_crd(serde_json::from_value(status).unwrap())
+    };
+    for nonsense in [
+        serde_json::json!("wide"),
+        serde_json::json!({"days": "seven"}),
+        serde_json::json!(null),
+    ] {
+        let held = status(nonsense);
+        assert_eq!((held.learned(), held.window), (1, None));
+    }
+    let none = status(serde_json::json!({"days": -1}));
+    assert_eq!(none.window_days(&anchorwatch_core::policy::Policy::default()), 7);
 }
 
 #[test]

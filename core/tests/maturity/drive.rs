@@ -12,7 +12,8 @@ use anchorwatch_core::{
 
 use crate::workload::Workload;
 
-/// Pods of one workload that are told apart: more of them say nothing more.
+/// Pods of one workload that are told apart where nothing else is asked for: what matters is whether more than one shows a
+/// thing, and hundreds of workloads are simulated.
 const PODS: usize = 3;
 /// The hour that simulations begin in: the first of a day of 2026.
 const BEGIN: i64 = 490_896;
@@ -24,6 +25,8 @@ pub struct Drive {
     pub policy: Policy,
     /// The sensor loses something in every so-manieth hour.
     pub loses_every: Option<i64>,
+    /// How many pods are told apart at the most, where it is not [`PODS`].
+    pub pods: Option<usize>,
     seq: u64,
 }
 
@@ -81,7 +84,7 @@ impl Drive {
         if observed.is_empty() {
             return Vec::new();
         }
-        let pods = 0..workload.replicas.min(PODS);
+        let pods = 0..workload.replicas.min(self.pods.unwrap_or(PODS));
         let batches = pods.map(|pod| {
             self.seq += 1;
             let mut seen: BTreeMap<&str, BehaviourReport> = BTreeMap::new();

@@ -38,8 +38,11 @@ fn forty_replicas_are_no_more_enforcing_after_an_hour_than_one() {
     workload.replicas = 40;
     (0..60).for_each(|key| workload.show(0, &format!("start/{key}"), 40));
     let mut drive = Drive::default();
+    drive.pods = Some(40);
     drive.run(&workload, 0..1, 1);
     assert_eq!(drive.baseline.maturity(), Maturity::Learning);
+    let start = &drive.feed().entries[&behaviour("start/0").id()];
+    assert_eq!((start.count, drive.feed().hours.total), (40, 1));
     drive.run(&workload, 1..71, 1);
     assert_eq!(drive.baseline.maturity(), Maturity::Learning);
 }

@@ -148,13 +148,15 @@ impl Workload {
         *shown = pods.max(*shown);
     }
 
-    /// How many behaviours are shown for the first time after an hour and within a week of it.
-    pub fn realised(&self, after: i64) -> u32 {
+    /// Behaviours that are shown for the first time after an hour and within a week of it.
+    pub fn realised(&self, after: i64) -> BTreeSet<&String> {
         let keys = |from: i64, to: i64| {
             let hours = self.hours.range(from..=to);
             hours.flat_map(|(_, keys)| keys.keys()).collect::<BTreeSet<_>>()
         };
-        let new = keys(after + 1, after + WEEK).difference(&keys(0, after)).count();
-        u32::try_from(new).unwrap_or(u32::MAX)
+        let before = keys(0, after);
+        let mut new = keys(after + 1, after + WEEK);
+        new.retain(|key| !before.contains(key));
+        new
     }
 }

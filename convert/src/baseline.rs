@@ -6,12 +6,12 @@ mod revisions;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, btree_map};
 
 use anchorwatch_core::{
     baseline::{
         Baseline, ContainerBaseline, Dormant, Entry, EntryState, FeedBaseline, HourSet, Hours, LeftOut, Lesson, Lost,
-        Marks, Maturity, Past, Phase, Sighting, implied_lineage,
+        Marks, Maturity, Past, Phase, Sighting, Window, implied_lineage,
     },
     behaviour::Feed,
     id::{BatchId, BehaviourId, ContainerName, PodUid},
@@ -20,8 +20,8 @@ use anchorwatch_core::{
     time::{Day, Hour},
 };
 use anchorwatch_crds::v1alpha1::{
-    self as crd, BaselineLoss, BehaviorBaselineStatus, DormantBehavior, HourMarks, InheritedFrom, MergedBatch,
-    PodSighting,
+    self as crd, BaselineLoss, BehaviorBaselineStatus, DormantBehavior, HourMarks, InheritedFrom, LearningWindow,
+    MergedBatch, PodSighting,
 };
 
 use self::candidate::{candidate_from_crd, candidate_to_crd};
@@ -39,18 +39,21 @@ use revisions::Revisions;
 /// From what an object holds.
 pub fn baseline_from_crd(status: BehaviorBaselineStatus) -> Baseline {
     let revisions = Revisions::of_object(&status.revisions);
-    let containers = status.containers.into_iter().map(|container| {
-        let feeds = container
-            .feeds
-            .into_iter()
-            .map(|feed| feed_baseline_from_crd(feed, &revisions));
-        let name = ContainerName::new(container.name);
-        let held = ContainerBaseline {
-            started: container.started.as_ref().map(from_time),
-            feeds: feeds.collect(),
-        };
-        (name, held)
-    });
+    let mut containers: BTreeMap<ContainerName, ContainerBaseline> = BTreeMap::new();
+    for container in status.containers {
+        let held = containers.entry(ContainerName::new(container.name)).or_default();
+        held.started = held.started.max(container.started.as_ref().map(from_time));
+        for feed in container.feeds {
+            let (feed, learned) = feed_baseline_from_crd(feed, &revisions);
+            // Somebody wrote it twice: lists of an object have no keys.
+            match held.feeds.entry(feed) {
+                btree_map::Entry::Vacant(place) => {
+                    place.insert(learned);
+                }
+                btree_map::Entry::Occupied(mut held) => held.get_mut().take_in(learned),
+            }
+        }
+    }
     let merged = status.merged_batches.into_iter().map(|batch| BatchId {
         node: batch.node.into(),
         epoch: batch.epoch,
@@ -59,11 +62,15 @@ pub fn baseline_from_crd(status: BehaviorBaselineStatus) -> Baseline {
     let inherited = status.inherited.into_iter();
     let inherited = inherited.map(|from| (from.workload, from_time(&from.at)));
     Baseline {
-        containers: containers.collect(),
+        containers,
         merged: merged.collect(),
         overflowed: unsigned(status.overflowed),
         revisions: revisions.watched,
         inherited: inherited.collect(),
+        window: status.window.map(|window| Window {
+            days: unsigned(window.days),
+            shorter_since: window.shorter_since.as_ref().map(from_time),
+        }),
     }
 }
 
@@ -104,6 +111,10 @@ pub fn baseline_to_crd(baseline: &Baseline) -> BehaviorBaselineStatus {
         overflowed: to_i64(baseline.overflowed),
         revisions: revisions.to_object(),
         inherited: inherited.collect(),
+        window: baseline.window.map(|window| LearningWindow {
+            days: window.days.into(),
+            shorter_since: window.shorter_since.map(to_time),
+        }),
         pod_labels: BTreeMap::new(),
         api_version: String::new(),
         gone_since: None,

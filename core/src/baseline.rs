@@ -10,12 +10,14 @@ mod diff;
 mod dormant;
 mod entry;
 mod gone;
+mod horizon;
 mod hours;
 mod inherit;
 mod left_out;
 mod lesson;
 mod maturity;
 mod merge;
+mod narrowing;
 mod novelty;
 mod outbox;
 mod replaced;
@@ -54,6 +56,7 @@ pub use left_out::LeftOut;
 pub use lesson::{Lesson, Past, Phase};
 pub use maturity::{AgeOutcome, Maturity, age};
 pub use merge::{MergeOutcome, Quarantine, merge, merge_scored};
+pub use narrowing::Window;
 pub use novelty::{DORMANT_DAYS, Novelty};
 pub use outbox::Outbox;
 pub use revisions::{MAX_REVISIONS, Revisions};
@@ -78,6 +81,9 @@ pub struct Baseline {
     /// Workloads of the namespace, as `Kind/name`, whose learned behaviour it was given once, and when.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub inherited: BTreeMap<String, Timestamp>,
+    /// The window that it ages by; none before anything was observed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window: Option<Window>,
 }
 
 /// What was learned of a container.
@@ -149,6 +155,20 @@ impl FeedBaseline {
         }
     }
 
+    /// Begins now, where all that it holds was told by pods that the API server does not know: what somebody makes up must
+    /// not begin the time that it learns for. Returns whether it had begun at another time.
+    fn begin_anew(&mut self, now: Timestamp) -> bool {
+        let made_up = self.hours.total == 0
+            && self.dormant.is_empty()
+            && !self.entries.is_empty()
+            && self.entries.values().all(|entry| entry.unverified);
+        let before = (self.maturity, self.started_at);
+        if made_up {
+            (self.maturity, self.started_at) = (Maturity::Learning, now.whole_second());
+        }
+        before != (self.maturity, self.started_at)
+    }
+
     /// Takes an entry as it was read from an object, under the id that its behaviour really has. Where the object held
     /// it twice, a quarantined one goes before a learned one, then the one that was seen more often.
     pub fn insert(&mut self, entry: Entry) {
@@ -160,6 +180,35 @@ impl FeedBaseline {
                 self.entries.insert(id, entry);
             }
         }
+    }
+
+    /// Takes in what an object says of the same feed a second time: whatever either knows stays known. Its times, hours and
+    /// counts are those of the one that was observed for longer.
+    pub fn take_in(&mut self, other: Self) {
+        let (mut more, less) = if other.hours.total > self.hours.total {
+            (other, std::mem::replace(self, Self::new(Timestamp::default())))
+        } else {
+            (std::mem::replace(self, Self::new(Timestamp::default())), other)
+        };
+        more.maturity = more.maturity.max(less.maturity);
+        for entry in less.entries.into_values() {
+            more.insert(entry);
+        }
+        for (id, dormant) in less.dormant {
+            more.dormant.entry(id).or_insert(dormant);
+        }
+        for (reason, lost) in less.losses {
+            more.losses.entry(reason).or_insert(lost);
+        }
+        for (program, lines) in less.candidates {
+            let held = more.candidates.entry(program).or_default();
+            for (line, candidate) in lines {
+                held.entry(line).or_insert(candidate);
+            }
+        }
+        more.left_out = more.left_out.or(less.left_out);
+        more.apart = more.apart.or(less.apart);
+        *self = more;
     }
 }
 

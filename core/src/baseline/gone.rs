@@ -94,10 +94,13 @@ pub fn fate(
         }
         Presence::Gone => noted.unwrap_or(now.whole_second()),
     };
+    // A window that was made shorter just now takes nothing away yet.
+    let window = baseline.window.map_or(0, |window| window.days);
+    let learned = keeping.learned_days.max(window);
     let days = if baseline.quarantined() > 0 {
-        keeping.learned_days.max(keeping.raised_days)
+        learned.max(keeping.raised_days)
     } else {
-        keeping.learned_days
+        learned
     };
     let last = [Some(since), Some(created), baseline.last_seen()];
     let last = last.into_iter().flatten().max().unwrap_or(now);

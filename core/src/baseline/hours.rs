@@ -77,6 +77,13 @@ impl HourSet {
         Some(Hour(self.newest.saturating_sub(bit)))
     }
 
+    /// The newest hour of the set that is not after another.
+    pub fn newest_until(&self, last: Hour) -> Option<Hour> {
+        let (oldest, newest) = (self.oldest()?, self.newest()?);
+        let hours = oldest.0..=newest.0.min(last.0);
+        hours.rev().map(Hour).find(|hour| self.contains(*hour))
+    }
+
     /// Adds an hour. Returns whether that made a difference; one that is older than the history makes none.
     pub fn insert(&mut self, hour: Hour) -> bool {
         let before = *self;

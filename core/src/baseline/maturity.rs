@@ -33,18 +33,22 @@ const ENFORCING_NOVELTY: f64 = 2.0;
 const ENFORCING_HOURS: u32 = 168;
 
 /// When a feed is complete whatever was measured of it.
-fn deadline(feed: &FeedBaseline, policy: &Policy) -> Timestamp {
-    feed.started_at.plus(match policy.maturity.method {
+///
+/// One that was measured has to have been observed: what no sensor could watch is not known, however long that lasts.
+fn deadline(feed: &FeedBaseline, policy: &Policy) -> Option<Timestamp> {
+    let after = match policy.maturity.method {
         MaturityMethod::Elapsed => policy.maturity.minimum,
+        MaturityMethod::Measured if feed.hours.total == 0 => return None,
         MaturityMethod::Measured => policy.maturity.maximum,
-    })
+    };
+    Some(feed.started_at.plus(after))
 }
 
 /// How complete a feed is now. It never falls back: not by novelty, so that a trickle of it can't blind, nor by a clock
 /// that is set back, nor by a policy that asks for more time later.
 pub(super) fn maturity(feed: &FeedBaseline, policy: &Policy, now: Timestamp) -> Maturity {
     let reached = match (feed.maturity, policy.maturity.method) {
-        _ if now >= deadline(feed, policy) => Maturity::Enforcing,
+        _ if deadline(feed, policy).is_some_and(|deadline| now >= deadline) => Maturity::Enforcing,
         (Maturity::Enforcing, _) | (_, MaturityMethod::Elapsed) => feed.maturity,
         (Maturity::Learning | Maturity::Provisional, MaturityMethod::Measured) => feed.measured_maturity(policy),
     };
@@ -83,6 +87,12 @@ pub struct AgeOutcome {
     pub requeue_after: Option<Duration>,
 }
 
+impl AgeOutcome {
+    fn ask_again(&mut self, after: Option<Duration>) {
+        self.requeue_after = self.requeue_after.into_iter().chain(after).min();
+    }
+}
+
 /// Lets time pass: feeds mature, entries expire. Changes nothing when called again at the same `now`.
 pub fn age(baseline: &mut Baseline, policy: &Policy, now: Timestamp) -> AgeOutcome {
     let mut outcome = AgeOutcome::default();
@@ -94,11 +104,12 @@ pub fn age(baseline: &mut Baseline, policy: &Policy, now: Timestamp) -> AgeOutco
                 outcome.matured += 1;
             }
             if reached != Maturity::Enforcing {
-                let left = deadline(feed, policy).since(now);
-                outcome.requeue_after = Some(outcome.requeue_after.map_or(left, |least| least.min(left)));
+                outcome.ask_again(deadline(feed, policy).map(|deadline| deadline.since(now)));
             }
         }
     }
+    let shorter = baseline.take_window(policy, now);
+    outcome.ask_again(baseline.shorter_after(now));
     // Where nothing may be learned, what is forgotten could not be learned again.
     let expiry = match policy.approvals.frozen {
         Some(_) => Expiry {
@@ -114,11 +125,10 @@ pub fn age(baseline: &mut Baseline, policy: &Policy, now: Timestamp) -> AgeOutco
         let restored = container.feeds.values_mut().map(|feed| feed.restore(is_denied));
         outcome.restored += restored.sum::<usize>();
     }
-    outcome.changed = outcome.matured > 0 || expiry.changed() || outcome.restored > 0;
+    outcome.changed = shorter || outcome.matured > 0 || expiry.changed() || outcome.restored > 0;
     if baseline.entries().any(|(_, _, entry)| entry.is_learned()) || baseline.dormant() > 0 {
         let tomorrow = Timestamp::from_secs(now.day().0.saturating_add(1).saturating_mul(86_400));
-        let left = tomorrow.since(now);
-        outcome.requeue_after = Some(outcome.requeue_after.map_or(left, |least| least.min(left)));
+        outcome.ask_again(Some(tomorrow.since(now)));
     }
     outcome
 }

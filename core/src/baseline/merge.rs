@@ -81,6 +81,7 @@ pub fn merge_scored(
     if Feed::ALL.iter().all(|feed| !policy.watches(*feed)) {
         return outcome;
     }
+    baseline.begin_window(policy);
     let teachers = teachers(batch);
     let mut used = Used::by(baseline);
     for report in &batch.containers {
@@ -92,6 +93,7 @@ pub fn merge_scored(
             baseline.overflowed = baseline.overflowed.saturating_add(lost);
             continue;
         }
+        let before = feeds_of(baseline, &report.container);
         outcome.changed |= observe_feeds(baseline, batch, report, policy, now);
         if let Some(container) = baseline.containers.get_mut(&report.container) {
             container.started = container.started.max(start::seen(report, now));
@@ -109,6 +111,9 @@ pub fn merge_scored(
                 teachers: teaching.map_or(0, BTreeSet::len),
             };
             context.merge_report(baseline, seen, scoring, &mut used, &mut outcome);
+        }
+        if !report.pod.verified {
+            drop_empty(baseline, &report.container, &before);
         }
         for raised in replaced(baseline, &report.container, &mut used) {
             outcome.changed = true;
@@ -130,6 +135,20 @@ pub fn merge_scored(
     candidate::bound(baseline);
     outcome.changed |= revisions::watch(baseline, batch, now);
     outcome
+}
+
+/// The feeds that a container has.
+fn feeds_of(baseline: &Baseline, container: &ContainerName) -> BTreeSet<Feed> {
+    let held = baseline.containers.get(container).into_iter();
+    held.flat_map(|held| held.feeds.keys().copied()).collect()
+}
+
+/// Drops the feeds beside some of which nothing is known: a pod that nobody knows begins none by what leaves nothing.
+fn drop_empty(baseline: &mut Baseline, container: &ContainerName, beside: &BTreeSet<Feed>) {
+    if let Some(held) = baseline.containers.get_mut(container) {
+        held.feeds
+            .retain(|feed, held| beside.contains(feed) || !held.entries.is_empty() || held.overflowed > 0);
+    }
 }
 
 /// The verified pods of the batch that show each behaviour.

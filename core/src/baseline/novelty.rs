@@ -82,7 +82,8 @@ impl FeedBaseline {
     /// runs once a day is told of by the week, too. Replicas count as one: they do the same at the same time.
     fn novelty_until(&self, policy: &Policy, last: Hour) -> Option<Novelty> {
         let history = history_hours(policy);
-        let first = self.hours.recent.oldest()?.0.max(last.0.saturating_sub(history - 1)) + SETTLING;
+        let oldest = self.hours.recent.oldest()?.0.max(last.0.saturating_sub(history - 1));
+        let first = oldest.saturating_add(SETTLING);
         let hours = u32::try_from(last.0.saturating_sub(first).saturating_add(1)).ok()?;
         if hours < MEASURABLE {
             return None;

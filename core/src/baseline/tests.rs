@@ -3,11 +3,13 @@
 mod attacks;
 mod bad_input;
 mod bounds;
+mod command_lines;
 mod flows;
 mod gained;
 mod inherit;
 mod maturity;
 mod modules;
+mod narrowing;
 mod properties;
 mod snapshot;
 mod start;
@@ -237,8 +239,10 @@ fn what_is_not_seen_for_the_window_is_no_longer_known() {
         .get_mut(&container())
         .expect("learned")
         .started = None;
-    world.shows_at("p1", "h1", '1', &date, at(7 * DAY));
-    assert_eq!(age(&mut world.baseline, &world.policy, at(7 * DAY)).expired, 0);
+    for day in 6..8 {
+        world.shows_at("p1", "h1", '1', &date, at(day * DAY));
+        assert_eq!(age(&mut world.baseline, &world.policy, at(day * DAY)).expired, 0);
+    }
     world.shows_at("p1", "h1", '1', &date, at(8 * DAY));
     let outcome = age(&mut world.baseline, &world.policy, at(8 * DAY));
     assert_eq!((outcome.changed, outcome.expired), (true, 2));
@@ -391,12 +395,48 @@ fn a_feed_that_no_sensor_could_watch_does_not_mature() {
         port: 443,
         destination: Destination::Name("example.org".to_owned()),
     }));
+    world.policy.maturity = crate::policy::Policy::default().maturity;
     world.shows_at("p1", "h1", '1', &flow, at(0));
+    // Long after both would have to judge by the time that went by.
+    let late = at(30 * 86_400);
+    let aged = age(&mut world.baseline, &world.policy, late);
+    assert_eq!(aged.matured, 1);
     let feeds = &world.baseline.containers[&container()].feeds;
-    assert_eq!(feeds[&Feed::Process].hours.total, 1);
-    assert_eq!(
-        (feeds[&Feed::Network].hours.total, feeds[&Feed::Network].entries.len()),
-        (0, 1)
-    );
+    let of = |feed| {
+        (
+            feeds[&feed].hours.total,
+            feeds[&feed].entries.len(),
+            feeds[&feed].maturity,
+        )
+    };
+    assert_eq!(of(Feed::Process), (1, 2, Maturity::Enforcing));
+    assert_eq!(of(Feed::Network), (0, 1, Maturity::Learning));
     assert!(!feeds.contains_key(&Feed::Module));
+    // Nor is it asked again and again when it will.
+    assert_eq!(aged.requeue_after, Some(Duration::from_hours(24)));
+    // Whoever asks for a plain time gets that.
+    world.policy.maturity = policy(60).maturity;
+    age(&mut world.baseline, &world.policy, late);
+    assert_eq!(world.baseline.maturity(), Maturity::Enforcing);
+}
+
+#[test]
+fn a_pod_that_somebody_makes_up_does_not_begin_the_time_that_a_workload_learns_for() {
+    let mut world = World::mature();
+    world.baseline = Baseline::default();
+    let ghost = ReportingPod {
+        verified: false,
+        ..pod("ghost", "h1", digest('1'))
+    };
+    world.reports(ghost, &shell(), at(0));
+    age(&mut world.baseline, &world.policy, at(1_000));
+    let first = process("", "/usr/bin/python3");
+    let outcome = world.shows_at("p1", "h1", '1', &first, at(1_000));
+    assert_eq!((outcome.new_learned.len(), outcome.new_quarantined), (1, vec![]));
+    let feed = &world.baseline.containers[&container()].feeds[&Feed::Process];
+    assert_eq!((feed.started_at, feed.maturity), (at(1_000), Maturity::Learning));
+    // What was made up is still raised, and nothing else began anew.
+    assert!(entry(&world.baseline, &shell()).is_quarantined());
+    world.shows_at("p1", "h1", '1', &first, at(1_060));
+    assert_eq!(world.baseline.maturity(), Maturity::Enforcing);
 }

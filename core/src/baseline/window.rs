@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Baseline, Entry, EntryState, FeedBaseline, Past,
+    Baseline, Entry, EntryState, Past,
     dormant::{Dormant, Fallen, bound},
+    horizon::today,
     start::may_come,
 };
 use crate::{
@@ -64,6 +65,26 @@ impl Marks {
         }
     }
 
+    /// The newest that is marked and not after a number.
+    pub(super) fn newest_until(&self, last: i64) -> Option<i64> {
+        let after = u32::try_from(self.newest.saturating_sub(last).max(0)).unwrap_or(u32::MAX);
+        let bits = self.bits.checked_shr(after).filter(|bits| *bits != 0)?;
+        Some(self.newest.min(last).saturating_sub(bits.trailing_zeros().into()))
+    }
+
+    /// Takes what is marked after a number as marked there. Returns whether that made a difference.
+    pub(super) fn hold_to(&mut self, present: i64) -> bool {
+        if self.bits == 0 || self.newest <= present {
+            return false;
+        }
+        let distance = u32::try_from(self.newest.abs_diff(present)).unwrap_or(u32::MAX);
+        *self = Self {
+            newest: present,
+            bits: self.bits.checked_shr(distance).unwrap_or(0) | 1,
+        };
+        true
+    }
+
     /// How many are marked.
     pub const fn count(&self) -> u32 {
         self.bits.count_ones()
@@ -79,29 +100,33 @@ pub(super) struct Expiry {
     pub forgotten: usize,
     /// Whether any entry that is left is denied, and was learned before.
     pub denied: bool,
+    /// Whether anything was said to have been seen after now, and is taken as seen now.
+    pub held: bool,
 }
 
 impl Expiry {
     pub(super) const fn changed(self) -> bool {
-        self.expired > 0 || self.forgotten > 0
+        self.expired > 0 || self.forgotten > 0 || self.held
     }
 }
 
-/// Makes dormant what was learned and then not seen on any day of the window, the policy's days and today, and forgets what
-/// was dormant for [`DORMANT_DAYS`](super::DORMANT_DAYS).
+/// Makes dormant what was learned and then not seen on any day of the window, its days and today, and forgets what was dormant
+/// for [`DORMANT_DAYS`](super::DORMANT_DAYS).
 ///
-/// "Today" is the day of `now` or the newest day on which the feed saw anything, whichever is the earlier: a feed ages
-/// only while it is observed. So neither a clock that is set forward nor a workload scaled to zero empties a baseline,
-/// and a clock that is set back loses nothing. What was learned and last seen when the container started stays as long as it
-/// runs: it had no occasion to be seen again. What is quarantined never expires: it is evidence. What is approved is
-/// never news, so that nothing is left of it.
+/// "Today" is a day on which the feed was observed (see [`today`]): a feed ages only while it is. So neither a clock that is
+/// set forward nor a workload scaled to zero empties a baseline, and a clock that is set back loses nothing. What is told to
+/// have been seen after now is taken as seen now, once the feed was observed for a window without that. What was learned and
+/// last seen when the container started stays as long as it runs: it had no occasion to be seen again. What is quarantined
+/// never expires: it is evidence. What is approved is never news, so that nothing is left of it.
 pub(super) fn expire(baseline: &mut Baseline, policy: &Policy, now: Timestamp) -> Expiry {
     let mut expiry = Expiry::default();
+    let window_days = baseline.window_days(policy);
     for container in baseline.containers.values_mut() {
         let started = container.started;
+        let mut ahead = false;
         for feed in container.feeds.values_mut() {
-            let today = last_day(feed, now.day());
-            let oldest = today.0.saturating_sub(i64::from(policy.window_days));
+            let today = today(feed, now);
+            let oldest = today.0.saturating_sub(i64::from(window_days));
             let is_over = |entry: &Entry| match entry.state {
                 // It was not seen here: it can't wait for a start.
                 EntryState::Learned if entry.lesson.past == Past::Inherited => entry.days.newest < oldest,
@@ -111,7 +136,7 @@ pub(super) fn expire(baseline: &mut Baseline, policy: &Policy, now: Timestamp) -
             };
             let before = feed.dormant.len();
             feed.dormant
-                .retain(|_, dormant| dormant.is_remembered(policy.window_days, today));
+                .retain(|_, dormant| dormant.is_remembered(window_days, today));
             expiry.forgotten += before - feed.dormant.len();
             let mut fallen = Fallen::default();
             let (mut denied, mut generalised) = (false, false);
@@ -121,6 +146,7 @@ pub(super) fn expire(baseline: &mut Baseline, policy: &Policy, now: Timestamp) -
                 let over = is_over(entry);
                 denied |= !over && entry.is_denied_since();
                 generalised |= joined && !over && entry.generalised;
+                ahead |= entry.days.newest > now.day().0;
                 over
             });
             for (id, entry) in over {
@@ -129,7 +155,7 @@ pub(super) fn expire(baseline: &mut Baseline, policy: &Policy, now: Timestamp) -
                 let was_seen = entry.lesson.past != Past::Inherited;
                 if was_seen
                     && !rules::is_approved(&entry.behaviour, policy)
-                    && dormant.is_remembered(policy.window_days, today)
+                    && dormant.is_remembered(window_days, today)
                 {
                     match feed.dormant.get_mut(&id) {
                         Some(held) => *held = dormant,
@@ -146,19 +172,8 @@ pub(super) fn expire(baseline: &mut Baseline, policy: &Policy, now: Timestamp) -
                 feed.apart = None;
             }
         }
+        expiry.held |= container.hold_to(now, window_days, ahead);
     }
     expiry.forgotten += bound(baseline);
     expiry
-}
-
-/// The newest day on which a feed saw anything, and at most today.
-fn last_day(feed: &FeedBaseline, today: Day) -> Day {
-    let mut newest = None;
-    for entry in feed.entries.values() {
-        newest = newest.max(Some(entry.days.newest));
-        if newest >= Some(today.0) {
-            return today;
-        }
-    }
-    newest.map_or(today, Day)
 }

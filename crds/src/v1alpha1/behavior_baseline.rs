@@ -2,6 +2,7 @@
 
 mod candidate;
 mod inherited;
+mod window;
 
 use std::collections::BTreeMap;
 
@@ -17,6 +18,7 @@ use super::{
 
 pub use candidate::CandidateCommand;
 pub use inherited::InheritedFrom;
+pub use window::LearningWindow;
 
 /// What Anchorwatch learned of a workload, container by container and feed by feed. Written by the operator alone;
 /// what people decide goes into a BehaviorApproval.
@@ -105,6 +107,13 @@ pub struct BehaviorBaselineStatus {
     #[serde(default, deserialize_with = "lenient::list", skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
     pub inherited: Vec<InheritedFrom>,
+    /// The window that it ages by: the policy's, or the longer one before it for a day after that was made shorter.
+    #[serde(
+        default,
+        deserialize_with = "lenient::optional",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub window: Option<LearningWindow>,
     /// Labels of the youngest pod when this was last written, at most 64: they tell which policy holds for the workload
     /// when no pod of it is there any more.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]

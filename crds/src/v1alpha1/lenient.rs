@@ -13,6 +13,12 @@ pub fn list<'de, D: Deserializer<'de>, T: DeserializeOwned>(deserializer: D) -> 
     Ok(items.filter_map(Result::ok).collect())
 }
 
+/// What may be absent. What can't be read is.
+pub fn optional<'de, D: Deserializer<'de>, T: DeserializeOwned>(deserializer: D) -> Result<Option<T>, D::Error> {
+    let value = Value::deserialize(deserializer)?;
+    Ok(serde_json::from_value(value).unwrap_or_default())
+}
+
 /// A state. One that this version does not know is taken as `Provisional`, which neither learns what is new nor wakes
 /// anybody for it.
 pub fn state<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BaselineState, D::Error> {

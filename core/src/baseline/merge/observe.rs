@@ -34,9 +34,15 @@ pub(super) fn observe_feeds(
 ) -> bool {
     let mut changed = false;
     let reported: BTreeSet<Feed> = report.behaviours.iter().map(|seen| seen.behaviour.feed()).collect();
-    for feed in batch.watched.union(&reported).filter(|feed| policy.watches(**feed)) {
+    // That a pod is watched that nobody knows is no beginning.
+    let watched = batch.watched.iter().filter(|_| report.pod.verified);
+    let feeds: BTreeSet<Feed> = watched.chain(&reported).copied().collect();
+    for feed in feeds.iter().filter(|feed| policy.watches(**feed)) {
         changed |= !baseline.has_feed(&report.container, *feed);
         let held = baseline.feed_mut(&report.container, *feed, now);
+        if report.pod.verified {
+            changed |= held.begin_anew(now);
+        }
         let reached = maturity(held, policy, now);
         changed |= reached != held.maturity;
         held.maturity = reached;

@@ -133,6 +133,27 @@ fn what_is_dormant_counts_as_it_did_before() {
 }
 
 #[test]
+fn hours_that_somebody_wrote_at_the_end_of_time_are_no_measure_and_do_no_harm() {
+    for newest in [i64::MAX, i64::MIN] {
+        let mut feed = observed(0..338);
+        feed.hours.recent = HourSet::from_hex(newest, &"f".repeat(100));
+        let novelty = feed.novelty(&measured());
+        assert!(
+            novelty.is_none_or(|novelty| novelty.hours <= HISTORY_HOURS),
+            "{novelty:?}"
+        );
+        let single = HourSet::from_hex(newest, "1");
+        feed.hours.recent = single;
+        assert_eq!(feed.novelty(&measured()), None);
+        let mut world = World::mature();
+        world.baseline.feed_mut(&container(), Feed::Process, at(0)).hours.recent = single;
+        assert_eq!(age(&mut world.baseline, &world.policy, at(9 * 86_400)).expired, 0);
+        world.shows_at("p1", "h1", '1', &shell(), at(9 * 86_400));
+        assert_eq!(world.baseline.learned(), 2);
+    }
+}
+
+#[test]
 fn a_burst_of_novelty_does_not_excuse_itself() {
     let feed = observed(0..400);
     let burst: Vec<Entry> = (0..40).map(|number| seen_in(&format!("/{number}"), 399, 399)).collect();
@@ -258,8 +279,16 @@ fn what_is_known_beside_a_key_is_learned_anew_where_it_returns() {
     world.sees(&date, commands.clone(), at(2));
     let day = |day: i64| at(day * 86_400);
     world.shows_at("p1", "h1", '1', &process("/usr/bin/python3", "/usr/bin/cat"), at(3));
-    world.shows_at("p1", "h1", '1', &process("/usr/bin/python3", "/usr/bin/cat"), day(9));
-    age(&mut world.baseline, &world.policy, day(9));
+    for number in [8, 9] {
+        world.shows_at(
+            "p1",
+            "h1",
+            '1',
+            &process("/usr/bin/python3", "/usr/bin/cat"),
+            day(number),
+        );
+        age(&mut world.baseline, &world.policy, day(number));
+    }
     assert_eq!(world.baseline.dormant(), 1);
     world.sees(&date, commands.clone(), day(30));
     let held = entry(&world.baseline, &date);

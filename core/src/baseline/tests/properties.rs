@@ -135,7 +135,8 @@ fn merged(batches: &[Batch], policy: &crate::policy::Policy, now: impl Fn(usize)
     let mut baseline = Baseline::default();
     // A feed begins with whatever comes first: that is not what is compared.
     for feed in Feed::ALL {
-        baseline.feed_mut(&container(), feed, at(0));
+        let feed = baseline.feed_mut(&container(), feed, at(0));
+        feed.hours.observe(at(0).hour());
     }
     merged_into(baseline, batches, policy, now)
 }
@@ -313,6 +314,19 @@ proptest! {
         let newest = sorted.last().copied().unwrap_or(0);
         let within = sorted.iter().filter(|number| newest - **number < 64).count();
         prop_assert_eq!(mark(&numbers).count() as usize, within);
+    }
+
+    #[test]
+    fn the_newest_mark_until_a_number_is_the_last_of_those_that_were_made(
+        numbers in vec(-40_i64..40, 0..20), until in -90_i64..90,
+    ) {
+        let mut marks = Marks::NONE;
+        for number in &numbers {
+            marks.mark(*number);
+        }
+        let newest = numbers.iter().max().copied().unwrap_or(0);
+        let within = numbers.iter().filter(|number| **number <= until && newest - **number < 64);
+        prop_assert_eq!(marks.newest_until(until), within.max().copied());
     }
 
     #[test]

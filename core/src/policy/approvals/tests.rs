@@ -129,6 +129,8 @@ fn a_frozen_baseline_learns_nothing_forgets_nothing_and_raises_what_it_does_not_
     assert_eq!((outcome.new_learned.len(), outcome.new_quarantined.len()), (0, 1));
     let known = world.baseline.learned();
     let date = process("/usr/bin/python3", "/usr/bin/date");
+    // It rested, and has had a day since then to show what it still does.
+    world.shows_at("p1", "h1", '1', &date, at(59 * 86_400));
     world.shows_at("p1", "h1", '1', &date, at(60 * 86_400));
     let outcome = crate::baseline::age(&mut world.baseline, &world.policy, at(60 * 86_400));
     assert_eq!((outcome.expired, world.baseline.learned()), (0, known));

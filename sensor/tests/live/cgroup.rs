@@ -32,6 +32,13 @@ impl Cgroup {
         self.directory.join("cgroup.procs")
     }
 
+    /// Ends all that runs in it.
+    pub fn kill(&self) {
+        if let Err(error) = fs::write(self.directory.join("cgroup.kill"), "1") {
+            assert!(!self.directory.exists(), "{error}");
+        }
+    }
+
     /// Removes it, once the last process has left.
     pub fn remove(&self) {
         let start = Instant::now();
@@ -44,6 +51,9 @@ impl Cgroup {
 
 impl Drop for Cgroup {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.kill(); // who was to end what runs here did not come to it
+        }
         if self.directory.exists() {
             self.remove();
         }

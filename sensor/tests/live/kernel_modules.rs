@@ -23,6 +23,11 @@ impl Inserted {
         // SAFETY: the descriptor and the string outlive the call.
         let loaded = unsafe { libc::syscall(libc::SYS_finit_module, file.as_raw_fd(), c"".as_ptr(), 0) };
         assert_eq!(loaded, 0, "{}", std::io::Error::last_os_error());
+        Self::of(path)
+    }
+
+    /// The same for one that is there already.
+    fn of(path: &Path) -> Self {
         Self(path.file_stem().unwrap().to_string_lossy().replace('-', "_"))
     }
 }
@@ -103,4 +108,57 @@ fn a_kernel_module_that_the_host_loads_is_the_nodes_and_what_was_there_before_is
         ..ModuleParts::default()
     };
     assert_eq!(ModuleParts::from(behaviour), expected);
+}
+
+/// The program by which the kernel loads modules that it needs, where it may be another one until this is dropped.
+struct Modprobe(String);
+
+const MODPROBE: &str = "/proc/sys/kernel/modprobe";
+
+impl Modprobe {
+    fn replaced_by(script: &Path) -> Self {
+        let before = std::fs::read_to_string(MODPROBE).unwrap();
+        std::fs::write(MODPROBE, script.as_os_str().as_encoded_bytes()).unwrap();
+        Self(before.trim_end().to_owned())
+    }
+}
+
+impl Drop for Modprobe {
+    fn drop(&mut self) {
+        std::fs::write(MODPROBE, &self.0).unwrap();
+    }
+}
+
+/// A family of sockets that kernels have as a module, if at all: asked for one, they look for it.
+const FAMILY: libc::c_int = libc::AF_APPLETALK;
+
+#[test]
+fn a_kernel_module_that_the_kernel_asks_for_is_its_own() {
+    let name = "a_kernel_module_that_the_kernel_asks_for_is_its_own";
+    let Some((mut live, path)) = live_with_module(name) else {
+        return;
+    };
+    let busybox = Path::new("/bin/busybox");
+    if !busybox.exists() {
+        return skip(name, "no busybox to load the module with").unwrap_or_default();
+    }
+    let script = live.scene.path("modprobe");
+    std::fs::write(
+        &script,
+        format!("#!/bin/busybox sh\nexec /bin/busybox insmod {}\n", path.display()),
+    )
+    .unwrap();
+    std::fs::set_permissions(&script, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let modprobe = Modprobe::replaced_by(&script);
+    // SAFETY: a system call that takes numbers.
+    let socket = unsafe { libc::socket(FAMILY, libc::SOCK_DGRAM, 0) };
+    drop(modprobe);
+    assert_eq!(socket, -1, "what was loaded is no such family");
+    let inserted = Inserted::of(&path);
+    let [module] = <[KernelModule; 1]>::try_from(told(&mut live)).unwrap();
+    assert_eq!(
+        (module.name.as_slice(), module.by_kernel),
+        (inserted.0.as_bytes(), true)
+    );
+    assert_ne!(module.loader.pid, std::process::id());
 }

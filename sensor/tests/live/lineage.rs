@@ -1,13 +1,14 @@
 //! Who started whom, and from where: across fork, exec, death and the container's boundary.
 
-use crate::fixture::{live, live_with, only, skip};
-use crate::scene::{in_container, joined};
+use crate::fixture::{CEILING, Live, live, live_with, only, skip};
+use crate::scene::{Gate, in_container, joined};
 use anchorwatch_core::behaviour::Feed;
 use anchorwatch_sensor::decode::{Exec, OriginMark};
 use rustix::thread::{UnshareFlags, unshare_unsafe};
 use std::ffi::CString;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command};
+use std::time::Instant;
 
 /// The execution whose last argument is this.
 fn marked<'a>(execs: &'a [Exec], mark: &str) -> &'a Exec {
@@ -44,7 +45,70 @@ fn a_shell_out_of_python_has_python_as_parent_and_its_program_both() {
     let (shell, leaf) = (marked(&execs, "shell"), marked(&execs, "leaf"));
     assert_eq!(shell.ancestors[..2], [root.exec_id, root.ancestors[0]]);
     assert_eq!(leaf.ancestors[..3], [shell.exec_id, root.exec_id, root.ancestors[0]]);
-    assert!(leaf.ancestors.len() <= 4);
+}
+
+/// How many shells start one another before the last one becomes the scene's program.
+const CHAIN: usize = 6;
+
+/// A shell that starts another one, and so on, by the name of the chain and its level, each in the background if
+/// `orphaned`; the last one waits at the gate.
+fn chain(live: &Live, name: &str, gate: &Gate, orphaned: bool) -> Command {
+    let script = live.scene.path(name);
+    let next = format!(r#"/bin/sh "$0" $(($1 - 1)) "{name}-$(($1 - 1))""#);
+    let next = if orphaned { format!("{next} &") } else { next };
+    let leaf = format!(
+        "read line < {}; exec {} {name}-leaf",
+        gate.path(),
+        live.scene.payload().display()
+    );
+    let text = format!("if [ \"$1\" -gt 0 ]; then\n{next}\nelse {leaf}\nfi\n:\n");
+    std::fs::write(&script, text).unwrap();
+    let mut command = Command::new("/bin/sh");
+    let top = CHAIN - 1;
+    command.arg(script).arg(top.to_string()).arg(format!("{name}-{top}"));
+    command
+}
+
+/// Collects executions until one whose last argument is this is among them.
+fn until(live: &mut Live, execs: &mut Vec<Exec>, mark: &str) {
+    let start = Instant::now();
+    let is_it = |exec: &Exec| exec.argv.last().is_some_and(|last| last == mark.as_bytes());
+    while !execs.iter().any(is_it) {
+        assert!(start.elapsed() < CEILING, "{mark} among {execs:#?}");
+        execs.extend(live.execs(|_| true));
+    }
+}
+
+/// Whether a process has ended: nobody may have asked for how it did.
+fn has_ended(pid: u32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit(')')
+        .next()
+        .is_none_or(|rest| rest.is_empty() || rest.starts_with(" Z"))
+}
+
+#[test]
+fn of_many_ancestors_the_nearest_four_are_told_also_when_all_of_them_have_died() {
+    let test = "of_many_ancestors_the_nearest_four_are_told_also_when_all_of_them_have_died";
+    let Some(mut live) = live(test) else { return };
+    for (name, orphaned) in [("family", false), ("orphans", true)] {
+        let gate = live.scene.gate(&format!("gate-of-{name}"));
+        let mut top = chain(&live, name, &gate, orphaned).spawn().unwrap();
+        let mut execs = Vec::new();
+        until(&mut live, &mut execs, &format!("{name}-0"));
+        let level = |execs: &[Exec], number: usize| marked(execs, &format!("{name}-{number}")).clone();
+        let start = Instant::now();
+        // The last shell is the leaf to be.
+        while orphaned && !(1..CHAIN).all(|number| has_ended(level(&execs, number).pid)) {
+            assert!(start.elapsed() < CEILING);
+            std::thread::yield_now();
+        }
+        gate.open();
+        until(&mut live, &mut execs, &format!("{name}-leaf"));
+        let nearest: Vec<u64> = (0..4).map(|number| level(&execs, number).exec_id).collect();
+        assert_eq!(marked(&execs, &format!("{name}-leaf")).ancestors, nearest);
+        assert!(top.wait().unwrap().success());
+    }
 }
 
 #[test]

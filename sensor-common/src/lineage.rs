@@ -52,7 +52,35 @@ pub struct Process {
     /// Device of the overlay filesystem that was the container's root when its lineage came into the container, as the
     /// kernel encodes it; 0 where its root was none, or that is not known.
     pub root: u32,
+    /// On whose account the entry is: the index of a container's slot ([`crate::filter::Slot::index`]), or
+    /// [`ACCOUNT_NOBODYS`].
+    pub account: u32,
+    /// Zero.
+    pub reserved: u32,
 }
+
+/// Account of the host's processes, and of all that user space told of.
+pub const ACCOUNT_NOBODYS: u32 = u32::MAX;
+
+/// What a container has of the map `PROCESSES`; value of `PROCESS_SHARES`, by the index of its slot.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Share {
+    /// Entries on its account: exact.
+    pub held: u64,
+    /// Processes that are not followed because it held as much as was free, since the programs were loaded.
+    pub refused: u64,
+}
+
+/// Cell of `FOLLOWED`: entries that the programs made, less those that they removed. Below zero, as a signed number,
+/// where they removed what user space told of.
+pub const FOLLOWED_HELD: u32 = 0;
+/// Cell of `FOLLOWED`: entries that user space made, which alone writes it.
+pub const FOLLOWED_TOLD: u32 = 1;
+/// Cell of `FOLLOWED`: how many processes are followed, 0 where none is; user space alone writes it.
+pub const FOLLOWED_ROOM: u32 = 2;
+/// How many cells there are.
+pub const FOLLOWED_CELLS: u32 = 3;
 
 /// An exec id from a moment and a CPU; never 0.
 #[must_use]
@@ -62,7 +90,7 @@ pub const fn exec_id(boot_ns: u64, cpu: u64) -> u64 {
 }
 
 const _: () = {
-    assert!(size_of::<Process>() == 96);
+    assert!(size_of::<Process>() == 104);
     assert!(offset_of!(Process, exec_id) == 8);
     assert!(offset_of!(Process, ancestors) == 16);
     assert!(offset_of!(Process, container) == 40);
@@ -70,4 +98,7 @@ const _: () = {
     assert!(offset_of!(Process, visit) == 80);
     assert!(offset_of!(Process, origin) == 88);
     assert!(offset_of!(Process, root) == 92);
+    assert!(offset_of!(Process, account) == 96);
+    assert!(size_of::<Share>() == 16);
+    assert!(offset_of!(Share, refused) == 8);
 };

@@ -37,6 +37,9 @@ pub enum LossReason {
     SensitiveRingFull = 5,
     /// Its container had sent more sensitive records than it may, and this one was not known.
     SensitiveQuota = 6,
+    /// Its container had as many processes as there was room for all others together: this one is not followed, and
+    /// what descends from it is of unknown origin.
+    ProcessShare = 7,
 }
 
 impl LossPlace {
@@ -67,7 +70,7 @@ impl LossPlace {
 
 impl LossReason {
     /// All of them, in the order of their indices.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::RingFull,
         Self::MapFull,
         Self::ReadFault,
@@ -75,6 +78,7 @@ impl LossReason {
         Self::Quota,
         Self::SensitiveRingFull,
         Self::SensitiveQuota,
+        Self::ProcessShare,
     ];
 
     /// The name used in metrics and logs.
@@ -87,14 +91,15 @@ impl LossReason {
             Self::Quota => "quota",
             Self::SensitiveRingFull => "sensitive_ring_full",
             Self::SensitiveQuota => "sensitive_quota",
+            Self::ProcessShare => "process_share",
         }
     }
 }
 
-const REASONS: u32 = 7;
+const REASONS: u32 = 8;
 
 /// How many counters there are.
-pub const LOSS_COUNTERS: u32 = 49;
+pub const LOSS_COUNTERS: u32 = 56;
 
 /// The counter of one place and reason.
 #[must_use]

@@ -1,6 +1,7 @@
 //! Whoever is at work: the current process, with what it carries.
 
-use crate::lineage::{carried, heeded};
+use crate::follow::carried;
+use crate::lineage::heeded;
 use crate::task::Task;
 use anchorwatch_sensor_common::filter::Slot;
 use anchorwatch_sensor_common::lineage::{CARRIED_ANCESTORS, ORIGIN_UNKNOWN, Process};

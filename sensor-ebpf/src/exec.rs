@@ -6,10 +6,11 @@ use crate::credentials::{effective_user, privileges_gained};
 use crate::emit::{MAX_RECORD, Ring, output};
 use crate::errors::count;
 use crate::file::{is_foreign, is_network_socket, source};
+use crate::follow::{carried, remember};
 use crate::hash;
 use crate::identity::{below, device, has_identity};
 use crate::idle::idle;
-use crate::lineage::{Step, carried, is_ignored, remember, step};
+use crate::lineage::{Step, is_ignored, step};
 use crate::path::{Cursor, MIN_TAIL, POSITION_MASK, Tail};
 use crate::seen::{Ask, Decision, decide};
 use crate::slot;
@@ -96,6 +97,7 @@ fn try_exec(task: Task, bprm: Address) -> Result<(), LossReason> {
             slot.container,
         );
         if !ignored {
+            lineage.process.account = slot.index;
             let tail = Tail::empty((&raw mut (*scratch).tail).cast(), &raw mut (*scratch).cursor);
             begin(scratch, tail, task, bprm, cgroup_id, &slot, time_ns);
             report(scratch, tail, task, bprm, &slot);

@@ -1,7 +1,7 @@
 //! Lineage between executions: a fork inherits, the end of a process forgets.
 
+use crate::follow::{account_of_current, carried, forget, remember};
 use crate::idle::idle;
-use crate::lineage::{carried, forget, remember};
 use crate::task::Task;
 use anchorwatch_sensor_common::lineage::Process;
 use anchorwatch_sensor_common::loss::LossPlace;
@@ -16,7 +16,7 @@ pub fn sched_process_fork(ctx: BtfTracePointContext) -> i32 {
     0
 }
 
-/// The parent is whoever called fork, also with `CLONE_PARENT`.
+/// The parent is whoever called fork, also with `CLONE_PARENT`, and is the current task.
 #[inline(always)]
 fn inherit(parent: Task, child: Task) {
     let tgid = child.tgid();
@@ -29,6 +29,7 @@ fn inherit(parent: Task, child: Task) {
             tgid,
             &Process {
                 start_ticks: child.start_ticks(),
+                account: account_of_current(),
                 ..*process
             },
         );

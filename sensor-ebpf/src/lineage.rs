@@ -1,27 +1,19 @@
-//! Who descends from whom: the maps that carry it, and the one decision that is made at exec.
+//! Who descends from whom: which containers have begun, and the one decision that is made at exec.
 
 use crate::errors::count;
 use crate::file::overlay_root;
+use crate::follow::carried;
 use crate::slot;
 use crate::structure::Structure;
 use crate::task::Task;
 use anchorwatch_sensor_common::event::RECORD_ANCESTORS;
 use anchorwatch_sensor_common::filter::Slot;
 use anchorwatch_sensor_common::lineage::{
-    CARRIED_ANCESTORS, CARRIED_FILES, ORIGIN_ENTRYPOINT, ORIGIN_OUTSIDE, ORIGIN_UNKNOWN, Process,
+    ACCOUNT_NOBODYS, CARRIED_ANCESTORS, CARRIED_FILES, ORIGIN_ENTRYPOINT, ORIGIN_OUTSIDE, ORIGIN_UNKNOWN, Process,
 };
 use anchorwatch_sensor_common::loss::{LossPlace, LossReason};
 use anchorwatch_sensor_common::module::Loader;
-use aya_ebpf::{
-    bindings::{BPF_ANY, BPF_NOEXIST},
-    helpers::bpf_get_current_uid_gid,
-    macros::map,
-    maps::HashMap,
-};
-
-/// What each process carries, by its id in the host's namespace. Sized at load.
-#[map]
-static PROCESSES: HashMap<u32, Process> = HashMap::with_max_entries(65_536, 0);
+use aya_ebpf::{bindings::BPF_NOEXIST, helpers::bpf_get_current_uid_gid, macros::map, maps::HashMap};
 
 /// The first execution in each container, by its cgroup's id. Sized at load.
 #[map]
@@ -32,32 +24,6 @@ static ROOTS: HashMap<u64, u64> = HashMap::with_max_entries(16_384, 0);
 static IGNORED: HashMap<u64, u8> = HashMap::with_max_entries(16_384, 0);
 
 const EEXIST: i32 = -17;
-
-/// What a process carries, unless the entry is another process's that had the same id.
-#[inline(always)]
-pub fn carried(tgid: u32, start_ticks: u64) -> Option<&'static Process> {
-    // SAFETY: an entry that is replaced while it is read gives at worst a mixture, and only the process itself, its
-    // forker and its exit write its entry.
-    let process = unsafe { PROCESSES.get(tgid) }?;
-    if process.start_ticks == start_ticks {
-        Some(process)
-    } else {
-        None
-    }
-}
-
-#[inline(always)]
-pub fn remember(place: LossPlace, tgid: u32, process: &Process) {
-    if PROCESSES.insert(tgid, process, u64::from(BPF_ANY)).is_err() {
-        count(place, LossReason::MapFull);
-    }
-}
-
-#[inline(always)]
-pub fn forget(tgid: u32) {
-    // Absent is what we want.
-    let _absent = PROCESSES.remove(tgid);
-}
 
 #[inline(always)]
 pub fn forget_cgroup(id: u64) {
@@ -97,7 +63,8 @@ pub struct Step {
     pub is_visit: u32,
 }
 
-/// Decides origin mark and ancestors of an execution in a container, for what the process carried before.
+/// Decides origin mark and ancestors of an execution in a container, for what the process carried before. The caller
+/// says on whose account it is.
 #[inline(always)]
 pub fn step(step: &mut Step, before: Option<&Process>, task: Task, exec_id: u64, container: u64) {
     step.process = Process {
@@ -109,20 +76,34 @@ pub fn step(step: &mut Step, before: Option<&Process>, task: Task, exec_id: u64,
         visit: 0,
         origin: ORIGIN_UNKNOWN,
         root: 0,
+        account: ACCOUNT_NOBODYS,
+        reserved: 0,
     };
     step.ancestors = [0; RECORD_ANCESTORS];
     step.files_before = [0; CARRIED_FILES];
     (step.runtime_stage, step.is_visit) = (0, 0);
-    let Some(before) = before else { return };
-    let from_outside = before.container != container && !slot::is_within(before.container, container);
-    if from_outside && !task.in_host_mounts() {
-        step.process.origin = root_origin(container, exec_id);
-        step.process.root = overlay_root(task);
-        step.is_visit = u32::from(step.process.origin == ORIGIN_OUTSIDE);
-        return;
+    let in_host_mounts = task.in_host_mounts();
+    if let Some(before) = before {
+        let from_outside = before.container != container && !slot::is_within(before.container, container);
+        if from_outside && !in_host_mounts {
+            step.process.origin = root_origin(container, exec_id);
+            step.process.root = overlay_root(task);
+            step.is_visit = u32::from(step.process.origin == ORIGIN_OUTSIDE);
+            return;
+        }
+        inherit(step, before);
+        // A runtime stage is still the runtime's: the container begins at its next execution.
+        step.runtime_stage = u32::from(from_outside);
     }
-    // A runtime stage is still the runtime's: the container begins at its next execution.
-    step.runtime_stage = u32::from(from_outside);
+    if step.process.origin == ORIGIN_UNKNOWN && !in_host_mounts {
+        // Whoever it is, the container has begun: what comes from outside after it is not its first process.
+        let _begun_or_begins = root_origin(container, exec_id);
+    }
+}
+
+/// Takes over what the process carried, one execution further.
+#[inline(always)]
+fn inherit(step: &mut Step, before: &Process) {
     step.process.container = before.container;
     step.process.origin = before.origin;
     step.process.visit = before.visit;

@@ -16,6 +16,7 @@ mod errors;
 mod exec;
 mod file;
 mod flow;
+mod follow;
 mod fork;
 mod hash;
 mod identity;

@@ -8,10 +8,11 @@
 use crate::emit::{MAX_RECORD, Ring, output};
 use crate::errors::count;
 use crate::file::{has_descriptors, is_foreign, source_at};
+use crate::follow::carried;
 use crate::hash;
 use crate::identity::{device, has_identity, identity, mark};
 use crate::idle::idle;
-use crate::lineage::{carried, heeded, loader};
+use crate::lineage::{heeded, loader};
 use crate::path::{Cursor, MIN_TAIL, Tail};
 use crate::seen::{Admission, Ask, admit};
 use crate::structure::{Fields, Room, Structure, Typed, View};

@@ -2,8 +2,8 @@
 //! where it comes from is noted before, while the kernel looks for who understands it.
 
 use crate::file::{is_foreign, source_at};
+use crate::follow::carried;
 use crate::idle::idle;
-use crate::lineage::carried;
 use crate::task::{Address, Task};
 use anchorwatch_sensor_common::event::SOURCE_NONE;
 use anchorwatch_sensor_common::offsets::Field;

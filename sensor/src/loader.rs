@@ -23,6 +23,7 @@ use maps::{Added, Maps};
 use place::Placer;
 use rights::Needs;
 pub use rights::Refusal;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
@@ -108,12 +109,8 @@ pub enum LoadError {
     Object(#[source] Box<EbpfError>),
     #[error("the object has no {0}: it was built from other sources")]
     Missing(&'static str),
-    #[error("{hook} cannot be attached, and without it the sensor is blind for {blind}")]
-    Hook {
-        hook: &'static str,
-        blind: &'static str,
-        source: Box<HookError>,
-    },
+    #[error("no hook can be attached, {hook} as little as any other")]
+    NoHook { hook: &'static str, source: Box<HookError> },
     #[error("no randomness for the filter's key")]
     NoRandomness(#[from] getrandom::Error),
     #[error("a map of the programs cannot be used")]
@@ -223,16 +220,15 @@ pub fn load_with(options: &LoadOptions, types: &KernelTypes) -> Result<Loaded, L
         .map_max_entries("NAMED", options.max_names)
         .load(OBJECT);
     let mut ebpf = ebpf.map_err(|error| refused(error, |error| LoadError::Object(Box::new(error))))?;
-    let placer = Placer::new(btf, capabilities, options);
-    let hooks = probes::all()
-        .filter(|probe| probe.feed == Feed::Process || options.feeds.contains(&probe.feed))
-        .map(|probe| placer.place(&mut ebpf, probe))
-        .collect::<Result<_, _>>()?;
+    let hooks = place_all(&mut ebpf, &Placer::new(btf, capabilities, options), options)?;
     let rings = Rings {
         events: RingBuf::try_from(maps::map(&mut ebpf, "EVENTS")?)?,
         modules: RingBuf::try_from(maps::map(&mut ebpf, "MODULE_EVENTS")?)?,
     };
-    let maps = Maps::take(&mut ebpf)?;
+    let mut maps = Maps::take(&mut ebpf)?;
+    if follows_processes(&hooks) {
+        maps.follow(options.max_processes)?;
+    }
     let filter = Filter::take(&mut ebpf, options.filter.containers)?;
     Ok(Loaded {
         rings: Some(rings),
@@ -244,10 +240,43 @@ pub fn load_with(options: &LoadOptions, types: &KernelTypes) -> Result<Loaded, L
     })
 }
 
+/// Puts in place what the kernel takes. What one feed lacks stops none of the others; an error only where nothing is in
+/// place at all, which nobody should take for a sensor.
+fn place_all(ebpf: &mut Ebpf, placer: &Placer<'_>, options: &LoadOptions) -> Result<Vec<HookState>, LoadError> {
+    let mut hooks = Vec::new();
+    let mut first_refusal = None;
+    for probe in probes::all().filter(|probe| probe.feed == Feed::Process || options.feeds.contains(&probe.feed)) {
+        let (state, refusal) = placer.place(ebpf, probe);
+        first_refusal = first_refusal.or(refusal.map(|error| (probe, error)));
+        hooks.push(state);
+    }
+    match first_refusal {
+        Some((probe, error)) if hooks.iter().all(|hook| hook.program.is_none()) => {
+            Err(LoadError::nothing(probe, error))
+        }
+        _ => Ok(hooks),
+    }
+}
+
+/// Whether all is in place by which processes are followed. Without one of them what the map says of a process would be
+/// wrong sooner or later: then nobody is followed, and every origin is unknown (ADR 34).
+fn follows_processes(hooks: &[HookState]) -> bool {
+    let in_place = |name: &&'static str| hooks.iter().any(|hook| hook.name == *name && hook.status.is_in_place());
+    probes::LINEAGE.iter().all(in_place)
+}
+
 impl Loaded {
     /// Every hook of the table with its state.
     pub fn hooks(&self) -> &[HookState] {
         &self.hooks
+    }
+
+    /// The feeds of which anything is seen: of executions, only where their own hook is in place.
+    pub fn watched(&self) -> BTreeSet<Feed> {
+        let in_place = || self.hooks.iter().filter(|hook| hook.status.is_in_place());
+        let sees_executions = in_place().any(|hook| hook.name == probes::EXECUTIONS);
+        let feeds = in_place().map(|hook| hook.feed);
+        feeds.filter(|feed| *feed != Feed::Process || sees_executions).collect()
     }
 
     /// What the programs can tell on this kernel.
@@ -331,14 +360,13 @@ impl fmt::Debug for Loaded {
 }
 
 impl LoadError {
-    /// A hook without which the sensor can't work is not in place.
-    fn required(probe: &Probe, error: HookError) -> Self {
+    /// No hook is in place; why this one is not.
+    fn nothing(probe: &Probe, error: HookError) -> Self {
         match error {
             HookError::Refused { refusal, source } => Self::Refused { refusal, source },
             HookError::Missing(program) => Self::Missing(program),
-            error => Self::Hook {
+            error => Self::NoHook {
                 hook: probe.name(),
-                blind: probe.blind,
                 source: Box::new(error),
             },
         }

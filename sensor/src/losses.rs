@@ -7,13 +7,12 @@ mod reason;
 use anchorwatch_convert::feed_to_crd;
 use anchorwatch_core::behaviour::Feed;
 use anchorwatch_crds::v1alpha1::{ContainerLosses, Loss};
-use anchorwatch_sensor_common::filter::{FilterFeed, Lost};
 use anchorwatch_sensor_common::loss::{self, LossPlace};
 use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
 
 use crate::attribute::cgroup::ContainerId;
-use crate::loader::filter::SlotLoss;
+use crate::loader::filter::{SlotLoss, is_by_container};
 use crate::{loader, probes};
 use owned::Owned;
 pub use owned::{Owner, OwnerLosses, Whose};
@@ -104,16 +103,15 @@ impl Losses {
         self.charge_named(whose, feed, reason.name(), count, now);
     }
 
-    /// What one container lost in the kernel's filter.
+    /// What one container lost in the kernel.
     pub fn charge_slot(&mut self, whose: Whose, loss: SlotLoss, now: Instant) {
         let SlotLoss {
             container: _,
-            feed,
-            why,
+            place,
+            reason,
             count,
         } = loss;
-        let reason = kernel_reason(feed.place(), why.reason());
-        self.charge_named(whose, feed_of(feed.place()), &reason, count, now);
+        self.charge_named(whose, feed_of(place), &kernel_reason(place, reason), count, now);
     }
 
     fn charge_named(&mut self, whose: Whose, feed: Feed, reason: &str, count: u64, now: Instant) {
@@ -157,10 +155,13 @@ impl Losses {
         });
     }
 
-    /// Takes over what the kernel's counters, which only rise, have counted since the last time. What the filter lost is
-    /// told by its own readings, container by container.
+    /// Takes over what the kernel's counters, which only rise, have counted since the last time. What is lost of one
+    /// container is told by the filter's readings.
     pub fn add_kernel(&mut self, losses: &loader::Losses) {
-        let counters = losses.counts.iter().filter(|loss| !is_of_filter(loss));
+        let counters = losses
+            .counts
+            .iter()
+            .filter(|loss| !is_by_container(loss.place, loss.reason));
         let counters = counters.map(|loss| {
             let reason = kernel_reason(loss.place, loss.reason);
             (feed_of(loss.place), reason, loss.count)
@@ -250,12 +251,6 @@ fn flat(counts: &ByFeed) -> impl Iterator<Item = (Feed, &str, u64)> {
 
 fn kernel_reason(place: LossPlace, reason: loss::LossReason) -> String {
     format!("kernel_{}_{}", place.name(), reason.name())
-}
-
-/// Whether the filter's readings tell it.
-fn is_of_filter(loss: &loader::Loss) -> bool {
-    let of_place = FilterFeed::ALL.into_iter().any(|feed| feed.place() == loss.place);
-    of_place && Lost::ALL.into_iter().any(|why| why.reason() == loss.reason)
 }
 
 /// Which feed lacks what a program could not tell. Without the record of a cgroup its events are looked up, so that no

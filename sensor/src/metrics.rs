@@ -336,6 +336,7 @@ fn resident_bytes() -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::loader::filter::SlotsUsed;
     use crate::losses::Whose;
 
     #[test]
@@ -374,15 +375,24 @@ mod tests {
         };
         assert!(metrics.text().unwrap().contains(&line("lost", 0)));
         let mut totals = [Totals::default(); FILTER_FEEDS];
-        for factor in [1, 2, 2] {
+        for factor in [1u32, 2, 2] {
+            let sum = u64::from(factor);
             totals[FilterFeed::Network as usize] = Totals {
-                delivered: 3 * factor,
-                swallowed: 100 * factor,
-                lost: [1, 2, 0, 0].map(|lost| lost * factor),
+                delivered: 3 * sum,
+                swallowed: 100 * sum,
+                lost: [1, 2, 0, 0].map(|lost| lost * sum),
             };
-            metrics.filter.set(&totals);
+            let slots = SlotsUsed {
+                own: 10,
+                shared: factor as usize,
+            };
+            metrics.filter.set(&totals, slots);
         }
         let text = metrics.text().unwrap();
+        for (slot, count) in [("own", 10), ("shared", 2)] {
+            let line = format!("anchorwatch_sensor_filter_containers{{slot=\"{slot}\"}} {count}\n");
+            assert!(text.contains(&line), "{text}");
+        }
         for (result, count) in [("delivered", 6), ("swallowed", 200), ("lost", 6)] {
             assert!(text.contains(&line(result, count)), "{text}");
         }

@@ -160,7 +160,7 @@ pub fn load_remedy(error: &LoadError) -> &'static str {
         LoadError::Refused { .. } => {
             "give the container the capabilities BPF, PERFMON and NET_ADMIN and a seccomp profile that allows bpf(2)"
         }
-        LoadError::Hook { .. } | LoadError::Object(_) | LoadError::Map(_) => {
+        LoadError::NoHook { .. } | LoadError::Object(_) | LoadError::Map(_) => {
             "use a kernel of 6.1 or newer; if it is, please report it with `uname -r` and this text"
         }
         LoadError::NoRandomness(_) => "use a seccomp profile that allows getrandom(2)",

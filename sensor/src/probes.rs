@@ -10,12 +10,12 @@ mod process;
 use anchorwatch_core::behaviour::Feed;
 use anchorwatch_sensor_common::offsets::Need;
 
+pub use process::{EXECUTIONS, LINEAGE};
+
 /// Something that the sensor wants to see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Probe {
     pub feed: Feed,
-    /// Without it the sensor can't work, whatever else there is.
-    pub required: bool,
     /// What is not seen without it.
     pub blind: &'static str,
     /// How it can be seen, best first; never empty.
@@ -111,6 +111,14 @@ mod tests {
         assert!(blind(exec, |need| need != Need::OverlayChanges).contains("was changed"));
         let mapping = way("tracepoint/sys_enter_mmap");
         assert_eq!(blind(mapping, |_| false), mapping.blind);
+    }
+
+    #[test]
+    fn processes_are_followed_by_hooks_of_the_table() {
+        for name in LINEAGE {
+            let probe = all().find(|probe| probe.name() == name);
+            assert!(probe.is_some_and(|probe| probe.feed == Feed::Process), "{name}");
+        }
     }
 
     #[test]

@@ -31,6 +31,8 @@ pub struct RingReader {
     ready: bool,
     /// Not to be read before.
     rested_at: Instant,
+    /// How often the rings were looked at.
+    drains: u64,
 }
 
 /// What was read at once.
@@ -49,7 +51,13 @@ impl RingReader {
             modules: watched(rings.modules)?,
             ready: true,
             rested_at: Instant::now(),
+            drains: 0,
         })
+    }
+
+    /// How often the rings were looked at: each time, the sensor was awake for it.
+    pub const fn drains(&self) -> u64 {
+        self.drains
     }
 
     /// Waits for records and returns what has gathered. Safe to cancel: nothing is read before the last wait.
@@ -75,6 +83,7 @@ impl RingReader {
 
     /// What runs comes before what it loads, so that a mapping finds its process.
     fn drain(&mut self) -> Batch {
+        self.drains += 1;
         let mut batch = Batch::default();
         let events = batch.fill(self.events.get_mut());
         let modules = batch.fill(self.modules.get_mut());

@@ -131,6 +131,7 @@ pub(crate) fn seed(options: &SeedOptions, maps: &mut Maps) -> Result<Snapshot, S
         }
     }
     forget_the_dead(options, maps, &mut snapshot)?;
+    maps.count_told()?;
     Ok(snapshot)
 }
 

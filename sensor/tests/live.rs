@@ -25,6 +25,8 @@ mod facts;
 mod files;
 #[path = "live/filter.rs"]
 mod filter;
+#[path = "live/followed.rs"]
+mod followed;
 #[path = "live/hooks.rs"]
 mod hooks;
 #[path = "live/kernel_modules.rs"]
@@ -47,6 +49,8 @@ mod processes;
 mod record;
 #[path = "live/refusal.rs"]
 mod refusal;
+#[path = "live/rings.rs"]
+mod rings;
 #[path = "live/soak.rs"]
 mod soak;
 #[path = "live/standalone.rs"]

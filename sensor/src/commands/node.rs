@@ -198,7 +198,7 @@ fn assemble(
         survey.own_cgroups = attributor.own_cgroups(&survey.processes);
         events = loaded.events()?;
     }
-    // Loading fails where a hook is missing that the sensor can't do without; a test that attaches none wants it so.
+    // Loading fails where no hook can be attached; a test that attaches none wants it so.
     health.hooks_attached();
     let proc_root = options.proc_root.clone();
     let pipeline = Pipeline::new(Parts {

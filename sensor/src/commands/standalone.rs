@@ -35,9 +35,7 @@ pub async fn run(options: &Options, standing: &Standing) -> anyhow::Result<ExitC
     let mut survey = Survey::of(options.proc_root.clone());
     survey.own_cgroups = begun.intake.attributor.own_cgroups(&begun.processes);
     survey.processes = begun.processes;
-    let hooks = begun.loaded.hooks().iter();
-    let watched = hooks.filter(|hook| hook.status.is_in_place()).map(|hook| hook.feed);
-    let watched = watched.collect();
+    let watched = begun.loaded.watched();
     tracing::info!(workloads = opened.known.len(), ?policy.maturity, ?watched, "this host is watched");
     let parts = standalone::Parts {
         restarted: !opened.known.is_empty(),

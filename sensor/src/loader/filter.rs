@@ -8,11 +8,12 @@ use anchorwatch_sensor_common::filter::{
     FILTER_FEEDS, FilterFeed, QUOTAS, Quota, SeenValue, Slot, Totals, UNREGISTERED, bucket_index, quota_index,
     totals_index,
 };
+use anchorwatch_sensor_common::lineage::Share;
 use aya::maps::{Array, HashMap, MapData, MapError, PerCpuArray};
 use aya::{Ebpf, EbpfLoader, Pod};
-pub use reading::{Reading, SlotLoss};
-use reading::{Readings, add};
-use std::collections::BTreeMap;
+use reading::{Counted, Readings, add};
+pub use reading::{Reading, SlotLoss, SlotsUsed, is_by_container};
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::io;
 use std::time::Duration;
@@ -82,6 +83,7 @@ impl FilterOptions {
             .map_max_entries("CONTAINERS", self.containers)
             .map_max_entries("BUCKETS", self.slots() * feeds * 2)
             .map_max_entries("TOTALS", self.slots() * feeds)
+            .map_max_entries("PROCESS_SHARES", self.slots())
             .map_max_entries("SEEN_PROCESS", self.keys)
             .map_max_entries("SEEN_NETWORK", self.keys)
             .map_max_entries("SEEN_MODULE", self.keys);
@@ -149,7 +151,7 @@ pub enum Registration {
     Registered,
     /// It had one already.
     Known,
-    /// All slots are taken: it shares the slot of what is not registered.
+    /// All slots are taken: it shares the slot of what is not registered, until another's becomes free.
     NoRoom,
 }
 
@@ -159,6 +161,7 @@ pub struct Filter {
     nested: HashMap<MapData, u64, SlotValue>,
     buckets: Array<MapData, u64>,
     totals: PerCpuArray<MapData, TotalsValue>,
+    shares: Array<MapData, ShareValue>,
     process: HashMap<MapData, u64, Remembered>,
     network: HashMap<MapData, u64, Remembered>,
     module: HashMap<MapData, u64, Remembered>,
@@ -166,6 +169,10 @@ pub struct Filter {
     slots: BTreeMap<u64, Registered>,
     /// Indices that no container has, the next one last.
     free: Vec<u32>,
+    /// Containers that wait for a slot, in the order in which they came.
+    waiting: VecDeque<u64>,
+    /// Those of them, and of those that were served since, that nobody was told of.
+    denied: Vec<u64>,
     readings: Readings,
 }
 
@@ -184,11 +191,14 @@ impl Filter {
             nested: HashMap::try_from(map(ebpf, "NESTED")?)?,
             buckets: Array::try_from(map(ebpf, "BUCKETS")?)?,
             totals: PerCpuArray::try_from(map(ebpf, "TOTALS")?)?,
+            shares: Array::try_from(map(ebpf, "PROCESS_SHARES")?)?,
             process: HashMap::try_from(map(ebpf, "SEEN_PROCESS")?)?,
             network: HashMap::try_from(map(ebpf, "SEEN_NETWORK")?)?,
             module: HashMap::try_from(map(ebpf, "SEEN_MODULE")?)?,
             slots: BTreeMap::new(),
             free: (UNREGISTERED + 1..=containers).rev().collect(),
+            waiting: VecDeque::new(),
+            denied: Vec::new(),
             readings: Readings::default(),
         })
     }
@@ -198,12 +208,25 @@ impl Filter {
         if self.slots.contains_key(&cgroup) {
             return Ok(Registration::Known);
         }
-        let Some(index) = self.free.last().copied() else {
+        if self.free.is_empty() {
+            if !self.waiting.contains(&cgroup) {
+                self.waiting.push_back(cgroup);
+                self.denied.push(cgroup);
+            }
             return Ok(Registration::NoRoom);
+        }
+        self.give(cgroup)?;
+        Ok(Registration::Registered)
+    }
+
+    /// Gives it a free slot, if there is one.
+    fn give(&mut self, cgroup: u64) -> Result<(), MapError> {
+        let Some(index) = self.free.last().copied() else {
+            return Ok(());
         };
-        let before = self.slot_totals(index)?;
-        self.readings.note(index, None, before);
-        // A former container's debts are not this one's.
+        let counted = self.counted(index)?;
+        self.readings.note(index, None, counted);
+        // A former container's debts are not this one's. What it holds of processes is what the map still holds of them.
         for feed in FilterFeed::ALL {
             for sensitive in [false, true] {
                 self.buckets.set(bucket_index(index, feed, sensitive), 0, 0)?;
@@ -211,8 +234,9 @@ impl Filter {
         }
         self.containers.insert(cgroup, slot(cgroup, index), 0)?;
         self.free.pop();
+        let before = counted.totals;
         self.slots.insert(cgroup, Registered { index, before });
-        Ok(Registration::Registered)
+        Ok(())
     }
 
     /// Notes a cgroup that was made below a container before that was registered.
@@ -223,17 +247,21 @@ impl Filter {
         }
     }
 
-    /// Takes a container's slot back; what became of its events.
+    /// Takes a container's slot back, for who waits for one longest; what became of its events.
     pub fn release(&mut self, cgroup: u64) -> Result<Option<[Totals; FILTER_FEEDS]>, MapError> {
         let Some(Registered { index, before }) = self.slots.get(&cgroup).copied() else {
+            self.waiting.retain(|waiting| *waiting != cgroup);
             return Ok(None);
         };
         absent_is_fine(self.containers.remove(&cgroup))?;
-        let totals = self.slot_totals(index)?;
-        self.readings.note(index, Some(cgroup), totals);
+        let counted = self.counted(index)?;
+        self.readings.note(index, Some(cgroup), counted);
         self.slots.remove(&cgroup);
         self.free.push(index);
-        Ok(Some(since(totals, before)))
+        if let Some(next) = self.waiting.pop_front() {
+            self.give(next)?;
+        }
+        Ok(Some(since(counted.totals, before)))
     }
 
     /// Shows an event again that could not be kept.
@@ -273,10 +301,30 @@ impl Filter {
         let owners: BTreeMap<u32, u64> = self.slots.iter().map(|(cgroup, slot)| (slot.index, *cgroup)).collect();
         let used = u32::try_from(self.readings.slots()).unwrap_or(u32::MAX).max(1);
         for index in UNREGISTERED..used {
-            let totals = self.slot_totals(index)?;
-            self.readings.note(index, owners.get(&index).copied(), totals);
+            let counted = self.counted(index)?;
+            self.readings.note(index, owners.get(&index).copied(), counted);
         }
-        Ok(self.readings.take())
+        Ok(Reading {
+            slots: SlotsUsed {
+                own: self.slots.len(),
+                shared: self.waiting.len(),
+            },
+            denied: std::mem::take(&mut self.denied),
+            ..self.readings.take()
+        })
+    }
+
+    /// What of the processes that are followed is a registered container's.
+    pub fn share_of(&self, cgroup: u64) -> Result<Option<Share>, MapError> {
+        let share = |slot: &Registered| self.shares.get(&slot.index, 0).map(|share| share.0);
+        self.slots.get(&cgroup).map(share).transpose()
+    }
+
+    fn counted(&self, index: u32) -> Result<Counted, MapError> {
+        Ok(Counted {
+            totals: self.slot_totals(index)?,
+            unfollowed: self.shares.get(&index, 0)?.0.refused,
+        })
     }
 
     fn slot_totals(&self, index: u32) -> Result<[Totals; FILTER_FEEDS], MapError> {
@@ -335,12 +383,17 @@ struct SlotValue(Slot);
 struct TotalsValue(Totals);
 #[derive(Debug, Clone, Copy)]
 #[repr(transparent)]
+struct ShareValue(Share);
+#[derive(Debug, Clone, Copy)]
+#[repr(transparent)]
 struct Remembered(SeenValue);
 
 // SAFETY: `Slot` is made of integers without implicit padding (asserted beside it), and Copy.
 unsafe impl Pod for SlotValue {}
 // SAFETY: the same.
 unsafe impl Pod for TotalsValue {}
+// SAFETY: the same.
+unsafe impl Pod for ShareValue {}
 // SAFETY: the same.
 unsafe impl Pod for Remembered {}
 

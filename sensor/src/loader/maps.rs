@@ -2,10 +2,10 @@
 
 use super::{LoadError, Loss};
 use crate::decode::network::kernel_address;
-use anchorwatch_sensor_common::lineage::Process;
+use anchorwatch_sensor_common::lineage::{FOLLOWED_ROOM, FOLLOWED_TOLD, Process};
 use anchorwatch_sensor_common::loss::{LossPlace, LossReason, loss_index};
 use anchorwatch_sensor_common::network::Resolver;
-use aya::maps::{HashMap, Map, MapData, MapError, PerCpuArray};
+use aya::maps::{Array, HashMap, Map, MapData, MapError, PerCpuArray};
 use aya::{Ebpf, Pod};
 use std::io;
 use std::net::SocketAddr;
@@ -16,6 +16,11 @@ const NOEXIST: u64 = 1;
 /// The programs' maps.
 pub(crate) struct Maps {
     processes: HashMap<MapData, u32, ProcessValue>,
+    followed: Array<MapData, u64>,
+    /// Processes that were added here and not taken back; the programs count those of them that end.
+    told: u64,
+    /// Whether the programs keep up with what is added.
+    follows: bool,
     roots: HashMap<MapData, u64, u64>,
     ignored: HashMap<MapData, u64, u8>,
     resolvers: HashMap<MapData, ResolverKey, u8>,
@@ -50,6 +55,9 @@ impl Maps {
     pub(super) fn take(ebpf: &mut Ebpf) -> Result<Self, LoadError> {
         Ok(Self {
             processes: HashMap::try_from(map(ebpf, "PROCESSES")?)?,
+            followed: Array::try_from(map(ebpf, "FOLLOWED")?)?,
+            told: 0,
+            follows: false,
             roots: HashMap::try_from(map(ebpf, "ROOTS")?)?,
             ignored: HashMap::try_from(map(ebpf, "IGNORED")?)?,
             resolvers: HashMap::try_from(map(ebpf, "RESOLVERS")?)?,
@@ -86,16 +94,37 @@ impl Maps {
     }
 
     pub fn remove_resolver(&mut self, resolver: SocketAddr) -> Result<(), MapError> {
-        gone(self.resolvers.remove(&ResolverKey::from(resolver)))
+        gone(self.resolvers.remove(&ResolverKey::from(resolver))).map(drop)
     }
 
-    /// Adds what a process carries, unless the programs know better.
+    /// Has the programs follow processes from now on, as many as the map was made for.
+    pub fn follow(&mut self, room: u32) -> Result<(), MapError> {
+        self.followed.set(FOLLOWED_ROOM, u64::from(room), 0)?;
+        self.follows = true;
+        Ok(())
+    }
+
+    /// Adds what a process carries, unless the programs know better. Where they do not follow processes, what is known
+    /// here would be wrong after its next execution: it is taken for told.
     pub fn add_process(&mut self, pid: u32, process: &Process) -> Result<Added, MapError> {
-        added(self.processes.insert(pid, ProcessValue(*process), NOEXIST))
+        if !self.follows {
+            return Ok(Added::New);
+        }
+        let added = added(self.processes.insert(pid, ProcessValue(*process), NOEXIST))?;
+        self.told += u64::from(added == Added::New);
+        Ok(added)
     }
 
+    /// Takes one back, unless the programs did.
     pub fn remove_process(&mut self, pid: u32) -> Result<(), MapError> {
-        gone(self.processes.remove(&pid))
+        let was_there = gone(self.processes.remove(&pid))?;
+        self.told -= u64::from(was_there);
+        Ok(())
+    }
+
+    /// Tells the programs how many were added.
+    pub fn count_told(&mut self) -> Result<(), MapError> {
+        self.followed.set(FOLLOWED_TOLD, self.told, 0)
     }
 
     /// Notes that a container had its first process, unless the programs know better.
@@ -118,11 +147,11 @@ impl From<SocketAddr> for ResolverKey {
     }
 }
 
-/// Absent is what was wanted.
-fn gone(result: Result<(), MapError>) -> Result<(), MapError> {
+/// Whether it was there; absent is what was wanted.
+fn gone(result: Result<(), MapError>) -> Result<bool, MapError> {
     match result {
-        Err(MapError::SyscallError(error)) if error.io_error.kind() == io::ErrorKind::NotFound => Ok(()),
-        other => other,
+        Err(MapError::SyscallError(error)) if error.io_error.kind() == io::ErrorKind::NotFound => Ok(false),
+        other => other.map(|()| true),
     }
 }
 

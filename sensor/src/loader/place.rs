@@ -1,9 +1,9 @@
 //! Loads and attaches one program after the other.
 
+use super::LoadOptions;
 use super::cgroups;
 use super::hook::{HookError, HookState};
 use super::rights::{self, Needs, Refusal};
-use super::{LoadError, LoadOptions};
 use crate::capability::Capabilities;
 use crate::probes::{self, Hook, Probe, Way};
 use aya::programs::cgroup_skb::CgroupSkbAttachType;
@@ -43,19 +43,20 @@ impl<'a> Placer<'a> {
         }
     }
 
-    /// Tries the probe's ways until one is in place; an error only where the sensor can't work without it.
-    pub(super) fn place(&self, ebpf: &mut Ebpf, probe: &Probe) -> Result<HookState, LoadError> {
+    /// Tries the probe's ways until one is in place; with why the last one is not, if none is.
+    pub(super) fn place(&self, ebpf: &mut Ebpf, probe: &Probe) -> (HookState, Option<HookError>) {
         let mut refusals = Vec::new();
         let mut unsupported = true;
         let mut last = None;
         for (index, way) in probe.ways.iter().enumerate() {
             match self.way(ebpf, way) {
                 Ok(verified_instructions) => {
-                    return Ok(HookState {
+                    let state = HookState {
                         verified_instructions,
                         blind: probes::blind(way, |need| self.capabilities.has(need)),
                         ..HookState::placed(probe, index, way, self.attach, &refusals)
-                    });
+                    };
+                    return (state, None);
                 }
                 Err(error) => {
                     tracing::debug!(hook = way.name, %error, "hook not in place");
@@ -65,10 +66,7 @@ impl<'a> Placer<'a> {
                 }
             }
         }
-        match last {
-            Some(error) if probe.required => Err(LoadError::required(probe, error)),
-            _ => Ok(HookState::absent(probe, unsupported, &refusals)),
-        }
+        (HookState::absent(probe, unsupported, &refusals), last)
     }
 
     /// Puts one program in place and returns how many instructions the verifier walked; leaves nothing behind if it

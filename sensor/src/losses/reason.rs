@@ -24,6 +24,9 @@ pub enum LossReason {
     /// A descriptor was given for mapping, and the process had not mapped its file afterwards: another one was put there
     /// meanwhile, or it was unmapped at once.
     FileSwapped,
+    /// Its container found no free slot in the kernel's filter and shares one with others: what is lost of it there is
+    /// known to be one of theirs, and no more. Once a container and feed, not by event.
+    SlotsFull,
     /// Its container showed more behaviours than are kept for one.
     ContainerQuota,
     /// Its container ran more new command lines than wait to be told of one, and this one is not remembered.
@@ -39,7 +42,7 @@ pub enum LossReason {
 }
 
 impl LossReason {
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::MalformedRecord,
         Self::SnapshotFull,
         Self::CgroupUnknown,
@@ -50,6 +53,7 @@ impl LossReason {
         Self::WaitingContainerFull,
         Self::ConnectionForgotten,
         Self::FileSwapped,
+        Self::SlotsFull,
         Self::ContainerQuota,
         Self::CommandQuota,
         Self::OutboxFull,
@@ -71,6 +75,7 @@ impl LossReason {
             Self::WaitingContainerFull => "waiting_container_full",
             Self::ConnectionForgotten => "connection_forgotten",
             Self::FileSwapped => "file_swapped",
+            Self::SlotsFull => "slots_full",
             Self::ContainerQuota => "container_quota",
             Self::CommandQuota => "command_quota",
             Self::OutboxFull => "outbox_full",

@@ -137,8 +137,8 @@ fn what_the_filter_lost_is_told_by_its_readings_alone() {
     assert!(losses.is_empty());
     let loss = |container, count| SlotLoss {
         container,
-        feed: FilterFeed::Process,
-        why: Lost::Quota,
+        place: LossPlace::Exec,
+        reason: KernelReason::Quota,
         count,
     };
     losses.charge_slot(Whose::Owner(owner("1")), loss(Some(70), 8), now);
@@ -208,6 +208,21 @@ fn containers_without_end_are_bounded_and_none_of_it_is_forgotten() {
 
 #[test]
 fn every_reason_of_a_container_fits_into_its_part_of_a_report() {
-    let of_filter = FilterFeed::ALL.len() * Lost::ALL.len();
-    assert!(of_filter + Feed::ALL.len() * LossReason::ALL.len() <= 64);
+    let counters = LossPlace::ALL
+        .into_iter()
+        .flat_map(|place| KernelReason::ALL.map(|reason| (place, reason)));
+    let of_kernel = counters
+        .filter(|(place, reason)| is_by_container(*place, *reason))
+        .count();
+    // What every container of the node lacks alike.
+    let of_nodes = [
+        LossReason::MalformedRecord,
+        LossReason::OutboxDamaged,
+        LossReason::SensorRestarted,
+    ];
+    let own = LossReason::ALL
+        .into_iter()
+        .filter(|reason| !of_nodes.contains(reason))
+        .count();
+    assert!(of_kernel + Feed::ALL.len() * own <= 64);
 }

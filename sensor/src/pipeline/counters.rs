@@ -5,9 +5,9 @@ use super::{Kernel, Parts, Pipeline, PipelineError};
 impl Pipeline {
     pub(super) fn count_losses(&mut self, kernel: &mut impl Kernel) -> Result<(), PipelineError> {
         let Parts { losses, intake, .. } = &mut self.parts;
-        let totals = intake.count_losses(losses, kernel);
-        let totals = totals.map_err(|error| PipelineError::Counters(Box::new(error)))?;
-        self.parts.metrics.filter.set(&totals);
+        let counted = intake.count_losses(losses, kernel);
+        let (totals, slots) = counted.map_err(|error| PipelineError::Counters(Box::new(error)))?;
+        self.parts.metrics.filter.set(&totals, slots);
         Ok(())
     }
 

@@ -15,6 +15,7 @@ use crate::attribute::{Attributor, Outcome};
 use crate::clock::boot_nanos;
 use crate::decode::RawEvent;
 use crate::loader::LoadError;
+use crate::loader::filter::{Reading, SlotsUsed};
 use crate::losses::{LossReason, Losses, Whose};
 use crate::metrics::Metrics;
 use crate::modules::Unhashed;
@@ -166,26 +167,37 @@ impl Intake {
     }
 
     /// Takes over what the kernel lost since the last time: what its filter lost is charged to the container that sent too
-    /// much, or found no room. What became of all events in the filter.
+    /// much, or found no room. What became of all events in the filter, and how many containers have slots there.
     pub fn count_losses(
         &mut self,
         losses: &mut Losses,
         kernel: &mut impl Kernel,
-    ) -> Result<[Totals; FILTER_FEEDS], LoadError> {
+    ) -> Result<([Totals; FILTER_FEEDS], SlotsUsed), LoadError> {
         let counted = kernel.losses()?;
-        let reading = kernel.filtered()?;
+        let Reading {
+            totals,
+            lost,
+            slots,
+            denied,
+        } = kernel.filtered()?;
         let now = Instant::now();
         losses.add_kernel(&counted);
-        for loss in reading.lost {
+        for loss in lost {
             let cgroup = loss.container;
             let whose = cgroup.map_or(Whose::Unknown, |cgroup| self.attributor.whose(cgroup));
             losses.charge_slot(whose, loss, now);
+        }
+        for cgroup in denied {
+            let whose = self.attributor.whose(cgroup);
+            for feed in Feed::ALL {
+                losses.charge(whose.clone(), feed, LossReason::SlotsFull, 1, now);
+            }
         }
         for whose in self.swapped.drain(..) {
             losses.charge(whose, Feed::Module, LossReason::FileSwapped, 1, now);
         }
         losses.name(|id| self.attributor.owner(id), now);
-        Ok(reading.totals)
+        Ok((totals, slots))
     }
 
     /// Tells the kernel whose answers count, and its filter what became of containers and events. Without it a container

@@ -90,7 +90,10 @@ impl Kernel for LiveKernel {
             FilterOrder::Heed(cgroup) => self.loaded.heed_cgroup(cgroup),
             FilterOrder::Register(cgroup) => {
                 if filter.register(cgroup)? == Registration::NoRoom {
-                    tracing::debug!(cgroup, "container shares the slot of those that are not registered");
+                    tracing::warn!(
+                        cgroup,
+                        "no slot for a container, which shares one with all that have none"
+                    );
                 }
             }
             FilterOrder::Below { cgroup, container } => filter.register_below(cgroup, container)?,

@@ -10,8 +10,9 @@ use crate::outbox::{History, Opened};
 use crate::report::Outstanding;
 use crate::seen::SeenLimits;
 use anchorwatch_core::behaviour::Feed;
+use anchorwatch_crds::v1alpha1::FeedName;
 use anchorwatch_crds::v1alpha1::{HookReport, SensorReportSpec};
-use anchorwatch_sensor_common::filter::{FilterFeed, Lost};
+use anchorwatch_sensor_common::loss::{LossPlace, LossReason as KernelReason};
 use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Mutex;
@@ -23,8 +24,8 @@ use tokio::task::JoinHandle;
 struct FakeKernel {
     events: mpsc::Receiver<RawEvent>,
     malformed: u64,
-    /// What the filter lost and nobody read yet.
-    lost: Arc<Mutex<Vec<SlotLoss>>>,
+    /// What the filter tells and nobody read yet.
+    reading: Arc<Mutex<Reading>>,
 }
 
 impl Kernel for FakeKernel {
@@ -43,10 +44,7 @@ impl Kernel for FakeKernel {
     }
 
     fn filtered(&mut self) -> Result<Reading, LoadError> {
-        Ok(Reading {
-            lost: std::mem::take(&mut self.lost.lock().unwrap()),
-            ..Reading::default()
-        })
+        Ok(std::mem::take(&mut self.reading.lock().unwrap()))
     }
 
     fn set_resolvers(&mut self, _: &std::collections::BTreeSet<std::net::SocketAddr>) {}
@@ -66,7 +64,7 @@ struct Running {
     stop: oneshot::Sender<()>,
     task: JoinHandle<Result<(), PipelineError>>,
     history: History,
-    lost: Arc<Mutex<Vec<SlotLoss>>>,
+    reading: Arc<Mutex<Reading>>,
 }
 
 fn start(folder: &TempDir) -> Running {
@@ -109,9 +107,9 @@ fn start(folder: &TempDir) -> Running {
     let kernel = FakeKernel {
         events: event_source,
         malformed: 1,
-        lost: Arc::default(),
+        reading: Arc::default(),
     };
-    let lost = Arc::clone(&kernel.lost);
+    let reading = Arc::clone(&kernel.reading);
     let channels = Channels {
         standing: found,
         pods: pod_changes,
@@ -130,7 +128,7 @@ fn start(folder: &TempDir) -> Running {
         stop,
         task,
         history,
-        lost,
+        reading,
     }
 }
 
@@ -388,11 +386,15 @@ async fn what_a_container_lost_in_the_filter_is_told_of_it_alone_also_after_a_re
     let news = sensor.batch().await;
     let loss = |container, count| SlotLoss {
         container,
-        feed: FilterFeed::Process,
-        why: Lost::Quota,
+        place: LossPlace::Exec,
+        reason: KernelReason::Quota,
         count,
     };
-    *sensor.lost.lock().unwrap() = vec![loss(Some(1), 9), loss(None, 2), loss(Some(77), 1)];
+    *sensor.reading.lock().unwrap() = Reading {
+        lost: vec![loss(Some(1), 9), loss(None, 2), loss(Some(77), 1)],
+        denied: vec![1],
+        ..Reading::default()
+    };
     sensor.stop().await;
 
     let mut sensor = start(&folder);
@@ -412,6 +414,11 @@ async fn what_a_container_lost_in_the_filter_is_told_of_it_alone_also_after_a_re
     };
     assert_eq!((flooded.pod.uid.as_str(), flooded.container.as_str()), ("1", "main"));
     assert_eq!(quota(&flooded.losses), 9);
+    // That it shares its slot with others is told as well, once for each feed.
+    let told = flooded.losses.iter().filter(|loss| loss.reason == "slots_full");
+    let told: Vec<_> = told.map(|loss| (loss.feed, loss.count)).collect();
+    let each = [FeedName::Process, FeedName::Network, FeedName::Module];
+    assert_eq!(told, each.map(|feed| (feed, 1)));
     sensor.stop().await;
 }
 

@@ -7,7 +7,6 @@ use anchorwatch_sensor_common::offsets::Need;
 pub(super) const PROBES: [Probe; 3] = [
     Probe {
         feed: Feed::Module,
-        required: false,
         blind: "libraries",
         ways: &[
             Way {
@@ -31,7 +30,6 @@ pub(super) const PROBES: [Probe; 3] = [
     },
     Probe {
         feed: Feed::Module,
-        required: false,
         blind: "mappings of files that are made executable afterwards (mprotect)",
         ways: &[Way {
             name: "fentry/security_file_mprotect",
@@ -43,7 +41,6 @@ pub(super) const PROBES: [Probe; 3] = [
     },
     Probe {
         feed: Feed::Module,
-        required: false,
         blind: "kernel modules",
         ways: &[Way {
             name: "tp_btf/module_load",

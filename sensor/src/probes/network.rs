@@ -12,7 +12,6 @@ const OTHER_SOCKETS: &str = "raw and packet sockets, SCTP and other protocols th
 pub(super) const PROBES: [Probe; 11] = [
     Probe {
         feed: Feed::Network,
-        required: false,
         blind: "TCP listeners, bytes sent by connections, addresses behind those that a program in the kernel replaced",
         ways: &[Way {
             name: "tp_btf/inet_sock_set_state",
@@ -24,57 +23,48 @@ pub(super) const PROBES: [Probe; 11] = [
     },
     Probe {
         feed: Feed::Network,
-        required: false,
         blind: "connections over IPv4 that were refused a route, and those of UDP; other TCP connections are seen with \
                 their translated address",
         ways: &[sock_addr("cgroup/connect4", "connect4", OTHER_SOCKETS)],
     },
     Probe {
         feed: Feed::Network,
-        required: false,
         blind: "connections over IPv6 that were refused a route, and those of UDP; other TCP connections are seen with \
                 their translated address",
         ways: &[sock_addr("cgroup/connect6", "connect6", OTHER_SOCKETS)],
     },
     Probe {
         feed: Feed::Network,
-        required: false,
         blind: "what is sent by UDP over IPv4 without a connection",
         ways: &[sock_addr("cgroup/sendmsg4", "sendmsg4", OTHER_SOCKETS)],
     },
     Probe {
         feed: Feed::Network,
-        required: false,
         blind: "what is sent by UDP over IPv6 without a connection",
         ways: &[sock_addr("cgroup/sendmsg6", "sendmsg6", OTHER_SOCKETS)],
     },
     Probe {
         feed: Feed::Network,
-        required: false,
         blind: "whether the kernel chose the port of a UDP listener on IPv4: each looks asked for",
         ways: &[sock_addr("cgroup/bind4", "bind4", "")],
     },
     Probe {
         feed: Feed::Network,
-        required: false,
         blind: "whether the kernel chose the port of a UDP listener on IPv6: each looks asked for",
         ways: &[sock_addr("cgroup/bind6", "bind6", "")],
     },
     Probe {
         feed: Feed::Network,
-        required: false,
         blind: "UDP listeners on IPv4",
         ways: &[post_bind("cgroup/post_bind4", "post_bind4")],
     },
     Probe {
         feed: Feed::Network,
-        required: false,
         blind: "UDP listeners on IPv6",
         ways: &[post_bind("cgroup/post_bind6", "post_bind6")],
     },
     Probe {
         feed: Feed::Network,
-        required: false,
         blind: "DNS names of destinations",
         ways: &[Way {
             name: "cgroup_skb/ingress",
@@ -86,7 +76,6 @@ pub(super) const PROBES: [Probe; 11] = [
     },
     Probe {
         feed: Feed::Network,
-        required: false,
         blind: "DNS names of destinations, and connected UDP sockets",
         ways: &[Way {
             name: "cgroup_skb/egress",

@@ -1,15 +1,20 @@
-//! Executions, and the lineage of processes that all feeds need.
+//! Executions, and the lineage of processes that all feeds tell of.
 
 use super::{Hook, Probe, Way};
 use anchorwatch_core::behaviour::Feed;
 use anchorwatch_sensor_common::offsets::Need;
 
+/// The hook that sees executions: the others of this feed tell nothing without it.
+pub const EXECUTIONS: &str = "tp_btf/sched_process_exec";
+
+/// The hooks by which processes are followed: all of them, or none is followed and every origin is unknown.
+pub const LINEAGE: [&str; 3] = ["tp_btf/sched_process_exit", "tp_btf/sched_process_fork", EXECUTIONS];
+
 /// In the order in which they are attached.
 pub(super) const PROBES: [Probe; 6] = [
     Probe {
         feed: Feed::Process,
-        required: true,
-        blind: "the end of processes: their lineage would be kept until its map is full",
+        blind: "the end of processes, so that none is followed: every origin and every ancestor is unknown",
         ways: &[Way {
             name: "tp_btf/sched_process_exit",
             program: "sched_process_exit",
@@ -20,7 +25,6 @@ pub(super) const PROBES: [Probe; 6] = [
     },
     Probe {
         feed: Feed::Process,
-        required: false,
         blind: "the end of cgroups",
         ways: &[Way {
             name: "tp_btf/cgroup_rmdir",
@@ -32,8 +36,7 @@ pub(super) const PROBES: [Probe; 6] = [
     },
     Probe {
         feed: Feed::Process,
-        required: true,
-        blind: "lineage and origin of processes",
+        blind: "who starts whom, so that no process is followed: every origin and every ancestor is unknown",
         ways: &[Way {
             name: "tp_btf/sched_process_fork",
             program: "sched_process_fork",
@@ -44,7 +47,6 @@ pub(super) const PROBES: [Probe; 6] = [
     },
     Probe {
         feed: Feed::Process,
-        required: false,
         blind: "new cgroups, until their first event is looked up",
         ways: &[Way {
             name: "tp_btf/cgroup_mkdir",
@@ -56,7 +58,6 @@ pub(super) const PROBES: [Probe; 6] = [
     },
     Probe {
         feed: Feed::Process,
-        required: false,
         blind: "where scripts come from that have a path: they show their interpreter's layer, unless they are found to be \
                 new or changed in the container while they run",
         ways: &[
@@ -78,10 +79,9 @@ pub(super) const PROBES: [Probe; 6] = [
     },
     Probe {
         feed: Feed::Process,
-        required: true,
-        blind: "executions",
+        blind: "executions, so that no process is followed: who connects or maps is unknown",
         ways: &[Way {
-            name: "tp_btf/sched_process_exec",
+            name: EXECUTIONS,
             program: "sched_process_exec",
             hook: Hook::BtfTracepoint("sched_process_exec"),
             needs: Need::Required,

@@ -3,8 +3,8 @@
 use super::read::Found;
 use crate::decode::OriginMark;
 use anchorwatch_sensor_common::lineage::{
-    CARRIED_ANCESTORS, EXEC_ID_SNAPSHOT_CPU, EXEC_ID_TIME_SHIFT, NANOSECONDS_PER_TICK, ORIGIN_ENTRYPOINT,
-    ORIGIN_OUTSIDE, ORIGIN_UNKNOWN, Process, exec_id,
+    ACCOUNT_NOBODYS, CARRIED_ANCESTORS, EXEC_ID_SNAPSHOT_CPU, EXEC_ID_TIME_SHIFT, NANOSECONDS_PER_TICK,
+    ORIGIN_ENTRYPOINT, ORIGIN_OUTSIDE, ORIGIN_UNKNOWN, Process, exec_id,
 };
 use std::collections::{HashMap, HashSet};
 
@@ -126,6 +126,8 @@ fn fresh(process: &Found, exec_id: u64, origin: OriginMark) -> Entry {
             OriginMark::Unknown => ORIGIN_UNKNOWN,
         },
         root: process.root,
+        account: ACCOUNT_NOBODYS,
+        reserved: 0,
     };
     Entry { process, origin }
 }

@@ -10,9 +10,9 @@ use anchorwatch_sensor::attribute::process::ProcFolder;
 use anchorwatch_sensor::attribute::{AttributionLimits, Attributor};
 use anchorwatch_sensor::decode::{Exec, RawEvent};
 use anchorwatch_sensor::loader::LoadOptions;
-use anchorwatch_sensor::loader::filter::{FilterOptions, Registration, SlotLoss};
+use anchorwatch_sensor::loader::filter::{FilterOptions, Registration, SlotLoss, SlotsUsed};
 use anchorwatch_sensor::snapshot::find_cgroup_root;
-use anchorwatch_sensor_common::filter::{FILTER_FEEDS, FilterFeed, LOST, Lost, Quota, Totals};
+use anchorwatch_sensor_common::filter::{FILTER_FEEDS, FilterFeed, LOST, Quota, Totals};
 use anchorwatch_sensor_common::loss::{LossPlace, LossReason};
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
@@ -147,8 +147,8 @@ fn a_flood_stops_at_its_own_quota_and_others_are_heard() {
     let told = live.loaded.filter_mut().read().unwrap().lost;
     let expected = SlotLoss {
         container: Some(flooding.id),
-        feed: FilterFeed::Process,
-        why: Lost::Quota,
+        place: LossPlace::Exec,
+        reason: LossReason::Quota,
         count: lost,
     };
     let of_containers: Vec<SlotLoss> = told.into_iter().filter(|loss| loss.container.is_some()).collect();
@@ -221,6 +221,37 @@ fn what_the_ring_had_no_room_for_is_not_taken_for_seen() {
 }
 
 #[test]
+fn a_container_without_a_free_slot_is_told_of_and_gets_the_next_one() {
+    let name = "a_container_without_a_free_slot_is_told_of_and_gets_the_next_one";
+    let mut options = frugal();
+    options.filter.containers = 1;
+    let Some(mut live) = live_with(name, &options, |_| {}) else {
+        return;
+    };
+    let first = registered(&mut live, "first");
+    let [second, third] = ["second", "third"].map(|name| live.scene.cgroup(name));
+    for cgroup in [&second, &third, &second] {
+        let registration = live.loaded.filter_mut().register(cgroup.id).unwrap();
+        assert_eq!(registration, Registration::NoRoom);
+    }
+    let reading = live.loaded.filter_mut().read().unwrap();
+    assert_eq!(
+        (reading.denied, reading.slots),
+        (vec![second.id, third.id], SlotsUsed { own: 1, shared: 2 })
+    );
+    // One that is gone waits no longer; the one that waits longest is served first.
+    live.loaded.filter_mut().release(second.id).unwrap();
+    live.loaded.filter_mut().release(first.id).unwrap();
+    run(&live, &third, "new");
+    assert_eq!(totals(&live, &third).delivered, 1);
+    let reading = live.loaded.filter_mut().read().unwrap();
+    assert_eq!(
+        (reading.denied, reading.slots),
+        (vec![], SlotsUsed { own: 1, shared: 0 })
+    );
+}
+
+#[test]
 fn a_slot_that_is_used_again_keeps_neither_keys_nor_debts_nor_totals() {
     let name = "a_slot_that_is_used_again_keeps_neither_keys_nor_debts_nor_totals";
     let mut options = frugal();
@@ -237,7 +268,7 @@ fn a_slot_that_is_used_again_keeps_neither_keys_nor_debts_nor_totals() {
     assert_eq!(registration, Registration::NoRoom);
     assert!(live.loaded.filter_mut().release(former.id).unwrap().unwrap()[PROCESS].all_lost() > 0);
     let registration = live.loaded.filter_mut().register(other.id).unwrap();
-    assert_eq!(registration, Registration::Registered);
+    assert_eq!(registration, Registration::Known, "it waited for the slot");
     assert_eq!(totals(&live, &other), Totals::default());
     run(&live, &other, "0");
     let sent = of(&mut live, &other);

@@ -164,9 +164,19 @@ impl Live {
 
     /// Reads what is there without marking its end: for a ring that is full, or that stays empty.
     pub fn waiting(&mut self) -> Vec<RawEvent> {
+        self.waiting_for(QUIET)
+    }
+
+    /// The same, with a time of one's own after which nothing more is expected.
+    pub fn waiting_for(&mut self, quiet: Duration) -> Vec<RawEvent> {
         let next = self
             .runtime
-            .block_on(async { tokio::time::timeout(QUIET, self.reader.next()).await });
+            .block_on(async { tokio::time::timeout(quiet, self.reader.next()).await });
         next.map(|batch| batch.unwrap().events).unwrap_or_default()
+    }
+
+    /// How often the reader looked at the rings.
+    pub fn drains(&self) -> u64 {
+        self.reader.drains()
     }
 }

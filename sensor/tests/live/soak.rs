@@ -74,7 +74,7 @@ fn soak(live: &mut Live, container: &Cgroup, feed: FilterFeed, senders: Vec<Vec<
         .map(|why| count(&after, *why) - count(&before, *why))
         .sum();
     let reading = live.loaded.filter_mut().read().unwrap();
-    let told = reading.lost.iter().filter(|loss| loss.feed == feed);
+    let told = reading.lost.iter().filter(|loss| loss.place == feed.place());
     let (own, others): (Vec<&SlotLoss>, Vec<&SlotLoss>) = told.partition(|loss| loss.container == Some(container.id));
     let lost: u64 = own.iter().map(|loss| loss.count).sum();
     assert!(received > 0 && lost > 0, "{received} received, {lost} lost");
@@ -124,7 +124,7 @@ fn of_a_flood_of_executions_what_is_missing_is_what_is_counted_to_the_last_one()
 }
 
 /// A command that does something on its way into the container, before its program begins.
-fn acting(
+pub fn acting(
     live: &Live,
     container: &Cgroup,
     act: impl Fn() -> std::io::Result<()> + Send + Sync + 'static,
@@ -181,7 +181,7 @@ fn of_a_flood_of_mappings_what_is_missing_is_what_is_counted_to_the_last_one() {
 }
 
 /// Maps a page of a file as code. The mapping goes with the process's program.
-fn map(file: &std::path::Path) -> std::io::Result<()> {
+pub fn map(file: &std::path::Path) -> std::io::Result<()> {
     let file = rustix::fs::openat(CWD, file, OFlags::RDONLY, Mode::empty())?;
     let code = ProtFlags::READ | ProtFlags::EXEC;
     // SAFETY: a new mapping at a place that the kernel chooses.

@@ -17,10 +17,19 @@ const ATTACHED: &str = "attached";
 /// The state of a hook that another way than the best stands in for.
 const FALLBACK: &str = "fallback";
 
-/// The feeds that a sensor sees anything of: at least one hook of theirs is in place.
+/// The hook that sees executions: of the process feed, the others tell nothing without it.
+const EXECUTIONS: &str = "tp_btf/sched_process_exec";
+
+/// The feeds that a sensor sees anything of.
 pub fn watched(hooks: &[HookReport]) -> BTreeSet<Feed> {
-    let in_place = hooks.iter().filter(|hook| is_in_place(hook));
-    in_place.map(|hook| feed_from_crd(hook.feed)).collect()
+    Feed::ALL.into_iter().filter(|feed| sees(*feed, hooks)).collect()
+}
+
+/// At least one hook of the feed is in place, and the one is that the others are of no use without.
+fn sees(feed: Feed, hooks: &[HookReport]) -> bool {
+    let mut of_feed = hooks.iter().filter(|hook| feed_from_crd(hook.feed) == feed);
+    let is_blind = hooks.iter().any(|hook| hook.name == EXECUTIONS && !is_in_place(hook));
+    of_feed.any(is_in_place) && !(feed == Feed::Process && is_blind)
 }
 
 /// What the conditions of a report say.
@@ -77,17 +86,16 @@ fn feed_watched(feed: Feed, hooks: &[HookReport]) -> Statement {
     let of_feed = || hooks.iter().filter(|hook| feed_from_crd(hook.feed) == feed);
     let missing = each(of_feed().filter(|hook| !is_in_place(hook)));
     let fallbacks = each(of_feed().filter(|hook| hook.state == FALLBACK));
-    let in_place = of_feed().filter(|hook| is_in_place(hook)).count();
-    let (holds, reason, message) = match (in_place, missing.is_empty(), fallbacks.is_empty()) {
-        (0, true, _) => (
+    let (holds, reason, message) = match (sees(feed, hooks), missing.is_empty(), fallbacks.is_empty()) {
+        (false, true, _) => (
             false,
             "NotSupported",
             "the node's sensor has no hook for it: a newer sensor may".to_owned(),
         ),
-        (0, false, _) => (false, "NotAttached", missing),
-        (_, false, _) => (true, "Partly", missing),
-        (_, true, false) => (true, "Fallback", fallbacks),
-        (_, true, true) => (true, "Watched", "everything that it is meant to see is seen".to_owned()),
+        (false, false, _) => (false, "NotAttached", missing),
+        (true, false, _) => (true, "Partly", missing),
+        (true, true, false) => (true, "Fallback", fallbacks),
+        (true, true, true) => (true, "Watched", "everything that it is meant to see is seen".to_owned()),
     };
     Statement {
         type_: watched_on_node(feed),
@@ -152,6 +160,20 @@ mod tests {
         assert_eq!(told[MODULE_FEED], (false, "NotAttached"));
         assert_eq!(told[HOOKS_ATTACHED], (false, "HookMissing"));
         assert_eq!(watched(&hooks), BTreeSet::from([Feed::Process, Feed::Network]));
+    }
+
+    #[test]
+    fn without_executions_the_process_feed_is_not_watched_whatever_else_of_it_is_in_place() {
+        let mut hooks = [
+            hook("tp_btf/sched_process_fork", FeedName::Process, "failed"),
+            hook(EXECUTIONS, FeedName::Process, "attached"),
+            hook("connect4", FeedName::Network, "attached"),
+        ];
+        assert_eq!(said(&hooks)[PROCESS_FEED], (true, "Partly"));
+        hooks[0].state = ATTACHED.into();
+        hooks[1].state = "failed".into();
+        assert_eq!(said(&hooks)[PROCESS_FEED], (false, "NotAttached"));
+        assert_eq!(watched(&hooks), BTreeSet::from([Feed::Network]));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::ring::Batch;
 use anchorwatch_core::behaviour::Feed;
 use anchorwatch_core::id::WorkloadKey;
 use anchorwatch_core::policy::{MaturityMethod, Mode, Policy};
-use anchorwatch_sensor_common::filter::{FilterFeed, Lost};
+use anchorwatch_sensor_common::loss::{LossPlace, LossReason as KernelReason};
 use serde_json::Value;
 use std::path::Path;
 
@@ -42,8 +42,8 @@ async fn watched(folder: &Path, batches: Vec<Batch>) -> (Vec<Value>, Summary) {
     let (mut kernel, end) = Scripted::new(batches);
     kernel.lost.push(SlotLoss {
         container: Some(1),
-        feed: FilterFeed::Network,
-        why: Lost::Quota,
+        place: LossPlace::Flow,
+        reason: KernelReason::Quota,
         count: 4,
     });
     let attributor = attributor()

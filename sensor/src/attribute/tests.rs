@@ -2,6 +2,7 @@ mod facts;
 mod flows;
 mod host;
 mod modules;
+mod scripts;
 
 use super::layer::source;
 use super::pod::{Container, PodFacts, PodIdentity};

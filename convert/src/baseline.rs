@@ -10,8 +10,8 @@ use std::collections::{BTreeMap, btree_map};
 
 use anchorwatch_core::{
     baseline::{
-        Baseline, ContainerBaseline, Dormant, Entry, EntryState, FeedBaseline, HourSet, Hours, LeftOut, Lesson, Lost,
-        Marks, Maturity, Past, Phase, Sighting, Window, implied_lineage,
+        Baseline, CommandSample, ContainerBaseline, Dormant, Entry, EntryState, FeedBaseline, HourSet, Hours, LeftOut,
+        Lesson, Lost, Marks, Maturity, Past, Phase, Sighting, Window, implied_lineage,
     },
     behaviour::Feed,
     id::{BatchId, BehaviourId, ContainerName, PodUid},
@@ -21,7 +21,7 @@ use anchorwatch_core::{
 };
 use anchorwatch_crds::v1alpha1::{
     self as crd, BaselineLoss, BehaviorBaselineStatus, DormantBehavior, HourMarks, InheritedFrom, LearningWindow,
-    MergedBatch, PodSighting,
+    MergedBatch, PodSighting, SampledCommands,
 };
 
 use self::candidate::{candidate_from_crd, candidate_to_crd};
@@ -139,6 +139,9 @@ fn feed_baseline_from_crd(held: crd::FeedBaseline, revisions: &Revisions) -> (Fe
             shown_by: left_out.shown_by.into_iter().map(sighting_from_crd).collect(),
         }),
         apart: held.apart.map(unsigned),
+        sampled: held.sampled_commands.map_or(CommandSample::NONE, |sampled| {
+            CommandSample::from_hex(unsigned(sampled.bound), &sampled.lines)
+        }),
         ..FeedBaseline::new(from_time(&held.started_at))
     };
     for loss in held.losses {
@@ -205,6 +208,10 @@ fn feed_baseline_to_crd(feed: Feed, held: &FeedBaseline, revisions: &Revisions) 
         entries: entries.collect(),
         dormant: held.dormant.iter().map(dormant_to_crd).collect(),
         candidates: held.candidates().map(candidate_to_crd).collect(),
+        sampled_commands: (!held.sampled.is_empty()).then(|| SampledCommands {
+            bound: held.sampled.bound().into(),
+            lines: held.sampled.to_hex(),
+        }),
     }
 }
 

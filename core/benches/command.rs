@@ -10,7 +10,7 @@
 use std::hint::black_box;
 
 use anchorwatch_core::{
-    baseline::{Entry, EntryState, Lesson, Marks, Maturity},
+    baseline::{Entry, EntryState, FeedBaseline, Lesson, Marks, Maturity},
     behaviour::{Attributes, Behaviour, Origin, ProcessParts, SourceLayer},
     decide::decide,
     features::{Command, Features},
@@ -55,17 +55,22 @@ fn normalise_and_vectorise(criterion: &mut Criterion) {
     Figure::shown("core: of it redaction and templates", &times.micros(), "µs").print();
 }
 
-/// A behaviour as it comes from an execution, and whether it is drift.
-fn known(criterion: &mut Criterion) {
-    let parts = ProcessParts {
+/// Behaviours that a workload learned, as many as a baseline holds before it joins some.
+const LEARNED: usize = 600;
+
+fn parts(number: usize) -> ProcessParts {
+    ProcessParts {
         origin: Origin::Entrypoint,
         parent: "/usr/local/bin/python3.11".to_owned(),
-        executable: "/usr/bin/curl".to_owned(),
+        executable: format!("/usr/bin/tool-{number}"),
         source: SourceLayer::Image,
         ..ProcessParts::default()
-    };
-    let entry = Entry {
-        behaviour: Behaviour::Process(parts.clone().into()),
+    }
+}
+
+fn learned(number: usize) -> Entry {
+    Entry {
+        behaviour: Behaviour::Process(parts(number).into()),
         attributes: Attributes::default(),
         state: EntryState::Learned,
         lineage: Vec::new(),
@@ -81,14 +86,24 @@ fn known(criterion: &mut Criterion) {
         lesson: Lesson::default(),
         strangeness: None,
         generalised: false,
-    };
+    }
+}
+
+/// A behaviour as it comes from an execution, looked up among all that were learned, and whether it is drift.
+fn known(criterion: &mut Criterion) {
+    let mut feed = FeedBaseline::new(Timestamp::from_secs(0));
+    (0..LEARNED).for_each(|number| feed.insert(learned(number)));
+    let seen: Vec<ProcessParts> = (0..LEARNED).map(parts).collect();
     let policy = Policy::default();
     let mut times = Times::default();
     criterion.bench_function("a known behaviour", |bencher| {
         bencher.iter_custom(|count| {
-            times.each(count, |_| {
-                let behaviour = Behaviour::Process(black_box(&parts).clone().into());
-                decide(Some(&entry), Maturity::Enforcing, &policy, &behaviour, true)
+            times.each(count, |number| {
+                // From one to another that lies elsewhere.
+                let parts = &seen[number * 251 % LEARNED];
+                let behaviour = Behaviour::Process(black_box(parts).clone().into());
+                let entry = feed.entries.get(&behaviour.id());
+                decide(entry, Maturity::Enforcing, &policy, &behaviour, true)
             })
         });
     });

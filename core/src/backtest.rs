@@ -27,6 +27,10 @@ use watch::{Learner, Watch};
 const MAX_CONTAINERS: usize = 10_000;
 /// Most different commands that are learned, over all containers.
 const MAX_COMMANDS: usize = 100_000;
+/// Most judgements of commands that are kept at once, over all containers: one takes about a kilobyte.
+const MAX_KEPT: usize = 32_768;
+/// Most deviations that are told apart, over all containers.
+const MAX_TOLD: usize = 200_000;
 
 /// Takes recorded observations in.
 #[derive(Debug, Default)]
@@ -42,6 +46,10 @@ pub struct Backtest {
     policy: Policy,
     containers: BTreeMap<(WorkloadKey, ContainerName), Watch>,
     summary: summary::Tally,
+    /// Judgements of commands that all containers keep.
+    kept: usize,
+    /// How many more deviations are told apart.
+    room: usize,
 }
 
 impl Learning {
@@ -87,23 +95,32 @@ impl Learning {
             containers,
             summary: summary::Tally::new(self.overflowed),
             policy,
+            kept: 0,
+            room: MAX_TOLD,
         }
     }
 }
 
 impl Backtest {
-    /// Judges an observation.
+    /// Judges an observation. What all of the learned recording taught counts as seen on the day of its container's first
+    /// judged observation, and ages from there.
     pub fn judge(&mut self, observation: &Observation) -> Judgement {
         let key = (observation.workload.clone(), observation.container.clone());
         if !self.containers.contains_key(&key) && self.containers.len() >= MAX_CONTAINERS {
-            self.summary.overflow();
+            self.summary.pass_over(observation.time);
             return Judgement::passed_over();
         }
         let watch = self
             .containers
             .entry(key)
             .or_insert_with(|| Learner::default().finish(observation.container.clone()));
-        let judged = watch.judge(observation, &self.policy);
+        self.kept -= watch.kept();
+        let judged = watch.judge(observation, &self.policy, &mut self.room);
+        self.kept += watch.kept();
+        if self.kept > MAX_KEPT {
+            self.containers.values_mut().for_each(Watch::forget_judgements);
+            self.kept = 0;
+        }
         self.summary.count(observation.time, &judged);
         judged.judgement
     }
@@ -113,7 +130,8 @@ impl Backtest {
         let days = self.summary.days();
         let containers = self.containers.iter();
         let states = containers.map(|((workload, _), watch)| watch.state(workload, &self.policy, days));
-        self.summary.finish(states.collect())
+        let overflowed = self.containers.values().map(Watch::overflowed);
+        self.summary.finish(states.collect(), overflowed.sum())
     }
 }
 

@@ -4,6 +4,7 @@ mod batch;
 mod bounds;
 mod candidate;
 mod cap;
+mod command_sample;
 mod decided;
 mod derive;
 mod diff;
@@ -44,6 +45,7 @@ use crate::{
 pub use batch::{Batch, BehaviourReport, ContainerReport, Losses, ReportingPod};
 pub use candidate::{Candidate, Candidates, MAX_CANDIDATE_PODS};
 pub use cap::{MAX_CONTAINERS, MAX_ENTRIES, MAX_REASONS};
+pub use command_sample::{CommandSample, MAX_SAMPLED};
 pub(crate) use derive::{Derived, Whose, split};
 pub use diff::{Awaited, Difference, FeedDifference, Newly, Refusal, Watch, difference};
 pub(crate) use dormant::judge;
@@ -126,6 +128,9 @@ pub struct FeedBaseline {
     /// Command lines that were judged usual, and are not learned yet.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub candidates: Candidates,
+    /// A sample of the command lines that it ran: how often they are new.
+    #[serde(default, skip_serializing_if = "CommandSample::is_empty")]
+    pub sampled: CommandSample,
 }
 
 /// What the sensors lost for one reason.
@@ -152,6 +157,7 @@ impl FeedBaseline {
             entries: BTreeMap::new(),
             dormant: BTreeMap::new(),
             candidates: Candidates::new(),
+            sampled: CommandSample::NONE,
         }
     }
 

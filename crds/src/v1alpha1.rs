@@ -24,7 +24,7 @@ pub use behavior_approval::{BehaviorApproval, BehaviorApprovalSpec, BehaviorAppr
 pub use behavior_baseline::{
     BaselineEntry, BaselineLoss, BaselineState, BehaviorBaseline, BehaviorBaselineSpec, BehaviorBaselineStatus,
     CandidateCommand, CommandStanding, ContainerBaseline, DormantBehavior, EntryPast, EntryState, FeedBaseline,
-    HourMarks, InheritedFrom, LearningWindow, LeftOut, MergedBatch, ObservedRevision, PodSighting,
+    HourMarks, InheritedFrom, LearningWindow, LeftOut, MergedBatch, ObservedRevision, PodSighting, SampledCommands,
 };
 pub use behavior_query::{BehaviorQuery, BehaviorQuerySpec, BehaviorQueryStatus, QueryAnswer, QueryPhase};
 pub use drift_alert::{

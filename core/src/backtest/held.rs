@@ -34,6 +34,8 @@ pub(super) struct Held {
     pub mature_at: Option<Timestamp>,
     /// When what was measured would have sufficed, whatever the policy goes by.
     pub measured_at: Option<Timestamp>,
+    /// How often a behaviour found no room.
+    pub overflowed: u64,
 }
 
 /// Something that drifts.
@@ -84,6 +86,20 @@ impl<'a> Seen<'a> {
 }
 
 impl Held {
+    /// Takes all that was learned as seen on the day on which judging begins, and not before: however long the learned
+    /// recording is, and however long ago, all of it is known then. From that day on it ages as anything does.
+    pub(super) fn begin_to_judge(&mut self, time: Timestamp) {
+        let day = time.day().0;
+        let containers = self.baseline.containers.values_mut();
+        let feeds = containers.flat_map(|container| container.feeds.values_mut());
+        for entry in feeds
+            .flat_map(|feed| feed.entries.values_mut())
+            .filter(|entry| entry.is_learned())
+        {
+            entry.days.mark(day);
+        }
+    }
+
     /// Lets time pass up to an observation, and says how complete the baseline is then.
     pub(super) fn pass_time(&mut self, observation: &Observation, policy: &Policy) -> Maturity {
         let now = observation.time;
@@ -126,6 +142,7 @@ impl Held {
         let whose = Whose {
             container: &observation.container,
             pod: &pod,
+            at: observation.time,
         };
         let report = stand_in(feed, &observation.container, report, policy, None);
         let split = split(&report, whose, feed, policy, &mut self.scoring);
@@ -196,7 +213,8 @@ impl Held {
         let mut batch = batch(self.seq, seen);
         batch.watched.extend(self.baseline.feeds().map(|(_, feed, _)| feed));
         batch.containers[0].hours.extend(idle_until(last, time.hour()));
-        merge_scored(&mut self.baseline, &batch, policy, &mut self.scoring, time);
+        let merged = merge_scored(&mut self.baseline, &batch, policy, &mut self.scoring, time);
+        self.overflowed = self.overflowed.saturating_add(merged.overflowed);
         // No batch comes twice: to remember them would take room for ever.
         self.baseline.merged.clear();
         let measured = |feed: &FeedBaseline| feed.measured_maturity(measured_by) == Maturity::Enforcing;

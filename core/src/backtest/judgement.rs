@@ -14,12 +14,17 @@ pub enum Ruling {
     Learned,
     /// Outside of what is normal.
     Drift,
+    /// Neither: it teaches nothing and alarms nobody, as a visitor's doings while the baseline still learns.
+    Unplaced,
+    /// There was no room to judge it: nothing is said of it.
+    Unjudged,
 }
 
 impl From<Verdict> for Ruling {
     fn from(verdict: Verdict) -> Self {
         match verdict {
-            Verdict::Known | Verdict::Unplaced => Self::Known,
+            Verdict::Known => Self::Known,
+            Verdict::Unplaced => Self::Unplaced,
             Verdict::Learned => Self::Learned,
             Verdict::Drift { .. } => Self::Drift,
         }
@@ -63,7 +68,7 @@ impl Judgement {
     /// Of a line that found no room.
     pub(super) const fn passed_over() -> Self {
         Self {
-            verdict: Ruling::Known,
+            verdict: Ruling::Unjudged,
             rules: Vec::new(),
             severity: None,
             p: None,

@@ -13,7 +13,7 @@ const MAX_ALERTS: usize = 100_000;
 /// What a back-test amounts to.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Summary {
-    /// Replayed lines that were judged.
+    /// Replayed lines, judged or not.
     pub lines: u64,
     /// Of them, by what they are.
     pub known: u64,
@@ -21,6 +21,10 @@ pub struct Summary {
     pub learned: u64,
     /// Outside of what is normal.
     pub drift: u64,
+    /// Neither: what teaches nothing and alarms nobody.
+    pub unplaced: u64,
+    /// Not judged, since there was no room for their containers.
+    pub unjudged: u64,
     /// Days that the replayed lines span, at least one.
     pub days: f64,
     /// Different deviations: one that repeats is one alert.
@@ -43,7 +47,7 @@ pub struct Summary {
     pub expected_unusual_per_week: Option<f64>,
     /// What each container's baseline says of itself.
     pub containers: Vec<ContainerState>,
-    /// Observations that found no room.
+    /// Observations that found no room: what they showed was not learned, or not told apart from other deviations.
     pub overflowed: u64,
 }
 
@@ -97,14 +101,20 @@ impl Tally {
         }
     }
 
-    pub(super) const fn overflow(&mut self) {
+    /// Counts a line that was not judged.
+    pub(super) fn pass_over(&mut self, time: Timestamp) {
         self.overflowed += 1;
+        self.count_as(Ruling::Unjudged, time);
+    }
+
+    fn count_as(&mut self, ruling: Ruling, time: Timestamp) {
+        self.first = Some(self.first.map_or(time, |first| first.min(time)));
+        self.last = Some(self.last.map_or(time, |last| last.max(time)));
+        *self.by_verdict.entry(ruling).or_default() += 1;
     }
 
     pub(super) fn count(&mut self, time: Timestamp, judged: &Judged) {
-        self.first = Some(self.first.map_or(time, |first| first.min(time)));
-        self.last = Some(self.last.map_or(time, |last| last.max(time)));
-        *self.by_verdict.entry(judged.judgement.verdict).or_default() += 1;
+        self.count_as(judged.judgement.verdict, time);
         if judged.judgement.rules.is_empty() {
             return;
         }
@@ -128,8 +138,9 @@ impl Tally {
         (seconds as f64 / 86_400.0).max(1.0)
     }
 
+    /// `overflowed`: what found no room in the baselines themselves.
     #[allow(clippy::cast_precision_loss)] // counts
-    pub(super) fn finish(&self, containers: Vec<ContainerState>) -> Summary {
+    pub(super) fn finish(&self, containers: Vec<ContainerState>, overflowed: u64) -> Summary {
         let of = |ruling| self.by_verdict.get(&ruling).copied().unwrap_or(0);
         let days = self.days();
         let sum = |of: fn(&ContainerState) -> Option<f64>| {
@@ -141,6 +152,8 @@ impl Tally {
             known: of(Ruling::Known),
             learned: of(Ruling::Learned),
             drift: of(Ruling::Drift),
+            unplaced: of(Ruling::Unplaced),
+            unjudged: of(Ruling::Unjudged),
             days,
             alerts: self.alerts,
             alerts_per_day: self.alerts as f64 / days,
@@ -151,7 +164,7 @@ impl Tally {
             alerts_per_week: self.alerts as f64 / days * 7.0,
             expected_alerts_per_week: sum(|state| state.expected_alerts_per_week),
             containers,
-            overflowed: self.overflowed,
+            overflowed: self.overflowed.saturating_add(overflowed),
         }
     }
 }

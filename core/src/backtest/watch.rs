@@ -9,7 +9,7 @@ use super::{
     summary::ContainerState,
 };
 use crate::{
-    baseline::{Entry, Maturity, Scoring},
+    baseline::{CommandSample, Entry, Maturity, Scoring},
     decide::Verdict,
     id::{BehaviourId, ContainerName, WorkloadKey},
     observation::Observation,
@@ -17,11 +17,8 @@ use crate::{
     rules::Rule,
     score::{Commands, Judged as JudgedCommand, Kin, LearnedCommands, MAX_ALPHA, Tolerance},
     severity::{Circumstances, Severity, assess},
-    time::{Duration, Hour, Timestamp},
+    time::{Day, Duration, Timestamp},
 };
-
-/// Unusual commands of a container, and deviations, that are told apart.
-const MAX_TOLD: usize = 16_384;
 
 /// What became of an observation.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -36,9 +33,9 @@ pub(super) enum Taken {
 pub(super) struct Learner {
     held: Held,
     commands: LearnedCommands,
-    /// The hour that each command was seen in, by its number; `None` once it was seen in several.
-    seen_in: Vec<Option<Hour>>,
-    hours: BTreeSet<Hour>,
+    /// How often command lines are new, from the first day on which one was seen to the last.
+    sampled: CommandSample,
+    days: Option<(Day, Day)>,
 }
 
 /// A container that is watched.
@@ -51,6 +48,8 @@ pub(super) struct Watch {
     /// Different deviations so far.
     alerts: BTreeSet<BehaviourId>,
     expected: Option<Expected>,
+    /// Whether anything was judged.
+    began: bool,
 }
 
 /// What a baseline expected of the time to come, when it began to judge.
@@ -74,8 +73,6 @@ impl Learner {
         policy.maturity.minimum = Duration::MAX;
         let seen = Seen::new(observation);
         self.held.see(&seen, &[], &policy, &Policy::default());
-        let hour = observation.time.hour();
-        self.hours.insert(hour);
         let Some(line) = &seen.line else {
             return Taken::Known; // only commands are scored
         };
@@ -89,20 +86,21 @@ impl Learner {
                 return Taken::Known;
             }
         }
-        let (number, is_new) = self.commands.learn(behaviour, line);
-        if is_new {
-            self.seen_in.push(Some(hour));
-            return Taken::New;
+        let day = observation.time.day();
+        let (first, last) = self.days.unwrap_or((day, day));
+        self.days = Some((first.min(day), last.max(day)));
+        self.sampled.see(behaviour.id(), line, day);
+        if self.commands.learn(behaviour, line) {
+            Taken::New
+        } else {
+            Taken::Known
         }
-        if let Some(seen) = self.seen_in.get_mut(number as usize) {
-            *seen = seen.filter(|seen| *seen == hour);
-        }
-        Taken::Known
     }
 
     pub(super) fn finish(self, container: ContainerName) -> Watch {
-        let once = self.seen_in.iter().filter(|seen| seen.is_some()).count();
-        let new_a_week = Tolerance::rate(once, self.hours.len() as u64);
+        // The first day is left out, as it is of what a cluster observes.
+        let days = self.days.map(|(first, last)| (Day(first.0.saturating_add(1)), last));
+        let new_a_week = days.and_then(|(from, to)| self.sampled.new_a_week(from, to));
         let commands = self.commands.calibrate(new_a_week, Kin::default());
         let learned = commands.len();
         let mut held = self.held;
@@ -114,6 +112,7 @@ impl Learner {
             unusual: BTreeSet::new(),
             alerts: BTreeSet::new(),
             expected: None,
+            began: false,
         }
     }
 }
@@ -124,7 +123,28 @@ impl Watch {
         self.held.scoring.made(&self.container)
     }
 
-    pub(super) fn judge(&mut self, observation: &Observation, policy: &Policy) -> Judged {
+    /// How often a behaviour found no room in the baseline.
+    pub(super) const fn overflowed(&self) -> u64 {
+        self.held.overflowed
+    }
+
+    /// How many judgements are kept.
+    pub(super) fn kept(&self) -> usize {
+        self.held.scoring.peek(&self.container).map_or(0, Commands::kept)
+    }
+
+    /// Forgets the judgements that are kept: they are made again when they are asked for.
+    pub(super) fn forget_judgements(&mut self) {
+        if let Some(commands) = self.commands() {
+            commands.forget_judgements();
+        }
+    }
+
+    /// Judges an observation. `room`: how many more deviations are told apart, over all containers.
+    pub(super) fn judge(&mut self, observation: &Observation, policy: &Policy, room: &mut usize) -> Judged {
+        if !std::mem::replace(&mut self.began, true) {
+            self.held.begin_to_judge(observation.time);
+        }
         let seen = Seen::new(observation);
         let id = seen.report.behaviour.id();
         let maturity = self.held.pass_time(observation, policy);
@@ -145,15 +165,7 @@ impl Watch {
             });
         }
         drifted.extend(derived);
-        for drift in &drifted {
-            let id = drift.behaviour.id();
-            if self.alerts.len() < MAX_TOLD {
-                self.alerts.insert(id);
-            }
-            if drift.rule == Rule::UnusualCommand && self.unusual.len() < MAX_TOLD {
-                self.unusual.insert(id);
-            }
-        }
+        self.tell_apart(&drifted, room);
         let severity = self.severity(observation, &drifted, policy, maturity);
         let scored = seen
             .line
@@ -162,6 +174,25 @@ impl Watch {
         Judged {
             identity: drifted.first().map_or(id, |drift| drift.behaviour.id()),
             judgement: judgement(verdict, severity, &drifted, scored),
+        }
+    }
+
+    /// Counts deviations that were not there before, as far as there is room.
+    fn tell_apart(&mut self, drifted: &[Drifted], room: &mut usize) {
+        for drift in drifted {
+            let id = drift.behaviour.id();
+            let unusual = (drift.rule == Rule::UnusualCommand).then_some(&mut self.unusual);
+            for told in std::iter::once(&mut self.alerts).chain(unusual) {
+                if told.contains(&id) {
+                    continue;
+                }
+                if *room == 0 {
+                    self.held.overflowed = self.held.overflowed.saturating_add(1);
+                    continue;
+                }
+                *room -= 1;
+                told.insert(id);
+            }
         }
     }
 

@@ -73,6 +73,12 @@ impl FeedBaseline {
         programs.flat_map(|(of, lines)| lines.iter().map(move |(line, candidate)| (*of, line, candidate)))
     }
 
+    /// Whether a command line of a program was judged usual.
+    pub(super) fn is_candidate(&self, of: BehaviourId, line: &str) -> bool {
+        let lines = self.candidates.get(&of);
+        lines.is_some_and(|lines| lines.contains_key(&bounded_line(line.to_owned(), MAX_COMMAND)))
+    }
+
     /// Takes note of command lines of a program that were judged usual, when they were last run.
     pub(super) fn note_candidates(
         &mut self,

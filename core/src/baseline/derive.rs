@@ -14,6 +14,7 @@ use crate::{
     policy::Policy,
     rules,
     score::Strangeness,
+    time::Timestamp,
 };
 
 /// Fewest bytes that are an unusual volume: 64 MiB.
@@ -63,6 +64,8 @@ impl From<BehaviourReport> for Derived {
 pub(crate) struct Whose<'a> {
     pub container: &'a ContainerName,
     pub pod: &'a PodUid,
+    /// When what it tells of began: no later than it is told of, whatever a node says.
+    pub at: Timestamp,
 }
 
 /// Splits a report; `feed` is what the baseline holds of its container's feed.
@@ -95,8 +98,7 @@ pub(crate) fn split<'a>(
             let unlearned = unusual::split(&mut split, learned);
             if raises {
                 let commands = unusual::Judging {
-                    container: whose.container,
-                    pod: whose.pod,
+                    whose,
                     feed,
                     policy,
                     scoring,

@@ -5,7 +5,8 @@
 //! a behaviour that both bring is learned if the earlier merged one came while learning lasted: then the order decides
 //! its state, and nothing else. The known behaviours, counts, days and pods are the same in any order, except for what
 //! is of unknown origin: that does not count before learning is over; nor does what is shown within the bounds of something
-//! while it is raised beyond them.
+//! while it is raised beyond them. Of command lines that are unusual only together with others of the last hour, the one that
+//! came last is raised; and how improbable one must be follows from what ran until two days before, as far as that was merged.
 
 mod count;
 mod observe;

@@ -16,7 +16,8 @@ use crate::{
     time::Timestamp,
 };
 
-/// The scorers of a workload's containers. Losing it costs time, and changes no decision.
+/// The scorers of a workload's containers. What they are made of can be made again, which costs time. What is lost with it is
+/// which new commands the last hour brought that were usual by themselves: what is judged together with them begins anew.
 #[derive(Debug, Default)]
 pub struct Scoring {
     /// Pools, and whose scores in them are the workload's own.
@@ -90,15 +91,19 @@ impl Scoring {
         let made_of = fingerprint(feed);
         let is_it = |held: &Held| held.made_of.is_none_or(|of| of == made_of);
         if !self.containers.get(container).is_some_and(is_it) {
+            let mut commands = learned_commands(feed).calibrate(None, kin());
+            if let Some(before) = self.containers.remove(container) {
+                commands.remember_company_of(before.commands);
+            }
             let held = Held {
                 made_of: Some(made_of),
-                commands: learned_commands(feed).calibrate(None, kin()),
+                commands,
             };
             self.containers.insert(container.clone(), held);
         }
         let held = self.containers.get_mut(container).expect("it was there, or was made");
         if held.made_of.is_some() {
-            held.commands.set_rate(new_a_week(feed, policy, at));
+            held.commands.set_rate(feed.new_commands_a_week(policy, at));
         }
         &mut held.commands
     }
@@ -138,12 +143,6 @@ pub fn fingerprint(feed: &FeedBaseline) -> u64 {
     hash.finish()
 }
 
-/// How many new commands a week a container is expected to show: as many as new processes, unusual commands among them, as it
-/// was a day before. Whoever is about to be raised must not raise the bar for himself.
-fn new_a_week(feed: &FeedBaseline, policy: &Policy, at: Timestamp) -> Option<f64> {
-    Some(feed.novelty_before(policy, at)?.per_week)
-}
-
 /// How much the learned commands of a container suffice to tell.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Scorability {
@@ -162,7 +161,8 @@ impl Scorability {
     #[allow(clippy::cast_precision_loss)] // counts
     pub fn of(feed: &FeedBaseline, policy: &Policy) -> Self {
         let learned = references(feed).count();
-        let rate = feed.novelty(policy).map(|novelty| novelty.per_week);
+        let newest = feed.hours.recent.newest();
+        let rate = newest.and_then(|newest| feed.new_commands_a_week(policy, newest.begins()));
         let tolerance = Tolerance::of(policy.tolerance, rate);
         Self {
             learned,

@@ -13,6 +13,8 @@ mod narrowing;
 mod properties;
 mod snapshot;
 mod start;
+mod together;
+mod tolerance;
 mod unusual;
 
 use super::{sighting::sample, *};

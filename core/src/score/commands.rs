@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     Class, Explanation, Index, Kin, Occasion, Pool, Scorer, Scratch, Strangeness, Tolerance, company::Company, explain,
-    least_p,
+    least_p, together::Calibrations,
 };
 use crate::{
     behaviour::{Behaviour, MAX_COMMAND},
@@ -21,7 +21,7 @@ const MAX_KEPT: usize = 4_096;
 #[derive(Debug, Default)]
 pub struct LearnedCommands {
     index: Index,
-    known: BTreeMap<(BehaviourId, String), u32>,
+    known: BTreeSet<(BehaviourId, String)>,
     shown: Vec<String>,
     classes: Vec<Class>,
 }
@@ -29,7 +29,7 @@ pub struct LearnedCommands {
 /// The learned commands of a container, ready to judge by.
 #[derive(Debug)]
 pub struct Commands {
-    known: BTreeMap<(BehaviourId, String), u32>,
+    known: BTreeSet<(BehaviourId, String)>,
     shown: Vec<String>,
     classes: Vec<Class>,
     scorer: Scorer,
@@ -39,6 +39,7 @@ pub struct Commands {
     kin: Kin,
     kept: BTreeMap<(BehaviourId, String), Judged>,
     company: Company,
+    together: Calibrations,
 }
 
 /// A command, judged.
@@ -68,24 +69,24 @@ pub struct NearCommand {
 }
 
 impl LearnedCommands {
-    /// Takes in a command line, redacted and templated ([`crate::text::command_line`]), of a behaviour. Returns its
-    /// number, and whether it is new.
-    pub fn learn(&mut self, behaviour: &Behaviour, line: &str) -> (u32, bool) {
+    /// Takes in a command line, redacted and templated ([`crate::text::command_line`]), of a behaviour. Returns whether
+    /// it is new.
+    pub fn learn(&mut self, behaviour: &Behaviour, line: &str) -> bool {
         let key = key(behaviour, line);
-        if let Some(number) = self.known.get(&key) {
-            return (*number, false);
+        if self.known.contains(&key) {
+            return false;
         }
         let argv = arguments(line);
-        let number = self.index.insert(&Features::of(&command(behaviour, &argv)));
+        self.index.insert(&Features::of(&command(behaviour, &argv)));
         self.shown.push(shown(&key.1));
         self.classes.push(Class::of(behaviour.executable()));
-        self.known.insert(key, number);
-        (number, true)
+        self.known.insert(key);
+        true
     }
 
     /// Whether a command line of a behaviour is among them.
     pub fn knows(&self, behaviour: &Behaviour, line: &str) -> bool {
-        self.known.contains_key(&key(behaviour, line))
+        self.known.contains(&key(behaviour, line))
     }
 
     /// Ends learning. `new_a_week`: how many new commands a week it shows, where that could be measured.
@@ -100,6 +101,7 @@ impl LearnedCommands {
             kin,
             kept: BTreeMap::new(),
             company: Company::default(),
+            together: Calibrations::default(),
         }
     }
 }
@@ -117,7 +119,7 @@ impl Commands {
 
     /// Whether a command line of a behaviour was learned.
     pub fn knows(&self, behaviour: &Behaviour, line: &str) -> bool {
-        self.known.contains_key(&key(behaviour, line))
+        self.known.contains(&key(behaviour, line))
     }
 
     /// How strange a command line of a behaviour is.
@@ -133,14 +135,35 @@ impl Commands {
         &self.kept[&key]
     }
 
+    /// How many judgements are kept.
+    pub fn kept(&self) -> usize {
+        self.kept.len()
+    }
+
+    /// Forgets them: they are made again when they are asked for, and are the same.
+    pub fn forget_judgements(&mut self) {
+        self.kept.clear();
+    }
+
     /// Whether a command line of a behaviour was learned, or was judged a while ago.
     pub fn is_judged(&self, behaviour: &Behaviour, line: &str) -> bool {
         let key = key(behaviour, line);
-        self.known.contains_key(&key) || self.kept.contains_key(&key)
+        self.known.contains(&key) || self.kept.contains_key(&key)
+    }
+
+    /// Goes on with what others remember of the last hour: they were made of the same container before it learned more.
+    pub fn remember_company_of(&mut self, others: Self) {
+        self.company = others.company;
+    }
+
+    /// How many new commands that were not unusual are remembered, to be judged together with what comes.
+    pub fn in_company(&self) -> usize {
+        self.company.len()
     }
 
     /// Why a command line that was not learned is unusual, by itself or with others of its lineage, where it is raised
-    /// under this tolerance. Where no command was learned at all, as when command lines stay on the node, there is
+    /// under this tolerance. What was judged usual by itself `before` is judged with others alone: chance gets one try a
+    /// command, and what is learned meanwhile makes nothing stranger. Where no command was learned at all, as when command lines stay on the node, there is
     /// nothing that one could be unlike.
     pub fn raised(
         &mut self,
@@ -148,22 +171,22 @@ impl Commands {
         line: &str,
         policy: TolerancePolicy,
         occasion: Occasion<'_>,
+        before: bool,
     ) -> Option<Strangeness> {
         if self.is_empty() {
             return None;
         }
         let tolerance = self.tolerance(policy);
         let judged = self.judge(behaviour, line).clone();
-        if tolerance.raises(judged.p, judged.least_p) {
+        if !before && tolerance.raises(judged.p, judged.least_p) {
             let scorable = tolerance.is_scorable(judged.least_p);
             return Some(Strangeness::new(&judged, scorable, 0));
         }
         let argv = arguments(line);
         let features = Features::of(&command(behaviour, &argv));
         let key = key(behaviour, line);
-        let (together, judged) = self
-            .company
-            .join(&self.scorer, tolerance, key, features, &judged, occasion)?;
+        let scorer = (&self.scorer, &mut self.together);
+        let (together, judged) = self.company.join(scorer, tolerance, key, features, &judged, occasion)?;
         Some(Strangeness::new(&judged, true, together))
     }
 

@@ -1,4 +1,5 @@
 mod protocols;
+mod quality;
 
 use super::*;
 use crate::{features::Command, normalise};

@@ -1,7 +1,10 @@
 //! Several commands looked at together. Who splits what is strange into steps that are each usual enough shows it in their
 //! sum: the unseen mass and the capabilities of all of them, against those of as many normal commands.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::OnceLock,
+};
 
 use super::{Calibration, Parts, Scorer, reference, unseen::idf};
 use crate::features::{Feature, Features};
@@ -10,6 +13,18 @@ use crate::features::{Feature, Features};
 pub const MAX_TOGETHER: usize = 8;
 /// Most groups of normal commands that they are compared with.
 const MAX_GROUPS: usize = 1_024;
+/// Scores of normal commands together, by how many they are: a container's own.
+#[derive(Debug, Default)]
+pub(super) struct Calibrations(BTreeMap<usize, Calibration>);
+
+impl Calibrations {
+    /// Of so many commands: a container's own, and the reference's.
+    pub(super) fn of(&mut self, scorer: &Scorer, commands: usize) -> (&Calibration, &'static Calibration) {
+        let size = commands.min(MAX_TOGETHER);
+        let own = self.0.entry(size).or_insert_with(|| scorer.calibration_together(size));
+        (own, reference_together(size))
+    }
+}
 
 impl Scorer {
     /// How strange commands are together; `distances` are their own from the nearest learned command.
@@ -82,7 +97,8 @@ fn times<'a>(features: impl Iterator<Item = &'a Feature>) -> BTreeMap<Feature, u
     times
 }
 
-/// Scores of so many commands of the shipped reference together.
-pub(super) fn reference_together(size: usize) -> Calibration {
-    reference().calibration_together(size)
+/// The same of commands of the shipped reference, made once.
+fn reference_together(size: usize) -> &'static Calibration {
+    static MADE: [OnceLock<Calibration>; MAX_TOGETHER + 1] = [const { OnceLock::new() }; MAX_TOGETHER + 1];
+    MADE[size.min(MAX_TOGETHER)].get_or_init(|| reference().calibration_together(size))
 }

@@ -7,36 +7,36 @@ pub const MAX_ALPHA: f64 = 0.05;
 /// What is raised while too little time was watched to measure how often commands are new, and at Info where the
 /// tolerance asks for less than the calibration can tell.
 const USUAL_ALPHA: f64 = 0.01;
-/// Fewest wall-clock hours that new commands are counted over.
-const MEASURABLE_HOURS: u64 = 24;
+/// How improbable several commands must be together, as a share of what one must be.
+const TOGETHER: f64 = 0.5;
 
 /// The threshold of a container.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Tolerance {
     /// What is at most as probable is raised.
     pub alpha: f64,
+    /// Several commands that are at most as probable together are raised.
+    pub together: f64,
     /// New commands a week, where they could be measured.
     pub new_a_week: Option<f64>,
 }
 
 impl Tolerance {
-    /// New commands a week where `new` were, or were seen in exactly one hour, within so many wall-clock hours. `None`
-    /// where too few hours were watched to tell.
-    #[allow(clippy::cast_precision_loss)] // counts
-    pub fn rate(new: usize, hours: u64) -> Option<f64> {
-        (hours >= MEASURABLE_HOURS).then(|| 168.0 * new as f64 / hours as f64)
-    }
-
-    /// What the policy asks for of a container that shows so many new commands a week.
+    /// What the policy asks for of a container that shows so many new commands a week. Each is judged by itself and with
+    /// others: what is tolerated is for both.
     pub fn of(policy: TolerancePolicy, new_a_week: Option<f64>) -> Self {
         let budget = policy.alerts_a_week();
-        let alpha = match new_a_week {
+        let alpha = match new_a_week.map(|new| new * (1.0 + TOGETHER)) {
             _ if budget <= 0.0 => 0.0,
             None => USUAL_ALPHA,
-            Some(new) if new * MAX_ALPHA <= budget => MAX_ALPHA,
-            Some(new) => budget / new,
+            Some(judged) if judged * MAX_ALPHA <= budget => MAX_ALPHA,
+            Some(judged) => budget / judged,
         };
-        Self { alpha, new_a_week }
+        Self {
+            alpha,
+            together: alpha * TOGETHER,
+            new_a_week,
+        }
     }
 
     /// Whether a calibration can tell what is as improbable as this asks for; `least_p` is the least that it can say.
@@ -56,7 +56,7 @@ impl Tolerance {
 
     /// Unusual commands that chance is expected to raise in a week.
     pub fn expected(&self) -> Option<f64> {
-        self.new_a_week.map(|new| new * self.alpha)
+        self.new_a_week.map(|new| new * (self.alpha + self.together))
     }
 }
 
@@ -65,26 +65,26 @@ mod tests {
     use super::*;
     use crate::policy::Policy;
 
-    fn of(new: usize, hours: u64) -> Tolerance {
-        Tolerance::of(Policy::default().tolerance, Tolerance::rate(new, hours))
+    fn of(new_a_week: f64) -> Tolerance {
+        Tolerance::of(Policy::default().tolerance, Some(new_a_week))
     }
 
     #[test]
     fn chance_raises_no_more_than_is_tolerated_however_restless_a_workload_is() {
-        for (new, hours) in [(0, 24), (1, 168), (50, 168), (5_000, 24)] {
-            let tolerance = of(new, hours);
+        for new in [0.0, 1.0, 50.0, 35_000.0] {
+            let tolerance = of(new);
             assert!(tolerance.alpha <= MAX_ALPHA);
             assert!(tolerance.expected().unwrap() <= 0.1 * 1.000_001, "{tolerance:?}");
         }
-        assert_eq!(of(5, 3).expected(), None);
+        assert_eq!(Tolerance::of(Policy::default().tolerance, None).expected(), None);
     }
 
     #[test]
     fn what_the_calibration_cannot_tell_is_raised_for_those_who_look() {
-        let restless = of(5_000, 24);
+        let restless = of(35_000.0);
         assert!(!restless.is_scorable(0.001));
         assert!(restless.raises(0.005, 0.001) && !restless.raises(0.05, 0.001));
-        assert!(of(1, 168).raises(0.04, 0.001));
+        assert!(of(1.0).raises(0.04, 0.001));
     }
 
     #[test]

@@ -228,6 +228,23 @@ pub struct FeedBaseline {
     #[serde(default, deserialize_with = "lenient::list", skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 256))]
     pub candidates: Vec<CandidateCommand>,
+    /// Of the process feed: a sample of the command lines that ran, by which is told how often they are new.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sampled_commands: Option<SampledCommands>,
+}
+
+/// When the command lines of a sample were first and last run.
+#[derive(Clone, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SampledCommands {
+    /// Lines whose hashes are above this are not sampled.
+    #[serde(default)]
+    #[schemars(range(min = 0, max = 4_294_967_295_i64))]
+    pub bound: i64,
+    /// Of each line its hash, the first and the last day since 1970-01-01, in 8, 5 and 5 hexadecimal digits.
+    #[serde(default)]
+    #[schemars(length(max = 1152))]
+    pub lines: String,
 }
 
 /// What the learned commands of a container suffice to tell of new ones.

@@ -8,6 +8,7 @@ use anchorwatch_core::{
     observation::{Observation, Observed},
 };
 
+use super::Bad;
 use crate::text::safe;
 
 /// The headings.
@@ -71,12 +72,14 @@ fn latest(hours: impl Iterator<Item = u64>) -> String {
 }
 
 /// The sums.
-pub fn summary(out: &mut impl Write, summary: &Summary, bad: u64) -> io::Result<()> {
+pub fn summary(out: &mut impl Write, summary: &Summary, bad: &Bad) -> io::Result<()> {
     let Summary {
         lines,
         known,
         learned,
         drift,
+        unplaced,
+        unjudged,
         days,
         alerts,
         alerts_per_day,
@@ -93,6 +96,18 @@ pub fn summary(out: &mut impl Write, summary: &Summary, bad: u64) -> io::Result<
         out,
         "\n{lines} lines judged over {days:.1} days: {known} known, {learned} learned, {drift} drift"
     )?;
+    if *unplaced > 0 {
+        writeln!(
+            out,
+            "{unplaced} lines neither taught nor alarmed, as what visitors do while a baseline learns"
+        )?;
+    }
+    if *unjudged > 0 {
+        writeln!(
+            out,
+            "! {unjudged} lines were not judged: the recording holds too many containers"
+        )?;
+    }
     let expected = expected_alerts_per_week.map_or_else(
         || "not measured".to_owned(),
         |expected| format!("{expected:.1} were expected"),
@@ -130,10 +145,11 @@ pub fn summary(out: &mut impl Write, summary: &Summary, bad: u64) -> io::Result<
             "! {overflowed} observations found no room: the recording holds too many different ones"
         )?;
     }
-    if bad > 0 {
-        writeln!(out, "! {bad} lines were no observations and were passed over")?;
+    if bad.count() > 0 {
+        writeln!(out, "! {} lines were no observations and were passed over", bad.count())?;
     }
-    Ok(())
+    bad.sentences()
+        .try_for_each(|sentence| writeln!(out, "  {}", safe(&sentence)))
 }
 
 /// How many containers were mature, and when.

@@ -30,7 +30,8 @@ fn test(learn: &[&str], replay: &[&str], more: &[&str]) -> (anyhow::Result<bool>
     arguments.extend(more);
     let args = Cli::try_parse_from(arguments).unwrap().args;
     let mut out = Vec::new();
-    let result = carry_out(&args, &mut out);
+    let mut found = Found::default();
+    let result = carry_out(&args, &mut out, &mut found).map(|()| found.drift);
     (result, String::from_utf8(out).unwrap())
 }
 
@@ -53,6 +54,9 @@ fn each_replayed_line_gets_a_line_under_its_own_number_and_the_summary_comes_las
         (&summary["lines"], &summary["alerts"], &summary["bad_lines"]),
         (&2.into(), &1.into(), &1.into())
     );
+    let bad = &summary["bad_line_numbers"][0];
+    assert!(bad["file"].as_str().unwrap().ends_with("replay.jsonl"), "{bad}");
+    assert_eq!(bad["lines"], serde_json::json!(["3"]));
 }
 
 /// What the sensor writes of a program that connects and maps a library: a test of its own holds it to that.
@@ -144,6 +148,38 @@ fn standard_input_can_be_read_once_only() {
     let args = Cli::try_parse_from(["backtest", "--learn", "-", "--replay", "-"])
         .unwrap()
         .args;
-    let error = carry_out(&args, &mut Vec::new()).unwrap_err();
+    let error = carry_out(&args, &mut Vec::new(), &mut Found::default()).unwrap_err();
     assert!(error.to_string().contains("can't both be standard input"), "{error}");
+}
+
+/// A reader that has seen enough after so many bytes.
+struct Pipe(usize);
+
+impl Write for Pipe {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        if self.0 < bytes.len() {
+            return Err(std::io::ErrorKind::BrokenPipe.into());
+        }
+        self.0 -= bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn where_nobody_reads_on_what_was_judged_until_then_is_the_answer() {
+    let folder = tempfile::tempdir().unwrap();
+    let learn = write(folder.path(), "learn.jsonl", &[LEARNED]);
+    for (replayed, drift) in [([SHELL, LEARNED], true), ([LEARNED, LEARNED], false)] {
+        let replay = write(folder.path(), "replay.jsonl", &replayed);
+        let arguments = ["backtest", "--learn", &learn, "--replay", &replay];
+        let args = Cli::try_parse_from(arguments.into_iter().chain(AT_ONCE)).unwrap().args;
+        let mut found = Found::default();
+        let error = carry_out(&args, &mut Pipe(600), &mut found).unwrap_err();
+        assert!(is_broken_pipe(&error), "{error:#}");
+        assert_eq!(found.drift, drift);
+    }
 }

@@ -2,10 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::{BehaviourReport, Derived, Entry, FeedBaseline, Scoring, Split};
+use super::{BehaviourReport, Derived, Entry, FeedBaseline, Scoring, Split, Whose};
 use crate::{
     behaviour::{Attributes, Behaviour, ProcessBehaviour, ProcessParts},
-    id::{ContainerName, PodUid},
     policy::Policy,
     score::Occasion,
 };
@@ -29,8 +28,7 @@ pub(super) fn split(split: &mut Split<'_>, learned: &Entry) -> BTreeSet<String> 
 
 /// What a process's command lines are judged by.
 pub(super) struct Judging<'a> {
-    pub container: &'a ContainerName,
-    pub pod: &'a PodUid,
+    pub whose: Whose<'a>,
     pub feed: &'a FeedBaseline,
     pub policy: &'a Policy,
     pub scoring: &'a mut Scoring,
@@ -45,8 +43,7 @@ impl Judging<'_> {
         unlearned: BTreeSet<String>,
     ) -> Vec<Derived> {
         let Self {
-            container,
-            pod,
+            whose,
             feed,
             policy,
             scoring,
@@ -60,7 +57,7 @@ impl Judging<'_> {
         if lines.iter().all(|(_, _, before)| *before) {
             return lines.into_iter().map(|(report, ..)| report.into()).collect();
         }
-        let commands = scoring.commands(container, feed, policy, seen.first_seen);
+        let commands = scoring.commands(whose.container, feed, policy, whose.at);
         let judged = lines.into_iter().filter_map(|(report, line, before)| {
             if before {
                 return Some(report.into());
@@ -69,11 +66,12 @@ impl Judging<'_> {
                 return None;
             }
             let occasion = Occasion {
-                pod,
+                pod: whose.pod,
                 lineage: &seen.lineage,
-                at: seen.first_seen,
+                at: whose.at,
             };
-            let strangeness = commands.raised(&seen.behaviour, &line, policy.tolerance, occasion)?;
+            let usual = feed.is_candidate(seen.behaviour.id(), &line);
+            let strangeness = commands.raised(&seen.behaviour, &line, policy.tolerance, occasion, usual)?;
             Some(Derived {
                 report,
                 strangeness: Some(strangeness),

@@ -43,6 +43,7 @@ impl Context<'_> {
         let whose = Whose {
             container: name,
             pod: &self.report.pod.uid,
+            at: self.times(seen).0,
         };
         let split = derive::split(&stands_in, whose, held, self.policy, scoring);
         let of = stands_in.behaviour.id();
@@ -88,16 +89,29 @@ impl Context<'_> {
                 }
             }
         }
+        let held = baseline.feed_mut(name, feed, self.now);
+        let is_known = held
+            .entries
+            .get(&of)
+            .is_some_and(|entry| !entry.is_quarantined() || entry.is_bounded());
+        if is_known && self.is_own(seen) {
+            held.sample_commands(of, &seen.attributes.commands, at.day(), self.policy);
+        }
     }
 
     /// Whether a command line that is judged usual may be learned by and by: as whatever teaches, it is the workload's own,
     /// of a pod that is known, and was seen to happen.
     fn teaches_candidates(&self, seen: &BehaviourReport) -> bool {
+        self.is_own(seen) && self.policy.approvals.frozen.is_none()
+    }
+
+    /// Whether a report is of the workload's own doings, by a pod that is known, and was seen to happen.
+    fn is_own(&self, seen: &BehaviourReport) -> bool {
         let own = match seen.behaviour.origin() {
             Origin::Entrypoint | Origin::Probe => true,
             Origin::Exec | Origin::Unknown => false,
         };
-        own && self.report.pod.verified && !seen.snapshot && self.policy.approvals.frozen.is_none()
+        own && self.report.pod.verified && !seen.snapshot
     }
 
     /// The verdict on a behaviour, with what people said of it.

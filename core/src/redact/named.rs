@@ -6,7 +6,10 @@ use super::{
     program::is_program,
     value::{self, value},
 };
-use crate::placeholder::{Class, Piece, Rewritten, is_whole, next_piece};
+use crate::{
+    placeholder::{Class, Piece, Rewritten, is_whole, next_piece},
+    signs::Signs,
+};
 
 /// Parts of names that announce a secret, in lower case, without what joins words.
 const PARTS: [&str; 35] = [
@@ -134,18 +137,24 @@ const fn letters(text: &str) -> u32 {
     mask
 }
 
+/// Whether a text of these letters may hold a name that announces a secret.
+pub(super) fn may_announce(letters: u32) -> bool {
+    // All names have two letters at least.
+    if letters & letters.wrapping_sub(1) == 0 {
+        return false;
+    }
+    // All of them, without an early end: the processor compares several at a time.
+    let may_be = |mask: &u32| mask & !letters == 0;
+    LEAST.iter().fold(false, |any, mask| any | may_be(mask))
+}
+
 /// Whether a name announces a secret.
 pub(super) fn announces(name: &str) -> bool {
-    let own = letters(name);
-    // All of them have two letters at least.
-    if own.count_ones() < 2 {
+    let own = Signs::of(name).letters();
+    if !may_announce(own) {
         return false;
     }
     let may_be = |mask: &u32| mask & !own == 0;
-    // All of them, without an early end: the processor compares several at a time.
-    if !LEAST.iter().fold(false, |any, mask| any | may_be(mask)) {
-        return false;
-    }
     let trimmed = name.trim_start_matches('-');
     let lower = if trimmed.bytes().any(|byte| byte.is_ascii_uppercase()) {
         Cow::Owned(trimmed.to_ascii_lowercase())

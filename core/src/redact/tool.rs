@@ -1,6 +1,6 @@
 //! Secrets that only the program's own habits announce: `mysql -px`, `sshpass -p x`, `curl -u user:x`.
 
-use crate::signs::{Lengths, base_name};
+use crate::signs::{Lengths, Signs, base_name};
 use Place::{AfterColon, AfterComma, AfterPercent, AfterSlash, Value};
 
 /// Where a program's flag has its secret.
@@ -168,8 +168,8 @@ pub(super) struct Program {
 }
 
 /// The program that a word names, where its flags are known here.
-pub(super) fn program(word: &str) -> Option<Program> {
-    let name = base_name(word);
+pub(super) fn program(word: &str, signs: Signs) -> Option<Program> {
+    let name = base_name(word, signs);
     if !NAMES.may_hold(name) {
         return None;
     }
@@ -226,8 +226,9 @@ mod tests {
     fn programs_are_found_by_their_names() {
         assert!(PROGRAMS.is_sorted_by(|a, b| a.0 < b.0));
         for (name, _) in PROGRAMS.iter().chain(&OTHERS) {
-            assert!(program(&format!("/usr/bin/{name}")).is_some(), "{name}");
+            let path = format!("/usr/bin/{name}");
+            assert!(program(&path, Signs::of(&path)).is_some(), "{name}");
         }
-        assert_eq!(program("ls"), None);
+        assert_eq!(program("ls", Signs::of("ls")), None);
     }
 }

@@ -192,8 +192,13 @@ fn redact_word(word: &str, signs: Signs, context: &mut Context) -> Option<String
         return Some(format!("{quote}{redacted}{quote}"));
     }
     let plain = if signs.any(DISGUISES) { undisguised(word) } else { None };
-    announce(plain.as_deref().unwrap_or(word), context);
-    redact_alone(word, signs).or_else(|| plain.and_then(|plain| redact_alone(&plain, Signs::of(&plain))))
+    let Some(plain) = plain else {
+        announce(word, signs, context);
+        return redact_alone(word, signs);
+    };
+    let plain_signs = Signs::of(&plain);
+    announce(&plain, plain_signs, context);
+    redact_alone(word, signs).or_else(|| redact_alone(&plain, plain_signs))
 }
 
 /// What a word that wears a disguise holds.
@@ -228,15 +233,19 @@ fn redact_expected(word: &str, context: &mut Context) -> Option<String> {
 }
 
 /// What a word announces of those that follow.
-fn announce(word: &str, context: &mut Context) {
+fn announce(word: &str, signs: Signs, context: &mut Context) {
     if !word.starts_with('-') {
-        context.program = tool::program(word).or(context.program);
+        context.program = tool::program(word, signs).or(context.program);
         context.sets |= matches!(word, "set" | "config" | "SET" | "CONFIG");
     }
     let sets_variable = |program: Program| program.runs_containers && matches!(word, "-e" | "--env");
     context.assigns = matches!(word, "env" | "export")
         || context.program.is_some_and(sets_variable)
         || (context.assigns && word.contains('='));
+    // All that is looked for from here on has a name's letters, but for SQL's `by`.
+    if !named::may_announce(signs.letters()) && !context.hints.sql {
+        return;
+    }
     let closes = |byte: &u8| matches!(byte, b'"' | b'\'' | b'\\' | b']');
     let tail = trimmed_end(word, closes);
     let stem = trimmed_end(tail, |byte| closes(byte) || matches!(byte, b':' | b'='));

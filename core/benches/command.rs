@@ -30,13 +30,15 @@ fn corpus() -> Vec<Vec<String>> {
         .collect()
 }
 
-fn features(argv: Vec<String>) -> Features {
+/// What is made of a command line; all of it is kept.
+fn features(argv: Vec<String>) -> (Vec<String>, Features) {
     let templates = normalise::command_line(argv);
-    Features::of(&Command {
+    let features = Features::of(&Command {
         executable: templates.first().map_or("", String::as_str),
         parent: "/usr/bin/bash",
         argv: &templates,
-    })
+    });
+    (templates, features)
 }
 
 fn normalise_and_vectorise(criterion: &mut Criterion) {

@@ -5,15 +5,14 @@
 //! made from text that was redacted, because a hashed trigram of a secret would give it away.
 
 mod capability;
+mod hash;
 mod order;
 #[cfg(test)]
 mod tests;
 mod tokens;
 mod trigrams;
 
-use std::fmt::Write as _;
-
-use twox_hash::XxHash3_64;
+use std::{collections::BTreeSet, fmt::Write as _};
 
 pub use capability::CAPABILITIES;
 
@@ -43,21 +42,8 @@ impl Feature {
     const SEED: u64 = 0x616e_6368_6f72; // "anchor"
     const BITS: u32 = 29;
 
-    #[inline]
     fn new(kind: Kind, text: &[u8]) -> Self {
-        if let (Kind::Trigram, [first, second, third]) = (kind, text) {
-            return Self::of_hash(kind, hash_of_three(*first, *second, *third));
-        }
-        let seed = Self::SEED ^ kind as u64;
-        // Up to this length the seed alone makes the hash, and no secret is derived of it (`XXH3_MIDSIZE_MAX` in the
-        // specification of XXH3): the same result, without a copy of that secret for each feature.
-        let hash = if text.len() <= 240 {
-            XxHash3_64::oneshot_with_seed_and_secret(seed, &[], text).ok()
-        } else {
-            None
-        };
-        let hash = hash.unwrap_or_else(|| XxHash3_64::oneshot_with_seed(seed, text));
-        Self::of_hash(kind, hash)
+        Self::of_hash(kind, hash::of(Self::SEED ^ kind as u64, text))
     }
 
     const fn of_hash(kind: Kind, hash: u64) -> Self {
@@ -80,18 +66,6 @@ impl Feature {
     pub const fn bits(self) -> u32 {
         self.0
     }
-}
-
-/// XXH3 of three bytes under the seed of trigrams, as its specification has it for one to three bytes
-/// (`doc/xxhash_spec.md` of xxHash 0.8): half of all features are that, and nothing of it depends on more than them.
-const fn hash_of_three(first: u8, second: u8, third: u8) -> u64 {
-    const SECRET: u32 = u32::from_le_bytes([0xb8, 0xfe, 0x6c, 0x39]) ^ u32::from_le_bytes([0x23, 0xa4, 0x4b, 0xbe]);
-    const FLIP: u64 = (SECRET as u64).wrapping_add(Feature::SEED ^ Kind::Trigram as u64);
-    let bytes = u32::from_le_bytes([third, 3, first, second]);
-    let mut hash = bytes as u64 ^ FLIP;
-    hash = (hash ^ hash >> 33).wrapping_mul(0xc2b2_ae3d_27d4_eb4f);
-    hash = (hash ^ hash >> 29).wrapping_mul(0x1656_67b1_9e37_79f9);
-    hash ^ hash >> 32
 }
 
 /// A command, redacted and templated ([`crate::normalise::command_line`]).
@@ -120,7 +94,7 @@ impl Features {
     /// The features of a command.
     pub fn of(command: &Command<'_>) -> Self {
         let mut all = Vec::with_capacity(256);
-        visit(command, &mut |kind, text| all.push(Feature::new(kind, text)));
+        visit(command, &mut all);
         Self::from_unsorted(&all)
     }
 
@@ -131,10 +105,7 @@ impl Features {
             .rev()
             .take_while(|feature| feature.kind() >= Kind::Capability);
         let compared = all.len() - capabilities.count();
-        Self {
-            all: all.into_boxed_slice(),
-            compared,
-        }
+        Self { all, compared }
     }
 
     /// Those that similarity is measured by: all but the capabilities.
@@ -155,19 +126,55 @@ impl Features {
 
 /// The features of a command with their texts, in the order of the command; each once.
 pub fn named(command: &Command<'_>) -> Vec<(Feature, String)> {
-    let mut named: Vec<(Feature, String)> = Vec::new();
-    let mut seen = std::collections::BTreeSet::new();
-    visit(command, &mut |kind, text| {
-        let feature = Feature::new(kind, text);
-        if seen.insert(feature) {
-            named.push((feature, String::from_utf8_lossy(text).into_owned()));
-        }
-    });
-    named
+    let mut named = Named::default();
+    visit(command, &mut named);
+    named.named
 }
 
-/// Calls `sink` with each feature's text: whole characters, as bytes, since most features are three of them.
-fn visit(command: &Command<'_>, sink: &mut impl FnMut(Kind, &[u8])) {
+/// What the features of a command are told to: their texts are whole characters, as bytes, since most are three of them.
+trait Sink {
+    /// Takes a feature's text.
+    fn take(&mut self, kind: Kind, text: &[u8]);
+
+    /// Takes each three neighbouring bytes of a text of ASCII: half of all features.
+    fn trigrams(&mut self, text: &[u8]) {
+        text.windows(3).for_each(|three| self.take(Kind::Trigram, three));
+    }
+}
+
+impl Sink for Vec<Feature> {
+    fn take(&mut self, kind: Kind, text: &[u8]) {
+        self.push(Feature::new(kind, text));
+    }
+
+    fn trigrams(&mut self, text: &[u8]) {
+        let seed = Feature::SEED ^ Kind::Trigram as u64;
+        let hash = |three: &[u8]| hash::of_three(seed, [three[0], three[1], three[2]]);
+        self.extend(
+            text.windows(3)
+                .map(|three| Feature::of_hash(Kind::Trigram, hash(three))),
+        );
+    }
+}
+
+/// Features with their texts, each once.
+#[derive(Default)]
+struct Named {
+    named: Vec<(Feature, String)>,
+    seen: BTreeSet<Feature>,
+}
+
+impl Sink for Named {
+    fn take(&mut self, kind: Kind, text: &[u8]) {
+        let feature = Feature::new(kind, text);
+        if self.seen.insert(feature) {
+            self.named.push((feature, String::from_utf8_lossy(text).into_owned()));
+        }
+    }
+}
+
+/// Tells `sink` each feature of a command.
+fn visit(command: &Command<'_>, sink: &mut impl Sink) {
     let text = text(command.argv);
     // Each reads the text in another form, one behind the other.
     let mut scratch =
@@ -176,7 +183,7 @@ fn visit(command: &Command<'_>, sink: &mut impl FnMut(Kind, &[u8])) {
         scratch.clear();
         scratch.push(role);
         scratch.push_str(path);
-        sink(Kind::Context, scratch.as_bytes());
+        sink.take(Kind::Context, scratch.as_bytes());
     }
     tokens::visit(&text, &mut scratch, sink);
     trigrams::visit(&text, &mut scratch, sink);

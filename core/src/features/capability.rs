@@ -1,13 +1,11 @@
 //! What a command could do, told from words in it. A capability is no verdict: a workload that downloads all day has
 //! learned to; one that never opened a socket from a shell and now does shows something new, whatever surrounds it.
 
+mod patterns;
 mod shells;
 
-use std::sync::LazyLock;
-
-use aho_corasick::{Anchored, StartKind, automaton::Automaton, dfa::DFA};
-
-use super::Kind;
+use super::{Kind, Sink};
+use patterns::PATTERNS;
 
 /// Capabilities, and the texts that tell of them, in lower case. A text of letters alone must stand as a word of its own.
 pub const CAPABILITIES: [(&str, &[&str]); 17] = [
@@ -302,77 +300,8 @@ pub const CAPABILITIES: [(&str, &[&str]); 17] = [
     (shells::ADDRESS, &["://", "<ip4-"]),
 ];
 
-/// What the capabilities' texts are found by.
-struct Patterns {
-    /// Which three bytes one of them may begin with, five bits of each.
-    beginnings: Box<[bool; 1 << 15]>,
-    automaton: DFA,
-    /// Of each its capability, and whether it must stand as a word.
-    meanings: Vec<(usize, bool)>,
-}
-
-static PATTERNS: LazyLock<Patterns> = LazyLock::new(|| {
-    let mut texts = Vec::new();
-    let mut meanings = Vec::new();
-    let mut beginnings = Box::new([false; 1 << 15]);
-    for (index, (_, patterns)) in CAPABILITIES.iter().enumerate() {
-        for pattern in *patterns {
-            texts.push(*pattern);
-            meanings.push((index, pattern.bytes().all(|byte| byte.is_ascii_alphabetic())));
-            // Of two bytes, any other may follow.
-            for other in 0..32 {
-                let third = pattern.as_bytes().get(2).copied().unwrap_or(other);
-                beginnings[beginning(&[pattern.as_bytes()[0], pattern.as_bytes()[1], third])] = true;
-            }
-        }
-    }
-    let automaton = DFA::builder().start_kind(StartKind::Anchored).build(texts);
-    Patterns {
-        beginnings,
-        automaton: automaton.expect("two hundred short patterns"),
-        meanings,
-    }
-});
-
-fn beginning(three: &[u8]) -> usize {
-    let five = |index: usize| usize::from(three[index] & 31);
-    five(0) | five(1) << 5 | five(2) << 10
-}
-
-impl Patterns {
-    /// Calls `found` with the capability of each that is in the text, which ends in a space.
-    fn find(&self, text: &[u8], mut found: impl FnMut(usize)) {
-        let joins = |at: usize| text.get(at).is_some_and(u8::is_ascii_alphanumeric);
-        // To let every byte pass through the automaton takes longer: it waits for its table at each.
-        for (begins, three) in text.windows(3).enumerate() {
-            if !self.beginnings[beginning(three)] {
-                continue;
-            }
-            let start = self.automaton.start_state(Anchored::Yes);
-            let mut state = start.expect("it is built for that");
-            for (at, byte) in text.iter().enumerate().skip(begins) {
-                state = self.automaton.next_state(Anchored::Yes, state, *byte);
-                if self.automaton.is_dead(state) {
-                    break;
-                }
-                if self.automaton.is_match(state) {
-                    for index in 0..self.automaton.match_len(state) {
-                        let pattern = self.automaton.match_pattern(state, index);
-                        let (capability, is_word) = self.meanings[pattern.as_usize()];
-                        // It may be the end of what began here.
-                        let begins = at + 1 - self.automaton.pattern_len(pattern);
-                        if !is_word || !(joins(begins.wrapping_sub(1)) || joins(at + 1)) {
-                            found(capability);
-                        }
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// Calls `sink` with each capability of a command.
-pub(super) fn visit(text: &str, padded: &mut String, sink: &mut impl FnMut(Kind, &[u8])) {
+/// Tells `sink` each capability of a command.
+pub(super) fn visit(text: &str, padded: &mut String, sink: &mut impl Sink) {
     let mut found = [false; CAPABILITIES.len()];
     // Spaces at both ends let a pattern that ends in one match at the text's end.
     padded.clear();
@@ -380,10 +309,10 @@ pub(super) fn visit(text: &str, padded: &mut String, sink: &mut impl FnMut(Kind,
     padded.push_str(text);
     padded.push(' ');
     padded.make_ascii_lowercase();
-    PATTERNS.find(padded.as_bytes(), |capability| found[capability] = true);
+    PATTERNS.find(padded.as_bytes(), &mut found);
     for ((name, _), found) in CAPABILITIES.iter().zip(found) {
         if found {
-            sink(Kind::Capability, name.as_bytes());
+            sink.take(Kind::Capability, name.as_bytes());
         }
     }
     shells::visit(&padded[1..padded.len() - 1], sink);

@@ -17,36 +17,46 @@ const KINDS: [(u8, u8); 8] = [
 /// Places: a multiple of eight.
 const PLACES: usize = 176;
 
-const _: () = assert!(Feature::BITS == 29 && Kind::Trigram as usize == 3 && Kind::Capability as usize == 4);
+/// Most that are put into places.
+const MOST: usize = u8::MAX as usize;
+
+const _: () = assert!(
+    PLACES <= 1 << u8::BITS && Feature::BITS == 29 && Kind::Trigram as usize == 3 && Kind::Capability as usize == 4
+);
 
 /// The place of a feature: none that belongs before another has a later one.
-const fn place(feature: Feature) -> usize {
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "there are fewer places than a byte tells apart"
+)]
+const fn place(feature: Feature) -> u8 {
     let (from, shift) = KINDS[(feature.0 >> Feature::BITS) as usize];
-    from as usize + ((feature.0 & ((1 << Feature::BITS) - 1)) >> shift) as usize
+    from + ((feature.0 & ((1 << Feature::BITS) - 1)) >> shift) as u8
 }
 
 /// Features in order, each once: every one is put where it says that it belongs; then hardly one is out of order.
-pub(super) fn sorted(features: &[Feature]) -> Vec<Feature> {
-    let mut sorted = features.to_vec();
+pub(super) fn sorted(features: &[Feature]) -> Box<[Feature]> {
     // What counts them is a byte, and of more too many fall into one place.
-    if features.len() > usize::from(u8::MAX) {
+    if features.len() > MOST {
+        let mut sorted = features.to_vec();
         sorted.sort_unstable();
         sorted.dedup();
-        return sorted;
+        return sorted.into_boxed_slice();
     }
-    let mut counts = [0_u8; PLACES];
-    for feature in features {
-        counts[place(*feature)] += 1;
+    let mut sorted = [Feature(0); MOST];
+    let (mut counts, mut places) = ([0_u8; PLACES], [0_u8; MOST]);
+    for (feature, own) in features.iter().zip(&mut places) {
+        *own = place(*feature);
+        counts[usize::from(*own)] += 1;
     }
     let mut begins = summed(&counts);
-    for feature in features {
-        let begin = &mut begins[place(*feature)];
+    for (feature, own) in features.iter().zip(places) {
+        let begin = &mut begins[usize::from(own)];
         sorted[usize::from(*begin)] = *feature;
         *begin += 1;
     }
-    let kept = insert(&mut sorted);
-    sorted.truncate(kept);
-    sorted
+    let kept = insert(&mut sorted[..features.len()]);
+    sorted[..kept].into()
 }
 
 /// For each place, how many are in all before it: at most 255. Eight at a time, since a multiplication by as many ones adds
@@ -72,6 +82,12 @@ fn insert(features: &mut [Feature]) -> usize {
     let mut kept = 0;
     for index in 0..features.len() {
         let feature = features[index];
+        // Most belong at the end.
+        if kept == 0 || features[kept - 1] < feature {
+            features[kept] = feature;
+            kept += 1;
+            continue;
+        }
         let mut at = kept;
         while at > 0 && features[at - 1] > feature {
             at -= 1;
@@ -79,10 +95,7 @@ fn insert(features: &mut [Feature]) -> usize {
         if at > 0 && features[at - 1] == feature {
             continue;
         }
-        // Most belong at the end, and to move nothing takes a call, too.
-        if at < kept {
-            features.copy_within(at..kept, at + 1);
-        }
+        features.copy_within(at..kept, at + 1);
         features[at] = feature;
         kept += 1;
     }
@@ -107,7 +120,7 @@ mod tests {
             let features: Vec<Feature> = bits.iter().copied().map(Feature).collect();
             bits.sort_unstable();
             bits.dedup();
-            prop_assert_eq!(sorted(&features).into_iter().map(Feature::bits).collect::<Vec<_>>(), bits);
+            prop_assert_eq!(sorted(&features).iter().map(|feature| feature.bits()).collect::<Vec<_>>(), bits);
         }
     }
 }

@@ -121,19 +121,6 @@ fn a_text_inside_another_is_found_by_its_own_edges() {
 
 proptest! {
     #[test]
-    fn a_trigrams_hash_is_the_one_of_the_specification(bytes: [u8; 3]) {
-        let seed = Feature::SEED ^ Kind::Trigram as u64;
-        let [first, second, third] = bytes;
-        prop_assert_eq!(hash_of_three(first, second, third), XxHash3_64::oneshot_with_seed(seed, &bytes));
-    }
-
-    #[test]
-    fn every_features_hash_is_the_seeds_alone(text in prop::collection::vec(any::<u8>(), 0..300)) {
-        let hash = XxHash3_64::oneshot_with_seed(Feature::SEED ^ Kind::Pair as u64, &text);
-        prop_assert_eq!(Feature::new(Kind::Pair, &text), Feature::of_hash(Kind::Pair, hash));
-    }
-
-    #[test]
     fn features_of_any_text_are_sorted_and_named_alike(words in prop::collection::vec(any::<String>(), 0..5)) {
         let command = Command { executable: "/x", parent: "", argv: &words };
         let features = Features::of(&command);

@@ -1,6 +1,6 @@
 //! The tokens of a command: words, and the shell's metacharacters, which say how the words hang together.
 
-use super::Kind;
+use super::{Kind, Sink};
 use crate::{
     normalise::{is_plain_word, put_word},
     placeholder::length_at as placeholder_length,
@@ -12,8 +12,8 @@ const LONGEST: usize = 64;
 /// Stands between the two tokens of a pair: no text has it by chance.
 const BETWEEN: char = '\u{1f}';
 
-/// Calls `sink` with each token and each pair of neighbours.
-pub(super) fn visit(text: &str, scratch: &mut String, sink: &mut impl FnMut(Kind, &[u8])) {
+/// Tells `sink` each token and each pair of neighbours.
+pub(super) fn visit(text: &str, scratch: &mut String, sink: &mut impl Sink) {
     // All tokens with a mark between each two: a pair is a piece of that.
     scratch.clear();
     let mut before = None;
@@ -39,10 +39,10 @@ pub(super) fn visit(text: &str, scratch: &mut String, sink: &mut impl FnMut(Kind
             Sort::Space | Sort::Sign | Sort::Placeholder | Sort::Word(_) => scratch.push_str(raw),
         }
         if is_told {
-            sink(Kind::Token, &scratch.as_bytes()[begins..]);
+            sink.take(Kind::Token, &scratch.as_bytes()[begins..]);
         }
         if let Some(before) = before {
-            sink(Kind::Pair, &scratch.as_bytes()[before..]);
+            sink.take(Kind::Pair, &scratch.as_bytes()[before..]);
         }
         before = Some(begins);
     }

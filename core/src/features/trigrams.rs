@@ -1,37 +1,38 @@
 //! Three neighbouring characters of a command, whatever is a word in it.
 
-use super::Kind;
+use super::{Kind, Sink};
 use crate::placeholder;
 
-/// Calls `sink` with each three neighbouring characters of the text in lower case, white space and digits in a row as one
+/// Tells `sink` each three neighbouring characters of the text in lower case, white space and digits in a row as one
 /// character, a placeholder as one of its class.
-pub(super) fn visit(text: &str, folded: &mut String, sink: &mut impl FnMut(Kind, &[u8])) {
+pub(super) fn visit(text: &str, folded: &mut String, sink: &mut impl Sink) {
     fold(text, folded);
     if folded.is_ascii() {
-        return folded
-            .as_bytes()
-            .windows(3)
-            .for_each(|three| sink(Kind::Trigram, three));
+        return sink.trigrams(folded.as_bytes());
     }
     // Where this character, the one before, and the one before that begin.
     let (mut first, mut second, mut third) = (None, None, 0);
     let ends = folded.char_indices().map(|(at, _)| at).skip(1);
     for end in ends.chain([folded.len()]) {
         if let Some(first) = first {
-            sink(Kind::Trigram, &folded.as_bytes()[first..end]);
+            sink.take(Kind::Trigram, &folded.as_bytes()[first..end]);
         }
         (first, second, third) = (second, Some(third), end);
     }
 }
 
-/// What a byte of ASCII reads as.
-const FOLDED: [u8; 128] = {
-    let mut folded = [0; 128];
+/// Stands for what has to be looked at as a character: no byte of ASCII reads as this.
+const UNTOLD: u8 = u8::MAX;
+
+/// What a byte reads as.
+const FOLDED: [u8; 256] = {
+    let mut folded = [UNTOLD; 256];
     let mut byte: u8 = 0;
     while byte < 128 {
         folded[byte as usize] = match byte {
             b' ' | b'\t'..=b'\r' => b' ',
             b'0'..=b'9' => b'0',
+            b'<' => UNTOLD,
             byte => byte.to_ascii_lowercase(),
         };
         byte += 1;
@@ -43,32 +44,38 @@ const FOLDED: [u8; 128] = {
 fn fold(text: &str, out: &mut String) {
     let bytes = text.as_bytes();
     let mut folded = std::mem::take(out).into_bytes();
+    // Nothing gets longer. To grow by each byte takes longer than to read it.
     folded.clear();
-    folded.push(b' ');
-    let (mut last, mut at) = (b' ', 0);
+    folded.resize(bytes.len() + 2, b' ');
+    let (mut last, mut at, mut end) = (b' ', 0, 1);
     while let Some(&byte) = bytes.get(at) {
-        let whole = if byte == b'<' || !byte.is_ascii() {
-            whole(&text[at..])
-        } else {
-            None
-        };
-        if let Some((length, c)) = whole.filter(|(_, c)| !c.is_whitespace()) {
-            folded.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
-            last = byte;
-            at += length;
-            continue;
+        let mut next = FOLDED[usize::from(byte)];
+        let mut length = 1;
+        if next == UNTOLD {
+            match whole(&text[at..]) {
+                // White space of other scripts is white space.
+                Some((skipped, c)) if c.is_whitespace() => (next, length) = (b' ', skipped),
+                Some((skipped, c)) => {
+                    end += c.encode_utf8(&mut folded[end..]).len();
+                    last = byte;
+                    at += skipped;
+                    continue;
+                }
+                None => next = byte,
+            }
         }
-        at += whole.map_or(1, |(length, _)| length);
-        // White space of other scripts is white space.
-        let next = FOLDED.get(usize::from(byte)).copied().unwrap_or(b' ');
+        at += length;
         if next != last || !matches!(next, b' ' | b'0') {
-            folded.push(next);
+            folded[end] = next;
+            end += 1;
             last = next;
         }
     }
     if last != b' ' {
-        folded.push(b' ');
+        folded[end] = b' ';
+        end += 1;
     }
+    folded.truncate(end);
     *out = String::from_utf8(folded).expect("whole characters of a text");
 }
 

@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use super::Kind;
+use super::{Kind, Sink};
 
 const RUNS_SHELL: &str = "runs a shell";
 const PIPES_TO_SHELL: &str = "pipes into a shell";
@@ -11,8 +11,8 @@ const ENDS_IN_SHELL: &str = "ends in a shell";
 /// Also told by patterns.
 pub(super) const ADDRESS: &str = "names an address";
 
-/// Calls `sink` with what the words of a text in lower case tell.
-pub(super) fn visit(text: &str, sink: &mut impl FnMut(Kind, &[u8])) {
+/// Tells `sink` what the words of a text in lower case tell.
+pub(super) fn visit(text: &str, sink: &mut impl Sink) {
     if !(may_name_shell(text) || may_name_address(text)) {
         return;
     }
@@ -44,7 +44,7 @@ pub(super) fn visit(text: &str, sink: &mut impl FnMut(Kind, &[u8])) {
         (address, ADDRESS),
     ] {
         if is_told {
-            sink(Kind::Capability, name.as_bytes());
+            sink.take(Kind::Capability, name.as_bytes());
         }
     }
 }
@@ -52,6 +52,14 @@ pub(super) fn visit(text: &str, sink: &mut impl FnMut(Kind, &[u8])) {
 /// Every shell's name ends a word, and in these two letters.
 fn may_name_shell(text: &str) -> bool {
     let bytes = text.as_bytes();
+    let Some((_, behind)) = bytes.split_first() else {
+        return false;
+    };
+    // All pairs, without an early end: the processor compares several at a time.
+    let pairs = bytes.iter().zip(behind);
+    if pairs.filter(|pair| matches!(pair, (b's', b'h'))).count() == 0 {
+        return false;
+    }
     let ends = |at: usize| bytes.get(at).is_none_or(|byte| !is_word_byte(*byte));
     let mut pairs = bytes.windows(2).enumerate();
     pairs.any(|(at, pair)| pair == b"sh" && ends(at + 2))

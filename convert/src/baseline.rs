@@ -301,7 +301,7 @@ fn entry_from_crd(entry: crd::BaselineEntry, revisions: &Revisions) -> Option<En
             }),
             revisions: revisions.of_bits(entry.revisions),
         },
-        strangeness: entry.score.map(strangeness_from_crd),
+        strangeness: entry.score.map(strangeness_from_crd).map(Box::new),
         generalised: entry.generalised,
     })
 }
@@ -345,7 +345,7 @@ fn entry_to_crd(id: String, entry: &Entry, revisions: &Revisions) -> crd::Baseli
             Past::Bounded => Some(crd::EntryPast::Bounded),
             Past::Inherited => Some(crd::EntryPast::Inherited),
         },
-        score: entry.strangeness.as_ref().map(strangeness_to_crd),
+        score: entry.strangeness.as_deref().map(strangeness_to_crd),
         generalised: entry.generalised,
     }
 }

@@ -124,7 +124,7 @@ fn entry() -> impl Strategy<Value = Entry> {
                         },
                         past: Past::ALL[usize::from(unverified) + 2 * usize::from(snapshot) + usize::from(provisional)],
                     },
-                    strangeness: snapshot.then(strangeness),
+                    strangeness: snapshot.then(|| Box::new(strangeness())),
                     generalised,
                 }
             },

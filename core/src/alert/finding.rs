@@ -90,7 +90,7 @@ impl Finding {
             unverified: self.unverified,
             snapshot: self.snapshot,
             provisional: false,
-            strangeness: self.strangeness.clone(),
+            strangeness: self.strangeness.clone().map(Box::new),
             generalised: false,
             lesson: Lesson::default(),
         }

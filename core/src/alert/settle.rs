@@ -116,7 +116,7 @@ pub(super) fn settle(
             decided: before.and_then(|before| before.decided.clone()),
             recurs: before.and_then(|before| before.recurs.clone()),
             resolution: None,
-            strangeness: entry.strangeness.clone(),
+            strangeness: entry.strangeness.as_deref().cloned(),
         },
         retry_after: stance.retry_after,
     }

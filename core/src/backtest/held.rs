@@ -152,7 +152,7 @@ impl Held {
             let held = feed.entries.get(&id);
             match judge(feed, id, policy, &report.behaviour, true, observation.time) {
                 Verdict::Drift { rule } => Some(Drifted {
-                    strangeness: strangeness.or_else(|| held.and_then(|entry| entry.strangeness.clone())),
+                    strangeness: strangeness.or_else(|| held.and_then(|entry| entry.strangeness.as_deref().cloned())),
                     behaviour: report.behaviour,
                     rule,
                 }),

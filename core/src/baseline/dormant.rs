@@ -1,6 +1,8 @@
 //! What was known and was not seen for the window: it is known no longer, but its return is no news either. A monthly job
 //! is told of as one that returned.
 
+use std::cmp::Reverse;
+
 use serde::{Deserialize, Serialize};
 
 use super::{Baseline, Entry, FeedBaseline, novelty::DORMANT_DAYS};
@@ -87,36 +89,46 @@ pub(crate) fn judge(
 }
 
 /// What falls out of a window at once: of however much, no more than [`MAX_DORMANT`] can be remembered, so that no more is
-/// kept for it.
-#[derive(Debug, Default)]
+/// kept for it. In place: to ask for so much room between what is given back makes the allocator put all that in order.
 pub(super) struct Fallen {
-    newest: Vec<(BehaviourId, Dormant)>,
+    newest: [Option<(BehaviourId, Dormant)>; 2 * MAX_DORMANT],
+    held: usize,
     all: usize,
+}
+
+impl Default for Fallen {
+    fn default() -> Self {
+        Self {
+            newest: [None; 2 * MAX_DORMANT],
+            held: 0,
+            all: 0,
+        }
+    }
 }
 
 impl Fallen {
     pub(super) fn add(&mut self, id: BehaviourId, dormant: Dormant) {
-        // All at once: what asks for room between what is given back has it put in order first.
-        self.newest.reserve_exact(2 * MAX_DORMANT - self.newest.len());
-        self.newest.push((id, dormant));
+        self.newest[self.held] = Some((id, dormant));
+        self.held += 1;
         self.all += 1;
-        if self.newest.len() == 2 * MAX_DORMANT {
+        if self.held == self.newest.len() {
             self.drop_older();
         }
     }
 
     fn drop_older(&mut self) {
-        if self.newest.len() > MAX_DORMANT {
-            let rank = |(id, dormant): &(BehaviourId, Dormant)| std::cmp::Reverse((dormant.last_day, *id));
-            self.newest.select_nth_unstable_by_key(MAX_DORMANT - 1, rank);
-            self.newest.truncate(MAX_DORMANT);
+        if self.held > MAX_DORMANT {
+            let rank =
+                |held: &Option<(BehaviourId, Dormant)>| Reverse(held.map(|(id, dormant)| (dormant.last_day, id)));
+            self.newest[..self.held].select_nth_unstable_by_key(MAX_DORMANT - 1, rank);
+            self.held = MAX_DORMANT;
         }
     }
 
     /// Those that were seen last, as [`bound`] ranks them.
     pub(super) fn newest(mut self) -> impl Iterator<Item = (BehaviourId, Dormant)> {
         self.drop_older();
-        self.newest.into_iter()
+        self.newest.into_iter().take(self.held).flatten()
     }
 
     /// How many are not among them.

@@ -48,6 +48,8 @@ pub struct Entry {
     pub attributes: Attributes,
     /// What the entry is good for.
     pub state: EntryState,
+    /// The days on which it was seen.
+    pub days: Marks,
     /// Executables that led to it, outermost first, its own last; at most [`MAX_LINEAGE`].
     pub lineage: Vec<String>,
     /// How often it was seen.
@@ -56,8 +58,6 @@ pub struct Entry {
     pub first_seen: Timestamp,
     /// When it was last seen.
     pub last_seen: Timestamp,
-    /// The days on which it was seen.
-    pub days: Marks,
     /// How many different pods showed it, at least: the pods in `shown_by` or, where those are not kept, the most that
     /// one batch named.
     pub pods: u32,
@@ -76,7 +76,7 @@ pub struct Entry {
     pub lesson: Lesson,
     /// Where it is an unusual command: why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub strangeness: Option<Strangeness>,
+    pub strangeness: Option<Box<Strangeness>>,
     /// True where it stands for many learned behaviours of one kind that were too many to be told apart.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub generalised: bool,

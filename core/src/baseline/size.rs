@@ -118,7 +118,7 @@ pub(super) fn of(entry: &Entry) -> usize {
     };
     let quarantined = if entry.is_quarantined() { QUARANTINED } else { 0 };
     let marks = if entry.snapshot || entry.generalised { MARKS } else { 0 };
-    let strangeness = entry.strangeness.as_ref().map_or(0, Strangeness::json_len);
+    let strangeness = entry.strangeness.as_deref().map_or(0, Strangeness::json_len);
     of_key(&entry.behaviour) + lineage + quarantined + marks + of_lesson(&entry.lesson) + strangeness
 }
 

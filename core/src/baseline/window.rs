@@ -129,8 +129,10 @@ pub(super) fn expire(baseline: &mut Baseline, policy: &Policy, now: Timestamp) -
             let oldest = today.0.saturating_sub(i64::from(window_days));
             let is_over = |entry: &Entry| match entry.state {
                 // It was not seen here: it can't wait for a start.
-                EntryState::Learned if entry.lesson.past == Past::Inherited => entry.days.newest < oldest,
-                EntryState::Learned => entry.days.newest < oldest && !may_come(entry, started, now),
+                EntryState::Learned => {
+                    let waits = || entry.lesson.past != Past::Inherited && may_come(entry, started, now);
+                    entry.days.newest < oldest && !waits()
+                }
                 EntryState::Accepted { .. } => entry.days.newest < oldest,
                 EntryState::Quarantined { .. } => false,
             };

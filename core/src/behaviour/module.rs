@@ -55,9 +55,9 @@ pub struct ModuleBehaviour {
     origin: Origin,
     source: SourceLayer,
     kind: ModuleKind,
-    path: String,
-    sha256: Option<String>,
-    executable: String,
+    path: Box<str>,
+    sha256: Option<Box<str>>,
+    executable: Box<str>,
 }
 
 impl From<ModuleParts> for ModuleBehaviour {
@@ -66,17 +66,17 @@ impl From<ModuleParts> for ModuleBehaviour {
             origin: parts.origin,
             source: parts.source,
             kind: parts.kind,
-            path: bounded(parts.path, MAX_PATH),
+            path: bounded(parts.path, MAX_PATH).into(),
             sha256: parts.sha256.as_deref().and_then(hash),
-            executable: bounded(parts.executable, MAX_PATH),
+            executable: bounded(parts.executable, MAX_PATH).into(),
         }
     }
 }
 
 /// A SHA-256 as it is written, or none where the text is no such hash.
-fn hash(text: &str) -> Option<String> {
+fn hash(text: &str) -> Option<Box<str>> {
     let is_hash = text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    is_hash.then(|| text.to_ascii_lowercase())
+    is_hash.then(|| text.to_ascii_lowercase().into())
 }
 
 impl From<ModuleBehaviour> for ModuleParts {
@@ -84,10 +84,10 @@ impl From<ModuleBehaviour> for ModuleParts {
         Self {
             origin: behaviour.origin,
             kind: behaviour.kind,
-            path: behaviour.path,
-            sha256: behaviour.sha256,
+            path: behaviour.path.into(),
+            sha256: behaviour.sha256.map(String::from),
             source: behaviour.source,
-            executable: behaviour.executable,
+            executable: behaviour.executable.into(),
         }
     }
 }

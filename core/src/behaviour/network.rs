@@ -80,7 +80,7 @@ pub struct NetworkParts {
 pub struct NetworkBehaviour {
     // The order of the fields decides which of two variants of one key stands for it: the one that says more.
     origin: Origin,
-    executable: String,
+    executable: Box<str>,
     direction: Direction,
     protocol: Protocol,
     port: u16,
@@ -95,7 +95,7 @@ impl From<NetworkParts> for NetworkBehaviour {
         };
         Self {
             origin: parts.origin,
-            executable: bounded(parts.executable, MAX_PATH),
+            executable: bounded(parts.executable, MAX_PATH).into(),
             direction: parts.direction,
             protocol: parts.protocol,
             port: if listens && parts.port >= FIRST_EPHEMERAL {
@@ -116,7 +116,7 @@ impl From<NetworkBehaviour> for NetworkParts {
     fn from(behaviour: NetworkBehaviour) -> Self {
         Self {
             origin: behaviour.origin,
-            executable: behaviour.executable,
+            executable: behaviour.executable.into(),
             direction: behaviour.direction,
             protocol: behaviour.protocol,
             port: behaviour.port,

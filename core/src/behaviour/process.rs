@@ -159,14 +159,14 @@ pub struct ProcessBehaviour {
     // The order of the fields decides which of two variants of one key stands for it: the one that says more.
     origin: Origin,
     source: SourceLayer,
-    parent: String,
-    executable: String,
-    script: Option<String>,
-    applet: Option<String>,
+    parent: Box<str>,
+    executable: Box<str>,
+    script: Option<Box<str>>,
+    applet: Option<Box<str>>,
     stdin_socket: bool,
     stdout_socket: bool,
     gained: CapabilitySet,
-    command: Option<String>,
+    command: Option<Box<str>>,
 }
 
 /// Stands for an executable whose path could not be read.
@@ -174,16 +174,18 @@ const UNNAMED: &str = "(unnamed)";
 
 impl From<ProcessParts> for ProcessBehaviour {
     fn from(parts: ProcessParts) -> Self {
-        let optional =
-            |text: Option<String>, limit| text.filter(|text| !text.is_empty()).map(|text| bounded(text, limit));
+        let optional = |text: Option<String>, limit| {
+            text.filter(|text| !text.is_empty())
+                .map(|text| bounded(text, limit).into())
+        };
         Self {
             origin: parts.origin,
             source: parts.source,
-            parent: bounded(parts.parent, MAX_PATH),
+            parent: bounded(parts.parent, MAX_PATH).into(),
             executable: if parts.executable.is_empty() {
-                UNNAMED.to_owned()
+                UNNAMED.into()
             } else {
-                bounded(parts.executable, MAX_PATH)
+                bounded(parts.executable, MAX_PATH).into()
             },
             script: optional(parts.script, MAX_PATH),
             applet: optional(parts.applet, MAX_NAME),
@@ -193,7 +195,7 @@ impl From<ProcessParts> for ProcessBehaviour {
             command: parts
                 .command
                 .filter(|line| !line.is_empty())
-                .map(|line| bounded_line(line, MAX_COMMAND)),
+                .map(|line| bounded_line(line, MAX_COMMAND).into()),
         }
     }
 }
@@ -202,15 +204,15 @@ impl From<ProcessBehaviour> for ProcessParts {
     fn from(behaviour: ProcessBehaviour) -> Self {
         Self {
             origin: behaviour.origin,
-            parent: behaviour.parent,
-            executable: behaviour.executable,
+            parent: behaviour.parent.into(),
+            executable: behaviour.executable.into(),
             source: behaviour.source,
-            script: behaviour.script,
-            applet: behaviour.applet,
+            script: behaviour.script.map(String::from),
+            applet: behaviour.applet.map(String::from),
             stdin_socket: behaviour.stdin_socket,
             stdout_socket: behaviour.stdout_socket,
             gained: behaviour.gained,
-            command: behaviour.command,
+            command: behaviour.command.map(String::from),
         }
     }
 }
@@ -264,7 +266,7 @@ impl ProcessBehaviour {
     /// The command line that makes it news of a known process; see [`ProcessParts::command`].
     pub const fn command(&self) -> Option<&str> {
         match &self.command {
-            Some(line) => Some(line.as_str()),
+            Some(line) => Some(line),
             None => None,
         }
     }

@@ -32,7 +32,7 @@ impl Placing<'_> {
             self.used.remove(held);
         }
         let entry = held.unwrap_or_else(|| Entry {
-            strangeness: strangeness.cloned(),
+            strangeness: strangeness.cloned().map(Box::new),
             ..self.context.begin(self.seen)
         });
         if before.is_none() && self.is_approved_beyond_room(verdict, &entry) {

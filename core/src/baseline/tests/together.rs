@@ -72,7 +72,9 @@ impl Judging {
 
     fn raised(&self) -> Vec<Strangeness> {
         let entries = self.world.baseline.entries();
-        entries.filter_map(|(_, _, entry)| entry.strangeness.clone()).collect()
+        entries
+            .filter_map(|(_, _, entry)| entry.strangeness.as_deref().cloned())
+            .collect()
     }
 
     /// How many of them were unusual together, at most.

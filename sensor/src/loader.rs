@@ -331,9 +331,9 @@ impl Loaded {
         snapshot::seed(options, &mut self.maps)
     }
 
-    /// The reader of events; None if it was taken before. Has to be called inside a tokio runtime.
-    pub fn events(&mut self) -> std::io::Result<Option<RingReader>> {
-        self.rings.take().map(RingReader::new).transpose()
+    /// The reader of events; None if it was taken before.
+    pub fn events(&mut self) -> Option<RingReader> {
+        self.rings.take().map(RingReader::new)
     }
 
     fn recursion_misses(&self) -> Result<Vec<(&'static str, u64)>, LoadError> {

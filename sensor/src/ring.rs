@@ -3,6 +3,7 @@
 use crate::decode::{RawEvent, decode};
 use aya::maps::{MapData, RingBuf};
 use std::fmt;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
@@ -24,9 +25,11 @@ pub struct Rings {
 }
 
 /// Reads decoded events as they come: a flood of mappings delays nothing else by more than a batch.
+///
+/// While records keep coming, the rings are looked at by the clock and nobody waits for them: so the kernel wakes nobody,
+/// either. Only when there was nothing more is it asked to.
 pub struct RingReader {
-    events: AsyncFd<RingBuf<MapData>>,
-    modules: AsyncFd<RingBuf<MapData>>,
+    rings: Rings,
     /// Records may be there for which no wake-up comes.
     ready: bool,
     /// Not to be read before.
@@ -44,15 +47,14 @@ pub struct Batch {
 }
 
 impl RingReader {
-    /// Has to be called inside a tokio runtime with I/O and time enabled.
-    pub(crate) fn new(rings: Rings) -> std::io::Result<Self> {
-        Ok(Self {
-            events: watched(rings.events)?,
-            modules: watched(rings.modules)?,
+    /// Has to be used inside a tokio runtime with I/O and time enabled.
+    pub(crate) fn new(rings: Rings) -> Self {
+        Self {
+            rings,
             ready: true,
             rested_at: Instant::now(),
             drains: 0,
-        })
+        }
     }
 
     /// How often the rings were looked at: each time, the sensor was awake for it.
@@ -64,11 +66,7 @@ impl RingReader {
     pub async fn next(&mut self) -> std::io::Result<Batch> {
         loop {
             if !self.ready {
-                tokio::select! {
-                    ready = self.events.readable() => ready?.clear_ready(),
-                    ready = self.modules.readable() => ready?.clear_ready(),
-                }
-                // No second wake-up comes for what is there now, should this wait be given up.
+                self.rings.readable().await?;
                 self.ready = true;
             }
             if Instant::now() < self.rested_at {
@@ -85,18 +83,32 @@ impl RingReader {
     fn drain(&mut self) -> Batch {
         self.drains += 1;
         let mut batch = Batch::default();
-        let events = batch.fill(self.events.get_mut());
-        let modules = batch.fill(self.modules.get_mut());
+        let events = batch.fill(&mut self.rings.events);
+        let modules = batch.fill(&mut self.rings.modules);
         // A full batch: more is waiting.
-        self.ready = events || modules;
-        self.rested_at = Instant::now() + if self.ready { Duration::ZERO } else { REST };
+        let is_full = events || modules;
+        self.ready = is_full || !batch.is_empty();
+        self.rested_at = Instant::now() + if is_full { Duration::ZERO } else { REST };
         batch
     }
 }
 
-fn watched(ring: RingBuf<MapData>) -> std::io::Result<AsyncFd<RingBuf<MapData>>> {
-    // SAFETY: `RingBuf` owns its map's descriptor, opens no other, and closes it when it is dropped.
-    Ok(unsafe { AsyncFd::register_with_interest(ring, Interest::READABLE) }?)
+impl Rings {
+    /// Waits until either holds a record. Whatever is there already counts: to be waited for by nobody costs the kernel, and
+    /// us, nothing.
+    async fn readable(&self) -> std::io::Result<()> {
+        let (events, modules) = (watched(&self.events)?, watched(&self.modules)?);
+        tokio::select! {
+            ready = events.readable() => drop(ready?),
+            ready = modules.readable() => drop(ready?),
+        }
+        Ok(())
+    }
+}
+
+fn watched(ring: &RingBuf<MapData>) -> std::io::Result<AsyncFd<BorrowedFd<'_>>> {
+    // SAFETY: the descriptor stays open, and the same, for as long as it is borrowed.
+    Ok(unsafe { AsyncFd::register_with_interest(ring.as_fd(), Interest::READABLE) }?)
 }
 
 impl fmt::Debug for RingReader {

@@ -62,7 +62,7 @@ pub fn begin(
 }
 
 /// The programs as a source of events.
-pub fn kernel(mut loaded: Loaded) -> std::io::Result<LiveKernel> {
-    let events = loaded.events()?;
-    Ok(LiveKernel::new(loaded, events))
+pub fn kernel(mut loaded: Loaded) -> LiveKernel {
+    let events = loaded.events();
+    LiveKernel::new(loaded, events)
 }

@@ -196,7 +196,7 @@ fn assemble(
         attributor = attributor.with_hierarchy(hierarchy);
         survey.processes = attributor.placed(snapshot.processes);
         survey.own_cgroups = attributor.own_cgroups(&survey.processes);
-        events = loaded.events()?;
+        events = loaded.events();
     }
     // Loading fails where no hook can be attached; a test that attaches none wants it so.
     health.hooks_attached();

@@ -49,7 +49,7 @@ pub async fn run(options: &Options, recording: &Recording) -> anyhow::Result<Exi
         (mpsc::channel(1).1, mpsc::channel(1).1)
     };
     let sources = Sources {
-        kernel: kernel(begun.loaded)?,
+        kernel: kernel(begun.loaded),
         intake: begun.intake,
         // A recording holds what happens.
         standing: mpsc::channel(1).1,

@@ -43,7 +43,7 @@ pub async fn run(options: &Options, standing: &Standing) -> anyhow::Result<ExitC
         store: opened.store,
         output: standalone::Output::new(style(standing), std::io::stdout()),
         sources: Sources {
-            kernel: kernel(begun.loaded)?,
+            kernel: kernel(begun.loaded),
             intake: begun.intake,
             standing: survey.start().context("no thread for what runs already")?,
             // There is no cluster.

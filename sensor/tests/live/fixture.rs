@@ -72,7 +72,7 @@ pub fn live_with(name: &str, options: &LoadOptions, before: impl FnOnce(&Scene))
     };
     let proc = PathBuf::from("/proc");
     let snapshot = loaded.seed(&SeedOptions { proc, cgroup_root }).unwrap();
-    let reader = loaded.events().unwrap().unwrap();
+    let reader = loaded.events().unwrap();
     drop(inside);
     Some(Live {
         loaded,

@@ -12,7 +12,7 @@ const OTHER: &str = "other";
 const SENSOR_RESTARTED: &str = "sensor_restarted";
 
 /// The words that sensors use for what they lost themselves.
-const SENSOR: [&str; 16] = [
+const SENSOR: [&str; 17] = [
     "malformed_record",
     "snapshot_full",
     "cgroup_unknown",
@@ -28,11 +28,12 @@ const SENSOR: [&str; 16] = [
     "report_refused",
     "connection_forgotten",
     "file_swapped",
+    "slots_full",
     SENSOR_RESTARTED,
 ];
 /// The words for what the kernel lost, whichever of its programs: they follow `kernel_` and the program's name.
 /// A longer word comes before the one that it ends with.
-const KERNEL: [&str; 8] = [
+const KERNEL: [&str; 9] = [
     "kernel_sensitive_ring_full",
     "kernel_sensitive_quota",
     "kernel_quota",
@@ -41,6 +42,7 @@ const KERNEL: [&str; 8] = [
     "kernel_read_fault",
     "kernel_no_offset",
     "kernel_recursion",
+    "kernel_process_share",
 ];
 
 /// The known word for a sensor's word.

@@ -37,7 +37,12 @@ pub const fn is_foreign(source: u32) -> bool {
 /// [`Process::root`]: anchorwatch_sensor_common::lineage::Process::root
 #[inline(always)]
 pub fn source(file: Address, task: Task, root: u32) -> u32 {
-    source_at(file.follow(Field::FilePathDentry), file.follow(Field::FileInode), task, root)
+    source_at(
+        file.follow(Field::FilePathDentry),
+        file.follow(Field::FileInode),
+        task,
+        root,
+    )
 }
 
 /// The same for what is at a place.

@@ -27,10 +27,7 @@ pub fn has_identity() -> bool {
 /// Whether this kernel shows by what a change of a file's content is told.
 #[inline(always)]
 pub fn has_content() -> bool {
-    has(Field::DentryInode)
-        && has(Field::InodeSize)
-        && has(Field::InodeMtimeSec)
-        && has(Field::InodeMtimeNsec)
+    has(Field::DentryInode) && has(Field::InodeSize) && has(Field::InodeMtimeSec) && has(Field::InodeMtimeNsec)
 }
 
 /// An inode's identity: of an overlay's, that of the one below.

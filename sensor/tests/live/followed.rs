@@ -130,16 +130,6 @@ fn a_container_that_floods_with_processes_is_the_one_that_is_not_followed() {
     // Half of what was free is for all others together; a few of those may have ended meanwhile.
     assert!(held > 1 && held <= free / 2 + OTHERS, "{share:?} of {free}");
     assert!(held + refused > FLOOD, "{share:?}");
-    let told = live.loaded.filter_mut().read().unwrap().lost;
-    let is_share = |loss: &&SlotLoss| loss.reason == LossReason::ProcessShare;
-    let losers: Vec<_> = told
-        .iter()
-        .filter(is_share)
-        .map(|loss| (loss.container, loss.count))
-        .collect();
-    assert_eq!(losers, [(Some(flooding.id), share.refused)]);
-    let counted = live.loaded.losses().unwrap();
-    assert_eq!(counted.count(LossPlace::Fork, LossReason::ProcessShare), share.refused);
     // The other container begins, and a person looks into it, as if nothing were.
     assert_eq!(run(&mut live, &quiet).origin, OriginMark::Entrypoint);
     assert_eq!(run(&mut live, &quiet).origin, OriginMark::Outside);
@@ -152,6 +142,18 @@ fn a_container_that_floods_with_processes_is_the_one_that_is_not_followed() {
     flooding.kill();
     until(|| live.loaded.filter().share_of(flooding.id).unwrap().unwrap().held == 0);
     assert_eq!(live.loaded.filter().share_of(quiet.id).unwrap().unwrap().held, 0);
+    // Nobody is refused any more, so that all counters stand still.
+    let share = live.loaded.filter().share_of(flooding.id).unwrap().unwrap();
+    let told = live.loaded.filter_mut().read().unwrap().lost;
+    let is_share = |loss: &&SlotLoss| loss.reason == LossReason::ProcessShare;
+    let losers: Vec<_> = told
+        .iter()
+        .filter(is_share)
+        .map(|loss| (loss.container, loss.count))
+        .collect();
+    assert_eq!(losers, [(Some(flooding.id), share.refused)]);
+    let counted = live.loaded.losses().unwrap();
+    assert_eq!(counted.count(LossPlace::Fork, LossReason::ProcessShare), share.refused);
 }
 
 fn until(holds: impl Fn() -> bool) {

@@ -10,6 +10,7 @@ use kube::api::{DeleteParams, ListParams, PostParams};
 use serde_json::{Value, json};
 
 use super::agents::{Agents, FOUND, reason, verdict};
+use super::scene::RECORDED;
 
 #[tokio::test]
 #[ignore = "needs a cluster"]
@@ -39,7 +40,7 @@ async fn an_image_that_a_node_tells_by_an_index_and_then_by_its_part_is_one_imag
     let again = scene.running(&index, 1).await.remove(0);
     runs(&scene, &again, &part_digest).await;
 
-    let tied = until("the record of the other digest", FOUND, async || {
+    let tied = until("the record of the other digest", RECORDED, async || {
         let records = scene.objects::<RolloutRecord>().list(&ListParams::default()).await?;
         let mut further = records
             .into_iter()

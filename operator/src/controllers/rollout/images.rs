@@ -4,14 +4,18 @@
 use std::time::Duration;
 
 use anchorwatch_core::{
-    rollout::{NewRecord, NodeImages, Pod},
+    rollout::{EVIDENCE_WAIT, NewRecord, NodeImages, Pod},
     time::Timestamp,
 };
 use k8s_openapi::api::core::v1::{Node, NodeStatus};
 use kube::{Api, Client};
 
-/// How long after a pod was made its image may still be missing in what the node says: it tells every ten seconds.
-const TOLD_AFTER: Duration = Duration::from_secs(30);
+/// How long after a pod was made its image may still be missing in what the node says: the kubelet lists its images every
+/// 30 s (`pkg/kubelet/images/image_gc_manager.go`) and tells of the list every 10 s (`nodeStatusUpdateFrequency`). Less
+/// than [`EVIDENCE_WAIT`], so that no verdict falls before what it needs is recorded, and from when the pod was made, not
+/// from when its container began: one that begins again and again would never be recorded.
+const TOLD_AFTER: Duration = Duration::from_secs(45);
+const _: () = assert!(TOLD_AFTER.as_millis() < EVIDENCE_WAIT.as_millis());
 /// How soon to ask again.
 pub const ASK_AGAIN: Duration = Duration::from_secs(3);
 /// Runtimes that always tell the digest of what the reference named, an index's where it named one.

@@ -2,11 +2,13 @@
 
 use super::net::{FAR, FAR_OTHER, Far, V4, V4_OTHER, V6_FAR, address, inside, network, within};
 use super::talk::{FOUND, Talk, answer_by, query, reply, with_resolver};
-use crate::fixture::{live_with, only};
+use crate::fixture::{Live, live_with, only};
 use anchorwatch_core::behaviour::Feed;
-use anchorwatch_sensor::decode::Dns;
+use anchorwatch_sensor::decode::{Dns, RawEvent};
 use anchorwatch_sensor::dns::{Answer, MessageError, answer};
+use anchorwatch_sensor::loader::filter::Registration;
 use anchorwatch_sensor::loader::{CgroupScope, LoadOptions};
+use anchorwatch_sensor_common::loss::LossPlace;
 use std::net::{IpAddr, UdpSocket};
 use std::os::fd::AsRawFd;
 use std::time::Duration;
@@ -240,4 +242,49 @@ fn hostile_messages_are_passed_on_as_they_are_or_not_at_all() {
     let messages = messages(live.answers());
     assert_eq!(messages, [answered, answered_endless, reply(ID, NAME, 1)]);
     assert!(answer(&messages[0]).is_err() && answer(&messages[1]).is_err());
+}
+
+#[test]
+fn of_a_flood_of_answers_what_is_missing_is_what_is_counted_to_the_last_one() {
+    let name = "of_a_flood_of_answers_what_is_missing_is_what_is_counted_to_the_last_one";
+    let options = LoadOptions {
+        cgroup_scope: CgroupScope::All,
+        ring_bytes: 16 << 10,
+        ..only(Feed::Network)
+    };
+    let Some(mut live) = live_with(name, &options, |_| {}) else {
+        return;
+    };
+    let resolver = address(FAR, 53);
+    live.loaded.add_resolver(resolver).unwrap();
+    let ours = live.own_cgroup();
+    let registration = live.loaded.filter_mut().register(ours).unwrap();
+    assert_eq!(registration, Registration::Registered);
+    live.loaded.filter_mut().read().unwrap();
+    // More answers in each flood than the ring has room for, and the reader looks in between.
+    let (floods, flood) = (8, 250);
+    let told = |live: &mut Live| {
+        let events = live.waiting();
+        let ours = |event: &&RawEvent| matches!(event, RawEvent::Dns(dns) if dns.cgroup_id == ours);
+        events.iter().filter(ours).count() as u64
+    };
+    // Their sockets keep both networks.
+    let talk = inside(|| Talk::new(&Far::new(), resolver));
+    let mut received = 0;
+    for _ in 0..floods {
+        for id in 0..flood {
+            talk.ask(&query(id, NAME));
+            talk.answer(&reply(id, NAME, 1));
+        }
+        received += told(&mut live);
+    }
+    received += told(&mut live);
+    let reading = live.loaded.filter_mut().read().unwrap();
+    let own = reading.lost.iter().filter(|loss| loss.container == Some(ours));
+    let lost: u64 = own
+        .filter(|loss| loss.place == LossPlace::Dns)
+        .map(|loss| loss.count)
+        .sum();
+    assert!(received > 0 && lost > 0, "{received} received, {lost} lost");
+    assert_eq!(received + lost, u64::from(floods * flood));
 }

@@ -2,6 +2,7 @@
 
 mod plan;
 mod read;
+mod shares;
 pub mod survey;
 
 use crate::decode::OriginMark;
@@ -9,6 +10,7 @@ use crate::loader::maps::{Added, Maps};
 use anchorwatch_sensor_common::lineage::NANOSECONDS_PER_TICK;
 use plan::Entry;
 use read::Found;
+use shares::{Shares, in_turns};
 use std::collections::HashSet;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -103,7 +105,7 @@ pub(crate) fn seed(options: &SeedOptions, maps: &mut Maps) -> Result<Snapshot, S
         time_ns: boot_time()?,
         ..Snapshot::default()
     };
-    let mut told = HashSet::new();
+    let (mut told, mut shares) = (HashSet::new(), Shares::new(maps.room_for_processes()));
     for _ in 0..MAX_PASSES {
         let (cgroups, processes) = read::read(options)?;
         snapshot.cgroups = cgroups;
@@ -113,8 +115,13 @@ pub(crate) fn seed(options: &SeedOptions, maps: &mut Maps) -> Result<Snapshot, S
             snapshot.untold += u64::from(maps.add_root(cgroup, exec_id)? == Added::NoRoom);
         }
         let mut news = false;
-        for (entry, found) in plan.entries.iter().zip(&processes) {
+        for place in in_turns(processes.iter().map(|found| found.cgroup_id)) {
+            let (entry, found) = (&plan.entries[place], &processes[place]);
             if !told.insert((found.pid, found.start_ticks)) {
+                continue;
+            }
+            if !shares.take(found.cgroup_id) {
+                snapshot.untold += 1;
                 continue;
             }
             match maps.add_process(found.pid, &entry.process)? {
@@ -130,6 +137,10 @@ pub(crate) fn seed(options: &SeedOptions, maps: &mut Maps) -> Result<Snapshot, S
             break;
         }
     }
+    // Older ones first, as they were found.
+    snapshot
+        .processes
+        .sort_by_key(|process| (process.start_ticks, process.pid));
     forget_the_dead(options, maps, &mut snapshot)?;
     maps.count_told()?;
     Ok(snapshot)

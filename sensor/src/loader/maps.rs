@@ -19,8 +19,8 @@ pub(crate) struct Maps {
     followed: Array<MapData, u64>,
     /// Processes that were added here and not taken back; the programs count those of them that end.
     told: u64,
-    /// Whether the programs keep up with what is added.
-    follows: bool,
+    /// How many processes the programs follow; none where they do not keep up with what is added.
+    follows: Option<u32>,
     roots: HashMap<MapData, u64, u64>,
     ignored: HashMap<MapData, u64, u8>,
     resolvers: HashMap<MapData, ResolverKey, u8>,
@@ -57,7 +57,7 @@ impl Maps {
             processes: HashMap::try_from(map(ebpf, "PROCESSES")?)?,
             followed: Array::try_from(map(ebpf, "FOLLOWED")?)?,
             told: 0,
-            follows: false,
+            follows: None,
             roots: HashMap::try_from(map(ebpf, "ROOTS")?)?,
             ignored: HashMap::try_from(map(ebpf, "IGNORED")?)?,
             resolvers: HashMap::try_from(map(ebpf, "RESOLVERS")?)?,
@@ -100,14 +100,19 @@ impl Maps {
     /// Has the programs follow processes from now on, as many as the map was made for.
     pub fn follow(&mut self, room: u32) -> Result<(), MapError> {
         self.followed.set(FOLLOWED_ROOM, u64::from(room), 0)?;
-        self.follows = true;
+        self.follows = Some(room);
         Ok(())
+    }
+
+    /// How many processes may be added. Without a bound where the programs follow none.
+    pub fn room_for_processes(&self) -> u64 {
+        self.follows.map_or(u64::MAX, u64::from)
     }
 
     /// Adds what a process carries, unless the programs know better. Where they do not follow processes, what is known
     /// here would be wrong after its next execution: it is taken for told.
     pub fn add_process(&mut self, pid: u32, process: &Process) -> Result<Added, MapError> {
-        if !self.follows {
+        if self.follows.is_none() {
             return Ok(Added::New);
         }
         let added = added(self.processes.insert(pid, ProcessValue(*process), NOEXIST))?;

@@ -12,7 +12,7 @@ const OTHER: &str = "other";
 const SENSOR_RESTARTED: &str = "sensor_restarted";
 
 /// The words that sensors use for what they lost themselves.
-const SENSOR: [&str; 17] = [
+const SENSOR: [&str; 18] = [
     "malformed_record",
     "snapshot_full",
     "cgroup_unknown",
@@ -21,6 +21,7 @@ const SENSOR: [&str; 17] = [
     "container_unknown",
     "waiting_full",
     "waiting_container_full",
+    "ancestor_unknown",
     "container_quota",
     "command_quota",
     "outbox_full",

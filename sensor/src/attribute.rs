@@ -62,7 +62,7 @@ use waiting::{WaitLimits, WaitRefusal, Waiting};
 #[derive(Debug, Clone, Copy)]
 pub struct AttributionLimits {
     pub cgroups: usize,
-    /// Executions whose descendants are recognised, about 150 bytes each.
+    /// Executions whose descendants are recognised, about 150 bytes each; half of them of one container at most.
     pub executions: NonZeroUsize,
     /// The same outside of what is told.
     pub host_executions: NonZeroUsize,
@@ -180,7 +180,7 @@ impl Attributor {
                 Some(Placement::Container(_))
             );
             let executable: Arc<str> = text::path(&process.executable, false).into();
-            self.remember(process.exec_id, executable, placed);
+            self.remember((process.cgroup_id, process.exec_id), executable, placed);
             if let (true, OriginMark::Outside, [], false) = (
                 placed,
                 process.origin,
@@ -267,6 +267,11 @@ impl Attributor {
     /// Gives up what waited too long, and forgets pods and cgroups that are gone.
     pub fn expire(&mut self, now: Instant) -> Vec<Outcome> {
         self.places.expire(now);
+        for cgroup in self.places.cgroups.take_forgotten() {
+            self.lineage.forget(cgroup);
+            self.host.forget(cgroup);
+            self.destinations.forget(cgroup);
+        }
         while let Some(key) = self.awaited.pop_due(now) {
             self.places.cgroups.slots.let_through(key);
         }
@@ -329,12 +334,12 @@ impl Attributor {
         Outcome::Lost(feed, lost, Whose::Container(id.clone()))
     }
 
-    /// Remembers an execution for what descends from it. What starts a unit is in none, or in another.
-    fn remember(&mut self, exec_id: u64, executable: Arc<str>, placed: bool) {
+    /// Remembers a cgroup's execution for what descends from it. What starts a unit is in none, or in another.
+    fn remember(&mut self, (cgroup, exec_id): (u64, u64), executable: Arc<str>, placed: bool) {
         if placed || self.scope.tells_host() {
-            self.lineage.insert(exec_id, executable);
+            self.lineage.insert(cgroup, exec_id, executable);
         } else {
-            self.host.insert(exec_id, executable);
+            self.host.insert(cgroup, exec_id, executable);
         }
     }
 

@@ -7,45 +7,5 @@
 pub mod message;
 mod name;
 
-pub use message::{Answer, MessageError, answer};
+pub use message::{Answer, MessageError, answer, beginning};
 pub use name::NameError;
-
-use crate::decode::Dns;
-use std::net::IpAddr;
-use std::time::Duration;
-
-/// A resolver's answer to what a container asked.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DnsAnswer {
-    /// Cgroup of the socket that received it.
-    pub cgroup_id: u64,
-    pub resolver: IpAddr,
-    /// The query's id.
-    pub id: u16,
-    /// Lower-case, without the dot at the end; the root is empty.
-    pub question: String,
-    /// What the name, through its aliases, stands for, and how long that may be believed.
-    pub addresses: Vec<(IpAddr, Duration)>,
-    /// Nanoseconds of `CLOCK_BOOTTIME`.
-    pub time_ns: u64,
-}
-
-impl TryFrom<&Dns> for DnsAnswer {
-    type Error = MessageError;
-
-    fn try_from(dns: &Dns) -> Result<Self, MessageError> {
-        let Answer {
-            id,
-            question,
-            addresses,
-        } = answer(&dns.message)?;
-        Ok(Self {
-            cgroup_id: dns.cgroup_id,
-            resolver: dns.resolver.ip(),
-            id,
-            question,
-            addresses,
-            time_ns: dns.time_ns,
-        })
-    }
-}

@@ -35,6 +35,7 @@ pub mod probes;
 pub mod record;
 pub mod report;
 pub mod ring;
+mod rooms;
 pub mod seen;
 pub mod snapshot;
 pub mod standalone;

@@ -209,6 +209,9 @@ impl Pipeline {
             Outcome::Lost(feed, reason, whose) => self.parts.losses.charge(whose, feed, reason, 1, Instant::now()),
             Outcome::Attributed(attributed) => {
                 let at = clock.at(attributed.time_ns);
+                if attributed.lacks_ancestor() {
+                    self.charge(&attributed, LossReason::AncestorUnknown);
+                }
                 let sight = self.sight(&attributed, at);
                 self.parts.metrics.sight(sight);
                 match sight {
@@ -216,13 +219,18 @@ impl Pipeline {
                     Sight::New => self.latency.seen(attributed.time_ns),
                     Sight::Refused(reason) => {
                         self.parts.intake.attributor.show_again(attributed.key);
-                        let whose = Whose::Owner(Owner::from(&*attributed.container));
-                        let feed = attributed.behaviour.feed();
-                        self.parts.losses.charge(whose, feed, reason, 1, Instant::now());
+                        self.charge(&attributed, reason);
                     }
                 }
             }
         }
+    }
+
+    /// Counts a loss of its container's.
+    fn charge(&mut self, attributed: &Attributed, reason: LossReason) {
+        let whose = Whose::Owner(Owner::from(&*attributed.container));
+        let feed = attributed.behaviour.feed();
+        self.parts.losses.charge(whose, feed, reason, 1, Instant::now());
     }
 
     fn sight(&mut self, attributed: &Attributed, at: Timestamp) -> Sight {

@@ -60,6 +60,8 @@ pub struct Cgroups {
     /// Removed, and still known for a while.
     leaving: VecDeque<(Instant, u64)>,
     limit: usize,
+    /// Forgotten since this was last asked, whatever was in them.
+    forgotten: Vec<u64>,
     /// What a sweep has still to look at.
     unswept: Vec<u64>,
     scope: Scope,
@@ -82,6 +84,7 @@ impl Cgroups {
         Self {
             known: KeyedMap::default(),
             leaving: VecDeque::new(),
+            forgotten: Vec::new(),
             limit,
             unswept: Vec::new(),
             scope: Scope::default(),
@@ -186,6 +189,11 @@ impl Cgroups {
         }
     }
 
+    /// The cgroups that were forgotten since this was last asked.
+    pub fn take_forgotten(&mut self) -> Vec<u64> {
+        std::mem::take(&mut self.forgotten)
+    }
+
     /// The containers of cgroups that are there; one with nested cgroups comes repeatedly.
     pub fn containers(&self) -> impl Iterator<Item = &Place> {
         self.known
@@ -215,9 +223,11 @@ impl Cgroups {
     fn forget_removed(&mut self, id: u64) {
         if self.known.get(&id).is_some_and(|known| known.removed)
             && let Some(known) = self.known.remove(&id)
-            && let Placement::Container(place) = &known.placement
         {
-            self.starts.forget(&place.id, id);
+            self.forgotten.push(id);
+            if let Placement::Container(place) = &known.placement {
+                self.starts.forget(&place.id, id);
+            }
         }
     }
 }

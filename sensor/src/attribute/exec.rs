@@ -32,7 +32,7 @@ impl Attributor {
             None => return Outcome::Lost(Feed::Process, LossReason::CgroupUnknown, Whose::Unknown),
             Some(Placement::Host) => {
                 let executable = self.executables.path(&exec.executable, exec.path_truncated);
-                self.remember(exec.exec_id, executable, false);
+                self.remember((exec.container, exec.exec_id), executable, false);
                 return Outcome::Host;
             }
             Some(Placement::Unrecognised) => {
@@ -60,7 +60,7 @@ impl Attributor {
             lineage.push(self.ancestor(*id));
         }
         lineage.push(Arc::clone(&executable));
-        self.lineage.insert(exec.exec_id, executable);
+        self.lineage.insert(exec.container, exec.exec_id, executable);
         let process = ProcessAt {
             pid: exec.pid,
             at_ns: exec.time_ns,

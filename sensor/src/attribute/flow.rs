@@ -44,7 +44,9 @@ impl Attributor {
         };
         match self.places.placement(dns.cgroup_id, nobody) {
             Some(Placement::Container(place)) => self.destinations.dns(&place.id, dns),
-            Some(Placement::Host | Placement::Runtime | Placement::Unrecognised) | None => Answered::Host,
+            Some(Placement::Host | Placement::Runtime) => Answered::Host,
+            Some(Placement::Unrecognised) => Answered::Lost(LossReason::CgroupUnrecognised),
+            None => Answered::Lost(LossReason::CgroupUnknown),
         }
     }
 

@@ -4,7 +4,6 @@ use anchorwatch_core::address::AddressClass;
 use anchorwatch_core::behaviour::{Direction, Protocol};
 use anchorwatch_core::id::WorkloadKey;
 use anchorwatch_core::observation::NetworkObservation;
-use lru::LruCache;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -15,14 +14,16 @@ use super::destination::{ClusterChange, Directory, Owner};
 use super::pod::Container;
 use crate::decode::{Dns, Flow, FlowKind, FlowProtocol};
 use crate::dns::{self, MessageError};
+use crate::losses::LossReason;
 use crate::names::resolvers::Resolvers;
 use crate::names::{NameLimits, Names, Taken};
+use crate::rooms::Rooms;
 
 /// How long flows wait for the first lists of Services, endpoints and nodes. Afterwards they go without: an API server
 /// that refuses them must not silence the feed.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// Connections whose name is remembered until they are closed; about 200 bytes each.
+/// Connections whose name is remembered until they are closed, half of them of one container at most; about 250 bytes each.
 const CONNECTIONS: NonZeroUsize = NonZeroUsize::new(16_384).expect("not zero");
 
 /// What an answer of a resolver was.
@@ -33,6 +34,8 @@ pub enum Answered {
     Malformed(MessageError),
     /// Not to a container.
     Host,
+    /// Nobody knows to whom: destinations of its container have no name by it.
+    Lost(LossReason),
 }
 
 /// Knows destinations by their names, Services and nodes.
@@ -42,7 +45,7 @@ pub struct Destinations {
     resolvers: Resolvers,
     /// `None` where there is no cluster.
     directory: Option<Directory>,
-    connections: LruCache<Connection, Option<Arc<str>>>,
+    connections: Rooms<Connection, Option<Arc<str>>>,
     /// When flows no longer wait for the directory.
     patient_until: Instant,
 }
@@ -86,7 +89,7 @@ impl Destinations {
             names: Names::new(NameLimits::default()),
             resolvers,
             directory: None,
-            connections: LruCache::new(CONNECTIONS),
+            connections: Rooms::new(CONNECTIONS),
             patient_until: now + PATIENCE,
         }
     }
@@ -124,7 +127,8 @@ impl Destinations {
     /// Takes over what a container was answered, which may not be known yet beside its id. To the kernel's filter a flow
     /// under another name is another flow, so that it shows by itself.
     pub fn dns(&mut self, id: &ContainerId, record: &Dns) -> Answered {
-        match dns::answer(&record.message) {
+        let read = if record.truncated { dns::beginning } else { dns::answer };
+        match read(&record.message) {
             Ok(answer) => Answered::Taken(self.names.answer(id, record.resolver, record.time_ns, &answer)),
             Err(error) => Answered::Malformed(error),
         }
@@ -134,6 +138,11 @@ impl Destinations {
     pub fn expire(&mut self, now_ns: u64) {
         let waited = u64::try_from(PATIENCE.as_nanos()).unwrap_or(u64::MAX);
         self.names.expire(now_ns.saturating_sub(2 * waited));
+    }
+
+    /// Forgets the connections of a container that is gone, by its cgroup.
+    pub fn forget(&mut self, cgroup: u64) {
+        self.connections.forget(cgroup);
     }
 
     /// Addresses that have names.
@@ -228,8 +237,8 @@ impl Destinations {
             FlowKind::Connect | FlowKind::Send | FlowKind::Listen { .. } => {
                 let counts = |resolver| self.resolvers.count(&container.dns, resolver);
                 let name = self.names.name(id, flow.address.ip(), flow.time_ns, counts);
-                self.connections.put(connection, name.clone());
-                self.connections.put(anybodys, name.clone());
+                self.connections.insert(flow.container, connection, name.clone());
+                self.connections.insert(flow.container, anybodys, name.clone());
                 Ok(name)
             }
         }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::command::Template;
 use super::pod::Container;
+use super::text;
 use crate::decode::FilterKey;
 use crate::losses::{LossReason, Whose};
 
@@ -35,6 +36,11 @@ pub struct Attributed {
 }
 
 impl Attributed {
+    /// Whether something that it descends from is not known.
+    pub fn lacks_ancestor(&self) -> bool {
+        self.lineage.iter().any(|executable| **executable == *text::UNKNOWN)
+    }
+
     /// What else is known of it, with its command line.
     pub fn all_attributes(&self) -> Attributes {
         Attributes {

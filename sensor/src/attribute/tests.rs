@@ -187,8 +187,15 @@ fn a_probe_and_what_it_starts_are_told_from_an_exec_and_what_that_starts() {
 #[test]
 fn an_ancestor_that_is_forgotten_shows_as_a_question_mark_and_is_counted() {
     let mut attributor = known();
-    let child = parts(run(&mut attributor, exec("/bin/sh").ids(12, &[11])));
-    assert_eq!(child.parent, "?");
+    let Outcome::Attributed(known) = run(&mut attributor, exec("/bin/sh").ids(11, &[])) else {
+        panic!("it is a container's");
+    };
+    assert!(!known.lacks_ancestor());
+    let Outcome::Attributed(child) = run(&mut attributor, exec("/bin/sh").ids(13, &[12])) else {
+        panic!("it is a container's");
+    };
+    assert!(child.lacks_ancestor());
+    assert_eq!(parts(Outcome::Attributed(child)).parent, "?");
     assert_eq!(attributor.unresolved_ancestors(), 1);
 }
 

@@ -62,6 +62,22 @@ pub enum MessageError {
 ///
 /// Only what the name of the question leads to counts: an answer may hold any other record beside it.
 pub fn answer(message: &[u8]) -> Result<Answer, MessageError> {
+    read(message, Extent::Whole)
+}
+
+/// Reads an answer that was cut on its way to us, though not on its way to who asked: the records that are whole count.
+pub fn beginning(message: &[u8]) -> Result<Answer, MessageError> {
+    read(message, Extent::Beginning)
+}
+
+/// How much of a message there is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Extent {
+    Whole,
+    Beginning,
+}
+
+fn read(message: &[u8], extent: Extent) -> Result<Answer, MessageError> {
     let head = message.first_chunk::<HEADER>().ok_or(MessageError::Short("header"))?;
     let word = |at: usize| u16::from_be_bytes([head[at], head[at + 1]]);
     let flags = word(2);
@@ -83,7 +99,7 @@ pub fn answer(message: &[u8]) -> Result<Answer, MessageError> {
         return Err(MessageError::Cut);
     }
     let records = if flags & CODE == 0 {
-        records(message, at + 4, word(6))?
+        records(message, at + 4, word(6), extent)?
     } else {
         Vec::new()
     };
@@ -107,29 +123,41 @@ enum Data {
 }
 
 /// The records of the answer section that matter.
-fn records(message: &[u8], start: usize, count: u16) -> Result<Vec<Record>, MessageError> {
+fn records(message: &[u8], start: usize, count: u16, extent: Extent) -> Result<Vec<Record>, MessageError> {
     let mut records = Vec::new();
     let mut at = start;
     // A record takes eleven bytes at least, so that a count that lies ends with the message.
     for _ in 0..count {
-        let (owner, fixed) = name::read(message, at)?;
-        let head = chunk::<RECORD>(message, fixed).ok_or(MessageError::Short("record"))?;
-        let [kind_high, kind, class_high, class, ttl @ .., length_high, length] = *head;
-        let start = fixed + RECORD;
-        let end = start + usize::from(u16::from_be_bytes([length_high, length]));
-        let bytes = message.get(start..end).ok_or(MessageError::Short("record's data"))?;
-        if u16::from_be_bytes([class_high, class]) == CLASS_INTERNET
-            && let Some(data) = data(message, u16::from_be_bytes([kind_high, kind]), start, bytes)?
-        {
-            records.push(Record {
-                owner,
-                ttl: time_to_live(u32::from_be_bytes(ttl)),
-                data,
-            });
+        match (record(message, at), extent) {
+            (Ok((record, end)), _) => {
+                records.extend(record);
+                at = end;
+            }
+            (Err(MessageError::Short(_) | MessageError::Name(NameError::Short)), Extent::Beginning) => break,
+            (Err(error), _) => return Err(error),
         }
-        at = end;
     }
     Ok(records)
+}
+
+/// The record at a place, if it matters, and where it ends.
+fn record(message: &[u8], at: usize) -> Result<(Option<Record>, usize), MessageError> {
+    let (owner, fixed) = name::read(message, at)?;
+    let head = chunk::<RECORD>(message, fixed).ok_or(MessageError::Short("record"))?;
+    let [kind_high, kind, class_high, class, ttl @ .., length_high, length] = *head;
+    let start = fixed + RECORD;
+    let end = start + usize::from(u16::from_be_bytes([length_high, length]));
+    let bytes = message.get(start..end).ok_or(MessageError::Short("record's data"))?;
+    if u16::from_be_bytes([class_high, class]) != CLASS_INTERNET {
+        return Ok((None, end));
+    }
+    let data = data(message, u16::from_be_bytes([kind_high, kind]), start, bytes)?;
+    let record = data.map(|data| Record {
+        owner,
+        ttl: time_to_live(u32::from_be_bytes(ttl)),
+        data,
+    });
+    Ok((record, end))
 }
 
 fn data(message: &[u8], kind: u16, start: usize, bytes: &[u8]) -> Result<Option<Data>, MessageError> {

@@ -19,6 +19,8 @@ pub enum LossReason {
     WaitingFull,
     /// Too much waited for its container to become known.
     WaitingContainerFull,
+    /// What it descends from is not known any more: it is told with `?` in place of a parent, and may look new by that.
+    AncestorUnknown,
     /// A connection was closed whose opening is not known any more: how much it sent, and where, goes uncounted.
     ConnectionForgotten,
     /// A descriptor was given for mapping, and the process had not mapped its file afterwards: another one was put there
@@ -42,7 +44,7 @@ pub enum LossReason {
 }
 
 impl LossReason {
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::MalformedRecord,
         Self::SnapshotFull,
         Self::CgroupUnknown,
@@ -51,6 +53,7 @@ impl LossReason {
         Self::ContainerUnknown,
         Self::WaitingFull,
         Self::WaitingContainerFull,
+        Self::AncestorUnknown,
         Self::ConnectionForgotten,
         Self::FileSwapped,
         Self::SlotsFull,
@@ -73,6 +76,7 @@ impl LossReason {
             Self::ContainerUnknown => "container_unknown",
             Self::WaitingFull => "waiting_full",
             Self::WaitingContainerFull => "waiting_container_full",
+            Self::AncestorUnknown => "ancestor_unknown",
             Self::ConnectionForgotten => "connection_forgotten",
             Self::FileSwapped => "file_swapped",
             Self::SlotsFull => "slots_full",

@@ -7,7 +7,7 @@ use crate::attribute::destination::Directory;
 use crate::attribute::network::{Answered, Destinations};
 use crate::names::Taken;
 
-const ANSWERS: [&str; 6] = ["kept", "loopback", "no_name", "no_address", "malformed", "host"];
+const ANSWERS: [&str; 7] = ["kept", "loopback", "no_name", "no_address", "malformed", "host", "lost"];
 
 /// What names destinations.
 #[derive(Debug)]
@@ -48,6 +48,7 @@ impl NetworkMetrics {
             Answered::Taken(Taken::NoAddress) => 3,
             Answered::Malformed(_) => 4,
             Answered::Host => 5,
+            Answered::Lost(_) => 6,
         };
         self.answers[index].inc();
     }

@@ -10,10 +10,11 @@ use super::hashing::{Hashed, Hashing};
 use super::kernel::Kernel;
 use crate::attribute::destination::ClusterChange;
 use crate::attribute::module::Code;
+use crate::attribute::network::Answered;
 use crate::attribute::pod::PodChange;
 use crate::attribute::{Attributor, Outcome};
 use crate::clock::boot_nanos;
-use crate::decode::RawEvent;
+use crate::decode::{Dns, RawEvent};
 use crate::loader::LoadError;
 use crate::loader::filter::{Reading, SlotsUsed};
 use crate::losses::{LossReason, Losses, Whose};
@@ -61,13 +62,21 @@ impl Intake {
     }
 
     fn event(&mut self, event: RawEvent, now: Instant) -> Option<Outcome> {
-        if let RawEvent::Dns(dns) = &event {
-            self.metrics.network.answered(self.attributor.dns(dns));
-        }
         match event {
+            RawEvent::Dns(dns) => self.dns(&dns),
             RawEvent::Mapping(mapping) => self.code(Code::Library(mapping), false, now),
             RawEvent::KernelModule(module) => self.code(Code::KernelModule(module), false, now),
             event => self.attributor.event(event, now),
+        }
+    }
+
+    /// An answer is no behaviour; one that is lost is a loss.
+    fn dns(&mut self, dns: &Dns) -> Option<Outcome> {
+        let answered = self.attributor.dns(dns);
+        self.metrics.network.answered(answered);
+        match answered {
+            Answered::Lost(reason) => Some(Outcome::Lost(Feed::Network, reason, Whose::Unknown)),
+            Answered::Taken(_) | Answered::Malformed(_) | Answered::Host => None,
         }
     }
 

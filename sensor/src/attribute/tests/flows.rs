@@ -242,6 +242,19 @@ fn answers_to_the_host_and_what_is_no_answer_are_told_apart() {
         ..good.clone()
     };
     assert_eq!(attributor.dns(&of_host), Answered::Host);
+    for (cgroup_id, reason) in [(3, LossReason::CgroupUnrecognised), (99, LossReason::CgroupUnknown)] {
+        let of_nobody = Dns {
+            cgroup_id,
+            ..good.clone()
+        };
+        assert_eq!(attributor.dns(&of_nobody), Answered::Lost(reason));
+    }
+    let cut = Dns {
+        message: good.message[..good.message.len() - 1].to_vec(),
+        truncated: true,
+        ..good.clone()
+    };
+    assert_eq!(attributor.dns(&cut), Answered::Taken(Taken::NoAddress));
     let short = Dns {
         message: good.message[..20].to_vec(),
         ..good

@@ -204,3 +204,27 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn of_an_answer_that_was_cut_on_its_way_the_whole_records_count() {
+    let addresses: Vec<_> = (1..=9)
+        .map(|last| a("shop.example.com", 60, [192, 0, 2, last]))
+        .collect();
+    let bytes = reply("shop.example.com", addresses)
+        .build_bytes_vec_compressed()
+        .unwrap();
+    let found = |length: usize| beginning(&bytes[..length]).map(|answer| answer.addresses.len());
+    assert_eq!(found(bytes.len()), Ok(9));
+    let mut before = 0;
+    let question = bytes.len() - 9 * 16;
+    for length in question..bytes.len() {
+        assert_eq!(found(length), Ok((length - question) / 16), "{length} bytes");
+        assert!(found(length).unwrap() >= before && answer(&bytes[..length]).is_err());
+        before = found(length).unwrap();
+    }
+    assert_eq!(found(question - 1), Err(MessageError::Short("question")));
+    // What is wrong and not cut is wrong all the same.
+    let mut wrong = bytes.clone();
+    wrong[question + 11] = 3;
+    assert_eq!(beginning(&wrong), Err(MessageError::Address(3)));
+}

@@ -9,6 +9,7 @@ mod evidence {
     mod index;
     mod kinds;
     mod matched;
+    mod placed;
     mod pushed;
     mod scene;
     mod sensing;

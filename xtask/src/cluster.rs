@@ -168,7 +168,7 @@ fn make_folders(state: &State) -> Result<()> {
         .create(state.root())
         .with_context(|| format!("cannot make {}", state.root().display()))?;
     fs::write(state.path("boot"), down::current_boot()).context("cannot write the state")?;
-    for folder in ["log", "pid", "cni", "volume-plugins"] {
+    for folder in ["log", "pid", "cni", "static-pods", "volume-plugins"] {
         builder
             .create(state.path(folder))
             .with_context(|| format!("cannot make the folder {folder}"))?;

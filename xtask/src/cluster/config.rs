@@ -147,6 +147,7 @@ fn kubelet(state: &State) -> Value {
         "podLogsDir": state.text("log/pods"),
         "resolvConf": "",
         "serializeImagePulls": false,
+        "staticPodPath": state.text("static-pods"),
         "tlsCertFile": state.text("pki/kubelet.crt"),
         "tlsPrivateKeyFile": state.text("pki/kubelet.key"),
         "volumePluginDir": state.text("volume-plugins"),

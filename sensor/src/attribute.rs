@@ -343,8 +343,10 @@ impl Attributor {
         }
     }
 
+    /// Whoever was executed outside and then put into a container is none of its executions, and known all the same.
     fn ancestor(&mut self, exec_id: u64) -> Arc<str> {
-        self.lineage.executable(exec_id).unwrap_or_else(|| {
+        let own = self.lineage.executable(exec_id);
+        own.or_else(|| self.host.executable(exec_id)).unwrap_or_else(|| {
             self.unresolved_ancestors += 1;
             text::UNKNOWN.into()
         })

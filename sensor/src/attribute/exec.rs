@@ -31,16 +31,19 @@ impl Attributor {
         let place = match self.places.placement_in(exec.cgroup_id, exec.container, process) {
             None => return Outcome::Lost(Feed::Process, LossReason::CgroupUnknown, Whose::Unknown),
             Some(Placement::Host) => {
-                let executable = self.executables.path(&exec.executable, exec.path_truncated);
-                self.remember((exec.container, exec.exec_id), executable, false);
+                self.remember_outside(&exec);
                 return Outcome::Host;
             }
             Some(Placement::Unrecognised) => {
                 return Outcome::Lost(Feed::Process, LossReason::CgroupUnrecognised, Whose::Unknown);
             }
-            Some(Placement::Runtime) => return Outcome::RuntimeStage,
+            Some(Placement::Runtime) => {
+                self.remember_outside(&exec);
+                return Outcome::RuntimeStage;
+            }
             // A unit stays in the host's mounts.
             Some(Placement::Container(place)) if exec.runtime_stage && !place.is_unit() => {
+                self.remember_outside(&exec);
                 return Outcome::RuntimeStage;
             }
             Some(Placement::Container(place)) => place,
@@ -51,6 +54,12 @@ impl Attributor {
         }
         let id = prepared.place.id.clone();
         self.wait(&id, Pending::Exec(prepared), now)
+    }
+
+    /// What no container executed may still load something on its way into one, or start what does.
+    fn remember_outside(&mut self, exec: &Exec) {
+        let executable = self.executables.path(&exec.executable, exec.path_truncated);
+        self.remember((exec.container, exec.exec_id), executable, false);
     }
 
     fn prepare(&mut self, place: Place, mut exec: Exec, standing: bool) -> PreparedExec {

@@ -200,6 +200,19 @@ fn an_ancestor_that_is_forgotten_shows_as_a_question_mark_and_is_counted() {
 }
 
 #[test]
+fn what_was_executed_outside_and_then_put_into_a_container_is_known_there() {
+    let mut attributor = known();
+    let outside = exec("/usr/bin/setpriv").ids(10, &[]).cgroup(2);
+    assert_eq!(run(&mut attributor, outside), Outcome::Host);
+    let stage = exec("/usr/bin/crun").ids(20, &[]).runtime_stage();
+    assert_eq!(run(&mut attributor, stage), Outcome::RuntimeStage);
+    for (id, parent) in [(10, "/usr/bin/setpriv"), (20, "/usr/bin/crun")] {
+        let child = parts(run(&mut attributor, exec("/bin/sh").ids(id + 1, &[id])));
+        assert_eq!(child.parent, parent);
+    }
+}
+
+#[test]
 fn what_ran_before_the_sensor_is_the_parent_of_what_comes() {
     let mut attributor = attributor();
     let cgroups = vec![KnownCgroup {

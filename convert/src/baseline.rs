@@ -275,7 +275,7 @@ fn entry_from_crd(entry: crd::BaselineEntry, revisions: &Revisions) -> Option<En
     Some(Entry {
         lineage: entry.lineage.unwrap_or_else(|| implied_lineage(&behaviour)),
         behaviour,
-        attributes: attributes_from_crd(entry.attributes),
+        attributes: attributes_from_crd(entry.attributes).into(),
         state,
         count: unsigned(entry.count),
         first_seen,

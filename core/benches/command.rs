@@ -11,11 +11,12 @@ use std::hint::black_box;
 
 use anchorwatch_core::{
     baseline::{Entry, EntryState, FeedBaseline, Lesson, Marks, Maturity},
-    behaviour::{Attributes, Behaviour, Origin, ProcessParts, SourceLayer},
+    behaviour::{Behaviour, Origin, ProcessParts, SourceLayer},
     decide::decide,
     features::{Command, Features},
     normalise,
     policy::Policy,
+    rare::Rare,
     time::Timestamp,
 };
 use anchorwatch_figures::{Figure, Times};
@@ -73,7 +74,7 @@ fn parts(number: usize) -> ProcessParts {
 fn learned(number: usize) -> Entry {
     Entry {
         behaviour: Behaviour::Process(parts(number).into()),
-        attributes: Attributes::default(),
+        attributes: Rare::default(),
         state: EntryState::Learned,
         lineage: Vec::new(),
         count: 1,

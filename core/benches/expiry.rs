@@ -10,9 +10,10 @@ use std::{collections::BTreeMap, time::Instant};
 
 use anchorwatch_core::{
     baseline::{Baseline, ContainerBaseline, Entry, EntryState, FeedBaseline, Lesson, Marks, Maturity, age},
-    behaviour::{Attributes, Behaviour, Feed, Origin, ProcessParts, SourceLayer},
+    behaviour::{Behaviour, Feed, Origin, ProcessParts, SourceLayer},
     id::ContainerName,
     policy::Policy,
+    rare::Rare,
     time::Timestamp,
 };
 use anchorwatch_figures::Figure;
@@ -47,7 +48,7 @@ fn entry(number: i64, day: i64) -> Entry {
     let at = Timestamp::from_secs(day * DAY);
     Entry {
         behaviour: Behaviour::Process(parts.into()),
-        attributes: Attributes::default(),
+        attributes: Rare::default(),
         state: EntryState::Learned,
         lineage: Vec::new(),
         count: 1,

@@ -27,6 +27,7 @@ pub mod normalise;
 pub mod observation;
 mod placeholder;
 pub mod policy;
+pub mod rare;
 pub mod redact;
 pub mod review;
 pub mod rollout;

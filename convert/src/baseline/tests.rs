@@ -102,7 +102,8 @@ fn entry() -> impl Strategy<Value = Entry> {
                         bytes_sent: count,
                         addresses: [std::net::Ipv4Addr::new(192, 0, 2, 1).into()].into(),
                         ..Attributes::default()
-                    },
+                    }
+                    .into(),
                     state: state(rule.map(|index| Rule::ALL[index]), snapshot),
                     lineage,
                     count,

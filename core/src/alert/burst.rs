@@ -6,9 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Alert, AlertInput};
 use crate::{
     baseline::{Entry, EntryState, FeedBaseline, Lesson, Marks, Maturity, limit, sample},
-    behaviour::{Attributes, Behaviour, Burst, Destination, Direction, Feed, NetworkParts, Origin, Protocol},
+    behaviour::{Behaviour, Burst, Destination, Direction, Feed, NetworkParts, Origin, Protocol},
     id::{ContainerName, FindingId},
     policy::{Policy, SpikePolicy},
+    rare::Rare,
     rules::Rule,
     score::spike::{Spike, spikes},
     time::{Hour, Timestamp},
@@ -139,7 +140,7 @@ fn burst(spike: Spike, raised: &[(&Destination, &Entry)], policy: SpikePolicy, n
             }
             .into(),
         ),
-        attributes: Attributes::default(),
+        attributes: Rare::default(),
         state: EntryState::Quarantined {
             rule: Rule::DestinationSpike,
         },

@@ -78,7 +78,7 @@ impl Finding {
         days.mark(self.last_seen.day().0);
         Entry {
             behaviour: self.behaviour.clone(),
-            attributes: self.attributes.clone(),
+            attributes: self.attributes.clone().into(),
             state: EntryState::Quarantined { rule: self.rule },
             lineage: self.lineage.clone(),
             count: self.count,

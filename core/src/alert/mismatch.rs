@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use super::burst::Bursts;
 use crate::{
     baseline::{Entry, EntryState, Lesson, MAX_SIGHTINGS, Marks, Sighting},
-    behaviour::{Attributes, Behaviour, Origin, ProcessParts},
+    behaviour::{Behaviour, Origin, ProcessParts},
     id::PodUid,
+    rare::Rare,
     rollout::{DigestMismatch, Evidence, mismatches},
     rules::Rule,
 };
@@ -52,7 +53,7 @@ fn stand_for(mismatch: &DigestMismatch, evidence: &Evidence) -> Entry {
             }
             .into(),
         ),
-        attributes: Attributes::default(),
+        attributes: Rare::default(),
         state: EntryState::Quarantined {
             rule: Rule::DigestMismatch,
         },

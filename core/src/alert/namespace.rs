@@ -10,9 +10,10 @@ use super::{
 };
 use crate::{
     baseline::{Baseline, Entry, EntryState, Lesson, Marks},
-    behaviour::{Attributes, Behaviour, Origin, ProcessParts},
+    behaviour::{Behaviour, Origin, ProcessParts},
     id::{ContainerName, WorkloadKey},
     policy::{Mode, Policy},
+    rare::Rare,
     rollout::Evidence,
     rules::Rule,
     time::Timestamp,
@@ -82,7 +83,7 @@ fn stand_for(left_out: LeftOutAlerts) -> Entry {
             }
             .into(),
         ),
-        attributes: Attributes::default(),
+        attributes: Rare::default(),
         state: EntryState::Quarantined {
             rule: Rule::AlertOverflow,
         },

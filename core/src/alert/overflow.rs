@@ -4,9 +4,8 @@
 use super::burst::Bursts;
 use crate::{
     baseline::{Baseline, Entry, EntryState, LeftOut, Lesson, Marks},
-    behaviour::{
-        Attributes, Behaviour, Destination, Direction, Feed, ModuleParts, NetworkParts, Origin, ProcessParts, Protocol,
-    },
+    behaviour::{Behaviour, Destination, Direction, Feed, ModuleParts, NetworkParts, Origin, ProcessParts, Protocol},
+    rare::Rare,
     rules::Rule,
 };
 
@@ -23,7 +22,7 @@ pub(super) fn overflows(baseline: &Baseline) -> Bursts {
 fn stand_for(feed: Feed, left_out: &LeftOut) -> Entry {
     Entry {
         behaviour: of_day(feed, left_out),
-        attributes: Attributes::default(),
+        attributes: Rare::default(),
         state: EntryState::Quarantined {
             rule: Rule::NoveltyOverflow,
         },

@@ -100,7 +100,7 @@ pub(super) fn settle(
             rule,
             summary: rule.sentence(&entry.behaviour),
             behaviour: entry.behaviour.clone(),
-            attributes: entry.attributes.clone().raised(),
+            attributes: entry.attributes.clone().into_inner().raised(),
             severity: assessment.severity,
             severity_terms: assessment.terms,
             state: stance.state,

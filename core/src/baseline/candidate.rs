@@ -170,12 +170,12 @@ fn learn(entry: &mut Entry, line: &str, used: &mut Used) -> bool {
         commands: BTreeSet::from([line.to_owned()]),
         ..Attributes::default()
     };
-    let joined = entry.attributes.clone().taking_in(more);
+    let joined = entry.attributes.clone().into_inner().taking_in(more);
     if !joined.commands.contains(line) {
         return false;
     }
     used.remove(entry);
-    let before = std::mem::replace(&mut entry.attributes, joined);
+    let before = std::mem::replace(&mut entry.attributes, joined.into());
     let fits = cap::has_room_for(used, Class::Learned, entry);
     if !fits {
         entry.attributes = before;

@@ -8,6 +8,7 @@ use super::{Lesson, Marks, Past, Sighting};
 use crate::{
     behaviour::{Attributes, Behaviour},
     id::PodUid,
+    rare::Rare,
     rules::Rule,
     score::Strangeness,
     text,
@@ -45,7 +46,7 @@ pub struct Entry {
     /// The behaviour. Of variants with one key, the one that says most.
     pub behaviour: Behaviour,
     /// What else was seen of it.
-    pub attributes: Attributes,
+    pub attributes: Rare<Attributes>,
     /// What the entry is good for.
     pub state: EntryState,
     /// The days on which it was seen.

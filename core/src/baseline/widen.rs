@@ -19,7 +19,7 @@ use super::{
     cap::{Used, comfortable},
 };
 use crate::{
-    behaviour::{Behaviour, Feed, SourceLayer},
+    behaviour::{Attributes, Behaviour, Feed, SourceLayer},
     id::{ContainerName, NodeName},
     policy::{Policy, approvals::Standing},
     rules,
@@ -217,8 +217,14 @@ fn absorb(whole: &mut Entry, part: Entry) {
     if (part.first_seen, &part.lineage) < (whole.first_seen, &whole.lineage) {
         whole.lineage = part.lineage;
     }
-    whole.attributes = std::mem::take(&mut whole.attributes).join(part.attributes);
-    whole.attributes.build_id = None;
+    let attributes = std::mem::take(&mut whole.attributes)
+        .into_inner()
+        .join(part.attributes.into_inner());
+    whole.attributes = Attributes {
+        build_id: None,
+        ..attributes
+    }
+    .into();
     whole.count = whole.count.saturating_add(part.count);
     whole.first_seen = whole.first_seen.min(part.first_seen);
     whole.last_seen = whole.last_seen.max(part.last_seen);

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{CapabilitySet, command_lines::Room};
 use crate::{
     observation::{NetworkObservation, Observation, Observed, ProcessObservation},
+    rare::Empty,
     text::{bounded, bounded_line, json_len},
 };
 
@@ -63,6 +64,20 @@ pub struct Attributes {
     /// It ran with a controlling terminal.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub terminal: bool,
+}
+
+impl Empty for Attributes {
+    const EMPTY: &'static Self = &Self {
+        addresses: BTreeSet::new(),
+        bytes_sent: 0,
+        commands: BTreeSet::new(),
+        build_id: None,
+        uids: BTreeSet::new(),
+        effective_uids: BTreeSet::new(),
+        setuid: false,
+        gained: CapabilitySet::NONE,
+        terminal: false,
+    };
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]

@@ -13,6 +13,7 @@ use anchorwatch_core::{
     },
     id::BatchId,
     policy::{MaturityMethod, Policy},
+    rare::Rare,
     time,
 };
 use anchorwatch_crds::v1alpha1::BehaviorBaselineStatus;
@@ -53,7 +54,7 @@ fn condition(status: &BehaviorBaselineStatus, type_: &str) -> String {
 fn learned() -> Entry {
     Entry {
         behaviour: one_of_many(Feed::Process, 1),
-        attributes: Attributes::default(),
+        attributes: Rare::default(),
         state: EntryState::Learned,
         lineage: Vec::new(),
         count: 1,

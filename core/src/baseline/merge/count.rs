@@ -6,7 +6,7 @@ use super::{
     super::{BehaviourReport, Entry, EntryState, Lesson, Marks, Sighting, entry::bounded_lineage},
     report::Context,
 };
-use crate::{behaviour::Attributes, seen::Seen, time::Timestamp};
+use crate::{rare::Rare, seen::Seen, time::Timestamp};
 
 impl Context<'_> {
     /// An entry of which nothing is counted yet.
@@ -14,7 +14,7 @@ impl Context<'_> {
         let (first_seen, _) = self.times(seen);
         Entry {
             behaviour: seen.behaviour.clone(),
-            attributes: Attributes::default(),
+            attributes: Rare::default(),
             state: EntryState::Learned,
             lineage: bounded_lineage(&seen.lineage),
             count: 0,

@@ -6,7 +6,7 @@ use super::super::{
     BehaviourReport, Entry, EntryState, Lesson, Marks, Maturity, Past,
     cap::{self, Class, Used},
 };
-use crate::{behaviour::Attributes, decide::Verdict, rules::Rule, time::Timestamp};
+use crate::{decide::Verdict, rare::Rare, rules::Rule, time::Timestamp};
 
 /// Adds what a report knows of a behaviour beside its key, if that finds room. Returns whether it did. A pod that nobody
 /// knows adds nothing to what others taught, nor does what is shown beyond the bounds of what was learned.
@@ -15,12 +15,12 @@ pub(super) fn grow(entry: &mut Entry, seen: &BehaviourReport, verified: bool, us
     if !teaches || entry.is_bounded() || !entry.attributes.grows_by(&seen.attributes) {
         return true;
     }
-    let (held, more) = (entry.attributes.clone(), seen.attributes.clone());
+    let (held, more) = (entry.attributes.clone().into_inner(), seen.attributes.clone());
     let attributes = match entry.state {
         EntryState::Learned | EntryState::Accepted { .. } => held.taking_in(more),
         EntryState::Quarantined { .. } => held.taking_in_raised(more),
     };
-    let before = std::mem::replace(&mut entry.attributes, attributes);
+    let before = std::mem::replace(&mut entry.attributes, attributes.into());
     let class = Class::of_entry(entry);
     let fits = cap::has_room_for(used, class, entry);
     if !fits {
@@ -71,7 +71,7 @@ pub(super) const fn graver(held: EntryState, verdict: Verdict) -> EntryState {
 /// Makes an entry a learned one. What unverified pods left in it, if any did, does not count for what is learned.
 pub(super) fn begin_to_teach(entry: &mut Entry) {
     entry.state = EntryState::Learned;
-    entry.attributes = Attributes::default();
+    entry.attributes = Rare::default();
     entry.days = Marks::NONE;
     entry.pods = 0;
     entry.shown_by = BTreeMap::new();
@@ -96,7 +96,7 @@ pub(super) fn raise(entry: &mut Entry, before: Option<EntryState>, rule: Rule, m
     } else if entry.lesson.past == Past::Bounded {
         entry.lesson.past = Past::Plain;
     }
-    entry.attributes = std::mem::take(&mut entry.attributes).raised();
+    entry.attributes = std::mem::take(&mut entry.attributes).into_inner().raised().into();
 }
 
 /// What was taken over from another workload is its own once it is seen in it, by a pod that is known: it counts from then

@@ -293,7 +293,7 @@ fn what_is_known_beside_a_key_is_learned_anew_where_it_returns() {
     world.sees(&date, commands.clone(), day(30));
     let held = entry(&world.baseline, &date);
     assert_eq!(
-        (held.rule(), &held.attributes),
+        (held.rule(), &*held.attributes),
         (Some(Rule::ReturnedBehaviour), &commands)
     );
     assert_eq!(held.first_seen, Timestamp::from_secs(day(30).as_secs()));

@@ -147,7 +147,7 @@ fn learned(batches: &[Vec<Behaviour>], room: usize) -> Baseline {
             let report = stand_in(feed, &container(), &report, &policy, None);
             let entry = Entry {
                 behaviour: report.behaviour.clone(),
-                attributes: report.attributes.clone(),
+                attributes: report.attributes.clone().into(),
                 state: EntryState::Learned,
                 lineage: report.lineage.clone(),
                 count: 1,

@@ -236,6 +236,38 @@ fn what_is_never_suppressed_is_at_least_high_even_where_a_rollout_matches_it() {
     );
 }
 
+/// Policies, alerts, metrics and dashboards name them: one that is renamed or left out breaks somebody's.
+#[test]
+fn ids_are_stable() {
+    let ids = Rule::ALL.map(Rule::id);
+    let gravest_last = [
+        "returned-behaviour",
+        "startup-in-steady",
+        "known-on-one-node",
+        "known-name-elsewhere",
+        "process-outside-baseline",
+        "unusual-command",
+        "new-destination",
+        "new-destination-group",
+        "new-listener",
+        "unapproved-module",
+        "unusual-volume",
+        "destination-spike",
+        "privileges-gained",
+        "changed-hash",
+        "novelty-overflow",
+        "alert-overflow",
+        "digest-mismatch",
+        "exec-from-outside",
+        "socket-as-stdin",
+        "executable-not-from-image",
+        "fileless-execution",
+        "kernel-module-load",
+        "denied-behaviour",
+    ];
+    assert_eq!(ids, gravest_last);
+}
+
 #[test]
 fn an_id_reads_back_as_its_rule() {
     for rule in Rule::ALL {

@@ -99,6 +99,19 @@ mod tests {
                 assert!(page.contains(part), "{rule}: {part}");
                 assert!(part.len() > 20 && !part.contains("  "), "{rule}: {part:?}");
             }
+            let (_, section) = page.split_once(&format!("\n## {rule}\n")).unwrap();
+            let section = section.split("\n## ").next().unwrap();
+            let (_, techniques) = section.split_once("- *MITRE ATT&CK:* ").unwrap();
+            for technique in text.techniques {
+                let named = format!(
+                    "[{} {}](https://attack.mitre.org/techniques/",
+                    technique.id, technique.name
+                );
+                assert!(techniques.contains(&named), "{rule}: {techniques}");
+            }
+            // What a policy denies may be anything.
+            let is_of_any = rule == Rule::DeniedBehaviour;
+            assert_eq!(text.techniques.is_empty(), is_of_any, "{rule}");
         }
     }
 

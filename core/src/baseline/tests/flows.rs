@@ -165,7 +165,7 @@ fn a_visitor_is_raised_once_and_nothing_is_derived_of_him() {
 #[test]
 fn a_scanner_of_a_mature_workload_leaves_room_for_the_rest_and_is_counted() {
     let mut world = knowing(to(&["198.51.100.1"]));
-    let scan = (0..20_000_u32).map(|number| {
+    let scan = (0..100_000_u32).map(|number| {
         let address = IpAddr::from((0x0b00_0000 + number * 256).to_be_bytes());
         BehaviourReport {
             attributes: Attributes {
@@ -180,7 +180,7 @@ fn a_scanner_of_a_mature_workload_leaves_room_for_the_rest_and_is_counted() {
     }
     let burst = batch(1_000, pod("p1", "h1", digest('1')), scan.collect());
     let outcome = merge(&mut world.baseline, &burst, &world.policy, at(100));
-    assert!(outcome.overflowed > 19_000, "{}", outcome.overflowed);
+    assert!(outcome.overflowed > 99_000, "{}", outcome.overflowed);
     let feeds = &world.baseline.containers[&container()].feeds;
     assert_eq!(feeds[&Feed::Network].overflowed, outcome.overflowed);
     assert_eq!(world.baseline.generalised(), 0, "what is raised is told one by one");

@@ -12,7 +12,7 @@ use anchorwatch_core::id::WorkloadKey;
 use anchorwatch_core::time::Timestamp;
 use anchorwatch_figures::{Figure, Times};
 use anchorwatch_sensor::attribute::cgroup::ContainerId;
-use anchorwatch_sensor::attribute::pod::{Container, PodChange, PodFacts, PodIdentity};
+use anchorwatch_sensor::attribute::pod::{Container, PodChange, PodFacts, PodIdentity, Setting, Specified};
 use anchorwatch_sensor::attribute::process::ProcFolder;
 use anchorwatch_sensor::attribute::{AttributionLimits, Attributor, Outcome};
 use anchorwatch_sensor::decode::{RawEvent, decode};
@@ -93,7 +93,11 @@ impl Sensor {
             pod,
             kubelet_name: "1".into(),
             workload: Arc::new(WorkloadKey::new("shop", "Deployment", "agent")),
-            specified: vec![("main".into(), Vec::new())],
+            specified: vec![Specified {
+                name: "main".into(),
+                commands: Vec::new(),
+                setting: Setting::Pod,
+            }],
             dns: Arc::clone(&container.dns),
             labels: Arc::clone(&container.labels),
             containers: vec![(ContainerId::parse(&id).unwrap(), Arc::new(container))],

@@ -1,5 +1,5 @@
 //! `exec-from-outside`: a process, or a flow of one, whose lineage was started from outside the container, as `kubectl
-//! exec` does, and by no probe or hook. It is somebody's visit, never the workload's own behaviour, and so is never
+//! exec` does, and by no probe or hook; or that runs in an ephemeral container. It is somebody's visit, never the workload's own behaviour, and so is never
 //! learned. The libraries that it loads are judged for themselves.
 
 use super::{
@@ -15,12 +15,13 @@ pub(super) const ID: &str = "exec-from-outside";
 pub(super) const SEVERITY: Severity = Severity::Medium;
 pub(super) const PAGE: Page = Page {
     sees: "A process, or a flow of one, whose lineage was started from outside the container, as `kubectl exec` \
-           does, and by no probe or hook of the pod's specification.",
+           does, and by no probe or hook of the pod's specification; or that runs in a container which somebody put \
+           into the running pod, as `kubectl debug` does.",
     why: "It is somebody's visit and never the workload's own behaviour: a colleague who debugs, or somebody with \
            a stolen credential.",
     example: "`/usr/bin/bash was started from outside the container`",
     tune: "Dismiss the finding with a reason; it can't be learned. To have none, take the right `create` on \
-           `pods/exec` away.",
+           `pods/exec` and `update` on `pods/ephemeralcontainers` away.",
     techniques: &[Technique::new("T1609", "Container Administration Command")],
 };
 

@@ -45,6 +45,9 @@ async fn what_each_sort_of_container_does_is_its_own() {
         .await
         .unwrap();
     shows(&scene, "deployment-parts", "visitor", FeedName::Process, ARCH).await;
+    // A visit, as `kubectl exec` is, whatever was learned.
+    let visit = scene.of_rule("exec-from-outside").await;
+    assert_eq!(visit.alert.status.unwrap().container, "visitor");
     let told = told(&scene, "deployment-parts").await.unwrap();
     let of = |executable: &str| {
         let shown = told

@@ -145,6 +145,7 @@ impl Attributor {
     /// execution that is forgotten counts as somebody's `exec`.
     fn origin(&mut self, exec: &Exec, container: &Container) -> Origin {
         match exec.origin {
+            _ if container.setting == Setting::Visit => Origin::Exec,
             OriginMark::Entrypoint => Origin::Entrypoint,
             OriginMark::Unknown | OriginMark::Outside if container.setting == Setting::Unit => Origin::Entrypoint,
             OriginMark::Unknown => Origin::Unknown,

@@ -185,6 +185,7 @@ impl Attributor {
     /// As was decided for its program's execution.
     fn origin_of_flow(&self, flow: &Flow, container: &Container) -> Origin {
         match flow.origin {
+            _ if container.setting == Setting::Visit => Origin::Exec,
             OriginMark::Entrypoint => Origin::Entrypoint,
             OriginMark::Unknown | OriginMark::Outside if container.setting == Setting::Unit => Origin::Entrypoint,
             OriginMark::Unknown => Origin::Unknown,

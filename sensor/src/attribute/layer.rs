@@ -34,7 +34,7 @@ pub(super) const fn layer(source: FileSource) -> SourceLayer {
 /// there is a file at all.
 pub(super) const fn in_setting(layer: SourceLayer, setting: Setting) -> SourceLayer {
     match (setting, layer) {
-        (Setting::Pod | Setting::Alone, layer)
+        (Setting::Pod | Setting::Visit | Setting::Alone, layer)
         | (Setting::Unit, layer @ (SourceLayer::Memory | SourceLayer::Deleted)) => layer,
         (
             Setting::Unit,

@@ -300,6 +300,7 @@ impl Attributor {
     /// As was decided for its program's execution.
     fn origin_of_loader(&self, loader: &Loader, container: &Container) -> Origin {
         match loader.origin {
+            _ if container.setting == Setting::Visit => Origin::Exec,
             OriginMark::Entrypoint => Origin::Entrypoint,
             OriginMark::Unknown | OriginMark::Outside if container.setting == Setting::Unit => Origin::Entrypoint,
             OriginMark::Unknown => Origin::Unknown,

@@ -25,12 +25,21 @@ pub struct PodFacts {
     pub kubelet_name: String,
     /// As its status has them.
     pub containers: Vec<(ContainerId, Arc<Container>)>,
-    /// Every container of its specification, with the commands of its probes and hooks.
-    pub specified: Vec<(String, Vec<Command>)>,
+    /// Every container of its specification.
+    pub specified: Vec<Specified>,
     /// Whose answers name its destinations.
     pub dns: Arc<PodDns>,
     pub workload: Arc<WorkloadKey>,
     pub labels: Arc<BTreeMap<String, String>>,
+}
+
+/// A container of a pod's specification.
+#[derive(Debug, Clone)]
+pub struct Specified {
+    pub name: String,
+    /// The commands of its probes and hooks.
+    pub commands: Vec<Command>,
+    pub setting: Setting,
 }
 
 /// What became of this node's pods.
@@ -52,9 +61,9 @@ impl PodFacts {
             uid: pod.metadata.uid.clone()?,
         });
         let specified = pod.spec.as_ref().map_or_else(Vec::new, specified);
-        let commands = |name: &str| {
-            let found = specified.iter().find(|(other, _)| other == name);
-            found.map_or_else(Vec::new, |(_, commands)| commands.clone())
+        let as_specified = |name: &str| {
+            let found = specified.iter().find(|own| own.name == name);
+            found.map_or_else(|| (Vec::new(), Setting::Pod), |own| (own.commands.clone(), own.setting))
         };
         let dns = Arc::new(pod.spec.as_ref().map(PodDns::of).unwrap_or_default());
         let workload = Arc::new(workload_of(&identity, pod));
@@ -64,7 +73,8 @@ impl PodFacts {
             .filter_map(|(status, uri)| {
                 let id = ContainerId::parse(uri.split_once("://")?.1)?;
                 let name = status.name.clone();
-                let container = Container::new(Arc::clone(&identity), name, uri.to_owned(), commands(&status.name));
+                let (commands, setting) = as_specified(&name);
+                let container = Container::new(Arc::clone(&identity), name, uri.to_owned(), commands).within(setting);
                 let container = container.asking(Arc::clone(&dns)).of(Arc::clone(&workload));
                 Some((id, Arc::new(container.labelled(Arc::clone(&labels)))))
             })
@@ -112,14 +122,20 @@ fn ids(status: &ContainerStatus) -> impl Iterator<Item = &str> {
 }
 
 /// Init containers, sidecars among them, ordinary and ephemeral ones; the last can have neither probes nor hooks.
-fn specified(spec: &PodSpec) -> Vec<(String, Vec<Command>)> {
+fn specified(spec: &PodSpec) -> Vec<Specified> {
     let init = spec.init_containers.as_deref().unwrap_or_default();
     let declared = spec.containers.iter().chain(init);
-    let declared = declared.map(|container: &ContainerSpec| (container.name.clone(), probe::commands(container)));
-    let ephemeral = spec.ephemeral_containers.iter().flatten();
-    declared
-        .chain(ephemeral.map(|container| (container.name.clone(), Vec::new())))
-        .collect()
+    let declared = declared.map(|container: &ContainerSpec| Specified {
+        name: container.name.clone(),
+        commands: probe::commands(container),
+        setting: Setting::Pod,
+    });
+    let ephemeral = spec.ephemeral_containers.iter().flatten().map(|container| Specified {
+        name: container.name.clone(),
+        commands: Vec::new(),
+        setting: Setting::Visit,
+    });
+    declared.chain(ephemeral).collect()
 }
 
 /// The containers of this node's pods, by id.
@@ -155,10 +171,13 @@ impl Pods {
             return None;
         };
         let facts = self.by_pod.get(&pod.uid)?;
-        let (name, commands) = facts.specified.iter().find(|(name, _)| *name == seat.container)?;
+        let own = facts.specified.iter().find(|own| own.name == seat.container)?;
         let id = format!("{}://{id}", self.runtime());
-        let container = Container::new(Arc::clone(&facts.pod), name.clone(), id, commands.clone());
-        let container = container.asking(Arc::clone(&facts.dns)).of(Arc::clone(&facts.workload));
+        let container = Container::new(Arc::clone(&facts.pod), own.name.clone(), id, own.commands.clone());
+        let container = container
+            .within(own.setting)
+            .asking(Arc::clone(&facts.dns))
+            .of(Arc::clone(&facts.workload));
         Some(Arc::new(container.labelled(Arc::clone(&facts.labels))))
     }
 
@@ -282,6 +301,7 @@ mod tests {
             "spec": {
                 "containers": [{"name": "main", "livenessProbe": {"exec": {"command": ["true"]}}}],
                 "initContainers": [{"name": "prepare"}],
+                "ephemeralContainers": [{"name": "debug"}],
             },
             "status": status,
         });
@@ -305,16 +325,20 @@ mod tests {
                 "ephemeralContainerStatuses": [status("debug", 'c')],
             }),
         );
-        let found: Vec<(ContainerId, &str, usize)> = facts
-            .containers
-            .iter()
-            .map(|(id, container)| (id.clone(), container.name.as_str(), container.commands.len()))
-            .collect();
-        let expected = vec![
-            (parsed('a'), "main", 1),
-            (parsed('d'), "main", 1),
-            (parsed('b'), "prepare", 0),
-            (parsed('c'), "debug", 0),
+        let told = |(id, container): &(ContainerId, Arc<Container>)| {
+            (
+                id.clone(),
+                container.name.clone(),
+                container.commands.len(),
+                container.setting,
+            )
+        };
+        let found: Vec<_> = facts.containers.iter().map(told).collect();
+        let expected = [
+            (parsed('a'), "main".to_owned(), 1, Setting::Pod),
+            (parsed('d'), "main".to_owned(), 1, Setting::Pod),
+            (parsed('b'), "prepare".to_owned(), 0, Setting::Pod),
+            (parsed('c'), "debug".to_owned(), 0, Setting::Visit),
         ];
         assert_eq!(found, expected);
     }

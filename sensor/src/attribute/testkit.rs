@@ -1,7 +1,7 @@
 //! Builders for tests.
 
 use super::cgroup::ContainerId;
-use super::pod::{Container, PodFacts, PodIdentity};
+use super::pod::{Container, PodFacts, PodIdentity, Specified};
 use crate::decode::{Arguments, Exec, FileSource, Flow, FlowKind, FlowProtocol, Loader, MappedBy, Mapping, OriginMark};
 use crate::seen::Sighting;
 use crate::snapshot::SeededProcess;
@@ -44,7 +44,11 @@ pub fn facts(container: Container) -> PodFacts {
     PodFacts {
         pod: Arc::clone(&container.pod),
         kubelet_name: container.pod.uid.clone(),
-        specified: vec![(container.name.clone(), container.commands.clone())],
+        specified: vec![Specified {
+            name: container.name.clone(),
+            commands: container.commands.clone(),
+            setting: container.setting,
+        }],
         dns: Arc::clone(&container.dns),
         workload: Arc::clone(&container.workload),
         labels: Arc::clone(&container.labels),

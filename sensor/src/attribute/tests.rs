@@ -5,7 +5,7 @@ mod modules;
 mod scripts;
 
 use super::layer::source;
-use super::pod::{Container, PodFacts, PodIdentity};
+use super::pod::{Container, PodFacts, PodIdentity, Setting};
 use super::testkit::{ExecBuilder, exec};
 use super::*;
 use crate::decode::FileSource;
@@ -164,6 +164,17 @@ fn the_host_and_the_runtime_have_no_behaviours() {
     assert_eq!(run(&mut attributor, exec("/bin/sh").cgroup(3)), unrecognised);
     let unknown = Outcome::Lost(Feed::Process, LossReason::CgroupUnknown, Whose::Unknown);
     assert_eq!(run(&mut attributor, exec("/bin/sh").cgroup(99)), unknown);
+}
+
+#[test]
+fn whatever_runs_in_a_container_that_was_put_into_a_running_pod_is_a_visit() {
+    let mut attributor = attributor();
+    let visit = (*known_pod().containers[0].1).clone().within(Setting::Visit);
+    attributor.pod(PodChange::Applied(testkit::facts(visit)), Instant::now());
+    for origin in [OriginMark::Entrypoint, OriginMark::Unknown, OriginMark::Outside] {
+        let told = parts(run(&mut attributor, exec("/bin/sh").ids(10, &[]).origin(origin)));
+        assert_eq!(told.origin, Origin::Exec, "{origin:?}");
+    }
 }
 
 #[test]

@@ -40,7 +40,7 @@ impl HostWorkload {
     fn place(self) -> Place {
         let kind = match self.setting {
             Setting::Unit => UNIT,
-            Setting::Pod | Setting::Alone => CONTAINER,
+            Setting::Pod | Setting::Visit | Setting::Alone => CONTAINER,
         };
         let workload = WorkloadKey::new(NAMESPACE, kind, self.name);
         let pod = PodIdentity {

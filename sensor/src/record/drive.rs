@@ -87,7 +87,7 @@ fn observation(attributed: Attributed, clock: WallClock) -> Option<Observation> 
         workload: container.workload.as_ref().clone(),
         container: ContainerName::new(container.name.clone()),
         pod: match container.setting {
-            Setting::Pod => Some(container.pod.name.clone()),
+            Setting::Pod | Setting::Visit => Some(container.pod.name.clone()),
             Setting::Alone | Setting::Unit => None,
         },
         snapshot: attributed.standing,

@@ -53,6 +53,9 @@ pub struct Container {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Setting {
     Pod,
+    /// A pod that was running when somebody put it there (an ephemeral container, as of `kubectl debug`): a visit, whatever
+    /// it does.
+    Visit,
     /// Nothing: it is a host's, and its runtime's id is all that is known of it.
     Alone,
     /// A unit of a host's systemd, which shares the host's mounts: no container at all.
@@ -93,6 +96,13 @@ impl Container {
     #[must_use]
     pub fn asking(mut self, dns: Arc<PodDns>) -> Self {
         self.dns = dns;
+        self
+    }
+
+    /// The same, as part of this.
+    #[must_use]
+    pub fn within(mut self, setting: Setting) -> Self {
+        self.setting = setting;
         self
     }
 

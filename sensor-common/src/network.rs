@@ -32,6 +32,9 @@ pub const DNS_TRUNCATED: u32 = 1;
 /// since 2020.
 pub const DNS_PAYLOAD_LIMIT: usize = 1232;
 
+/// How many connections the programs note without a search, a power of two: by their sockets' cookies modulo this.
+pub const CONNECTION_PLACES: u32 = 16_384;
+
 /// How many seconds an address keeps its name beyond the time that the answer states: a program that looks up first and
 /// connects later, or keeps addresses a little longer than it may, still means that name.
 pub const NAME_GRACE_SECONDS: u32 = 60;

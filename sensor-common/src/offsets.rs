@@ -57,10 +57,10 @@ pub enum Field {
     SockLocalV6,
     SockRemoteV6,
     SockNet,
+    SockCookie,
     NetInum,
     TcpBytesSent,
     TcpBytesRetransmitted,
-    TcpIsMptcp,
     OvlVfsInode,
     OvlUpperDentry,
     OvlEntry,
@@ -119,8 +119,6 @@ pub enum Need {
     Sockets,
     /// Without it IPv6 is not looked for in sockets: the kernel was built without.
     SocketsV6,
-    /// Without it no connection is a part of a multipath one: the kernel was built without.
-    Mptcp,
     /// Without it capabilities and identities that an execution gains are not told.
     Privileges,
     /// Without it a file of an overlay filesystem's lower layer is known by the overlay's inode alone, which is
@@ -240,10 +238,10 @@ pub const FIELDS: [FieldSpec; FIELD_COUNT] = [
     optional(Field::SockLocalV6, "sock.__sk_common.skc_v6_rcv_saddr", Need::SocketsV6),
     optional(Field::SockRemoteV6, "sock.__sk_common.skc_v6_daddr", Need::SocketsV6),
     optional(Field::SockNet, "sock.__sk_common.skc_net.net", Need::Sockets),
+    optional(Field::SockCookie, "sock.__sk_common.skc_cookie", Need::Sockets),
     optional(Field::NetInum, "net.ns.inum", Need::Sockets),
     optional(Field::TcpBytesSent, "tcp_sock.bytes_sent", Need::Sockets),
     optional(Field::TcpBytesRetransmitted, "tcp_sock.bytes_retrans", Need::Sockets),
-    optional(Field::TcpIsMptcp, "tcp_sock.is_mptcp", Need::Mptcp),
     optional(Field::OvlVfsInode, "ovl_inode.vfs_inode", Need::OverlayLayers),
     optional(Field::OvlUpperDentry, "ovl_inode.__upperdentry", Need::OverlayLayers),
     optional(Field::OvlEntry, "ovl_inode.oe", Need::OverlayOrigin),

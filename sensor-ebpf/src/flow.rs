@@ -20,7 +20,7 @@ use anchorwatch_sensor_common::siphash::SipHash;
 use aya_ebpf::{
     bindings::{BPF_SK_STORAGE_GET_F_CREATE, bpf_sock_addr},
     btf_maps::SkStorage,
-    helpers::generated::{bpf_ktime_get_boot_ns, bpf_sk_storage_get},
+    helpers::generated::{bpf_get_socket_cookie, bpf_ktime_get_boot_ns, bpf_sk_storage_get},
     macros::{btf_map, cgroup_sock_addr},
     programs::SockAddrContext,
 };
@@ -44,6 +44,8 @@ pub struct Act {
     slot: Slot,
     file: u64,
     visit: u64,
+    /// Not 0 once it is a connection on its way or made.
+    pub began: u64,
 }
 
 impl Act {
@@ -98,7 +100,9 @@ fn connect(call: *mut bpf_sock_addr, address: Address) -> i32 {
         // SAFETY: the context's field, as the verifier checks.
         let socket = unsafe { (*call).__bindgen_anon_1.sk }.cast();
         if act.record.protocol == PROTOCOL_TCP {
-            connection::begins(socket, &act);
+            // SAFETY: a helper that takes the context.
+            let cookie = unsafe { bpf_get_socket_cookie(call.cast()) };
+            connection::begins(socket, cookie, &act);
             report(&mut act);
         } else {
             keep(socket, &act);
@@ -178,6 +182,7 @@ pub fn act(actor: &Actor, direction: u32, protocol: u32, address: Address, port:
         slot: actor.slot,
         file: actor.file,
         visit: actor.visit,
+        began: 0,
     }
 }
 

@@ -40,10 +40,10 @@ impl Socket {
         sent.wrapping_sub(socket.read(Field::TcpBytesRetransmitted))
     }
 
-    /// Whether it is a part of a multipath connection (MPTCP): no program saw the call that asked for it.
+    /// The number by which the kernel tells it from all others, 0 where nobody asked for one yet.
     #[inline(always)]
-    pub fn is_multipath(self) -> bool {
-        task::has(Field::TcpIsMptcp) && self.0.address().read::<u8>(Field::TcpIsMptcp) != 0
+    pub fn cookie(self) -> u64 {
+        self.0.read(Field::SockCookie)
     }
 
     /// Whether the kernel chose the local port.

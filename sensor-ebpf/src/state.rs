@@ -5,11 +5,10 @@ use crate::connection::{begins, ended, noted};
 use crate::flow::{act, now, report};
 use crate::idle::idle;
 use crate::socket::Socket;
-use crate::task::Task;
 use anchorwatch_sensor_common::network::{
     FLOW_BACKEND, FLOW_CLOSE, FLOW_CONNECT, FLOW_LISTEN, FLOW_PORT_CHOSEN, PROTOCOL_TCP, is_any, is_loopback,
 };
-use aya_ebpf::{macros::btf_tracepoint, programs::BtfTracePointContext};
+use aya_ebpf::{helpers::generated::bpf_get_socket_cookie, macros::btf_tracepoint, programs::BtfTracePointContext};
 use core::ffi::c_void;
 
 /// `include/net/tcp_states.h`.
@@ -44,13 +43,10 @@ fn connects(pointer: *mut c_void, socket: Socket) {
     if is_loopback(&remote.address) {
         return;
     }
-    if !socket.is_multipath()
-        && let Some(noted) = noted(pointer)
-        // SAFETY: a value of the map. Another process's is left from a socket before this one.
-        && unsafe { (*noted).record.pid } == Task::current().tgid()
-    {
-        // SAFETY: the same; nobody else touches it while its socket is being connected.
+    if let Some(noted) = noted(pointer, socket.cookie()) {
+        // SAFETY: a value of a map; nobody else touches it while its socket is being connected.
         let noted = unsafe { &mut *noted };
+        noted.began = 1;
         if !noted.goes_to(&remote) {
             noted.record.backend = remote.address;
             noted.record.backend_port = remote.port;
@@ -59,7 +55,10 @@ fn connects(pointer: *mut c_void, socket: Socket) {
         }
     } else if let Some(actor) = Actor::current() {
         let mut unasked = act(&actor, FLOW_CONNECT, PROTOCOL_TCP, remote.address, remote.port);
-        begins(pointer, &unasked);
+        unasked.began = 1;
+        // SAFETY: a helper that takes the socket, as the verifier checks.
+        let cookie = unsafe { bpf_get_socket_cookie(pointer) };
+        begins(pointer, cookie, &unasked);
         report(&mut unasked);
     }
 }
@@ -83,18 +82,18 @@ fn listens(socket: Socket) {
 /// Mostly in an interrupt, where the current task is anybody's.
 #[inline(always)]
 fn ends(pointer: *mut c_void, socket: Socket) {
-    let bytes_sent = socket.bytes_sent();
-    if bytes_sent > 0
-        && let Some(noted) = noted(pointer)
-    {
-        // SAFETY: a value of the map; its socket ends, so that nobody connects it.
-        let act = unsafe { &mut *noted };
-        if act.goes_to(&socket.remote()) {
+    let cookie = socket.cookie();
+    let Some(noted) = noted(pointer, cookie) else { return };
+    // SAFETY: a value of a map; its socket ends, so that nobody connects it.
+    let act = unsafe { &mut *noted };
+    if act.began != 0 {
+        act.began = 0;
+        act.record.bytes_sent = socket.bytes_sent();
+        if act.record.bytes_sent > 0 {
             act.record.header.time_ns = now();
             act.record.direction = FLOW_CLOSE;
-            act.record.bytes_sent = bytes_sent;
             report(act);
         }
     }
-    ended(pointer);
+    ended(cookie);
 }

@@ -37,7 +37,7 @@ impl Capabilities {
     /// Whether what a probe needs is there.
     pub const fn has(&self, need: Need) -> bool {
         match need {
-            Need::Required | Need::SocketsV6 | Need::Mptcp | Need::OverlayLowerInode | Need::BackingFile => true,
+            Need::Required | Need::SocketsV6 | Need::OverlayLowerInode | Need::BackingFile => true,
             Need::OverlayLayers => self.overlay_layers,
             Need::OverlayOrigin | Need::OverlayLowerPath => self.overlay_origin,
             Need::OverlayChanges => self.overlay_changes,

@@ -18,6 +18,8 @@ mod flow;
 mod listen;
 #[path = "network/named.rs"]
 mod named;
+#[path = "network/noted.rs"]
+mod noted;
 #[path = "network/occupied.rs"]
 mod occupied;
 #[path = "network/translated.rs"]

@@ -14,7 +14,7 @@ use anchorwatch_sensor::attribute::pod::PodChange;
 use anchorwatch_sensor::error::Chain;
 use anchorwatch_sensor::loader::{HookStatus, LoadOptions, Loaded, load};
 use anchorwatch_sensor::metrics::Metrics;
-use anchorwatch_sensor::modules::{ModuleLimits, ModulePlaces, Modules};
+use anchorwatch_sensor::modules::{ModuleLimits, ModulePlaces};
 use anchorwatch_sensor::names::resolvers::{self, Resolvers};
 use anchorwatch_sensor::pipeline::Hashing;
 use anchorwatch_sensor::preflight::CheckResult;
@@ -179,8 +179,8 @@ pub fn hashing(proc_root: &Path) -> Option<Hashing> {
         proc: proc_root.to_path_buf(),
         kernel_modules: proc_root.join("1/root/lib/modules").join(release),
     };
-    match Modules::start(ModuleLimits::default(), places) {
-        Ok(started) => Some(Hashing::new(started)),
+    match Hashing::start(ModuleLimits::default(), places) {
+        Ok(hashing) => Some(hashing),
         Err(error) => {
             tracing::error!(%error, "no thread for hashes of loaded files");
             None

@@ -12,6 +12,7 @@ mod hash;
 mod kernel;
 mod lanes;
 pub(crate) mod maps;
+mod occupation;
 pub(crate) mod open;
 mod worker;
 
@@ -24,6 +25,7 @@ use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use lanes::LaneLimits;
+pub use occupation::Occupation;
 use worker::Worker;
 
 /// How much reading and waiting there may be.
@@ -38,6 +40,10 @@ pub struct ModuleLimits {
     pub waiting_of_one: usize,
     /// How long a file may wait and be read altogether.
     pub patience: Duration,
+    /// How long a thread may be at one step, which takes milliseconds, until it is taken for one that waits for ever.
+    pub step: Duration,
+    /// How many such threads there may be.
+    pub hanging: usize,
     /// Files whose hashes are remembered.
     pub cached: NonZeroUsize,
 }
@@ -51,6 +57,8 @@ impl Default for ModuleLimits {
             waiting: 256,
             waiting_of_one: 64,
             patience: Duration::from_mins(2),
+            step: Duration::from_secs(20),
+            hanging: 8,
             cached: NonZeroUsize::new(16_384).expect("not zero"),
         }
     }
@@ -181,6 +189,7 @@ pub struct Answer {
 #[derive(Debug)]
 pub struct Modules {
     wanted: SyncSender<Wanted>,
+    occupation: Occupation,
 }
 
 impl Modules {
@@ -194,10 +203,16 @@ impl Modules {
             lane: limits.waiting_of_one,
         };
         let worker = Worker::new(limits, places, lane_limits, arrivals, answers);
+        let occupation = worker.occupation();
         std::thread::Builder::new()
             .name("module-hashes".to_owned())
             .spawn(move || worker.run())?;
-        Ok((Self { wanted }, answered))
+        Ok((Self { wanted, occupation }, answered))
+    }
+
+    /// What the thread is at.
+    pub const fn occupation(&self) -> &Occupation {
+        &self.occupation
     }
 
     /// Asks for a hash, without waiting; the answer comes if this is true.

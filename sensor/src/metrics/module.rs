@@ -2,7 +2,7 @@
 
 use super::Register;
 use crate::modules::{Facts, Unhashed};
-use prometheus::IntCounter;
+use prometheus::{IntCounter, IntGauge};
 
 /// Registered once.
 #[derive(Debug)]
@@ -11,6 +11,7 @@ pub struct ModuleMetrics {
     /// In the order of [`Unhashed::ALL`].
     unhashed: Vec<IntCounter>,
     mismatches: IntCounter,
+    hanging: IntGauge,
 }
 
 impl ModuleMetrics {
@@ -27,6 +28,10 @@ impl ModuleMetrics {
                 "module_mismatches_total",
                 "Descriptors given for mapping whose file the process did not have mapped afterwards.",
             ),
+            hanging: register.gauge(
+                "module_threads_hanging",
+                "Threads that wait for a file system that does not answer; hashes of that container's files are left out.",
+            ),
         }
     }
 
@@ -39,5 +44,9 @@ impl ModuleMetrics {
 
     pub fn mismatch(&self) {
         self.mismatches.inc();
+    }
+
+    pub fn hanging(&self, threads: usize) {
+        self.hanging.set(i64::try_from(threads).unwrap_or(i64::MAX));
     }
 }

@@ -5,7 +5,7 @@ use super::cache::Cache;
 use super::hash::{PIECE, Reading, Step};
 use super::lanes::{LaneLimits, Lanes};
 use super::open::{self, Standing};
-use super::{Answer, Facts, MappedFile, ModuleLimits, ModulePlaces, Unhashed, Wanted, WantedFile, kernel};
+use super::{Answer, Facts, MappedFile, ModuleLimits, ModulePlaces, Occupation, Unhashed, Wanted, WantedFile, kernel};
 use anchorwatch_sensor_common::module::FileIdentity;
 use std::collections::HashMap;
 use std::fs::File;
@@ -43,6 +43,7 @@ pub(super) struct Worker {
     /// Who else wants what is being read, by the file.
     joined: HashMap<FileIdentity, Vec<Asker>>,
     buffer: Vec<u8>,
+    occupation: Occupation,
 }
 
 impl Worker {
@@ -64,7 +65,13 @@ impl Worker {
             next: None,
             joined: HashMap::new(),
             buffer: vec![0; PIECE],
+            occupation: Occupation::default(),
         }
+    }
+
+    /// What the thread is going to be at.
+    pub fn occupation(&self) -> Occupation {
+        self.occupation.clone()
     }
 
     pub fn run(mut self) {
@@ -106,7 +113,11 @@ impl Worker {
             }
             return;
         }
-        match job.reading.step(&mut self.buffer, Instant::now()) {
+        let buffer = &mut self.buffer;
+        let step = self
+            .occupation
+            .during(lane, || job.reading.step(buffer, Instant::now()));
+        match step {
             Step::More => self.lanes.push(lane, job),
             Step::Done { facts, settled } => {
                 if let (Some(file), true) = (job.file, settled) {
@@ -120,6 +131,11 @@ impl Worker {
 
     /// The file is opened at once: its process may be gone a moment later.
     fn accept(&mut self, wanted: Wanted) {
+        let occupation = self.occupation();
+        occupation.during(wanted.lane, || self.open(wanted));
+    }
+
+    fn open(&mut self, wanted: Wanted) {
         let Wanted { token, lane, what } = wanted;
         match what {
             WantedFile::Mapping(file) => self.mapping(token, lane, &file),

@@ -159,6 +159,9 @@ impl Intake {
         for hashed in late.unwrap_or_default() {
             outcomes.extend(self.hashed(hashed, now));
         }
+        if let Some(hashing) = &self.hashing {
+            self.metrics.modules.hanging(hashing.hanging());
+        }
         if now >= self.next_look_at_resolvers {
             self.next_look_at_resolvers = now + LOOK_AT_RESOLVERS;
             self.look_at_resolvers();

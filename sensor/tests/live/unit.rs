@@ -10,7 +10,7 @@ use anchorwatch_sensor::attribute::{AttributionLimits, Attributor};
 use anchorwatch_sensor::loader::filter::FilterOptions;
 use anchorwatch_sensor::loader::{CgroupScope, LoadOptions};
 use anchorwatch_sensor::metrics::Metrics;
-use anchorwatch_sensor::modules::{ModuleLimits, ModulePlaces, Modules};
+use anchorwatch_sensor::modules::{ModuleLimits, ModulePlaces};
 use anchorwatch_sensor::names::resolvers::Resolvers;
 use anchorwatch_sensor::pipeline::{Hashing, Intake, LiveKernel, Sources};
 use rustix::mm::{MapFlags, ProtFlags};
@@ -71,7 +71,7 @@ pub fn unit(name: &str, filter: FilterOptions) -> Option<(Unit, Sources<LiveKern
         proc: "/proc".into(),
         kernel_modules: "/nonexistent".into(),
     };
-    let hashing = Hashing::new(Modules::start(ModuleLimits::default(), places).unwrap());
+    let hashing = Hashing::start(ModuleLimits::default(), places).unwrap();
     let metrics = Arc::new(Metrics::new());
     let sources = Sources {
         kernel,

@@ -143,11 +143,6 @@ impl<K: Clone + Eq + Hash + Ord> Names<K> {
         self.containers.retain(|_, addresses| !addresses.is_empty());
     }
 
-    /// Forgets all of a container, which is gone.
-    pub fn forget(&mut self, container: &K) {
-        self.total -= self.containers.remove(container).map_or(0, |addresses| addresses.len());
-    }
-
     /// Addresses with names.
     pub const fn len(&self) -> usize {
         self.total

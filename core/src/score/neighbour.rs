@@ -83,15 +83,15 @@ impl Index {
     /// Takes in what waits, so that searches are as fast as they can be, and holds no more room than is needed.
     pub fn settle(&mut self) {
         self.take_in();
+        self.fresh.shrink_to_fit();
         self.postings.shrink();
     }
 
     fn take_in(&mut self) {
         let first = self.sizes.len() - self.fresh.len();
-        for (at, features) in std::mem::take(&mut self.fresh).into_iter().enumerate() {
-            let entry = u32::try_from(first + at).expect("fewer than 2^32 commands");
-            self.postings.insert(entry, &features);
-        }
+        let first = u32::try_from(first).expect("fewer than 2^32 commands");
+        self.postings.insert(first, &self.fresh);
+        self.fresh.clear();
     }
 
     /// The features of all learned commands, put together again.

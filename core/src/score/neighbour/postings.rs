@@ -78,22 +78,34 @@ pub(super) enum Found<'a> {
 
 /// Fewest commands that are kept as bits: below, nothing is gained.
 const MANY: usize = 64;
+/// By how much a list grows at least.
+const LEAST_GROWTH: usize = 6;
 
 impl Postings {
-    /// Takes in the features of a command, whose number is above all before it.
-    pub(super) fn insert(&mut self, number: u32, features: &Features) {
-        for feature in features.all() {
-            match self.slots.get(feature).map(|slot| slot.place()) {
-                None => {
-                    self.slots.insert(*feature, Slot::new(Place::One(number)));
-                }
-                Some(Place::One(first)) => {
-                    let place = self.place(vec![first, number]);
-                    self.slots.insert(*feature, Slot::new(Place::Few(place)));
-                }
-                Some(Place::Few(place)) => self.add_to_few(*feature, place, number),
-                Some(Place::Many(place)) => self.many[place as usize].add(number),
+    /// Takes in the features of commands, whose numbers begin at `first` and are above all before them.
+    pub(super) fn insert(&mut self, first: u32, commands: &[Features]) {
+        let mut slots = Vec::new();
+        for (number, features) in (first..).zip(commands) {
+            // All are looked up before any changes, so that no look-up waits for what another one leads to.
+            slots.clear();
+            slots.extend(features.all().iter().map(|feature| self.slots.get(feature).copied()));
+            for (feature, slot) in features.all().iter().zip(&slots) {
+                self.add(*feature, *slot, number);
             }
+        }
+    }
+
+    fn add(&mut self, feature: Feature, slot: Option<Slot>, number: u32) {
+        match slot.map(Slot::place) {
+            None => {
+                self.slots.insert(feature, Slot::new(Place::One(number)));
+            }
+            Some(Place::One(first)) => {
+                let place = self.place(vec![first, number]);
+                self.slots.insert(feature, Slot::new(Place::Few(place)));
+            }
+            Some(Place::Few(place)) => self.add_to_few(feature, place, number),
+            Some(Place::Many(place)) => self.many[place as usize].add(number),
         }
     }
 
@@ -133,7 +145,7 @@ impl Postings {
         let list = &mut self.few[place as usize];
         // A quarter at a time: doubling would leave half of the room of all lists empty.
         if list.len() == list.capacity() {
-            list.reserve_exact(2.max(list.len() / 4));
+            list.reserve_exact(LEAST_GROWTH.max(list.len() / 4));
         }
         list.push(number);
         // 32 bits each, or one bit for each command so far.

@@ -240,12 +240,11 @@ proptest! {
     ) {
         let mut names = Names::new(NameLimits { per_container: 4, total: 6 });
         for (container, last, name, second, ttl, step) in steps {
-            match step {
-                0 => names.expire(second * SECOND),
-                _ => {
-                    let told = answer(&format!("n{name}.example.org"), &format!("192.0.2.{last}"), ttl, second);
-                    names.take(container, &told);
-                }
+            if step == 0 {
+                names.expire(second * SECOND);
+            } else {
+                let told = answer(&format!("n{name}.example.org"), &format!("192.0.2.{last}"), ttl, second);
+                names.take(container, &told);
             }
             let lengths: Vec<usize> = names.containers.values().map(LruCache::len).collect();
             prop_assert_eq!(lengths.iter().sum::<usize>(), names.len());

@@ -21,11 +21,12 @@ use anchorwatch_sensor_common::module::FileIdentity;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
-use std::time::Duration;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use lanes::LaneLimits;
-pub use occupation::Occupation;
+use occupation::Occupation;
 use worker::Worker;
 
 /// How much reading and waiting there may be.
@@ -190,6 +191,7 @@ pub struct Answer {
 pub struct Modules {
     wanted: SyncSender<Wanted>,
     occupation: Occupation,
+    thread: JoinHandle<()>,
 }
 
 impl Modules {
@@ -204,15 +206,25 @@ impl Modules {
         };
         let worker = Worker::new(limits, places, lane_limits, arrivals, answers);
         let occupation = worker.occupation();
-        std::thread::Builder::new()
+        let thread = std::thread::Builder::new()
             .name("module-hashes".to_owned())
             .spawn(move || worker.run())?;
-        Ok((Self { wanted, occupation }, answered))
+        let started = Self {
+            wanted,
+            occupation,
+            thread,
+        };
+        Ok((started, answered))
     }
 
-    /// What the thread is at.
-    pub const fn occupation(&self) -> &Occupation {
-        &self.occupation
+    /// The container whose file the thread has been at, in one step, for so long.
+    pub fn at_one_step_for(&self, limit: Duration, now: Instant) -> Option<u64> {
+        self.occupation.for_longer(limit, now)
+    }
+
+    /// Asks for nothing more: the thread ends as soon as it can.
+    pub fn leave(self) -> JoinHandle<()> {
+        self.thread
     }
 
     /// Asks for a hash, without waiting; the answer comes if this is true.

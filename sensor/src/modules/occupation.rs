@@ -23,11 +23,6 @@ impl Occupation {
         (now.saturating_duration_since(since) >= limit).then_some(lane)
     }
 
-    /// Whether it is at nothing.
-    pub fn is_over(&self) -> bool {
-        self.now().is_none()
-    }
-
     fn now(&self) -> MutexGuard<'_, Option<(u64, Instant)>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -92,13 +92,15 @@ impl Worker {
                 Err(_) => return false,
             }
         }
-        loop {
+        // What nobody listens for any more is not opened.
+        while !self.answers.is_closed() {
             match self.arrivals.try_recv() {
                 Ok(wanted) => self.accept(wanted),
                 Err(TryRecvError::Empty) => return true,
                 Err(TryRecvError::Disconnected) => return false,
             }
         }
+        false
     }
 
     /// Reads a piece of the file whose turn it is, or waits for the budget or for what arrives.

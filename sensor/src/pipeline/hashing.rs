@@ -4,13 +4,14 @@
 //! A file system may let a thread wait for ever. Then another one takes its place, and the container whose file that was
 //! gets no hashes until the first one has come back: only its own are missing, and of so many threads at most.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::io;
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::attribute::module::LoadedCode;
-use crate::modules::{Answer, Facts, ModuleLimits, ModulePlaces, Modules, Occupation, Unhashed, Wanted};
+use crate::modules::{Answer, Facts, ModuleLimits, ModulePlaces, Modules, Unhashed, Wanted};
 
 /// Most that waits; more is told without a hash.
 const MOST: usize = 2048;
@@ -31,10 +32,10 @@ pub struct Hashing {
     places: ModulePlaces,
     modules: Modules,
     answers: UnboundedReceiver<Answer>,
-    waiting: HashMap<u64, (Instant, LoadedCode)>,
+    waiting: BTreeMap<u64, (Instant, LoadedCode)>,
     next: u64,
     /// Threads that hang, by the container whose file each is at.
-    hanging: BTreeMap<u64, Occupation>,
+    hanging: BTreeMap<u64, JoinHandle<()>>,
 }
 
 impl Hashing {
@@ -46,14 +47,14 @@ impl Hashing {
             places,
             modules,
             answers,
-            waiting: HashMap::new(),
+            waiting: BTreeMap::new(),
             next: 0,
             hanging: BTreeMap::new(),
         })
     }
 
-    /// Asks for the hash of code's file, which waits since `now`; gives the code back where none will come.
-    pub fn want(&mut self, code: LoadedCode, now: Instant) -> Option<Hashed> {
+    /// Asks for the hash of code's file, which waits since then; gives the code back where none will come.
+    pub fn want(&mut self, code: LoadedCode, since: Instant) -> Option<Hashed> {
         let (lane, what) = match code.wanted() {
             Ok(wanted) => wanted,
             Err(reason) => return Some((code, Err(reason))),
@@ -66,7 +67,7 @@ impl Hashing {
         if self.waiting.len() >= MOST || !self.modules.want(Wanted { token, lane, what }) {
             return Some((code, Err(Unhashed::QueueFull)));
         }
-        self.waiting.insert(token, (now, code));
+        self.waiting.insert(token, (since, code));
         None
     }
 
@@ -97,10 +98,10 @@ impl Hashing {
 
     /// What waited too long.
     pub fn expire(&mut self, now: Instant) -> Vec<Hashed> {
-        self.hanging.retain(|_, occupation| !occupation.is_over());
+        self.hanging.retain(|_, thread| !thread.is_finished());
         let mut given_up = self.give_up(now);
         if self.hanging.len() < self.limits.hanging
-            && let Some(container) = self.modules.occupation().for_longer(self.limits.step, now)
+            && let Some(container) = self.modules.at_one_step_for(self.limits.step, now)
         {
             given_up.extend(self.replace(container));
         }
@@ -127,12 +128,10 @@ impl Hashing {
             cgroup = container,
             "a file system does not answer: hashes of this container's files are left out until it does"
         );
-        // Without its channel the thread ends as soon as it can.
         let former = std::mem::replace(&mut self.modules, modules);
         self.answers = answers;
-        self.hanging.insert(container, former.occupation().clone());
-        let waiting: BTreeMap<u64, _> = std::mem::take(&mut self.waiting).into_iter().collect();
-        let again = waiting.into_values();
+        self.hanging.insert(container, former.leave());
+        let again = std::mem::take(&mut self.waiting).into_values();
         again.filter_map(|(since, code)| self.want(code, since)).collect()
     }
 }
@@ -151,8 +150,8 @@ mod tests {
     const HANGS: u32 = 1;
     const ANSWERS: u32 = 2;
 
-    /// The thread, before a `/proc` in which one process's mappings are never told; what the other maps is in `lib.so`.
-    fn hashing(folder: &std::path::Path, hanging: usize) -> Hashing {
+    /// Of which one may hang, before a `/proc` in which one process's mappings are never told and the other has none.
+    fn hashing(folder: &std::path::Path) -> Hashing {
         for pid in [HANGS, ANSWERS] {
             fs::create_dir(folder.join(pid.to_string())).unwrap();
         }
@@ -161,7 +160,7 @@ mod tests {
         fs::write(folder.join("2/maps"), "").unwrap();
         let limits = ModuleLimits {
             step: STEP,
-            hanging,
+            hanging: 1,
             ..ModuleLimits::default()
         };
         let places = ModulePlaces {
@@ -184,10 +183,10 @@ mod tests {
     }
 
     /// Lets time pass until a thread was replaced; what gets no hash by that.
-    fn until_replaced(hashing: &mut Hashing, hanging: usize) -> Vec<Hashed> {
+    fn until_replaced(hashing: &mut Hashing) -> Vec<Hashed> {
         let start = Instant::now();
         let mut given_up = Vec::new();
-        while hashing.hanging() < hanging {
+        while hashing.hanging() == 0 {
             assert!(start.elapsed() < CEILING, "no thread was replaced");
             std::thread::sleep(STEP);
             given_up.extend(hashing.expire(Instant::now()));
@@ -202,12 +201,13 @@ mod tests {
     #[tokio::test]
     async fn whoever_lets_the_thread_wait_for_ever_loses_his_own_hashes_alone() {
         let folder = tempfile::tempdir().unwrap();
-        let mut hashing = hashing(folder.path(), 1);
+        let mut hashing = hashing(folder.path());
         let now = Instant::now();
-        for (container, pid) in [(1, HANGS), (2, ANSWERS), (1, ANSWERS)] {
+        // The thread that comes back does not go on to the next file that hangs.
+        for (container, pid) in [(1, HANGS), (2, ANSWERS), (1, HANGS)] {
             assert!(hashing.want(mapped(container, pid), now).is_none());
         }
-        let given_up = until_replaced(&mut hashing, 1);
+        let given_up = until_replaced(&mut hashing);
         assert_eq!(
             reasons(&given_up),
             [Some(Unhashed::TooSlow); 2],
@@ -237,12 +237,12 @@ mod tests {
     #[test]
     fn no_more_threads_than_there_may_be_wait_for_ever() {
         let folder = tempfile::tempdir().unwrap();
-        let mut hashing = hashing(folder.path(), 1);
+        let mut hashing = hashing(folder.path());
         let now = Instant::now();
         for container in [1, 2] {
             assert!(hashing.want(mapped(container, HANGS), now).is_none());
         }
-        until_replaced(&mut hashing, 1);
+        until_replaced(&mut hashing);
         std::thread::sleep(STEP * 2);
         assert!(hashing.expire(Instant::now()).is_empty());
         assert_eq!(hashing.hanging(), 1);
